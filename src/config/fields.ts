@@ -1,0 +1,86 @@
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+import { parseByteRate, parseDuration, parseRate, parseSize } from './units.ts';
+
+/** The small words of the configuration language: a text of a fixed form, checked and turned into a value. */
+
+/** A text field that `read` turns into a value; `form` says in the error what would have been right. */
+function word<T>(form: string, read: (text: string) => T | undefined) {
+  return z.string(`expected ${form}`).transform((text, context): T => {
+    const value = read(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: `"${text}" is not ${form}` });
+    return z.NEVER;
+  });
+}
+
+export const duration = word('a duration like 250ms, 30s, 5m or 12h', parseDuration);
+export const size = word('a size like 512B, 64KiB or 1MiB', parseSize);
+export const rate = word('a rate like 20/s, 600/m or 1000/h', parseRate);
+export const byteRate = word('a byte rate like 64KiB/s or 1MiB/s', parseByteRate);
+
+/** A duration, or `off` (undefined) for none. */
+export const optionalDuration = word('a duration like 30s or 5m, or off', (text) =>
+  text === 'off' ? 'off' : parseDuration(text),
+).transform((value) => (value === 'off' ? undefined : value));
+
+/** An address block as `ipaddr.js` takes it apart: [address, prefix length]. A lone address is a block of one. */
+export const cidr = word('an address or block like 10.0.0.0/8 or 2001:db8::/32', (text) => {
+  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
+  if (!ipaddr.isValid(text)) return undefined;
+  const address = ipaddr.parse(text);
+  return [address, address.kind() === 'ipv4' ? 32 : 128] as [ipaddr.IPv4 | ipaddr.IPv6, number];
+});
+
+/** An allowed origin: scheme, host and port, the host with at most one leading wildcard label. */
+export const origin = word('an origin like https://app.example.com or https://*.example.com', (text) => {
+  const [scheme, host, rest] = text.split('://');
+  if (host === undefined || rest !== undefined || !/^[a-z][a-z0-9+.-]*$/.test(scheme ?? '')) return undefined;
+  const url = URL.parse(`${scheme}://${host.replace(/^\*\./, 'wildcard.')}`);
+  return url && /^[^/?#@]+$/.test(host) && !host.slice(1).includes('*') ? text.toLowerCase() : undefined;
+});
+
+/** A URL with one of the given schemes; credentials and fragments have no place in it. */
+export const url = (...schemes: string[]) =>
+  word(`a ${schemes.join(' or ')} URL`, (text) => {
+    const parsed = URL.parse(text);
+    const fits = parsed && schemes.includes(parsed.protocol.slice(0, -1)) && parsed.hash === '';
+    return fits && parsed.username === '' && parsed.hostname !== '' ? text : undefined;
+  });
+
+/** `host:port` of a TCP service, IPv6 in brackets. */
+export const hostPort = word('host:port, like 10.0.0.9:5900 or [2001:db8::9]:5900', (text) => {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/@]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  return match && port >= 1 && port <= 65_535 ? { host: (match[1] ?? match[2]) as string, port } : undefined;
+});
+
+/** A host name to match: exact, or with one leading wildcard label. */
+export const hostPattern = word('a host like app.example.com or *.example.com', (text) =>
+  /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text) || ipaddr.isValid(text.replace(/^\[|\]$/g, ''))
+    ? text.toLowerCase()
+    : undefined,
+);
+
+/** A path to match: exact, `{name}` for one segment, a trailing `/*` for everything below. */
+export const pathPattern = word('a path like /chat, /rooms/{room} or /chat/*', (text) =>
+  /^(\/(\{[a-z][a-z0-9_]*\}|[^\s{}*?#/%]*))*(\/\*)?$/i.test(text) && text.startsWith('/') ? text : undefined,
+);
+
+/** A header's name (RFC 9110 §5.1), in lower case. */
+export const headerName = word('a header name', (text) =>
+  /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(text) ? text.toLowerCase() : undefined,
+);
+
+/** Where to look for a token: `header`, `subprotocol`, `cookie:NAME` or `query:NAME`. */
+export const tokenSource = word('header, subprotocol, cookie:NAME or query:NAME', (text) => {
+  if (text === 'header' || text === 'subprotocol') return { from: text, name: '' } as const;
+  const match = /^(cookie|query):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
+  return match ? ({ from: match[1] as 'cookie' | 'query', name: match[2] as string } as const) : undefined;
+});
+
+/** One value or a list of them, always read as a list. */
+export const oneOrMany = <T extends z.ZodType>(item: T) =>
+  z
+    .union([item, z.array(item).min(1)])
+    .transform((value) => (Array.isArray(value) ? value : [value]) as z.output<T>[]);

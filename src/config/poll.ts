@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { duration, headerName, oneOrMany, optionalDuration, size, url } from './fields.ts';
+
+/** The configuration of `upstream: { poll: … }`: an HTTP service that is polled in place of a WebSocket. */
+
+const path = z
+  .string()
+  .regex(
+    /^\/[^\s#]*$/,
+    'expected a path that starts with / (it may hold {session}, {cursor}, {hold} and {captures})',
+  );
+const method = z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
+
+/** `json:/a/b` is a JSON pointer (RFC 6901) into the body, `header:NAME` a response header. */
+const source = z
+  .string()
+  .regex(/^(json:(\/[^/]*)*|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$/, 'expected json:/pointer or header:NAME')
+  .transform(
+    (text) =>
+      ({
+        from: text.startsWith('json:') ? 'json' : 'header',
+        name: text.slice(text.indexOf(':') + 1),
+      }) as const,
+  );
+const destination = z
+  .string()
+  .regex(/^(query|header):[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected query:NAME or header:NAME')
+  .transform(
+    (text) =>
+      ({
+        to: text.startsWith('query:') ? 'query' : 'header',
+        name: text.slice(text.indexOf(':') + 1),
+      }) as const,
+  );
+const pointer = z
+  .string()
+  .regex(/^json:(\/[^/]*)*$/, 'expected json:/pointer')
+  .transform((text) => text.slice(5));
+
+export const pollUpstream = z.strictObject({
+  target: oneOrMany(url('http', 'https')).describe('Base URLs; one is picked per connection and kept'),
+  open: z
+    .strictObject({
+      method: method.default('POST'),
+      path,
+      session: source.optional().describe('Where the answer names the session: {session} in later paths'),
+      cursor: source.optional().describe('Where the answer holds the first cursor'),
+    })
+    .optional()
+    .describe('A request before the 101; a failure is relayed as the answer to the upgrade'),
+  poll: z.strictObject({
+    method: method.default('GET'),
+    path,
+    hold: duration
+      .default(25_000)
+      .describe('How long the service may hold a poll; {hold} in the path, in seconds'),
+    margin: duration.default(5_000).describe('Patience beyond `hold`'),
+  }),
+  cursor: z
+    .strictObject({
+      from: source.describe('Where a response holds the next cursor'),
+      send: destination.describe('How the next poll carries it'),
+      initial: z.string().optional().describe('The first poll’s cursor'),
+    })
+    .optional()
+    .describe('With a cursor a cut poll is repeated without loss; without one it is at most once'),
+  messages: z
+    .strictObject({
+      framing: z.enum(['body', 'json-array', 'ndjson']).default('body'),
+      at: pointer.optional().describe('json-array: where the array stands'),
+      item: pointer.optional().describe('json-array, ndjson: what of each item is the message'),
+    })
+    .prefault({}),
+  send: z
+    .strictObject({
+      method: method.default('POST'),
+      path,
+      text: z.string().default('text/plain; charset=utf-8').describe('Content-Type of text messages'),
+      binary: z.string().default('application/octet-stream').describe('Content-Type of binary messages'),
+    })
+    .optional()
+    .describe('Absent: the client may only listen'),
+  close: z
+    .strictObject({ method: method.default('DELETE'), path })
+    .optional()
+    .describe('A request when the client has gone'),
+  headers: z
+    .array(headerName)
+    .default(['cookie', 'authorization', 'user-agent', 'accept-language'])
+    .describe('Passed on from the handshake'),
+  responseSize: size.default(4 * 1024 * 1024),
+  queueSize: size
+    .default(1024 * 1024)
+    .describe('Messages waiting to be sent, in bytes, before the client is paused'),
+  outage: optionalDuration
+    .default(60_000)
+    .describe('A service that fails for this long closes the connection with 1013'),
+});
+
+export type PollConfig = z.output<typeof pollUpstream>;

@@ -1,0 +1,216 @@
+import { z } from 'zod';
+import {
+  byteRate,
+  cidr,
+  duration,
+  headerName,
+  hostPattern,
+  hostPort,
+  oneOrMany,
+  optionalDuration,
+  origin,
+  pathPattern,
+  rate,
+  size,
+  tokenSource,
+  url,
+} from './fields.ts';
+import { pollUpstream } from './poll.ts';
+import { issuerRules, routeRules } from './rules.ts';
+
+/**
+ * The configuration language, once: types, defaults, error messages and `config/schema.json` all come from here.
+ * Names are fixed; add, don't rename. Whatever is accepted has an effect: a key that would have none is an error.
+ */
+
+const port = z.int().min(0).max(65_535);
+
+const certificate = z.strictObject({
+  cert: z.string().describe('PEM file with the certificate and its chain'),
+  key: z.string().describe('PEM file with the private key'),
+});
+
+const listener = z.strictObject({
+  host: z.string().default('::').describe('Address to listen on; "::" is every address, IPv4 included'),
+  port: port.describe('TCP port; 0 takes any free one'),
+  tls: z
+    .strictObject({
+      certificates: z
+        .array(certificate)
+        .min(1)
+        .describe('Chosen by server name; the first also serves unknown names'),
+      minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2'),
+    })
+    .optional()
+    .describe('Absent: plain text'),
+});
+
+const algorithm = z.enum([
+  'HS256',
+  'HS384',
+  'HS512',
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+]);
+
+const issuer = z
+  .strictObject({
+    issuer: z.string().min(1).describe('The exact `iss` of its tokens'),
+    audience: oneOrMany(z.string().min(1)).describe('Accepted `aud`: one or several'),
+    algorithms: z
+      .array(algorithm)
+      .min(1)
+      .describe('Signature algorithms; never taken from the token (RFC 8725 §3.1)'),
+    jwks: z.string().min(1).optional().describe('Key set: an http(s) URL, or a file'),
+    publicKey: z.string().min(1).optional().describe('PEM file (SPKI or certificate)'),
+    secret: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('HMAC secret; use ${ENV} or file:PATH, never the text itself'),
+    clockTolerance: duration.default(5_000).describe('Leeway for exp and nbf'),
+  })
+  .superRefine(issuerRules);
+
+const countedBy = z.enum(['origin', 'address', 'subject', 'route']);
+const meteredBy = z.enum(['connection', 'origin', 'address', 'subject', 'route']);
+const over = z
+  .enum(['throttle', 'close'])
+  .default('throttle')
+  .describe('Beyond it: pause reading, or close with 1008');
+
+const limits = z.strictObject({
+  upgrades: z
+    .strictObject({ rate, burst: z.int().min(1).optional(), per: countedBy })
+    .optional()
+    .describe('Upgrades (on an http route: requests) accepted per time; beyond it 429'),
+  connections: z
+    .strictObject({ max: z.int().min(1), per: countedBy })
+    .optional()
+    .describe('Open WebSockets at a time; beyond it 429'),
+  messages: z
+    .strictObject({ rate, burst: z.int().min(1).optional(), per: meteredBy, over })
+    .optional()
+    .describe('Messages and control frames from the client per time'),
+  bytes: z
+    .strictObject({ rate: byteRate, per: meteredBy, over })
+    .optional()
+    .describe('Bytes from the client per time'),
+  messageSize: size
+    .optional()
+    .describe('Largest message from the client, as on the wire (compressed if it is)'),
+});
+
+const timeouts = z.strictObject({
+  handshake: duration
+    .default(10_000)
+    .describe('From the upgrade request to the 101; on an http route: to the response'),
+  idle: optionalDuration
+    .optional()
+    .describe('Without a message either way; on an http route: without a byte'),
+  stall: duration.default(30_000).describe('A peer may leave our writes unread for this long'),
+  lifetime: optionalDuration.optional().describe('Of one connection'),
+  close: duration.default(5_000).describe("For a peer's answer to our Close"),
+});
+
+const keepalive = z.strictObject({
+  every: duration.default(30_000).describe('A ping after this much silence of a peer'),
+  within: duration.default(10_000).describe('Its pong must come in this time'),
+});
+
+const auth = z.strictObject({
+  issuer: oneOrMany(z.string().min(1)).describe('Names from `issuers`'),
+  token: z
+    .array(tokenSource)
+    .min(1)
+    .default([{ from: 'header', name: '' }])
+    .describe('Where to look for the token'),
+  require: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).min(1)]))
+    .default({})
+    .describe('Claims the token must carry; a list means: every one of them'),
+  forward: z
+    .record(headerName, z.string().min(1))
+    .default({})
+    .describe("Header: claim. The client's own are dropped"),
+  onExpiry: z
+    .enum(['close', 'ignore'])
+    .default('close')
+    .describe('What happens to an open WebSocket at `exp`'),
+  forwardToken: z.boolean().default(false).describe('Pass the token on to the upstream'),
+});
+
+const upstreamTls = z.strictObject({
+  ca: z.string().optional().describe('PEM file of the authorities to trust instead of the system’s'),
+  servername: z.string().optional().describe('Name to send and to verify instead of the host'),
+});
+
+const upstream = z.strictObject({
+  websocket: oneOrMany(url('ws', 'wss')).optional().describe('Without a path, the client’s path is kept'),
+  tcp: oneOrMany(hostPort).optional().describe('host:port of a raw TCP service'),
+  poll: pollUpstream.optional().describe('An HTTP service without WebSockets'),
+  http: url('http', 'https').optional().describe('Plain HTTP passes through'),
+  protocols: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('tcp: subprotocols to accept besides `binary`'),
+  text: z.boolean().optional().describe('tcp: accept text messages too, as their UTF-8 bytes'),
+  tls: upstreamTls.optional().describe('For wss:// and https:// upstreams'),
+});
+
+const route = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/i, 'a route name is letters, digits, - _ . (at most 64)'),
+    match: z.strictObject({ host: hostPattern.optional(), path: pathPattern }),
+    origins: z.array(origin).min(1).optional().describe('Absent: same host only'),
+    addresses: z
+      .strictObject({ allow: z.array(cidr).min(1).optional(), deny: z.array(cidr).min(1).optional() })
+      .optional()
+      .describe('Client addresses; deny wins'),
+    auth: z.union([z.literal('none'), auth]).describe('How clients prove who they are; `none` must be said'),
+    limits: limits.prefault({}),
+    timeouts: timeouts.prefault({}),
+    keepalive: z.union([z.literal('off'), keepalive]).prefault({}),
+    refuse: z
+      .enum(['http', 'close'])
+      .default('http')
+      .describe('close: accept, then close with a code scripts can see'),
+    upstream,
+  })
+  .superRefine(routeRules);
+
+export const schema = z.strictObject({
+  listeners: z.array(listener).min(1),
+  trustedProxies: z.array(cidr).default([]).describe('Only their X-Forwarded-For and Forwarded are believed'),
+  admin: z
+    .strictObject({ host: z.string().default('127.0.0.1'), port })
+    .optional()
+    .describe('/livez /readyz /metrics'),
+  issuers: z.record(z.string(), issuer).default({}),
+  drain: duration.default(10_000).describe('After SIGTERM, open connections get this long to close'),
+  routes: z.array(route).min(1),
+});
+
+export type Config = z.output<typeof schema>;
+export type ListenerConfig = Config['listeners'][number];
+export type IssuerConfig = Config['issuers'][string];
+export type RouteConfig = Config['routes'][number];
+export type AuthConfig = Exclude<RouteConfig['auth'], 'none'>;
+export type LimitsConfig = RouteConfig['limits'];
+export type TimeoutsConfig = RouteConfig['timeouts'];
+export type KeepaliveConfig = RouteConfig['keepalive'];
+export type UpstreamConfig = RouteConfig['upstream'];
+export type UpstreamTls = NonNullable<UpstreamConfig['tls']>;
+export type TokenSource = AuthConfig['token'][number];

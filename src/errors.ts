@@ -1,0 +1,145 @@
+/**
+ * Every way a connection can fail, in one table: code -> HTTP status before the 101, close code after it, and
+ * the one sentence a client is told. Status and close codes appear nowhere else in the source.
+ *
+ * Close codes: RFC 6455 §7.4.1 and the IANA WebSocket Close Code Number Registry.
+ */
+interface Failure {
+  /** HTTP status sent while the upgrade is still a request. */
+  readonly status: number;
+  /** Close code sent once the WebSocket is open. */
+  readonly close: number;
+  /** What the client reads: fixed text, never a cause, a claim or an address. At most 123 bytes (RFC 6455 §5.5). */
+  readonly sentence: string;
+  /** Seconds for Retry-After, where waiting helps. */
+  readonly retryAfter?: number;
+}
+
+const FAILURES = {
+  BAD_REQUEST: { status: 400, close: 1002, sentence: 'The handshake is not a valid WebSocket upgrade.' },
+  UPGRADE_REQUIRED: { status: 426, close: 1002, sentence: 'This address speaks WebSocket version 13 only.' },
+  METHOD_NOT_ALLOWED: { status: 405, close: 1002, sentence: 'This method is not served here.' },
+  HEADERS_TOO_LARGE: { status: 431, close: 1002, sentence: 'The request has too many or too large headers.' },
+  REQUEST_TIMEOUT: { status: 408, close: 1002, sentence: 'The request did not arrive in time.' },
+  NO_ROUTE: { status: 404, close: 1008, sentence: 'No route leads here.' },
+  ORIGIN_REFUSED: { status: 403, close: 3003, sentence: 'This origin may not connect here.' },
+  ADDRESS_REFUSED: { status: 403, close: 3003, sentence: 'This address may not connect here.' },
+  FORBIDDEN: { status: 403, close: 3003, sentence: 'The token does not permit this.' },
+  TOKEN_MISSING: { status: 401, close: 3000, sentence: 'A token is required.' },
+  TOKEN_INVALID: { status: 401, close: 3000, sentence: 'The token is not valid.' },
+  TOKEN_EXPIRED: { status: 401, close: 3000, sentence: 'The token has expired.' },
+  RATE_LIMITED: {
+    status: 429,
+    close: 1008,
+    sentence: 'Too many requests or messages; slow down.',
+    retryAfter: 1,
+  },
+  TOO_MANY_CONNECTIONS: { status: 429, close: 1013, sentence: 'Too many open connections.', retryAfter: 5 },
+  UPSTREAM_REFUSED: { status: 502, close: 1014, sentence: 'The upstream could not be reached.' },
+  UPSTREAM_LOST: { status: 502, close: 1014, sentence: 'The upstream ended the connection unexpectedly.' },
+  UPSTREAM_INVALID: { status: 502, close: 1014, sentence: 'The upstream gave an invalid answer.' },
+  UPSTREAM_TIMEOUT: { status: 504, close: 1014, sentence: 'The upstream did not answer in time.' },
+  UPSTREAM_OUTAGE: {
+    status: 503,
+    close: 1013,
+    sentence: 'The upstream is out of service; try again later.',
+    retryAfter: 5,
+  },
+  NO_HEALTHY_UPSTREAM: { status: 503, close: 1012, sentence: 'No upstream could be reached.', retryAfter: 5 },
+  DRAINING: { status: 503, close: 1012, sentence: 'The gateway is restarting.', retryAfter: 5 },
+  GOING_AWAY: { status: 503, close: 1001, sentence: 'The gateway is shutting down.', retryAfter: 5 },
+  KEYS_UNAVAILABLE: {
+    status: 503,
+    close: 1013,
+    sentence: 'Tokens cannot be checked at the moment.',
+    retryAfter: 5,
+  },
+  MESSAGE_TOO_BIG: { status: 400, close: 1009, sentence: 'The message is too big.' },
+  PROTOCOL_ERROR: { status: 400, close: 1002, sentence: 'The peer broke the WebSocket protocol.' },
+  INVALID_PAYLOAD: { status: 400, close: 1007, sentence: 'The payload is not valid UTF-8.' },
+  UNSUPPORTED_DATA: { status: 400, close: 1003, sentence: 'This kind of message is not accepted here.' },
+  PEER_STALLED: { status: 503, close: 1013, sentence: 'The peer stopped reading.' },
+  PEER_SILENT: { status: 503, close: 1001, sentence: 'The peer stopped answering pings.' },
+  CLIENT_LOST: { status: 400, close: 1001, sentence: 'The client vanished.' },
+  IDLE: { status: 503, close: 1001, sentence: 'The connection was idle for too long.' },
+  LIFETIME: { status: 503, close: 1001, sentence: 'The connection reached its maximum lifetime.' },
+  INTERNAL: { status: 500, close: 1011, sentence: 'The gateway failed.' },
+} as const satisfies Record<string, Failure>;
+
+export type ErrorCode = keyof typeof FAILURES;
+
+/** All codes, in the table's order: for tests and for the README's table. */
+export const ERROR_CODES = Object.keys(FAILURES) as readonly ErrorCode[];
+
+interface Details {
+  /** What went wrong beneath: goes to the log, never to the client. */
+  readonly cause?: unknown;
+  /** Why, in words, for the log only. Never put a token in it. */
+  readonly detail?: string;
+  /** Extra response headers, e.g. WWW-Authenticate. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The only error that refuses a request or ends a session on purpose. Throw it anywhere on the path of a
+ * connection; `handshake.ts` answers it before the 101, `session/` ends with it afterwards.
+ */
+export class GatewayError extends Error {
+  readonly code: ErrorCode;
+  readonly detail: string | undefined;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, details: Details = {}) {
+    super(FAILURES[code].sentence, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'GatewayError';
+    this.code = code;
+    this.detail = details.detail;
+    this.#headers = details.headers ?? {};
+  }
+
+  get status(): number {
+    return FAILURES[this.code].status;
+  }
+
+  get close(): number {
+    return FAILURES[this.code].close;
+  }
+
+  /** Headers the refusal must carry, Retry-After included where waiting helps. Names in lower case. */
+  get headers(): Record<string, string> {
+    const { retryAfter }: Failure = FAILURES[this.code];
+    return { ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }), ...this.#headers };
+  }
+}
+
+/** Wraps anything thrown into a GatewayError; what nobody foresaw becomes INTERNAL, with its cause kept for the log. */
+export function asGatewayError(thrown: unknown): GatewayError {
+  return thrown instanceof GatewayError ? thrown : new GatewayError('INTERNAL', { cause: thrown });
+}
+
+/** The upstream answered the handshake with something other than a 101: its answer is the client's answer. */
+export class UpstreamAnswered extends GatewayError {
+  readonly answer: {
+    readonly status: number;
+    readonly headers: readonly (readonly [string, string])[];
+    readonly body: Buffer;
+  };
+
+  constructor(answer: UpstreamAnswered['answer']) {
+    super(codeOfAnswer(answer.status), { detail: `the upstream answered ${answer.status}` });
+    this.answer = answer;
+  }
+
+  override get status(): number {
+    return this.answer.status;
+  }
+}
+
+/** The code under which a relayed refusal is logged, and closes a WebSocket where `refuse: close` asks for one. */
+function codeOfAnswer(status: number): ErrorCode {
+  if (status === 401) return 'TOKEN_INVALID';
+  if (status === 403) return 'FORBIDDEN';
+  if (status === 404) return 'NO_ROUTE';
+  if (status === 429) return 'RATE_LIMITED';
+  return 'UPSTREAM_INVALID';
+}
