@@ -97,8 +97,10 @@ export interface Traffic {
 
 /** How a session reaches the bridge that carries it; both must bear being called at any time, even after the end. */
 export interface Link {
-  /** Sends a ping to every peer that speaks WebSocket and has been silent since the last call. */
+  /** Sends a ping to every peer that speaks WebSocket, and remembers how much each peer has sent so far. */
   ping(): void;
+  /** The WebSocket peer that has sent nothing at all since the last `ping`, if any. */
+  silent(): 'client' | 'upstream' | undefined;
   /** Ends the bridge: Close where a Close may go, flush, deadline, destroy. `run` then resolves. */
   close(ending: Ending): void;
 }
