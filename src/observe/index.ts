@@ -1,0 +1,75 @@
+import type { ErrorCode, GatewayError } from '../errors.ts';
+import type { Ending, GatewayRequest, Traffic } from '../request.ts';
+
+/** What the gateway tells about itself as it works, and to whom: the access log and the metrics are both observers. */
+
+/** One open connection as observers see it; made by `session/`. `up` and `down` go on counting until it ends. */
+export interface SessionRecord {
+  readonly id: string;
+  readonly route: string;
+  readonly bridge: 'websocket' | 'tcp' | 'poll';
+  /** `sub` of the token. */
+  readonly subject?: string;
+  readonly clientAddress: string;
+  readonly peerAddress: string;
+  readonly origin?: string;
+  readonly host: string;
+  /** The path alone, never the query: tokens travel there. */
+  readonly path: string;
+  /** The subprotocol named in the 101. */
+  readonly protocol?: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly up: Traffic;
+  readonly down: Traffic;
+}
+
+/** What is known of a request that was refused; before it could be parsed, that is little. */
+export interface RefusedRequest {
+  readonly id: string;
+  /** Whether it asked for a WebSocket or came as a plain request. */
+  readonly kind: 'upgrade' | 'request';
+  readonly peerAddress: string;
+  readonly clientAddress?: string;
+  readonly host?: string;
+  readonly path?: string;
+  readonly origin?: string;
+  readonly route?: string;
+}
+
+/** Why a session ended, where it was not one side's plain Close. For the log, never for the client. */
+export interface EndingDetail {
+  readonly code?: ErrorCode;
+  readonly detail?: string;
+  readonly cause?: unknown;
+}
+
+/** Hears of every connection and request, once each way. Must not throw and must not wait. */
+export interface Observer {
+  /** The 101 is written. */
+  opened(session: SessionRecord): void;
+  /** Both sockets are done. The session leaves the registry in the same tick, so that no count sees it twice. */
+  ended(session: SessionRecord, ending: Ending, durationMs: number, detail?: EndingDetail): void;
+  /** An upgrade or a plain request was answered with an error of ours, or of the upstream's handshake. */
+  refused(request: RefusedRequest, error: GatewayError, durationMs: number): void;
+  /** A plain request was answered by the upstream; `bytes` is the size of the response's body. */
+  served(request: GatewayRequest, route: string, status: number, bytes: number, durationMs: number): void;
+}
+
+/** One observer that tells all of `observers`, in their order. */
+export function combine(...observers: readonly Observer[]): Observer {
+  return {
+    opened(session) {
+      for (const observer of observers) observer.opened(session);
+    },
+    ended(session, ending, durationMs, detail) {
+      for (const observer of observers) observer.ended(session, ending, durationMs, detail);
+    },
+    refused(request, error, durationMs) {
+      for (const observer of observers) observer.refused(request, error, durationMs);
+    },
+    served(request, route, status, bytes, durationMs) {
+      for (const observer of observers) observer.served(request, route, status, bytes, durationMs);
+    },
+  };
+}

@@ -1,0 +1,114 @@
+import { pino } from 'pino';
+import pretty from 'pino-pretty';
+import type { ErrorCode, GatewayError } from '../errors.ts';
+import type { Observer, RefusedRequest, SessionRecord } from './index.ts';
+import { describeError, tidyFields, tidyText } from './tidy.ts';
+
+export type { Logger } from 'pino';
+
+import type { LevelWithSilent, Logger } from 'pino';
+
+/** What `createLogger` needs to know. */
+export interface LoggerOptions {
+  /** Coloured lines for a person at a terminal, instead of JSON. */
+  readonly pretty?: boolean;
+  /** Least severe level that is written; `info` unless given. */
+  readonly level?: LevelWithSilent;
+  /** Where lines go; standard output unless given. */
+  readonly destination?: NodeJS.WritableStream;
+}
+
+/**
+ * A pino logger whose lines are safe to keep: one JSON object a line, credentials redacted by the name of their
+ * field at any depth, texts cut at 1 KiB, no control character or line separator in any of them.
+ */
+export function createLogger({ pretty: forPeople = false, level, destination }: LoggerOptions = {}): Logger {
+  const options = {
+    level: level ?? 'info',
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }), log: tidyFields, bindings: tidyFields },
+    // `tidyFields` has described errors already; pino's own serializer would copy whatever properties they have.
+    serializers: { err: (described: unknown) => described, msg: tidyText },
+  };
+  if (forPeople) return pino(options, prettyStream(destination));
+  return destination ? pino(options, destination) : pino(options);
+}
+
+function prettyStream(destination: NodeJS.WritableStream | undefined) {
+  return pretty({
+    colorize: true,
+    singleLine: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ...(destination ? { destination } : { sync: true }),
+  });
+}
+
+/** Writes the access log: a line when a session opens and when it ends, one per refusal, one per plain request. */
+export function createAccessLog(logger: Logger): Observer {
+  return {
+    opened(session) {
+      logger.info(whose(session), 'session opened');
+    },
+    ended(session, ending, durationMs, { code, detail, cause } = {}) {
+      const { up, down } = session;
+      const line = {
+        ...whose(session),
+        durationMs: Math.round(durationMs),
+        up: { messages: up.messages, bytes: up.bytes },
+        down: { messages: down.messages, bytes: down.bytes },
+        close: ending.code,
+        reason: ending.reason,
+        by: ending.by,
+        error: code,
+        detail,
+        ...causeFields(code, cause),
+      };
+      logger[levelOfEnding(code)](line, 'session ended');
+    },
+    refused(request, error, durationMs) {
+      const line = {
+        ...asked(request),
+        durationMs: Math.round(durationMs),
+        error: error.code,
+        status: error.status,
+        detail: error.detail,
+        ...causeFields(error.code, error.code === 'INTERNAL' ? error : error.cause),
+      };
+      logger[levelOfRefusal(error)](line, `${request.kind} refused`);
+    },
+    served(request, route, status, bytes, durationMs) {
+      const { id, method, clientAddress, peerAddress, origin, host, path } = request;
+      const line = { id, route, method, clientAddress, peerAddress, origin, host, path, status, bytes };
+      logger.info({ ...line, durationMs: Math.round(durationMs) }, 'request served');
+    },
+  };
+}
+
+function whose(session: SessionRecord) {
+  const { id, route, bridge, subject, clientAddress, peerAddress, origin, host, path, protocol } = session;
+  return { id, route, bridge, subject, clientAddress, peerAddress, origin, host, path, protocol };
+}
+
+function asked(request: RefusedRequest) {
+  const { id, route, clientAddress, peerAddress, origin, host, path } = request;
+  // What could not be parsed may come with its query still on, and a query may carry a token.
+  return { id, route, clientAddress, peerAddress, origin, host, path: path?.split('?', 1)[0] };
+}
+
+/** The whole error where nobody foresaw it, else the one line that says what lay beneath. */
+function causeFields(code: ErrorCode | undefined, cause: unknown): { err?: unknown; cause?: string } {
+  if (cause === undefined) return {};
+  return code === 'INTERNAL' ? { err: cause } : { cause: describeError(cause) };
+}
+
+function levelOfRefusal(error: GatewayError): 'info' | 'warn' | 'error' {
+  if (error.code === 'INTERNAL') return 'error';
+  return error.status >= 500 ? 'warn' : 'info';
+}
+
+/** Sessions also end with our own 5xx codes in the normal run of things (idle, lifetime, restart): only the upstream's faults warn. */
+function levelOfEnding(code: ErrorCode | undefined): 'info' | 'warn' | 'error' {
+  if (code === 'INTERNAL') return 'error';
+  return code?.startsWith('UPSTREAM_') ? 'warn' : 'info';
+}

@@ -1,0 +1,160 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { ERROR_CODES, GatewayError } from '../errors.ts';
+import type { Traffic } from '../request.ts';
+import type { Observer, SessionRecord } from './index.ts';
+
+/** Counts what the gateway does; `render` is one Prometheus scrape. */
+export interface Metrics extends Observer {
+  /** Everything counted, in Prometheus' text format. */
+  render(): Promise<string>;
+  /** The Content-Type of what `render` gives. */
+  readonly contentType: string;
+}
+
+/** Sessions last from one message to days. */
+const DURATION_SECONDS = [1, 10, 60, 300, 1_800, 3_600, 14_400, 43_200, 86_400];
+
+/** Sum of the ended sessions of one route and bridge. */
+interface Tally {
+  readonly route: string;
+  readonly bridge: SessionRecord['bridge'];
+  readonly up: Traffic;
+  readonly down: Traffic;
+}
+
+/**
+ * Metrics in a registry of their own, labelled by what the configuration names and by closed sets only. `open` lists
+ * the sessions open now: their live counters are added at each scrape, so a message costs nothing here.
+ *
+ * Make one per process: Node's own gauges (event loop, garbage collection) watch until the process ends.
+ */
+export function createMetrics(open: () => Iterable<SessionRecord>): Metrics {
+  const registry = new Registry();
+  const meters = createMeters(registry);
+  const tallies = new Map<string, Tally>();
+  collectDefaultMetrics({ register: registry });
+
+  function tallyOf({ route, bridge }: SessionRecord): Tally {
+    const key = `${bridge} ${route}`;
+    const tally = tallies.get(key) ?? { route, bridge, up: zero(), down: zero() };
+    tallies.set(key, tally);
+    return tally;
+  }
+
+  /** Sums ended and open sessions in one go, so that no session ends in between and is missed or counted twice. */
+  function takeStock(): void {
+    const { sessions, messages, bytes } = meters;
+    for (const meter of [sessions, messages, bytes]) meter.reset();
+    function add(route: string, { up, down }: Pick<SessionRecord, 'up' | 'down'>): void {
+      messages.inc({ route, direction: 'up' }, up.messages);
+      messages.inc({ route, direction: 'down' }, down.messages);
+      bytes.inc({ route, direction: 'up' }, up.bytes);
+      bytes.inc({ route, direction: 'down' }, down.bytes);
+    }
+    for (const tally of tallies.values()) {
+      sessions.set({ route: tally.route, bridge: tally.bridge }, 0);
+      add(tally.route, tally);
+    }
+    for (const session of open()) {
+      sessions.inc({ route: session.route, bridge: session.bridge });
+      add(session.route, session);
+    }
+  }
+
+  return {
+    contentType: registry.contentType,
+    render() {
+      takeStock();
+      return registry.metrics();
+    },
+    opened({ route }) {
+      meters.upgrades.inc({ route, outcome: 'accepted' });
+    },
+    ended(session, ending, durationMs) {
+      const { route, up, down } = session;
+      const tally = tallyOf(session);
+      addTraffic(tally.up, up);
+      addTraffic(tally.down, down);
+      meters.ended.inc({ route, code: closeLabel(ending.code), by: ending.by });
+      meters.durations.observe({ route }, durationMs / 1000);
+    },
+    refused({ kind, route = '' }, error) {
+      if (kind === 'upgrade') meters.upgrades.inc({ route, outcome: error.code });
+      else meters.requests.inc({ route, status: statusLabel(error.status) });
+    },
+    served(_request, route, status) {
+      meters.requests.inc({ route, status: statusLabel(status) });
+    },
+  };
+}
+
+/** `route` is empty on what was refused before a route was found. */
+function createMeters(registry: Registry) {
+  const registers = [registry];
+  return {
+    sessions: new Gauge({
+      name: 'sallyport_sessions_open',
+      help: 'Sessions open now.',
+      labelNames: ['route', 'bridge'],
+      registers,
+    }),
+    upgrades: new Counter({
+      name: 'sallyport_upgrades_total',
+      help: 'Upgrade requests, by outcome: accepted, or the code of the refusal.',
+      labelNames: ['route', 'outcome'],
+      registers,
+    }),
+    messages: new Counter({
+      name: 'sallyport_messages_total',
+      help: 'Messages passed on: up is towards the upstream, down towards the client.',
+      labelNames: ['route', 'direction'],
+      registers,
+    }),
+    bytes: new Counter({
+      name: 'sallyport_payload_bytes_total',
+      help: 'Payload bytes passed on: up is towards the upstream, down towards the client.',
+      labelNames: ['route', 'direction'],
+      registers,
+    }),
+    ended: new Counter({
+      name: 'sallyport_sessions_ended_total',
+      help: 'Sessions that ended, by WebSocket close code and by who ended them.',
+      labelNames: ['route', 'code', 'by'],
+      registers,
+    }),
+    durations: new Histogram({
+      name: 'sallyport_session_duration_seconds',
+      help: 'How long ended sessions were open.',
+      labelNames: ['route'],
+      buckets: DURATION_SECONDS,
+      registers,
+    }),
+    requests: new Counter({
+      name: 'sallyport_requests_total',
+      help: 'Plain HTTP requests, by class of status.',
+      labelNames: ['route', 'status'],
+      registers,
+    }),
+  };
+}
+
+const OUR_CLOSE_CODES: ReadonlySet<number> = new Set(ERROR_CODES.map((code) => new GatewayError(code).close));
+
+/** Peers may choose any of 4,000 close codes: those neither registered (RFC 6455 §7.4.1) nor ours count as `4xxx`. */
+function closeLabel(code: number): string {
+  const registered = code >= 1000 && code <= 1015;
+  return registered || OUR_CLOSE_CODES.has(code) ? String(code) : `${Math.trunc(code / 1000)}xxx`;
+}
+
+function statusLabel(status: number): string {
+  return `${Math.trunc(status / 100)}xx`;
+}
+
+function zero(): Traffic {
+  return { messages: 0, bytes: 0 };
+}
+
+function addTraffic(sum: Traffic, part: Traffic): void {
+  sum.messages += part.messages;
+  sum.bytes += part.bytes;
+}

@@ -1,0 +1,107 @@
+/** Makes whatever is logged safe to write: no credentials, no endless texts, nothing that breaks or forges a line. */
+
+const MAX_TEXT = 1024;
+const MAX_STACK = 8 * 1024;
+const MAX_DEPTH = 5;
+const MAX_ENTRIES = 100;
+const MAX_CAUSES = 5;
+
+const SECRET_FIELDS: ReadonlySet<string> = new Set([
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  'set-cookie',
+  'sec-websocket-protocol',
+  'sec-websocket-key',
+]);
+const REDACTED = '[redacted]';
+
+/** A JWT, also one cut short: `eyJ` is `{"` in base64url. It belongs in no text, so it is one that slipped in. */
+const TOKEN = /eyJ[\w-]{8,}\.[\w-]*(\.[\w-]*)?/g;
+
+/** Controls (C0, DEL, C1), line and paragraph separators, and the marks that reorder text on a terminal. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what it is looking for
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+/** A text as it may stand in a log line: at most 1 KiB characters, controls written out as `\u{1b}`. */
+export function tidyText(text: string, max = MAX_TEXT): string {
+  const clean = text
+    .slice(0, max + 1)
+    .replace(TOKEN, REDACTED)
+    .replace(UNPRINTABLE, writtenOut);
+  return clean.length > max ? `${clean.slice(0, max)}…` : clean;
+}
+
+function writtenOut(character: string): string {
+  return `\\u{${character.charCodeAt(0).toString(16)}}`;
+}
+
+/** The fields of a log line, every one tidied at any depth; errors become plain objects. */
+export function tidyFields(fields: object): Record<string, unknown> {
+  return tidyEntries(fields, MAX_DEPTH);
+}
+
+function tidyEntries(fields: object, depth: number): Record<string, unknown> {
+  const entries = Object.entries(fields).slice(0, MAX_ENTRIES);
+  return Object.fromEntries(entries.map(([name, value]) => [tidyText(name), tidyField(name, value, depth)]));
+}
+
+function tidyField(name: string, value: unknown, depth: number): unknown {
+  return SECRET_FIELDS.has(name.toLowerCase()) ? REDACTED : tidyValue(value, depth);
+}
+
+function tidyValue(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return tidyText(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth === 0) return '[…]';
+  if (value instanceof Error) return tidyError(value, depth);
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  if (Array.isArray(value)) return tidyList(value, depth);
+  return tidyEntries(value, depth - 1);
+}
+
+function tidyList(list: readonly unknown[], depth: number): unknown[] {
+  // A header field travels as the pair [name, value].
+  if (list.length === 2 && typeof list[0] === 'string') {
+    return [tidyText(list[0]), tidyField(list[0], list[1], depth - 1)];
+  }
+  return list.slice(0, MAX_ENTRIES).map((item) => tidyValue(item, depth - 1));
+}
+
+/** Only the properties named here: others carry claims, sockets and whole responses. */
+function tidyError(error: Error & { code?: unknown; detail?: unknown }, depth: number) {
+  const { name, code, detail, message, cause } = error;
+  return {
+    type: name,
+    message: tidyText(message),
+    stack: tidyStack(error.stack ?? ''),
+    ...(code === undefined ? {} : { code: tidyValue(code, 0) }),
+    ...(detail === undefined ? {} : { detail: tidyValue(detail, 0) }),
+    ...(cause === undefined ? {} : { cause: tidyValue(cause, depth - 1) }),
+  };
+}
+
+/** A stack keeps its lines: JSON writes them as `\n`. */
+function tidyStack(stack: string): string {
+  const lines = stack.slice(0, MAX_STACK).split('\n').slice(0, MAX_ENTRIES);
+  return lines.map((line) => tidyText(line)).join('\n');
+}
+
+/** An error and what caused it in one line: `the handshake failed: ECONNREFUSED: connect …`. Any thrown value will do. */
+export function describeError(thrown: unknown): string {
+  const parts: string[] = [];
+  for (let at = thrown; at !== undefined && parts.length < MAX_CAUSES; at = causeOf(at)) parts.push(say(at));
+  return tidyText(parts.join(': '));
+}
+
+function say(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return typeof thrown === 'string' ? thrown : typeof thrown;
+  const { code } = thrown as NodeJS.ErrnoException;
+  // The error of a host with several addresses (AggregateError) has a code but no message.
+  if (typeof code !== 'string' || thrown.message.includes(code)) return thrown.message || thrown.name;
+  return thrown.message ? `${code}: ${thrown.message}` : code;
+}
+
+function causeOf(thrown: unknown): unknown {
+  return thrown instanceof Error ? thrown.cause : undefined;
+}
