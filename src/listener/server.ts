@@ -1,0 +1,226 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo, ListenOptions, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import type { ListenerConfig } from '../config/schema.ts';
+import { type ErrorCode, GatewayError } from '../errors.ts';
+import { ListenerError } from './error.ts';
+import { answerRefusal, writeRefusal } from './refusal.ts';
+import { tlsOptions } from './tls.ts';
+
+/** What a listener hands on. Neither may throw; whoever takes the socket ends it. */
+export interface ListenerHandlers {
+  upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): void;
+  request(message: IncomingMessage, response: ServerResponse): void;
+}
+
+/** In milliseconds. Node's own are minutes, and a silent peer holds a socket all that time. */
+export interface ListenerDeadlines {
+  /** From the connection, or the end of the last response, to the last header. */
+  readonly headers: number;
+  /** For the TLS handshake. */
+  readonly handshake: number;
+  /** For a whole plain request, body included. */
+  readonly request: number;
+  /** A connection may idle between two plain requests. */
+  readonly keepAlive: number;
+  /** How often the ones above are looked at. */
+  readonly check: number;
+  /** After `close`, for plain requests under way. */
+  readonly close: number;
+  /** For a refused client to read why. */
+  readonly linger: number;
+}
+
+export interface ListenerDeps {
+  readonly logger: Logger;
+  readonly deadlines?: Partial<ListenerDeadlines>;
+}
+
+export interface Listener {
+  readonly address: { readonly host: string; readonly port: number; readonly secure: boolean };
+  /**
+   * Stops accepting, ends idle connections, gives plain requests under way a deadline, then destroys them. Sockets
+   * handed to `upgrade` are not touched. Calling it twice is one close.
+   */
+  close(): Promise<void>;
+}
+
+const DEADLINES: ListenerDeadlines = {
+  headers: 10_000,
+  handshake: 10_000,
+  request: 300_000,
+  keepAlive: 60_000,
+  check: 1_000,
+  close: 5_000,
+  linger: 2_000,
+};
+
+/** What llhttp and Node's connection check report, as failures of ours; anything else of theirs is a bad request. */
+const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
+};
+
+/** Opens one listener, plain or TLS. Throws ListenerError for a certificate that does not serve or an address that cannot be had. */
+export async function openListener(
+  config: ListenerConfig,
+  handlers: ListenerHandlers,
+  { logger, deadlines: given }: ListenerDeps,
+): Promise<Listener> {
+  const deadlines = { ...DEADLINES, ...given };
+  const server = await createHttpServer(config, deadlines);
+  const plain = guardConnections(server, config.tls !== undefined, logger);
+  serve(server, handlers, { plain, linger: deadlines.linger });
+  await listen(server, config);
+  server.on('error', function onServerError(error) {
+    logger.error({ err: error }, 'the listener failed to accept a connection');
+  });
+  const { address: host, port } = server.address() as AddressInfo;
+  let closed: Promise<void> | undefined;
+  return {
+    address: { host, port, secure: config.tls !== undefined },
+    close: () => {
+      closed ??= closeServer(server, plain, deadlines.close);
+      return closed;
+    },
+  };
+}
+
+async function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadlines): Promise<Server> {
+  const options = {
+    headersTimeout: deadlines.headers,
+    requestTimeout: deadlines.request,
+    keepAliveTimeout: deadlines.keepAlive,
+    connectionsCheckingInterval: deadlines.check,
+    maxHeaderSize: 16 * 1024,
+    insecureHTTPParser: false,
+    // The request's checks want to answer a missing Host themselves, with a body.
+    requireHostHeader: false,
+    noDelay: true,
+  };
+  const server =
+    config.tls === undefined
+      ? createServer(options)
+      : createSecureServer({
+          ...options,
+          ...(await tlsOptions(config.tls)),
+          handshakeTimeout: deadlines.handshake,
+        });
+  // Beyond its limit Node drops fields silently: a dropped Origin would pass for an absent one. Size bounds them, and the parser counts.
+  server.maxHeadersCount = 0;
+  return server;
+}
+
+/** Sockets that speak plain HTTP so far, each with the response being written on it. */
+type PlainSockets = Map<Duplex, ServerResponse | undefined>;
+
+/** Gives every socket an error listener at birth and returns those that have not been upgraded. */
+function guardConnections(server: Server, secure: boolean, logger: Logger): PlainSockets {
+  const plain: PlainSockets = new Map();
+  function onSocketError(error: Error): void {
+    logger.debug({ err: error }, 'a client connection failed');
+  }
+  server.on('connection', function onConnection(socket: Socket) {
+    socket.on('error', onSocketError);
+  });
+  server.on(secure ? 'secureConnection' : 'connection', function onHttpConnection(socket: Socket) {
+    if (secure) socket.on('error', onSocketError);
+    // A TLS handshake may end after the listener has closed.
+    if (!server.listening) {
+      socket.destroy();
+      return;
+    }
+    plain.set(socket, undefined);
+    socket.once('close', () => plain.delete(socket));
+  });
+  return plain;
+}
+
+function serve(
+  server: Server,
+  handlers: ListenerHandlers,
+  { plain, linger }: { plain: PlainSockets; linger: number },
+): void {
+  server.on('upgrade', function onUpgrade(message: IncomingMessage, socket: Duplex, head: Buffer) {
+    // A 101 pipelined behind an unfinished response would be read as part of it.
+    if (plain.get(socket)) {
+      socket.destroy();
+      return;
+    }
+    plain.delete(socket);
+    handlers.upgrade(message, socket, head);
+  });
+  server.on('request', function onRequest(message, response) {
+    const { socket } = message;
+    plain.set(socket, response);
+    response.once('close', function onResponseClose() {
+      if (plain.get(socket) === response) plain.set(socket, undefined);
+      if (!server.listening) socket.end();
+    });
+    handlers.request(message, response);
+  });
+  // 100 only when the handler starts to read: a refused request is never asked for its body (RFC 9110 §10.1.1).
+  server.on('checkContinue', function onCheckContinue(message, response) {
+    message.once('resume', () => {
+      if (!response.headersSent) response.writeContinue();
+    });
+    server.emit('request', message, response);
+  });
+  server.on('connect', function onConnect(_message, socket: Duplex) {
+    writeRefusal(socket, new GatewayError('METHOD_NOT_ALLOWED', { headers: { allow: 'GET' } }), {
+      lingerMs: linger,
+    });
+  });
+  server.on('clientError', function onClientError(error: NodeJS.ErrnoException, socket: Duplex) {
+    // After a refusal the rest of what the client sends is an error again.
+    if (socket.writableEnded) return;
+    if (!isRequestError(error)) {
+      socket.destroy();
+      return;
+    }
+    const refusal = new GatewayError(CLIENT_ERRORS[error.code ?? ''] ?? 'BAD_REQUEST', { cause: error });
+    const response = plain.get(socket);
+    if (response) answerRefusal(response, refusal, { lingerMs: linger });
+    else writeRefusal(socket, refusal, { lingerMs: linger });
+  });
+}
+
+/** Resets and failed TLS handshakes arrive as `clientError` too; nobody is there to read an answer. */
+function isRequestError({ code }: NodeJS.ErrnoException): boolean {
+  return code?.startsWith('HPE_') === true || code === 'ERR_HTTP_REQUEST_TIMEOUT';
+}
+
+async function listen(server: Server, { host, port }: ListenerConfig): Promise<void> {
+  // Without a host Node takes "::" and falls back to 0.0.0.0 on a machine that has no IPv6.
+  const options: ListenOptions = host === '::' ? { port } : { host, port };
+  server.listen(options);
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    throw new ListenerError(listenMessage(cause as NodeJS.ErrnoException, host, port), { cause });
+  }
+}
+
+function listenMessage({ code, message }: NodeJS.ErrnoException, host: string, port: number): string {
+  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  if (code === 'EADDRINUSE')
+    return `${where} is taken: stop the program that listens there, or choose another port`;
+  if (code === 'EACCES')
+    return `${where} is not permitted: choose a port above 1023, or grant the right to it`;
+  if (code === 'EADDRNOTAVAIL') return `${where} is not an address of this machine`;
+  return `cannot listen on ${where}: ${message}`;
+}
+
+async function closeServer(server: Server, plain: PlainSockets, deadlineMs: number): Promise<void> {
+  server.close();
+  const gone = [...plain.keys()].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+  for (const [socket, response] of plain) if (response === undefined) socket.destroy();
+  const timer = setTimeout(function destroyRest() {
+    for (const socket of plain.keys()) socket.destroy();
+  }, deadlineMs);
+  await Promise.all(gone);
+  clearTimeout(timer);
+}
