@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+
+/** What a command sees of the process it runs in; made by `main.ts`, and by tests. */
+export interface Context {
+  /** Arguments after the program's name. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** A person reads `stdout` in a terminal. */
+  readonly isTTY: boolean;
+  /** Calls `handler` at every SIGTERM and SIGINT in place of the end of the process. Returns its undo. */
+  onSignal(handler: (signal: string) => void): () => void;
+  /** Calls `handler` with what nobody caught, in place of the end of the process. Returns its undo. */
+  onCrash(handler: (error: unknown) => void): () => void;
+}
+
+/** Where text goes; a stream is one. */
+export interface Output {
+  write(text: string): unknown;
+}
+
+/** How a command ends. */
+export const EXIT = { ok: 0, failure: 1, usage: 2 } as const;
+
+/** A failure whose message is for the person at the terminal: one line, no stack trace. */
+export class CommandError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT.failure, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'CommandError';
+    this.exitCode = exitCode;
+  }
+}
+
+/** The version in package.json, which stands at the same place above `src/cli` and `dist/cli`. */
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
