@@ -1,0 +1,45 @@
+import { mask } from './mask.ts';
+import { MAX_HEADER } from './opcodes.ts';
+
+const FIN = 0x80;
+const MASKED = 0x80;
+
+/**
+ * A whole frame in one buffer (RFC 6455 §5.2), for the few the gateway makes itself.
+ *
+ * @param key masking key: given towards an upstream, where every frame must be masked; undefined towards a client,
+ *   where none may be (RFC 6455 §5.1)
+ */
+export function frame(opcode: number, payload: Buffer, key?: number): Buffer {
+  const header = frameHeader(opcode, payload.length, key);
+  const whole = Buffer.concat([header, payload]);
+  if (key !== undefined) mask(whole, header.length, whole.length, key, 0);
+  return whole;
+}
+
+/** The header of a final, unfragmented frame whose payload of `length` bytes follows. */
+export function frameHeader(opcode: number, length: number, key?: number): Buffer {
+  const header = Buffer.allocUnsafe(MAX_HEADER);
+  header[0] = FIN | opcode;
+  let size = writeLength(header, length);
+  if (key !== undefined) {
+    header[1] = (header[1] as number) | MASKED;
+    size = header.writeInt32BE(key | 0, size);
+  }
+  return header.subarray(0, size);
+}
+
+/** Writes the shortest form of a length behind the first byte, as RFC 6455 §5.2 demands; returns the header's size so far. */
+function writeLength(header: Buffer, length: number): number {
+  if (length < 126) {
+    header[1] = length;
+    return 2;
+  }
+  if (length < 65_536) {
+    header[1] = 126;
+    return header.writeUInt16BE(length, 2);
+  }
+  header[1] = 127;
+  header.writeUInt32BE(Math.floor(length / 2 ** 32), 2);
+  return header.writeUInt32BE(length >>> 0, 6);
+}
