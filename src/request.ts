@@ -49,6 +49,8 @@ export interface Grant {
   expiresAt?: number;
   /** Where the token stood, so that it can be taken out of what goes upstream. */
   credential?: Credential;
+  /** Further places where the same token stood: they are taken out as well. */
+  copies?: readonly Credential[];
   /** Undo of what a check reserved (a connection's place); called once when the connection ends, however it ends. */
   readonly releases: (() => void)[];
 }
