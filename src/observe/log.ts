@@ -1,12 +1,10 @@
-import { pino } from 'pino';
+import { type LevelWithSilent, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { ErrorCode, GatewayError } from '../errors.ts';
 import type { Observer, RefusedRequest, SessionRecord } from './index.ts';
-import { describeError, tidyFields, tidyText } from './tidy.ts';
+import { describeError, REDACTED, SECRET_FIELDS, tidyFields, tidyText } from './tidy.ts';
 
-export type { Logger } from 'pino';
-
-import type { LevelWithSilent, Logger } from 'pino';
+export type { Logger };
 
 /** What `createLogger` needs to know. */
 export interface LoggerOptions {
@@ -27,7 +25,9 @@ export function createLogger({ pretty: forPeople = false, level, destination }: 
     level: level ?? 'info',
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }), log: tidyFields, bindings: tidyFields },
+    formatters: { level: (label: string) => ({ level: label }), log: tidyFields },
+    // What a child logger is bound to passes by the formatters.
+    redact: { paths: SECRET_FIELDS.map((name) => `["${name}"]`), censor: REDACTED },
     // `tidyFields` has described errors already; pino's own serializer would copy whatever properties they have.
     serializers: { err: (described: unknown) => described, msg: tidyText },
   };

@@ -6,15 +6,18 @@ const MAX_DEPTH = 5;
 const MAX_ENTRIES = 100;
 const MAX_CAUSES = 5;
 
-const SECRET_FIELDS: ReadonlySet<string> = new Set([
+/** Header fields that carry credentials, in lower case. */
+export const SECRET_FIELDS: readonly string[] = [
   'authorization',
   'proxy-authorization',
   'cookie',
   'set-cookie',
   'sec-websocket-protocol',
   'sec-websocket-key',
-]);
-const REDACTED = '[redacted]';
+];
+
+/** Stands where a credential stood. */
+export const REDACTED = '[redacted]';
 
 /** A JWT, also one cut short: `eyJ` is `{"` in base64url. It belongs in no text, so it is one that slipped in. */
 const TOKEN = /eyJ[\w-]{8,}\.[\w-]*(\.[\w-]*)?/g;
@@ -47,7 +50,7 @@ function tidyEntries(fields: object, depth: number): Record<string, unknown> {
 }
 
 function tidyField(name: string, value: unknown, depth: number): unknown {
-  return SECRET_FIELDS.has(name.toLowerCase()) ? REDACTED : tidyValue(value, depth);
+  return SECRET_FIELDS.includes(name.toLowerCase()) ? REDACTED : tidyValue(value, depth);
 }
 
 function tidyValue(value: unknown, depth: number): unknown {

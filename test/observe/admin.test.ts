@@ -1,0 +1,124 @@
+import { EventEmitter, once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Admin, type Readiness, startAdmin } from '../../src/observe/admin.ts';
+import { createLogger } from '../../src/observe/log.ts';
+import { Sink } from '../support/observe.ts';
+
+const opened: Admin[] = [];
+afterEach(() => Promise.all(opened.splice(0).map((admin) => admin.close())));
+
+async function start({ readiness = { ready: true } as Readiness, render = async () => 'up 1\n' } = {}) {
+  const log = new Sink();
+  const admin = await startAdmin(
+    { host: '127.0.0.1', port: 0 },
+    {
+      ready: () => readiness,
+      metrics: { render, contentType: 'text/plain; version=0.0.4' },
+      logger: createLogger({ destination: log }),
+    },
+  );
+  opened.push(admin);
+  return { admin, log, url: `http://127.0.0.1:${admin.address.port}` };
+}
+
+describe('startAdmin', () => {
+  test.each([
+    ['/livez', 200, 'alive\n'],
+    ['/readyz', 200, 'ready\n'],
+    ['/readyz?verbose', 200, 'ready\n'],
+    ['/metrics', 200, 'up 1\n'],
+    ['/', 404, 'No route leads here.\n'],
+    ['/metrics/', 404, 'No route leads here.\n'],
+  ])('answers GET %s with %i', async (path, status, body) => {
+    const { url } = await start();
+    const response = await fetch(url + path);
+    expect(response.status).toBe(status);
+    expect(await response.text()).toBe(body);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+  });
+
+  test('says why it is not ready', async () => {
+    const { url } = await start({ readiness: { ready: false, why: 'draining' } });
+    const response = await fetch(`${url}/readyz`);
+    expect(response.status).toBe(503);
+    expect(await response.text()).toBe('not ready: draining\n');
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+  });
+
+  test('gives the metrics the content type of their format', async () => {
+    const { url } = await start();
+    const response = await fetch(`${url}/metrics`);
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4');
+  });
+
+  test('answers HEAD with the head alone', async () => {
+    const { url } = await start();
+    const response = await fetch(`${url}/metrics`, { method: 'HEAD' });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-length')).toBe('5');
+    expect(await response.text()).toBe('');
+  });
+
+  test.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])(
+    'refuses %s with 405 and what is allowed',
+    async (method) => {
+      const { url } = await start();
+      const response = await fetch(`${url}/readyz`, { method });
+      expect(response.status).toBe(405);
+      expect(response.headers.get('allow')).toBe('GET, HEAD');
+    },
+  );
+
+  test('answers 500 and logs the cause when the metrics fail', async () => {
+    const { url, log } = await start({ render: () => Promise.reject(new Error('broken meter')) });
+    const response = await fetch(`${url}/metrics`);
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain('broken');
+    expect(log.text).toContain('broken meter');
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+  });
+
+  test('outlives a client that resets while its page is made', async () => {
+    const asked = new EventEmitter();
+    const { admin, url } = await start({
+      render: async () => {
+        asked.emit('render');
+        await once(asked, 'answer');
+        return 'x'.repeat(1_000_000);
+      },
+    });
+    const rendering = once(asked, 'render');
+    const socket = connect(admin.address.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');
+    await rendering;
+    socket.resetAndDestroy();
+    asked.emit('answer');
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+  });
+
+  test('rejects when the port is taken', async () => {
+    const { admin } = await start();
+    const { port } = admin.address;
+    const deps = { ready: () => ({ ready: true }), metrics: { render: async () => '', contentType: '' } };
+    const again = startAdmin(
+      { host: '127.0.0.1', port },
+      { ...deps, logger: createLogger({ level: 'silent' }) },
+    );
+    await expect(again).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+
+  test('ends every connection when closed, idle ones and half requests too, and may be closed twice', async () => {
+    const { admin } = await start();
+    const socket = connect(admin.address.port, '127.0.0.1');
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    socket.write('GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /met');
+    await once(socket, 'data');
+    const gone = once(socket, 'close');
+    await admin.close();
+    await gone;
+    await admin.close();
+  });
+});

@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'vitest';
+import { GatewayError } from '../../src/errors.ts';
+import { combine, type SessionRecord } from '../../src/observe/index.ts';
+import { createMetrics } from '../../src/observe/metrics.ts';
+import { gatewayRequest, sessionRecord } from '../support/observe.ts';
+
+const BYE = { code: 1000, reason: 'bye', by: 'client' } as const;
+
+function start() {
+  const open = new Set<SessionRecord>();
+  const metrics = createMetrics(() => open);
+  /** The value of one series, as written in the scrape; undefined if it is not there. */
+  async function value(series: string): Promise<number | undefined> {
+    const line = (await metrics.render()).split('\n').find((text) => text.startsWith(`${series} `));
+    return line === undefined ? undefined : Number(line.slice(series.length + 1));
+  }
+  function begin(session: SessionRecord): SessionRecord {
+    open.add(session);
+    metrics.opened(session);
+    return session;
+  }
+  function end(
+    session: SessionRecord,
+    ending: Parameters<typeof metrics.ended>[1] = BYE,
+    durationMs = 1,
+  ): void {
+    open.delete(session);
+    metrics.ended(session, ending, durationMs);
+  }
+  return { metrics, value, begin, end };
+}
+
+describe('createMetrics', () => {
+  test('counts open sessions by route and bridge, down to zero', async () => {
+    const { value, begin, end } = start();
+    const first = begin(sessionRecord());
+    begin(sessionRecord({ route: 'vnc', bridge: 'tcp' }));
+    const series = 'sallyport_sessions_open{route="chat",bridge="websocket"}';
+    expect(await value(series)).toBe(1);
+    expect(await value('sallyport_sessions_open{route="vnc",bridge="tcp"}')).toBe(1);
+    end(first);
+    expect(await value(series)).toBe(0);
+  });
+
+  test('counts messages and bytes while sessions are open, and never loses or doubles them at the end', async () => {
+    const { value, begin, end } = start();
+    const one = begin(sessionRecord());
+    const other = begin(sessionRecord());
+    const messagesUp = 'sallyport_messages_total{route="chat",direction="up"}';
+    const bytesDown = 'sallyport_payload_bytes_total{route="chat",direction="down"}';
+    one.up.messages = 5;
+    other.up.messages = 2;
+    other.down.bytes = 700;
+    expect(await value(messagesUp)).toBe(7);
+    expect(await value(bytesDown)).toBe(700);
+    one.up.messages = 6;
+    end(one);
+    expect(await value(messagesUp)).toBe(8);
+    end(other);
+    expect(await value(messagesUp)).toBe(8);
+    expect(await value(bytesDown)).toBe(700);
+    begin(sessionRecord()).up.messages = 1;
+    expect(await value(messagesUp)).toBe(9);
+  });
+
+  test('two scrapes at once agree', async () => {
+    const { metrics, begin } = start();
+    begin(sessionRecord()).up.messages = 3;
+    const scrapes = await Promise.all([metrics.render(), metrics.render()]);
+    for (const text of scrapes)
+      expect(text).toContain('sallyport_messages_total{route="chat",direction="up"} 3\n');
+  });
+
+  test('counts upgrades by route and outcome', async () => {
+    const { metrics, value, begin } = start();
+    begin(sessionRecord());
+    const request = { id: 'r', kind: 'upgrade', peerAddress: '::1' } as const;
+    metrics.refused({ ...request, route: 'chat' }, new GatewayError('TOKEN_EXPIRED'), 1);
+    metrics.refused(request, new GatewayError('NO_ROUTE'), 1);
+    expect(await value('sallyport_upgrades_total{route="chat",outcome="accepted"}')).toBe(1);
+    expect(await value('sallyport_upgrades_total{route="chat",outcome="TOKEN_EXPIRED"}')).toBe(1);
+    expect(await value('sallyport_upgrades_total{route="",outcome="NO_ROUTE"}')).toBe(1);
+  });
+
+  test('counts plain requests by class of status, refused ones among them and not among the upgrades', async () => {
+    const { metrics, value } = start();
+    metrics.served(gatewayRequest(), 'site', 204, 0, 1);
+    metrics.served(gatewayRequest(), 'site', 200, 10, 1);
+    const request = { id: 'r', kind: 'request', peerAddress: '::1', route: 'site' } as const;
+    metrics.refused(request, new GatewayError('TOKEN_MISSING'), 1);
+    expect(await value('sallyport_requests_total{route="site",status="2xx"}')).toBe(2);
+    expect(await value('sallyport_requests_total{route="site",status="4xx"}')).toBe(1);
+    expect(await metrics.render()).not.toContain('sallyport_upgrades_total{');
+  });
+
+  test.each([
+    [1000, '1000'],
+    [1005, '1005'],
+    [1014, '1014'],
+    [3000, '3000'],
+    [3003, '3003'],
+    [3999, '3xxx'],
+    [4001, '4xxx'],
+    [4999, '4xxx'],
+  ])('counts close code %i as %s', async (code, label) => {
+    const { value, begin, end } = start();
+    end(begin(sessionRecord()), { code, reason: '', by: 'upstream' });
+    expect(await value(`sallyport_sessions_ended_total{route="chat",code="${label}",by="upstream"}`)).toBe(1);
+  });
+
+  test('measures how long sessions last, in seconds', async () => {
+    const { value, begin, end } = start();
+    end(begin(sessionRecord()), BYE, 30_000);
+    expect(await value('sallyport_session_duration_seconds_sum{route="chat"}')).toBe(30);
+    expect(await value('sallyport_session_duration_seconds_bucket{le="10",route="chat"}')).toBe(0);
+    expect(await value('sallyport_session_duration_seconds_bucket{le="60",route="chat"}')).toBe(1);
+  });
+
+  test('no label holds a subject, an address, an id, a path or an origin', async () => {
+    const { metrics, begin, end } = start();
+    end(begin(sessionRecord()), { code: 4321, reason: 'private reason', by: 'client' });
+    metrics.served(gatewayRequest({ path: '/private' }), 'site', 200, 1, 1);
+    expect(await metrics.render()).not.toMatch(/ada|203\.0\.113|10\.0\.0\.1|s-1|\/chat|example|4321|private/);
+  });
+
+  test('gives the process metrics too, in the text format', async () => {
+    const { metrics } = start();
+    expect(await metrics.render()).toMatch(/^process_cpu_seconds_total \d/m);
+    expect(metrics.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+  });
+});
+
+describe('combine', () => {
+  test('tells every observer, in order, with all that is known', () => {
+    const heard: unknown[][] = [];
+    const named = (name: string) => ({
+      opened: (...all: unknown[]) => void heard.push([name, 'opened', ...all]),
+      ended: (...all: unknown[]) => void heard.push([name, 'ended', ...all]),
+      refused: (...all: unknown[]) => void heard.push([name, 'refused', ...all]),
+      served: (...all: unknown[]) => void heard.push([name, 'served', ...all]),
+    });
+    const both = combine(named('a'), named('b'));
+    const error = new GatewayError('NO_ROUTE');
+    const refused = { id: 'r', kind: 'upgrade', peerAddress: '::1' } as const;
+    const [session, request] = [sessionRecord(), gatewayRequest()];
+    both.opened(session);
+    both.ended(session, BYE, 5, { code: 'IDLE' });
+    both.refused(refused, error, 6);
+    both.served(request, 'site', 200, 9, 7);
+    const calls = [
+      ['opened', session],
+      ['ended', session, BYE, 5, { code: 'IDLE' }],
+      ['refused', refused, error, 6],
+      ['served', request, 'site', 200, 9, 7],
+    ];
+    expect(heard).toEqual(
+      calls.flatMap((call) => [
+        ['a', ...call],
+        ['b', ...call],
+      ]),
+    );
+  });
+});
