@@ -158,7 +158,7 @@ function serve(
     plain.set(socket, response);
     response.once('close', function onResponseClose() {
       if (plain.get(socket) === response) plain.set(socket, undefined);
-      if (!server.listening) socket.end();
+      if (!server.listening) socket.destroySoon();
     });
     handlers.request(message, response);
   });

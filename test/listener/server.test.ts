@@ -1,0 +1,224 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { describe, expect, test } from 'vitest';
+import { GatewayError } from '../../src/errors.ts';
+import { writeRefusal } from '../../src/listener/refusal.ts';
+import { openListener } from '../../src/listener/server.ts';
+import { deferred, dial, gone, open, say, silent } from '../support/listener.ts';
+
+const UPGRADE = 'GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+const GET = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
+
+function sayHello(_message: unknown, response: ServerResponse): void {
+  response.end('hello');
+}
+
+describe('what a listener hands on', () => {
+  test('gives upgrades to `upgrade`, with what the client sent early', async () => {
+    const listener = await open({
+      upgrade(message, socket, head) {
+        socket.end(`${message.url} ${head}`);
+      },
+    });
+    expect(await say(listener, `${UPGRADE}early`)).toBe('/a early');
+  });
+
+  test('gives plain requests to `request`', async () => {
+    const listener = await open({ request: sayHello });
+    expect(await say(listener, `GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)).toMatch(/hello$/);
+  });
+
+  test('passes every header on, however many', async () => {
+    const listener = await open({
+      upgrade(message, socket) {
+        socket.end(String(message.rawHeaders.length / 2));
+      },
+    });
+    const many = 'a:\r\n'.repeat(2_500);
+    expect(await say(listener, UPGRADE.replace('\r\n\r\n', `\r\n${many}\r\n`))).toBe('2503');
+  });
+
+  test('survives a client that resets right after its upgrade', async () => {
+    const taken = deferred<void>();
+    const listener = await open({
+      upgrade(_message, socket) {
+        socket.resume().once('close', taken.resolve);
+        client.resetAndDestroy();
+      },
+    });
+    const client = dial(listener);
+    client.write(UPGRADE);
+    await taken.promise;
+    expect(await say(listener, 'junk\r\n\r\n')).toMatch(/^HTTP\/1.1 400/);
+  });
+
+  test('cuts off an upgrade pipelined behind an unfinished response', async () => {
+    const listener = await open({
+      request(_message, response) {
+        response.write('half');
+      },
+    });
+    expect(await say(listener, GET + UPGRADE)).not.toContain('101');
+  });
+});
+
+describe('requests that never get through', () => {
+  test.each([
+    ['malformed bytes', 'junk\r\n\r\n', 400, 'BAD_REQUEST'],
+    ['a bare LF in a header', 'GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n', 400, 'BAD_REQUEST'],
+    ['a space before the colon', 'GET / HTTP/1.1\r\nHost : x\r\n\r\n', 400, 'BAD_REQUEST'],
+    [
+      'both Content-Length and Transfer-Encoding',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+      'BAD_REQUEST',
+    ],
+    ['16 KiB of headers', `GET / HTTP/1.1\r\nA: ${'a'.repeat(16_384)}\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
+    ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
+  ])('answers %s with %#', async (_what, bytes, status, code) => {
+    const answer = await say(await open({ request: (message) => message.resume() }), bytes);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer).toMatch(/\r\nconnection: close\r\n/);
+    expect(answer).toMatch(new RegExp(`\r\n\r\n${code}: .+\n$`));
+  });
+
+  test('refuses on the response when one is being made', async () => {
+    const listener = await open({ request: (message) => message.resume() }, { linger: 40 });
+    const answer = await say(
+      listener,
+      'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nnot hex\r\n',
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(answer.match(/HTTP\/1.1/g)).toHaveLength(1);
+  });
+});
+
+describe('deadlines', () => {
+  const short = { headers: 60, check: 20 };
+
+  test.each([
+    ['says nothing', ''],
+    ['stops in its headers', 'GET / HTTP/1.1\r\nHost:'],
+  ])('answers 408 and ends a client that %s', async (_what, bytes) => {
+    expect(await say(await open({}, short), bytes)).toMatch(/^HTTP\/1.1 408 .*REQUEST_TIMEOUT: /s);
+  });
+
+  test('answers 408 to a body that never ends', async () => {
+    const listener = await open(
+      { request: (message) => message.resume() },
+      { headers: 60, request: 80, check: 20, linger: 40 },
+    );
+    const bytes = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab';
+    expect(await say(listener, bytes)).toMatch(/^HTTP\/1.1 408 /);
+  });
+
+  test('ends an idle connection after its last response', async () => {
+    const listener = await open({ request: sayHello }, { keepAlive: 30 });
+    expect(await say(listener, GET)).toMatch(/hello$/);
+  });
+});
+
+describe('Expect: 100-continue', () => {
+  const EXPECTING = 'POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n';
+
+  test('asks for the body once the handler reads it', async () => {
+    const listener = await open({
+      request(message, response) {
+        message.pipe(response);
+      },
+    });
+    const client = dial(listener);
+    client.write(`${EXPECTING}Connection: close\r\n\r\n`);
+    const [first] = await once(client, 'data');
+    expect(String(first)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    client.write('body');
+    expect(String((await client.toArray()).join(''))).toMatch(/^HTTP\/1.1 200 .*body/s);
+  });
+
+  test('never asks for the body of a refused request', async () => {
+    const listener = await open({ request: sayHello });
+    expect(await say(listener, `${EXPECTING}Connection: close\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 /);
+  });
+});
+
+describe('close', () => {
+  test('ends connections without a request under way at once', async () => {
+    const listener = await open({ request: sayHello }, { close: 60_000 });
+    const [fresh, idle] = [dial(listener), dial(listener)];
+    idle.write(GET);
+    await Promise.all([once(idle, 'data'), once(fresh, 'connect')]);
+    // A second round trip: the server has seen both connections.
+    await say(listener, 'junk\r\n\r\n');
+    await Promise.all([listener.close(), gone(fresh), gone(idle)]);
+  });
+
+  test('lets a request under way finish, then ends its connection', async () => {
+    const begun = deferred<ServerResponse>();
+    const listener = await open(
+      { request: (_message, response) => begun.resolve(response) },
+      { close: 60_000 },
+    );
+    const answer = say(listener, GET);
+    const response = await begun.promise;
+    const closed = listener.close();
+    response.end('done');
+    expect(await answer).toMatch(/done$/);
+    await closed;
+  });
+
+  test('destroys a request that outlives the deadline', async () => {
+    const begun = deferred<void>();
+    const listener = await open({ request: () => begun.resolve() }, { close: 30 });
+    const client = dial(listener);
+    client.write(GET);
+    await begun.promise;
+    await Promise.all([listener.close(), gone(client)]);
+  });
+
+  test('leaves upgraded sockets alone and can be called twice', async () => {
+    const listener = await open({
+      upgrade(_message, socket) {
+        socket.write('open');
+        socket.pipe(socket);
+      },
+    });
+    const client = dial(listener);
+    client.write(UPGRADE);
+    await once(client, 'data');
+    await Promise.all([listener.close(), listener.close()]);
+    client.write('still');
+    expect(String((await once(client, 'data'))[0])).toBe('still');
+    client.end();
+    await once(client.resume(), 'close');
+  });
+});
+
+test('a taken port is named, with what to do', async () => {
+  const { address } = await open();
+  const handlers = { upgrade() {}, request() {} };
+  const second = openListener({ host: '127.0.0.1', port: address.port }, handlers, { logger: silent });
+  await expect(second).rejects.toThrow(`127.0.0.1:${address.port} is taken: stop the program`);
+});
+
+test('a foreign address is named', async () => {
+  const opened = openListener(
+    { host: '192.0.2.1', port: 0 },
+    { upgrade() {}, request() {} },
+    { logger: silent },
+  );
+  await expect(opened).rejects.toThrow('192.0.2.1:0 is not an address of this machine');
+});
+
+test('a refusal reaches a client that is still sending', async () => {
+  const listener = await open({
+    upgrade(_message, socket) {
+      writeRefusal(socket, new GatewayError('TOKEN_MISSING'));
+    },
+  });
+  const client = dial(listener);
+  client.write(UPGRADE + 'x'.repeat(1_000_000));
+  client.once('end', () => client.end());
+  expect((await client.toArray()).join('')).toMatch(
+    /^HTTP\/1.1 401 .*TOKEN_MISSING: A token is required.\n$/s,
+  );
+});

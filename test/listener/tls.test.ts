@@ -1,0 +1,159 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { Listener } from '../../src/listener/server.ts';
+import { tlsOptions } from '../../src/listener/tls.ts';
+import { certificate, dial, gone, open } from '../support/listener.ts';
+
+interface Files {
+  cert: string;
+  key: string;
+}
+
+let folder: string;
+let app: Files;
+let wildcard: Files;
+let exact: Files;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sallyport-tls-'));
+  [app, wildcard, exact] = await Promise.all([
+    certificate(folder, ['app.example.com', 'www.example.com']),
+    certificate(folder, ['*.example.org']),
+    certificate(folder, ['exact.example.org']),
+  ]);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const minVersion = 'TLSv1.2';
+
+function tls(...certificates: Files[]) {
+  return { certificates, minVersion } as const;
+}
+
+async function shake(listener: Listener, options: ConnectionOptions = {}): Promise<TLSSocket> {
+  const socket = connect({
+    port: listener.address.port,
+    host: '127.0.0.1',
+    rejectUnauthorized: false,
+    ...options,
+  });
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+describe('a TLS listener', () => {
+  test('hands on requests and upgrades over TLS', async () => {
+    const listener = await open(
+      {
+        upgrade: (_message, socket) => socket.end('up'),
+        request: (_message, response) => response.end('hello'),
+      },
+      {},
+      tls(app),
+    );
+    const get = await shake(listener);
+    get.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    expect(await text(get)).toMatch(/hello$/);
+    const upgrade = await shake(listener);
+    upgrade.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    expect(await text(upgrade)).toBe('up');
+    expect(listener.address.secure).toBe(true);
+  });
+
+  test.each([
+    ['www.example.com', 'app.example.com'],
+    ['a.example.org', '*.example.org'],
+    ['exact.example.org', 'exact.example.org'],
+    ['a.b.example.org', 'app.example.com'],
+    ['unknown.test', 'app.example.com'],
+    [undefined, 'app.example.com'],
+  ])('answers the server name %s with the certificate of %s', async (servername, subject) => {
+    const listener = await open({}, {}, tls(app, wildcard, exact));
+    const socket = await shake(listener, { servername: servername ?? '' });
+    expect(socket.getPeerCertificate().subject.CN).toBe(subject);
+  });
+
+  test('speaks http/1.1 only', async () => {
+    const listener = await open({}, {}, tls(app));
+    const socket = await shake(listener, { ALPNProtocols: ['h2', 'http/1.1'] });
+    expect(socket.alpnProtocol).toBe('http/1.1');
+    await expect(shake(listener, { ALPNProtocols: ['h2'] })).rejects.toThrow(/alert/);
+  });
+
+  test('refuses versions below its minimum', async () => {
+    const old = await open({}, {}, tls(app));
+    await expect(
+      shake(old, { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }),
+    ).rejects.toThrow(/alert protocol version/);
+    const modern = await open({}, {}, { certificates: [app, wildcard], minVersion: 'TLSv1.3' });
+    for (const servername of ['app.example.com', 'a.example.org']) {
+      const shaken = shake(modern, { maxVersion: 'TLSv1.2', servername });
+      await expect(shaken).rejects.toThrow(/alert protocol version/);
+    }
+  });
+
+  test('ends a client that does not finish its handshake', async () => {
+    const listener = await open({}, { handshake: 40 }, tls(app));
+    await gone(dial(listener));
+  });
+
+  test('ends a client that speaks plain HTTP, and goes on', async () => {
+    const listener = await open({}, {}, tls(app));
+    const client = dial(listener);
+    client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await gone(client);
+    await shake(listener);
+  });
+});
+
+describe('certificates that do not serve stop the start', () => {
+  async function file(name: string, content: string): Promise<string> {
+    await writeFile(join(folder, name), content);
+    return join(folder, name);
+  }
+
+  test.each([
+    [
+      'a missing certificate',
+      async () => ({ ...app, cert: '/nowhere/a.crt' }),
+      /cannot read the certificate \/nowhere\/a.crt/,
+    ],
+    [
+      'a missing key',
+      async () => ({ ...app, key: '/nowhere/a.key' }),
+      /cannot read the private key \/nowhere\/a.key/,
+    ],
+    [
+      'an empty certificate',
+      async () => ({ ...app, cert: await file('empty.crt', '') }),
+      /empty.crt is not a certificate/,
+    ],
+    [
+      'a broken key',
+      async () => ({ ...app, key: await file('broken.key', 'x') }),
+      /broken.key is not a private key/,
+    ],
+    [
+      'the key of another certificate',
+      async () => ({ ...app, key: exact.key }),
+      /exact.example.org.key does not belong to .*app.example.com.crt/,
+    ],
+  ])('%s', async (_what, files, message) => {
+    await expect(tlsOptions(tls(wildcard, await files()))).rejects.toThrow(message);
+  });
+
+  test.each([
+    ['expired', '2200-01-01', /app.example.com.crt expired on/],
+    ['not yet valid', '2001-01-01', /app.example.com.crt is not valid before/],
+  ])('a certificate that is %s', async (_what, now, message) => {
+    await expect(tlsOptions(tls(app), new Date(now))).rejects.toThrow(message);
+  });
+});

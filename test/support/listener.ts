@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import pino from 'pino';
+import { generate } from 'selfsigned';
+import { onTestFinished } from 'vitest';
+import type { ListenerConfig } from '../../src/config/schema.ts';
+import {
+  type Listener,
+  type ListenerDeadlines,
+  type ListenerHandlers,
+  openListener,
+} from '../../src/listener/server.ts';
+
+export const silent = pino({ enabled: false });
+
+const unexpected: ListenerHandlers = {
+  upgrade(_message, socket) {
+    socket.destroy(new Error('no upgrade was expected'));
+  },
+  request(_message, response) {
+    response.destroy(new Error('no request was expected'));
+  },
+};
+
+/** A listener on a free loopback port, closed when the test has finished. */
+export async function open(
+  handlers: Partial<ListenerHandlers> = {},
+  deadlines: Partial<ListenerDeadlines> = {},
+  tls?: ListenerConfig['tls'],
+): Promise<Listener> {
+  const listener = await openListener(
+    { host: '127.0.0.1', port: 0, tls },
+    { ...unexpected, ...handlers },
+    { logger: silent, deadlines: { close: 200, ...deadlines } },
+  );
+  onTestFinished(() => listener.close());
+  return listener;
+}
+
+/** A raw client; destroyed when the test has finished. It keeps its side open after the server's FIN. */
+export function dial({ address }: Listener): Socket {
+  const socket = connect({ port: address.port, host: '127.0.0.1', allowHalfOpen: true });
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  return socket;
+}
+
+/** Sends bytes and resolves with everything the server says until it ends. Rejects on a reset. */
+export function say(listener: Listener, bytes: string): Promise<string> {
+  const socket = dial(listener);
+  socket.write(bytes);
+  return text(socket);
+}
+
+/** Resolves when the server has ended or reset the connection. */
+export function gone(client: Socket): Promise<unknown> {
+  client.on('error', () => {}).on('end', () => client.destroy());
+  return once(client.resume(), 'close');
+}
+
+/** A self-signed certificate for these DNS names, in two files of `folder`. */
+export async function certificate(
+  folder: string,
+  names: readonly string[],
+  validity: { notBeforeDate?: Date; notAfterDate?: Date } = {},
+): Promise<{ cert: string; key: string }> {
+  const altNames = names.map((value) => ({ type: 2 as const, value }));
+  const made = await generate([{ name: 'commonName', value: names[0] }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    extensions: [{ name: 'subjectAltName', altNames }],
+    ...validity,
+  });
+  const stem = join(folder, (names[0] as string).replace('*', 'wildcard'));
+  await writeFile(`${stem}.crt`, made.cert);
+  await writeFile(`${stem}.key`, made.private);
+  return { cert: `${stem}.crt`, key: `${stem}.key` };
+}
+
+/** A promise to be settled from outside. */
+export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
