@@ -1,0 +1,74 @@
+import { GatewayError } from '../errors.ts';
+import type { Check, GatewayRequest } from '../request.ts';
+import { isLabel } from '../router.ts';
+
+/** An origin taken apart: `https://app.example.com:8443` as scheme `https`, host `app.example.com`, port `8443` (empty if the scheme's default). */
+interface Origin {
+  readonly scheme: string;
+  readonly host: string;
+  readonly port: string;
+}
+
+const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
+
+/** Stands for `*.` while an allowed origin is parsed, since `*` is in no URL. */
+const WILDCARD = 'wildcard.';
+
+/**
+ * Lets pages of the given origins pass: scheme, host and port equal, with default ports left out, or one label in the
+ * place of a leading `*.`. Without a list, pages of the same host and port. Throws ORIGIN_REFUSED for every other origin, `null` among
+ * them. A request without Origin does not come from a page and passes; a token from a cookie is refused to it elsewhere.
+ */
+export function checkOrigin(origins: readonly string[] | undefined): Check {
+  const isAllowed = origins ? isAmong(origins) : isSameHost;
+  return function origin(request) {
+    if (request.origin === undefined) return;
+    const origin = parseOrigin(request.origin);
+    if (!origin || !isAllowed(origin, request)) {
+      throw new GatewayError('ORIGIN_REFUSED', { detail: `origin ${request.origin}` });
+    }
+  };
+}
+
+/** One spelling of an Origin header, to count by; undefined for `null` and for what is no origin. */
+export function normaliseOrigin(text: string): string | undefined {
+  const origin = parseOrigin(text);
+  return origin && format(origin);
+}
+
+function format({ scheme, host, port }: Origin): string {
+  return `${scheme}://${host}${port === '' ? '' : `:${port}`}`;
+}
+
+function parseOrigin(text: string): Origin | undefined {
+  const match = ORIGIN.exec(text.toLowerCase());
+  const url = match && URL.parse(match[0]);
+  return url ? { scheme: url.protocol.slice(0, -1), host: url.hostname, port: url.port } : undefined;
+}
+
+function isAmong(origins: readonly string[]): (origin: Origin) => boolean {
+  const exact = new Set<string>();
+  const wildcards: Origin[] = [];
+  for (const text of origins) {
+    const url = new URL(text.replace('://*.', `://${WILDCARD}`));
+    const origin = { scheme: url.protocol.slice(0, -1), host: url.hostname, port: url.port };
+    if (text.includes('://*.')) wildcards.push({ ...origin, host: origin.host.slice(WILDCARD.length - 1) });
+    else exact.add(format(origin));
+  }
+  return (origin) => exact.has(format(origin)) || wildcards.some((wildcard) => isCovered(origin, wildcard));
+}
+
+/** `parent.host` starts with a dot. */
+function isCovered({ scheme, host, port }: Origin, parent: Origin): boolean {
+  const fits = scheme === parent.scheme && port === parent.port && host.endsWith(parent.host);
+  return fits && isLabel(host.slice(0, -parent.host.length));
+}
+
+/**
+ * The page came from the very authority it connects to. Over TLS it has to be an https page: whoever can write into an http
+ * page must not get in by it. In plain text both pass, since an https page reaches us so only through a proxy that took its TLS off.
+ */
+function isSameHost(origin: Origin, { secure, authority }: GatewayRequest): boolean {
+  const pages = secure ? ['https'] : ['https', 'http'];
+  return pages.some((scheme) => normaliseOrigin(`${scheme}://${authority}`) === format(origin));
+}
