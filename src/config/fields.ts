@@ -1,27 +1,42 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
-import { parseByteRate, parseDuration, parseRate, parseSize } from './units.ts';
+import {
+  BYTE_RATE,
+  DURATION,
+  parseByteRate,
+  parseDuration,
+  parseRate,
+  parseSize,
+  RATE,
+  SIZE,
+} from './units.ts';
 
 /** The small words of the configuration language: a text of a fixed form, checked and turned into a value. */
 
 /** A text field that `read` turns into a value; `form` says in the error what would have been right. */
-function word<T>(form: string, read: (text: string) => T | undefined) {
-  return z.string(`expected ${form}`).transform((text, context): T => {
-    const value = read(text);
-    if (value !== undefined) return value;
-    context.addIssue({ code: 'custom', message: `"${text}" is not ${form}` });
-    return z.NEVER;
-  });
+function word<T>(form: string, read: (text: string) => T | undefined, pattern?: RegExp) {
+  const message = `expected ${form}`;
+  return z
+    .string(message)
+    .meta({ description: form, ...(pattern && { pattern: `${pattern.source}|\\$\\{` }) })
+    .transform((text, context): T => {
+      const value = read(text);
+      if (value !== undefined) return value;
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    });
 }
 
-export const duration = word('a duration like 250ms, 30s, 5m or 12h', parseDuration);
-export const size = word('a size like 512B, 64KiB or 1MiB', parseSize);
-export const rate = word('a rate like 20/s, 600/m or 1000/h', parseRate);
-export const byteRate = word('a byte rate like 64KiB/s or 1MiB/s', parseByteRate);
+export const duration = word('a duration like 250ms, 30s, 5m or 12h', parseDuration, DURATION);
+export const size = word('a size like 512B, 64KiB or 1MiB', parseSize, SIZE);
+export const rate = word('a rate like 20/s, 600/m or 1000/h', parseRate, RATE);
+export const byteRate = word('a byte rate like 64KiB/s or 1MiB/s', parseByteRate, BYTE_RATE);
 
 /** A duration, or `off` (undefined) for none. */
-export const optionalDuration = word('a duration like 30s or 5m, or off', (text) =>
-  text === 'off' ? 'off' : parseDuration(text),
+export const optionalDuration = word(
+  'a duration like 30s or 5m, or off',
+  (text) => (text === 'off' ? text : parseDuration(text)),
+  new RegExp(`^off$|${DURATION.source}`),
 ).transform((value) => (value === 'off' ? undefined : value));
 
 /** An address block as `ipaddr.js` takes it apart: [address, prefix length]. A lone address is a block of one. */

@@ -52,14 +52,14 @@ export const pollUpstream = z.strictObject({
     method: method.default('GET'),
     path,
     hold: duration
-      .default(25_000)
+      .prefault('25s')
       .describe('How long the service may hold a poll; {hold} in the path, in seconds'),
-    margin: duration.default(5_000).describe('Patience beyond `hold`'),
+    margin: duration.prefault('5s').describe('Patience beyond `hold`'),
   }),
   cursor: z
     .strictObject({
       from: source.describe('Where a response holds the next cursor'),
-      send: destination.describe('How the next poll carries it'),
+      send: destination.optional().describe('How the next poll carries it; absent: {cursor} in its path'),
       initial: z.string().optional().describe('The first poll’s cursor'),
     })
     .optional()
@@ -77,6 +77,13 @@ export const pollUpstream = z.strictObject({
       path,
       text: z.string().default('text/plain; charset=utf-8').describe('Content-Type of text messages'),
       binary: z.string().default('application/octet-stream').describe('Content-Type of binary messages'),
+      timeout: duration.default(30_000).describe('A send without an answer by then has failed'),
+      retry: z
+        .enum(['connect-only', 'idempotent'])
+        .default('connect-only')
+        .describe(
+          'connect-only: never repeat a send the service may have had; idempotent: repeat it, the service drops what it has had by Idempotency-Key',
+        ),
     })
     .optional()
     .describe('Absent: the client may only listen'),
@@ -88,12 +95,12 @@ export const pollUpstream = z.strictObject({
     .array(headerName)
     .default(['cookie', 'authorization', 'user-agent', 'accept-language'])
     .describe('Passed on from the handshake'),
-  responseSize: size.default(4 * 1024 * 1024),
+  responseSize: size.prefault('4MiB'),
   queueSize: size
-    .default(1024 * 1024)
+    .prefault('1MiB')
     .describe('Messages waiting to be sent, in bytes, before the client is paused'),
   outage: optionalDuration
-    .default(60_000)
+    .prefault('60s')
     .describe('A service that fails for this long closes the connection with 1013'),
 });
 

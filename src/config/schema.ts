@@ -76,8 +76,8 @@ const issuer = z
       .string()
       .min(1)
       .optional()
-      .describe('HMAC secret; use ${ENV} or file:PATH, never the text itself'),
-    clockTolerance: duration.default(5_000).describe('Leeway for exp and nbf'),
+      .describe('HMAC secret: from the environment, or file:PATH; never the text itself'),
+    clockTolerance: duration.prefault('5s').describe('Leeway for exp and nbf'),
   })
   .superRefine(issuerRules);
 
@@ -112,30 +112,31 @@ const limits = z.strictObject({
 
 const timeouts = z.strictObject({
   handshake: duration
-    .default(10_000)
+    .prefault('10s')
     .describe('From the upgrade request to the 101; on an http route: to the response'),
   idle: optionalDuration
     .optional()
     .describe('Without a message either way; on an http route: without a byte'),
-  stall: duration.default(30_000).describe('A peer may leave our writes unread for this long'),
+  stall: duration.prefault('30s').describe('A peer may leave our writes unread for this long'),
   lifetime: optionalDuration.optional().describe('Of one connection'),
-  close: duration.default(5_000).describe("For a peer's answer to our Close"),
+  close: duration.prefault('5s').describe("For a peer's answer to our Close"),
 });
 
 const keepalive = z.strictObject({
-  every: duration.default(30_000).describe('A ping after this much silence of a peer'),
-  within: duration.default(10_000).describe('Its pong must come in this time'),
+  every: duration.prefault('30s').describe('A ping after this much silence of a peer'),
+  within: duration.prefault('10s').describe('Its pong must come in this time'),
 });
+
+const claim = z.union(
+  [z.string(), z.number(), z.boolean(), z.array(z.string()).min(1)],
+  'expected a text, a number, true, false or a list of texts',
+);
 
 const auth = z.strictObject({
   issuer: oneOrMany(z.string().min(1)).describe('Names from `issuers`'),
-  token: z
-    .array(tokenSource)
-    .min(1)
-    .default([{ from: 'header', name: '' }])
-    .describe('Where to look for the token'),
+  token: z.array(tokenSource).min(1).prefault(['header']).describe('Where to look for the token'),
   require: z
-    .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).min(1)]))
+    .record(z.string(), claim)
     .default({})
     .describe('Claims the token must carry; a list means: every one of them'),
   forward: z
@@ -172,17 +173,21 @@ const route = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/i, 'a route name is letters, digits, - _ . (at most 64)'),
+      .regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/i, 'expected a name of letters, digits, - _ . (at most 64)'),
     match: z.strictObject({ host: hostPattern.optional(), path: pathPattern }),
     origins: z.array(origin).min(1).optional().describe('Absent: same host only'),
     addresses: z
       .strictObject({ allow: z.array(cidr).min(1).optional(), deny: z.array(cidr).min(1).optional() })
       .optional()
       .describe('Client addresses; deny wins'),
-    auth: z.union([z.literal('none'), auth]).describe('How clients prove who they are; `none` must be said'),
+    auth: z
+      .union([z.literal('none'), auth], 'expected `none` to let everybody in, or a mapping with an issuer')
+      .describe('How clients prove who they are; `none` must be said'),
     limits: limits.prefault({}),
     timeouts: timeouts.prefault({}),
-    keepalive: z.union([z.literal('off'), keepalive]).prefault({}),
+    keepalive: z
+      .union([z.literal('off'), keepalive], 'expected off, or a mapping with every and within')
+      .prefault({}),
     refuse: z
       .enum(['http', 'close'])
       .default('http')
@@ -193,13 +198,16 @@ const route = z
 
 export const schema = z.strictObject({
   listeners: z.array(listener).min(1),
-  trustedProxies: z.array(cidr).default([]).describe('Only their X-Forwarded-For and Forwarded are believed'),
+  trustedProxies: z
+    .array(cidr)
+    .prefault([])
+    .describe('Only their X-Forwarded-For and Forwarded are believed'),
   admin: z
     .strictObject({ host: z.string().default('127.0.0.1'), port })
     .optional()
     .describe('/livez /readyz /metrics'),
   issuers: z.record(z.string(), issuer).default({}),
-  drain: duration.default(10_000).describe('After SIGTERM, open connections get this long to close'),
+  drain: duration.prefault('10s').describe('After SIGTERM, open connections get this long to close'),
   routes: z.array(route).min(1),
 });
 

@@ -9,41 +9,46 @@ export interface Rate {
   readonly perMs: number;
 }
 
-/** Reads `250ms`, `30s`, `5m`, `12h`, `7d` as milliseconds. */
+export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+export const SIZE = /^(\d+(?:\.\d+)?)(B|KiB|MiB|GiB)$/;
+export const RATE = /^(\d+)\/(s|m|h)$/;
+export const BYTE_RATE = /^(\d+(?:\.\d+)?(?:B|KiB|MiB|GiB))\/(s|m|h)$/;
+
+/** setTimeout holds at most 2^31-1 ms (24.8 days) and fires at once beyond it. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Reads `250ms`, `30s`, `5m`, `12h`, `7d` as milliseconds, at least 1. */
 export function parseDuration(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
+  const match = DURATION.exec(text);
   if (!match) return undefined;
-  const ms = Number(match[1]) * DURATION_MS[match[2] as keyof typeof DURATION_MS];
-  // setTimeout holds at most 2^31-1 ms (24.8 days) and fires at once beyond it.
-  return ms >= 1 && ms <= 2_147_483_647 ? Math.round(ms) : undefined;
+  const ms = Math.round(Number(match[1]) * DURATION_MS[match[2] as keyof typeof DURATION_MS]);
+  return ms >= 1 && ms <= LONGEST_MS ? ms : undefined;
 }
 
-/** Reads `512B`, `64KiB`, `1MiB`, `2GiB` as bytes. */
+/** Reads `512B`, `64KiB`, `1MiB`, `2GiB` as bytes, at least 1. */
 export function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(B|KiB|MiB|GiB)$/.exec(text);
+  const match = SIZE.exec(text);
   if (!match) return undefined;
   const bytes = Math.round(Number(match[1]) * SIZE_BYTES[match[2] as keyof typeof SIZE_BYTES]);
   return bytes >= 1 && Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** Reads `20/s`, `600/m`, `1000/h` as events per time. */
+/** Reads `20/s`, `600/m`, `1000/h` as events per time, at least 1. */
 export function parseRate(text: string): Rate | undefined {
-  const [amount, unit, rest] = text.split('/');
-  const perMs = unitOfTime(unit);
-  const count = Number(amount);
-  if (rest !== undefined || perMs === undefined || !/^\d+$/.test(amount ?? '') || count < 1) return undefined;
-  return { count, perMs };
+  const match = RATE.exec(text);
+  const count = Number(match?.[1]);
+  return match && count >= 1 && Number.isSafeInteger(count)
+    ? { count, perMs: unitOfTime(match[2]) }
+    : undefined;
 }
 
-/** Reads `1MiB/s`, `10MiB/m` as bytes per time. */
+/** Reads `1MiB/s`, `10MiB/m` as bytes per time, at least 1. */
 export function parseByteRate(text: string): Rate | undefined {
-  const [amount, unit, rest] = text.split('/');
-  const perMs = unitOfTime(unit);
-  const count = parseSize(amount ?? '');
-  if (rest !== undefined || perMs === undefined || count === undefined) return undefined;
-  return { count, perMs };
+  const match = BYTE_RATE.exec(text);
+  const count = parseSize(match?.[1] ?? '');
+  return match && count !== undefined ? { count, perMs: unitOfTime(match[2]) } : undefined;
 }
 
-function unitOfTime(unit: string | undefined): number | undefined {
-  return unit === 's' || unit === 'm' || unit === 'h' ? DURATION_MS[unit] : undefined;
+function unitOfTime(unit: string | undefined): number {
+  return DURATION_MS[unit as keyof typeof DURATION_MS];
 }

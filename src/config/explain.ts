@@ -1,0 +1,117 @@
+import type { z } from 'zod';
+import { keysAt } from './json-schema.ts';
+import type { Finding, Path } from './problem.ts';
+import { suggest, suggestion } from './suggest.ts';
+import { valueAt } from './tree.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** Keys that will come, or that people bring along: better told than guessed at. */
+const KNOWN_STRANGERS: Readonly<Record<string, string>> = {
+  store: 'limits are kept in memory in this version; remove it',
+};
+
+/**
+ * zod's issues in plain words, one finding each. A schema message that begins with `expected ` is taken as the name
+ * of the right form; any other message of the schema is said as it is. `written` is the configuration as it stands
+ * in the file, so that no value of the environment is ever shown.
+ */
+export function explain(issues: readonly Issue[], written: unknown): Finding[] {
+  return issues.flatMap((issue) => simplify(issue)).flatMap((issue) => findings(issue, written));
+}
+
+/** Replaces a union's issue by those of the alternative that was meant: the one whose type fits what was given. */
+function simplify(issue: Issue, base: Path = []): Issue[] {
+  const path = [...base, ...issue.path];
+  if (issue.code !== 'invalid_union') return [{ ...issue, path }];
+  const meant = issue.errors.find((errors) => !errors.some(isOfOtherType));
+  if (meant !== undefined) return meant.flatMap((inner) => simplify(inner, path));
+  const own = form(issue) === undefined ? issue.errors[0]?.[0] : issue;
+  return [{ ...(own ?? issue), path }];
+}
+
+function isOfOtherType(issue: Issue): boolean {
+  const kinds = ['invalid_type', 'invalid_value', 'invalid_union'];
+  return issue.path.length === 0 && kinds.includes(issue.code);
+}
+
+function findings(issue: Issue, written: unknown): Finding[] {
+  const { path } = issue;
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key));
+  if (issue.code === 'invalid_key')
+    return [{ path, message: `is not ${form(issue.issues[0])}`, atKey: true }];
+  const value = valueAt(written, path);
+  if (issue.code !== 'custom' && (value === undefined || value === null)) return [absent(issue, value)];
+  return [{ path, ...complaint(issue, value) }];
+}
+
+function unknownKey(path: Path, key: string): Finding {
+  const known = path.length === 0 && Object.hasOwn(KNOWN_STRANGERS, key) ? KNOWN_STRANGERS[key] : undefined;
+  return {
+    path: [...path, key],
+    message: 'unknown key',
+    hint: known ?? suggestion(key, keysAt(path)),
+    atKey: true,
+  };
+}
+
+function absent(issue: Issue, value: undefined | null): Finding {
+  const wanted = form(issue);
+  return {
+    path: issue.path,
+    message: value === null ? 'is empty' : 'is missing',
+    hint: wanted === undefined ? undefined : `expected ${wanted}`,
+    atKey: true,
+  };
+}
+
+function complaint(issue: Issue, value: unknown): { message: string; hint?: string } {
+  const wanted = form(issue);
+  const shown = show(value, issue.path);
+  if (issue.code === 'invalid_union') return { message: `${shown} does not fit`, hint: `expected ${wanted}` };
+  if (wanted !== undefined) return { message: `${shown} is not ${wanted}`, ...remedy(issue, wanted, value) };
+  if (issue.code === 'too_big') return { message: `${shown} is more than ${issue.maximum}` };
+  if (issue.code !== 'too_small') return { message: issue.message };
+  const isNumber = typeof issue.minimum === 'number' && typeof value === 'number';
+  return { message: isNumber ? `${shown} is less than ${issue.minimum}` : 'must not be empty' };
+}
+
+/** The likely slip: a letter of a fixed word, or quotes, since YAML takes `80` for a number and `"80"` for a text. */
+function remedy(issue: Issue, wanted: string, value: unknown): { hint?: string } {
+  if (wanted === FORMS.string && typeof value !== 'object') return { hint: 'put it in quotes' };
+  if (typeof value !== 'string') return {};
+  const isQuoted = /^(-?\d+(\.\d+)?|true|false)$/.test(value);
+  if (wanted === FORMS.number || wanted === FORMS.boolean)
+    return isQuoted ? { hint: 'leave out the quotes' } : {};
+  const meant = issue.code === 'invalid_value' ? suggest(value, issue.values.map(String)) : undefined;
+  return meant === undefined ? {} : { hint: `did you mean ${meant}?` };
+}
+
+const FORMS: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a mapping (key: value)',
+  record: 'a mapping (key: value)',
+};
+
+/** What would have been right, as a noun. */
+function form(issue: Issue | undefined): string | undefined {
+  if (issue === undefined) return undefined;
+  if (issue.message.startsWith('expected ')) return issue.message.slice('expected '.length);
+  if (issue.code === 'invalid_value')
+    return `${issue.values.length > 1 ? 'one of ' : ''}${issue.values.join(', ')}`;
+  return issue.code === 'invalid_type' ? FORMS[issue.expected] : undefined;
+}
+
+/** The value as it stands in the file; no secret, and no password in a URL. */
+function show(value: unknown, path: Path): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  if (path.at(-1) === 'secret') return 'this';
+  if (typeof value !== 'string') return String(value);
+  const text = value.replace(/\/\/[^/@\s]*@/, '//…@');
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}

@@ -1,0 +1,68 @@
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Finding, Path } from './problem.ts';
+import { type Place, places, replaceAt } from './tree.ts';
+
+/** Places that name a file. A `jwks` may be a URL instead. */
+const FILES = [
+  'listeners.*.tls.certificates.*.cert',
+  'listeners.*.tls.certificates.*.key',
+  'issuers.*.jwks',
+  'issuers.*.publicKey',
+  'routes.*.upstream.tls.ca',
+];
+const SECRETS = 'issuers.*.secret';
+const SECRET_FILE = 'file:';
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * Makes the paths in `tree` absolute, taken from `baseDir`, and puts the content of a secret's `file:PATH` (less one
+ * newline at its end) in its place. Files that cannot be read go to `findings`. Changes `tree`.
+ */
+export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]): void {
+  for (const { path, value } of texts(FILES)) {
+    if (isUrl(value)) continue;
+    const file = resolve(baseDir, value);
+    readText(file, path);
+    replaceAt(tree, path, file);
+  }
+  for (const { path, value } of texts([SECRETS])) {
+    if (!value.startsWith(SECRET_FILE)) continue;
+    const secret = readText(resolve(baseDir, value.slice(SECRET_FILE.length)), path);
+    if (secret !== undefined) replaceAt(tree, path, secret.replace(/\r?\n$/, ''));
+  }
+
+  function texts(patterns: readonly string[]): (Place & { value: string })[] {
+    const found = patterns.flatMap((pattern) => places(tree, pattern));
+    return found.filter((place): place is Place & { value: string } => typeof place.value === 'string');
+  }
+
+  function readText(file: string, path: Path): string | undefined {
+    try {
+      const fault = faultOf(file);
+      if (fault === undefined) return readFileSync(file, 'utf8');
+      findings.push({ path, message: `${file} ${fault}` });
+    } catch (error) {
+      findings.push({ path, message: `cannot read ${file}`, hint: reason(error) });
+    }
+    return undefined;
+  }
+}
+
+/** A pipe would block, and a device need not end. */
+function faultOf(file: string): string | undefined {
+  const stats = statSync(file);
+  if (!stats.isFile()) return 'is not a file';
+  return stats.size > MAX_BYTES ? 'is larger than 1 MiB' : undefined;
+}
+
+/** Whether a `jwks` is fetched rather than read. */
+export function isUrl(text: string): boolean {
+  return /^https?:\/\//i.test(text);
+}
+
+function reason(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT') return 'there is no such file';
+  return code === 'EACCES' ? 'permission denied' : String(code);
+}

@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { checkEffects } from './effects.ts';
+import { expand } from './expand.ts';
+import { explain } from './explain.ts';
+import { resolveFiles } from './files.ts';
+import { checkNames } from './names.ts';
+import { ConfigError, type Finding, formatPath, type Problem, type Warning } from './problem.ts';
+import { type Config, schema } from './schema.ts';
+import { readSource, type Source } from './source.ts';
+import { findWarnings } from './warnings.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export interface ParsedConfig {
+  /** Complete with defaults, durations in ms, sizes in bytes, paths absolute; frozen to the bottom. */
+  readonly config: Config;
+  /** In the order of the file. */
+  readonly warnings: readonly Warning[];
+}
+
+export interface LoadedConfig extends ParsedConfig {
+  /** The file it came from, as an absolute path. */
+  readonly file: string;
+}
+
+interface ParseOptions {
+  /** Name of the text in messages. */
+  readonly file?: string;
+  /** What relative paths in the text start from; absent: the folder of `file`. */
+  readonly baseDir?: string;
+  /** Where `${NAME}` is looked up. */
+  readonly env?: Env;
+}
+
+/** Reads a configuration file. Throws ConfigError with every problem in it, or with why it cannot be read. */
+export async function loadConfig(file: string, { env }: { readonly env: Env }): Promise<LoadedConfig> {
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const message = cause.code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${cause.code}`;
+    throw new ConfigError(file, [{ line: 1, column: 1, path: '', message }], { cause });
+  });
+  return { file: resolve(file), ...parseConfig(text, { file, env }) };
+}
+
+/**
+ * Reads a configuration from text; the files it names are looked at, those of secrets read. Throws ConfigError with
+ * every problem at once.
+ */
+export function parseConfig(text: string, options: ParseOptions = {}): ParsedConfig {
+  const { file = 'configuration', env = {}, baseDir = dirname(file) } = options;
+  const source = sourceOf(text, file);
+  const findings: Finding[] = [];
+  const tree = expand(source.value, env, findings);
+  resolveFiles(tree, baseDir, findings);
+  findings.push(...checkNames(tree), ...checkEffects(tree));
+  const parsed = schema.safeParse(tree);
+  findings.push(...explain(parsed.error?.issues ?? [], source.value));
+  if (!parsed.success || findings.length > 0)
+    throw new ConfigError(file, inOrder(firstEach(findings), source));
+  return { config: freeze(parsed.data), warnings: inOrder(findWarnings(parsed.data, source.value), source) };
+}
+
+function sourceOf(text: string, file: string): Source {
+  const source = readSource(text);
+  if ('problems' in source) throw new ConfigError(file, source.problems, { cause: source.cause });
+  return source;
+}
+
+/** One complaint about a place is enough: a variable that is not set is no number either. */
+function firstEach(findings: readonly Finding[]): Finding[] {
+  const paths = findings.map(({ path }) => formatPath(path));
+  return findings.filter((_, index) => paths.indexOf(paths[index] as string) === index);
+}
+
+function inOrder(findings: readonly Finding[], source: Source): Problem[] {
+  return findings.map(source.locate).sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** Freezes plain data to the bottom; instances, such as addresses, are left as they are. */
+function freeze<T>(value: T): T {
+  if (!Array.isArray(value) && !isPlain(value)) return value;
+  for (const inner of Object.values(value)) freeze(inner);
+  return Object.freeze(value);
+}
+
+function isPlain(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
