@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { GatewayError } from './errors.ts';
 
 /** What the rooms of the gateway say to one another about a request. Types only; who makes each is in its comment. */
 
@@ -89,6 +90,8 @@ export interface Ending {
   readonly code: number;
   readonly reason: string;
   readonly by: 'client' | 'upstream' | 'gateway';
+  /** Why, where there is more to know than code and reason: for the log. */
+  readonly error?: GatewayError;
 }
 
 /** The numbers of one direction of one session. */

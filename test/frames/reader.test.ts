@@ -282,7 +282,7 @@ describe('violations', () => {
       ],
     ),
     ['a Close whose reason is not UTF-8', client(CLOSE, Buffer.from([3, 232, 0xff])), {}, 'INVALID_PAYLOAD'],
-  ])('%s', (name, stream, options, violation) => {
+  ])('%s', (_name, stream, options, violation) => {
     for (const size of [stream.length, 1]) {
       const { reader: read, seen } = reader(options);
       for (let at = 0; at < stream.length; at += size) read.push(Buffer.from(stream.subarray(at, at + size)));

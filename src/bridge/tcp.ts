@@ -1,0 +1,36 @@
+import type { Socket } from 'node:net';
+import type { RouteConfig } from '../config/schema.ts';
+import type { AdmittedRequest, Bridge, Dial } from '../request.ts';
+import { openSocket } from '../upstream/socket.ts';
+import { createDialler } from '../upstream/targets.ts';
+import { Tunnel } from './tunnel.ts';
+
+/** The bridge to a raw TCP service: messages become a byte stream, and each read from it one binary message. */
+export function dialTcp(route: RouteConfig): Dial {
+  const targets = route.upstream.tcp ?? [];
+  const dialTargets = createDialler(targets, route.timeouts.handshake);
+  const protocols = ['binary', ...(route.upstream.protocols ?? [])];
+  const text = route.upstream.text ?? false;
+
+  return async function dial(request, signal) {
+    const socket = await dialTargets(signal, (target, share) => openSocket(target, share));
+    return bridgeTo(socket, chooseProtocol(request, protocols), text);
+  };
+}
+
+/** The first one offered that the route knows; none is a legal answer too (RFC 6455 §4.2.2). */
+function chooseProtocol(request: AdmittedRequest, known: readonly string[]): string | undefined {
+  return request.protocols.find((protocol) => known.includes(protocol));
+}
+
+function bridgeTo(socket: Socket, protocol: string | undefined, text: boolean): Bridge {
+  return {
+    accept: { protocol },
+    run(client, head, session) {
+      const tunnel = new Tunnel(client, socket, text, session);
+      tunnel.start(head);
+      return tunnel.done;
+    },
+    abandon: () => socket.destroy(),
+  };
+}

@@ -1,0 +1,46 @@
+import type { RouteConfig } from '../config/schema.ts';
+import type { AdmittedRequest, Bridge, Dial, HeaderField } from '../request.ts';
+import { type OpenedUpstream, openWebSocket } from '../upstream/handshake.ts';
+import { openSocket, trustOf } from '../upstream/socket.ts';
+import { createDialler } from '../upstream/targets.ts';
+import { parseWebSocketUrl } from '../upstream/url.ts';
+import { Relay } from './relay.ts';
+
+/** The bridge to an upstream that speaks WebSocket itself. Throws if the route's `ca` cannot be read. */
+export function dialWebSocket(route: RouteConfig): Dial {
+  const trust = trustOf(route.upstream.tls);
+  const targets = (route.upstream.websocket ?? []).map((text) => parseWebSocketUrl(text));
+  const dialTargets = createDialler(targets, route.timeouts.handshake);
+
+  return async function dial(request, signal) {
+    const opened = await dialTargets(signal, async (target, share) => {
+      const { host, port, secure } = target;
+      const socket = await openSocket({ host, port, ...(secure ? { tls: trust } : {}) }, share);
+      return openWebSocket(socket, offerOf(request, target.targetFor(request)), share);
+    });
+    return bridgeTo(opened);
+  };
+}
+
+function offerOf(request: AdmittedRequest, target: string) {
+  return {
+    target,
+    headers: request.upstreamHeaders,
+    protocols: request.protocols,
+    deflate: request.deflateOffer,
+  };
+}
+
+function bridgeTo({ socket, head, protocol, deflate, setCookies }: OpenedUpstream): Bridge {
+  // A sticky load balancer behind us names its choice in a cookie on the 101; nothing else of the upstream's is reflected.
+  const headers = setCookies.map((cookie): HeaderField => ['Set-Cookie', cookie]);
+  return {
+    accept: { protocol, deflate, headers },
+    run(client, clientHead, session) {
+      const relay = new Relay(client, socket, deflate !== undefined, session);
+      relay.start(clientHead, head);
+      return relay.done;
+    },
+    abandon: () => socket.destroy(),
+  };
+}

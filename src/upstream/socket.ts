@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { UpstreamTls } from '../config/schema.ts';
+import { GatewayError } from '../errors.ts';
+
+/** Where a socket is to lead; with `tls` the peer's certificate is verified. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: TlsTrust;
+}
+
+/** How an upstream's certificate is judged: authorities in PEM (the system's if undefined), and the name it must carry. */
+export interface TlsTrust {
+  readonly ca: Buffer | undefined;
+  readonly servername: string | undefined;
+}
+
+/** Reads the `tls` of an upstream once, when the route is built. Throws if the file cannot be read. */
+export function trustOf(tls: UpstreamTls | undefined): TlsTrust {
+  return { ca: tls?.ca === undefined ? undefined : readFileSync(tls.ca), servername: tls?.servername };
+}
+
+/**
+ * Opens a socket. It has an `error` listener from the start, so that a reset between two awaits cannot end the process.
+ * Rejects with UPSTREAM_REFUSED, or UPSTREAM_TIMEOUT when `signal` aborts first; the socket is then destroyed.
+ */
+export function openSocket(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(new GatewayError('UPSTREAM_TIMEOUT'));
+      return;
+    }
+    const socket = begin(endpoint);
+    const onAbort = () => settle(new GatewayError('UPSTREAM_TIMEOUT', { detail: 'while connecting' }));
+    function settle(error?: GatewayError) {
+      signal.removeEventListener('abort', onAbort);
+      if (error === undefined) {
+        resolve(socket);
+        return;
+      }
+      socket.destroy();
+      reject(error);
+    }
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.on('error', (cause) => settle(new GatewayError('UPSTREAM_REFUSED', { cause })));
+    socket.once('close', () =>
+      settle(new GatewayError('UPSTREAM_REFUSED', { detail: 'closed while connecting' })),
+    );
+    socket.once(endpoint.tls === undefined ? 'connect' : 'secureConnect', () => settle());
+  });
+}
+
+function begin({ host, port, tls }: Endpoint): Socket {
+  // Half-open, so that a FIN is ours to answer: what is still to be flushed must not be cut by Node's own end().
+  const options = {
+    host,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+    allowHalfOpen: true,
+  };
+  if (tls === undefined) return connect(options);
+  const servername = tls.servername ?? (isIP(host) === 0 ? host : '');
+  return connectTls({ ...options, ca: tls.ca, servername, ALPNProtocols: ['http/1.1'] });
+}
