@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -59,7 +58,7 @@ export function say(listener: Listener, bytes: string): Promise<string> {
 /** Resolves when the server has ended or reset the connection. */
 export function gone(client: Socket): Promise<unknown> {
   client.on('error', () => {}).on('end', () => client.destroy());
-  return once(client.resume(), 'close');
+  return new Promise((resolve) => client.resume().once('close', resolve));
 }
 
 /** A self-signed certificate for these DNS names, in two files of `folder`. */

@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises';
+import { createServer, type ServerResponse } from 'node:http';
+import { listenOnLoopback, type Service } from './service.ts';
+import type { Mint } from './token.ts';
+
+const FOLDER = new URL('../../../config/demo/', import.meta.url);
+
+const PAGES: Readonly<Record<string, readonly [file: string, type: string]>> = {
+  '/': ['index.html', 'text/html; charset=utf-8'],
+  '/style.css': ['style.css', 'text/css; charset=utf-8'],
+  '/app.js': ['app.js', 'text/javascript; charset=utf-8'],
+  '/stranger.html': ['stranger.html', 'text/html; charset=utf-8'],
+  '/stranger.js': ['stranger.js', 'text/javascript; charset=utf-8'],
+  '/icon.svg': ['icon.svg', 'image/svg+xml'],
+};
+
+const GUARDS = { 'content-security-policy': "default-src 'self'", 'x-content-type-options': 'nosniff' };
+
+/**
+ * The website in front of which the gateway stands: the demo's page, and in place of a login `GET /token`, which
+ * gives a token to whoever asks: `?name=ada&life=SECONDS`, an hour unless given; below zero it has expired.
+ */
+export async function startSite(mint: Mint): Promise<Service> {
+  const pages = await readPages();
+  const server = createServer(function onRequest(request, response) {
+    const url = new URL(request.url ?? '/', 'http://site');
+    const page = pages.get(url.pathname);
+    if (url.pathname === '/token') void giveToken(mint, url.searchParams, response);
+    else if (page) response.writeHead(200, { ...GUARDS, 'content-type': page.type }).end(page.body);
+    else response.writeHead(404, { 'content-type': 'text/plain' }).end('Nothing here.\n');
+  });
+  const port = await listenOnLoopback(server);
+  return {
+    port,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function readPages(): Promise<Map<string, { type: string; body: Buffer }>> {
+  const pages = Object.entries(PAGES).map(async ([path, [file, type]]) => {
+    return [path, { type, body: await readFile(new URL(file, FOLDER)) }] as const;
+  });
+  return new Map(await Promise.all(pages));
+}
+
+async function giveToken(mint: Mint, query: URLSearchParams, response: ServerResponse): Promise<void> {
+  const name = (query.get('name') ?? '').replace(/[^\w-]/g, '').slice(0, 24) || 'somebody';
+  const life = Number(query.get('life') ?? 3600);
+  const token = await mint(name, Number.isFinite(life) ? Math.min(life, 86_400) : 3600);
+  response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end(`${token}\n`);
+}
