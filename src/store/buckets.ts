@@ -5,27 +5,26 @@ export type Clock = () => number;
 
 const steady: Clock = () => performance.now();
 
-/** Sums of fractions are off by less than this many milliseconds: without it a full bucket may refuse its last token. */
-const ROUNDING = 0.001;
+/** Sums of fractions are off by less than this many tokens: without it a bucket may refuse its very last one. */
+const ROUNDING = 1e-6;
 
 /**
- * A token bucket: `burst` may be taken at once, then `rate` per time. Kept as one number (the generic cell rate
- * algorithm, ITU-T I.371): the moment at which the bucket will be full again. Taking moves that moment on, so
- * nothing has to be refilled and no timer runs.
+ * A token bucket: `burst` tokens may be taken at once, then `rate` per time. It keeps what has been taken and when
+ * it last looked, and refills by that difference: no timer, no allocation, a few additions per take.
  */
 export class TokenBucket {
-  readonly #now: Clock;
-  readonly #msPerToken: number;
-  readonly #msToFill: number;
   readonly #burst: number;
-  #fullAt = -Infinity;
+  readonly #tokensPerMs: number;
+  readonly #now: Clock;
+  /** Tokens missing at the moment `#at`: 0 is full, more than `#burst` is debt. */
+  #missing = 0;
+  #at = 0;
 
   /** `burst` is the bucket's size in tokens. Starts full. */
   constructor(rate: Rate, burst: number, now: Clock = steady) {
-    this.#now = now;
     this.#burst = burst;
-    this.#msPerToken = rate.perMs / rate.count;
-    this.#msToFill = burst * this.#msPerToken;
+    this.#tokensPerMs = rate.count / rate.perMs;
+    this.#now = now;
   }
 
   /**
@@ -34,83 +33,78 @@ export class TokenBucket {
    */
   take(n = 1): number {
     if (n > this.#burst) return Infinity;
-    const now = this.#now();
-    const fullAt = Math.max(this.#fullAt, now) + n * this.#msPerToken;
-    const wait = fullAt - now - this.#msToFill - ROUNDING;
-    if (wait > 0) return Math.ceil(wait);
-    this.#fullAt = fullAt;
-    return 0;
+    const wait = this.#msUntilPaid(this.#refill() + n);
+    if (wait === 0) this.#missing += n;
+    return wait;
   }
 
   /** Takes `n` tokens even where they are not there yet. Whole milliseconds until the debt is paid off; 0 if there is none. */
   debit(n: number): number {
-    const now = this.#now();
-    this.#fullAt = Math.max(this.#fullAt, now) + n * this.#msPerToken;
-    return Math.max(0, Math.ceil(this.#fullAt - now - this.#msToFill - ROUNDING));
+    this.#missing = this.#refill() + n;
+    return this.#msUntilPaid(this.#missing);
   }
 
-  /** Whole tokens that could be taken now; never negative. */
+  /** Whole tokens that could be taken now. */
   get remaining(): number {
-    const missing = Math.max(0, this.#fullAt - this.#now() - ROUNDING) / this.#msPerToken;
-    return Math.max(0, Math.floor(this.#burst - missing));
+    return Math.max(0, Math.floor(this.#burst - this.#refill() + ROUNDING));
   }
 
-  /** A full bucket remembers nothing: it is as good as a new one. */
-  get full(): boolean {
-    return this.#fullAt <= this.#now();
+  #refill(): number {
+    const now = this.#now();
+    this.#missing = Math.max(0, this.#missing - (now - this.#at) * this.#tokensPerMs);
+    this.#at = now;
+    return this.#missing;
+  }
+
+  #msUntilPaid(missing: number): number {
+    const debt = missing - this.#burst - ROUNDING;
+    return debt > 0 ? Math.ceil(debt / this.#tokensPerMs) : 0;
   }
 }
 
 interface TableOptions {
-  /** Buckets kept at most. Default 100 000, which is some 15 MB. */
+  /** Buckets kept at most, some 200 bytes each. */
   readonly maxKeys?: number;
   readonly now?: Clock;
 }
 
 /**
- * A token bucket per key, in bounded memory. Ask for the bucket at every use and do not keep it: a full one may be
- * forgotten at any time, and two buckets for one key would grant twice.
+ * A token bucket per key, in bounded memory: of more keys than there is room for, those not asked for longest are
+ * forgotten. Ask for the bucket at every use instead of keeping it, or a forgotten key will be granted twice.
  */
 export class BucketTable {
   readonly #rate: Rate;
   readonly #burst: number;
-  readonly #maxKeys: number;
   readonly #now: Clock | undefined;
-  readonly #buckets = new Map<string, TokenBucket>();
-  /** Walks the table round and round, oldest first: each new key moves it two steps on. */
-  #hand = this.#buckets.entries();
+  readonly #half: number;
+  /** Keys asked for since the last turn, and those of the turn before: a turn forgets half a table at the cost of none. */
+  #young = new Map<string, TokenBucket>();
+  #old = new Map<string, TokenBucket>();
 
   constructor(rate: Rate, burst: number, { maxKeys = 100_000, now }: TableOptions = {}) {
     this.#rate = rate;
     this.#burst = burst;
-    this.#maxKeys = maxKeys;
+    this.#half = Math.max(1, Math.floor(maxKeys / 2));
     this.#now = now;
   }
 
-  /** Keys remembered at the moment. */
+  /** Entries held at the moment. */
   get size(): number {
-    return this.#buckets.size;
+    return this.#young.size + this.#old.size;
   }
 
+  /** The bucket of a key: full if it is new or forgotten. */
   bucket(key: string): TokenBucket {
-    const known = this.#buckets.get(key);
+    const known = this.#young.get(key);
     if (known) return known;
-    this.#forget();
-    this.#forget();
-    const bucket = new TokenBucket(this.#rate, this.#burst, this.#now);
-    this.#buckets.set(key, bucket);
+    const bucket = this.#old.get(key) ?? new TokenBucket(this.#rate, this.#burst, this.#now);
+    if (this.#young.size >= this.#half) this.#turn();
+    this.#young.set(key, bucket);
     return bucket;
   }
 
-  /** Drops the bucket under the hand if it is full, or if there is no room for another. */
-  #forget(): void {
-    let step = this.#hand.next();
-    if (step.done) {
-      this.#hand = this.#buckets.entries();
-      step = this.#hand.next();
-    }
-    if (step.done) return;
-    const [key, bucket] = step.value;
-    if (bucket.full || this.#buckets.size >= this.#maxKeys) this.#buckets.delete(key);
+  #turn(): void {
+    this.#old = this.#young;
+    this.#young = new Map();
   }
 }
