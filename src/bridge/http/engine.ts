@@ -1,0 +1,89 @@
+import type { Duplex } from 'node:stream';
+import { asGatewayError, type GatewayError } from '../../errors.ts';
+import type { Ending, SessionHandle } from '../../request.ts';
+import { type ClientSide, serveClient } from './client.ts';
+import { createOutbox } from './outbox.ts';
+import { type Clock, createPatience } from './patience.ts';
+import { keepPolling } from './polling.ts';
+import type { Profile } from './profile.ts';
+import { keepSending } from './sending.ts';
+import type { Talk } from './talk.ts';
+
+/** An opened session with an HTTP service. */
+export interface Conversation {
+  readonly talk: Talk;
+  readonly profile: Profile;
+  /** Names the session to the service. */
+  readonly connection: string;
+  /** Bytes of client messages that may wait to be sent. */
+  readonly queueSize: number;
+  /** Milliseconds of failure after which the service is given up; undefined: never. */
+  readonly outageMs: number | undefined;
+  readonly clock: Clock;
+}
+
+/**
+ * Carries messages between a client and an opened session: a poll loop down, an ordered send loop up, whichever ends
+ * first ending the other. Messages taken from the client are still sent (for `stallMs` if the client left, for
+ * `closeMs` otherwise), then the service is told of the end. Never rejects.
+ */
+export async function carry(
+  conversation: Conversation,
+  socket: Duplex,
+  head: Buffer,
+  session: SessionHandle,
+): Promise<Ending> {
+  const { profile, queueSize, outageMs, clock } = conversation;
+  const polls = new AbortController();
+  const sends = new AbortController();
+  let end = (_: Ending): void => {};
+  const ended = new Promise<Ending>((resolve) => {
+    end = resolve;
+  });
+  const outbox = createOutbox(queueSize, { onFull: () => client.hold(), onRoom: () => client.release() });
+  const client: ClientSide = serveClient(socket, head, session, { onMessage: outbox.push, onEnd: end });
+  session.attach({ ping: client.ping, silent: () => (client.silent() ? 'client' : undefined), close: end });
+
+  function onFailure(error: unknown): void {
+    end(endingOf(asGatewayError(error)));
+  }
+  const patience = () => createPatience(outageMs, clock);
+  const { deliver } = client;
+  const polling = keepPolling({ ...conversation, deliver, patience: patience() }, polls.signal);
+  const sending = keepSending({ ...conversation, patience: patience() }, outbox, sends.signal);
+  const loops = [polling.catch(onFailure), sending.catch(onFailure)];
+
+  const ending = await ended;
+  polls.abort();
+  outbox.end();
+  client.close(ending);
+  const limit = setTimeout(() => sends.abort(), graceMs(ending, session));
+  await Promise.all([client.closed, ...loops]);
+  clearTimeout(limit);
+  await farewell(conversation.talk, profile, session.closeMs);
+  return ending;
+}
+
+/** How long messages already taken may still be sent; with a service that has failed there is nothing to wait for. */
+function graceMs({ by }: Ending, session: SessionHandle): number {
+  if (by === 'upstream') return 0;
+  return by === 'client' ? session.stallMs : session.closeMs;
+}
+
+/** Tells the service that the session is over: once, and without caring for the answer. */
+export async function farewell(talk: Talk, profile: Profile, timeoutMs: number): Promise<void> {
+  const request = profile.close();
+  if (request === undefined) return;
+  const { signal } = new AbortController();
+  try {
+    await talk(request, { signal, timeoutMs, bodySize: 'ignored' });
+  } catch {
+    // The service has its own time limits for sessions that fall silent.
+  }
+}
+
+/** Whose doing the end of a loop was: the service's, unless the client sent what no one takes or we failed. */
+function endingOf(error: GatewayError): Ending {
+  const ours = error.code === 'UNSUPPORTED_DATA' || error.code === 'INTERNAL';
+  return { code: error.close, reason: error.message, by: ours ? 'gateway' : 'upstream' };
+}

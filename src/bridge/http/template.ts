@@ -1,0 +1,24 @@
+const PLACEHOLDER = /\{([a-z][a-z0-9_]*)\}/gi;
+
+/** What the placeholders of a path stand for. */
+export type Values = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Compiles a path with placeholders such as `/rooms/{room}/events?after={cursor}`. Values are percent-encoded, so
+ * that none can add a segment or a parameter; `{query}` alone is put in as it is, being a query already. A
+ * placeholder without a value becomes empty.
+ */
+export function compileTemplate(template: string): (values: Values) => string {
+  return function render(values) {
+    return template.replace(PLACEHOLDER, (_, name: string) => {
+      const value = Object.hasOwn(values, name) ? (values[name] ?? '') : '';
+      return name === 'query' ? value : encodeURIComponent(value);
+    });
+  };
+}
+
+/** Adds one parameter, or a whole query, to a path that may have a query already. */
+export function withQuery(path: string, query: string): string {
+  if (query === '') return path;
+  return `${path}${path.includes('?') ? '&' : '?'}${query}`;
+}
