@@ -52,3 +52,23 @@ export function parseByteRate(text: string): Rate | undefined {
 function unitOfTime(unit: string | undefined): number {
   return DURATION_MS[unit as keyof typeof DURATION_MS];
 }
+
+/** Writes bytes in the largest unit that divides them, as `parseSize` reads them. */
+export function formatSize(bytes: number): string {
+  const [unit, size] = Object.entries(SIZE_BYTES).findLast(([, each]) => bytes % each === 0) ?? ['B', 1];
+  return `${bytes / size}${unit}`;
+}
+
+/** Writes `20/s`. */
+export function formatRate({ count, perMs }: Rate): string {
+  return `${count}/${nameOfTime(perMs)}`;
+}
+
+/** Writes `1MiB/s`. */
+export function formatByteRate({ count, perMs }: Rate): string {
+  return `${formatSize(count)}/${nameOfTime(perMs)}`;
+}
+
+function nameOfTime(perMs: number): string {
+  return Object.entries(DURATION_MS).find(([, ms]) => ms === perMs)?.[0] ?? `${perMs}ms`;
+}

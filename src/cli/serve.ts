@@ -1,0 +1,17 @@
+import { loadConfig } from '../config/load.ts';
+import { createGateway } from '../gateway.ts';
+import { createLogger } from '../observe/log.ts';
+import type { Context } from './context.ts';
+import { untilStopped } from './daemon.ts';
+
+/**
+ * `sallyport serve FILE`: runs the gateway until it is told to end. Resolves with the exit code. Throws ConfigError, and
+ * ListenerError where an address cannot be had.
+ */
+export async function serve(context: Context, file: string): Promise<number> {
+  const { config, warnings } = await loadConfig(file, context);
+  const logger = createLogger({ pretty: context.isTTY });
+  for (const { message, ...place } of warnings) logger.warn({ file, ...place }, message);
+  const gateway = await createGateway(config, { logger });
+  return untilStopped(context, gateway, logger);
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+import type { Context } from './cli/context.ts';
+
+/**
+ * The process edge: arguments, environment, streams, signals and exit codes become a Context here. Everything else
+ * is imported after the version check, since an older Node would fail on it with a stack trace.
+ */
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 22 || (major === 22 && minor < 12)) {
+  process.stderr.write(`sallyport needs Node 22.12 or newer; this is ${process.version}\n`);
+  process.exit(1);
+}
+
+const context: Context = {
+  argv: process.argv.slice(2),
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  isTTY: process.stdout.isTTY === true,
+  onSignal: (handler) => listen(['SIGTERM', 'SIGINT'], handler),
+  onCrash: (handler) => listen(['uncaughtException', 'unhandledRejection'], handler),
+};
+
+// `sallyport check | head` closes our output early; that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+const { run } = await import('./cli/run.ts');
+process.exit(await run(context));
+
+function listen<T>(events: readonly string[], handler: (value: T) => void): () => void {
+  for (const event of events) process.on(event, handler);
+  return function unlisten() {
+    for (const event of events) process.off(event, handler);
+  };
+}
