@@ -108,6 +108,8 @@ export interface Link {
   silent(): 'client' | 'upstream' | undefined;
   /** Ends the bridge: Close where a Close may go, flush, deadline, destroy. `run` then resolves. */
   close(ending: Ending): void;
+  /** No more patience: destroys every socket now. `run` then resolves. */
+  destroy(): void;
 }
 
 /** One open connection as a bridge sees it; made by `session/`. */

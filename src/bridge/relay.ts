@@ -126,6 +126,11 @@ export class Relay implements Link, SideEvents {
     this.#tellBoth();
   }
 
+  destroy(): void {
+    this.#client.socket.destroy();
+    this.#upstream.socket.destroy();
+  }
+
   onClose(side: Side, { code, reason }: CloseStatus): void {
     this.#ending ??= { code, reason, by: side.name };
     (side as RelaySide).other.sendClose(code, reason);

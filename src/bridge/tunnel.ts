@@ -148,6 +148,11 @@ export class Tunnel implements Link, SideEvents {
     this.#end(ending);
   }
 
+  destroy(): void {
+    this.#client.socket.destroy();
+    this.#upstream.destroy();
+  }
+
   onClose(_side: Side, { code, reason }: CloseStatus): void {
     this.#end({ code, reason, by: 'client' });
   }

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type Logger, pino } from 'pino';
+import { createVerifier, type TokenVerifier } from './admission/verifier.ts';
+import type { Config } from './config/schema.ts';
+import { GatewayError } from './errors.ts';
+import { createHandshake } from './handshake.ts';
+import { type AddressMatcher, matchAddress } from './listener/address.ts';
+import type { Arrival } from './listener/parse.ts';
+import { type Listener, type ListenerHandlers, openListener } from './listener/server.ts';
+import { type Admin, startAdmin } from './observe/admin.ts';
+import { combine } from './observe/index.ts';
+import { createAccessLog } from './observe/log.ts';
+import { createMetrics } from './observe/metrics.ts';
+import { createPlainHandler } from './plain.ts';
+import { createRouter } from './router.ts';
+import { compileRoute } from './routes.ts';
+import { Sessions } from './session/registry.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A running gateway. */
+export interface Gateway {
+  /** Where it listens, in the order of the configuration's listeners. */
+  readonly addresses: readonly (Address & { readonly secure: boolean })[];
+  readonly adminAddress: Address | undefined;
+  /** Connections open now. */
+  readonly connections: number;
+  /**
+   * Drains and stops: not ready any more, new upgrades get 503, open connections a Close with 1001. Resolves when all
+   * is closed, connections that did not close within `deadlineMs` (the configuration's `drain`) destroyed. Again is a no-op.
+   */
+  close(options?: { readonly deadlineMs?: number }): Promise<void>;
+}
+
+export interface GatewayOptions {
+  /** Absent: silent. */
+  readonly logger?: Logger;
+}
+
+/**
+ * Builds a gateway from a configuration and opens its listeners. Rejects with ListenerError or the system's error if an
+ * address cannot be had or a file cannot be used; nothing is left open then.
+ */
+export async function createGateway(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
+  const logger = options.logger ?? pino({ enabled: false });
+  const closers = new Closers();
+  try {
+    return await open(config, logger, closers);
+  } catch (error) {
+    await closers.run();
+    throw error;
+  }
+}
+
+/** Undoes what has been opened, the last first. */
+class Closers {
+  readonly #undo: (() => void | Promise<void>)[] = [];
+
+  add(undo: () => void | Promise<void>): void {
+    this.#undo.push(undo);
+  }
+
+  async run(): Promise<void> {
+    for (const undo of this.#undo.splice(0).reverse()) await undo();
+  }
+}
+
+async function open(config: Config, logger: Logger, closers: Closers): Promise<Gateway> {
+  const verifiers = await openVerifiers(config, logger, closers);
+  const routes = config.routes.map((route) => compileRoute(route, verifiers));
+  for (const route of routes) closers.add(() => route.leads.close());
+
+  let draining: Promise<void> | undefined;
+  const sessions: Sessions = new Sessions(() => observer);
+  const metrics = createMetrics(() => sessions);
+  const observer = combine(createAccessLog(logger), metrics);
+  const router = createRouter(routes);
+  const isDraining = () => draining !== undefined;
+  const handlers = handlersFor(
+    createHandshake({ router, sessions, observer, isDraining }),
+    createPlainHandler({ router, observer }),
+    matchAddress(config.trustedProxies),
+  );
+
+  const listeners: Listener[] = [];
+  for (const listener of config.listeners) {
+    const opened = await openListener(listener, handlers, { logger });
+    listeners.push(opened);
+    closers.add(() => opened.close());
+    logger.info(opened.address, 'listening');
+  }
+  const admin = await openAdmin();
+
+  async function openAdmin(): Promise<Admin | undefined> {
+    if (config.admin === undefined) return undefined;
+    const opened = await startAdmin(config.admin, { ready, metrics, logger });
+    closers.add(() => opened.close());
+    return opened;
+  }
+
+  function ready() {
+    if (isDraining()) return { ready: false, why: 'draining' };
+    const waiting = [...verifiers].filter(([, verifier]) => !verifier.ready).map(([name]) => name);
+    return waiting.length === 0
+      ? { ready: true }
+      : { ready: false, why: `no keys yet of ${waiting.join(', ')}` };
+  }
+
+  async function drain(deadlineMs: number): Promise<void> {
+    logger.info({ connections: sessions.size, deadlineMs }, 'draining');
+    await sessions.drain(new GatewayError('GOING_AWAY'), deadlineMs);
+    await closers.run();
+    logger.info('stopped');
+  }
+
+  return {
+    addresses: listeners.map((listener) => listener.address),
+    adminAddress: admin && { host: admin.address.address, port: admin.address.port },
+    get connections() {
+      return sessions.size;
+    },
+    close({ deadlineMs = config.drain } = {}) {
+      draining ??= drain(deadlineMs);
+      return draining;
+    },
+  };
+}
+
+async function openVerifiers(config: Config, logger: Logger, closers: Closers) {
+  const verifiers = new Map<string, TokenVerifier>();
+  for (const [name, issuer] of Object.entries(config.issuers)) {
+    const verifier = await createVerifier(issuer, { logger: logger.child({ issuer: name }) });
+    verifiers.set(name, verifier);
+    closers.add(() => verifier.close());
+  }
+  return verifiers;
+}
+
+/** What the listeners call; each request is given its id and its whereabouts here. */
+function handlersFor(
+  handshake: (message: IncomingMessage, socket: Duplex, head: Buffer, arrival: Arrival) => Promise<void>,
+  plain: (message: IncomingMessage, response: ServerResponse, arrival: Arrival) => Promise<void>,
+  trustedProxies: AddressMatcher,
+): ListenerHandlers {
+  const arrivalOf = ({ socket }: IncomingMessage): Arrival => ({
+    id: randomUUID(),
+    peerAddress: (socket as Socket).remoteAddress,
+    secure: 'encrypted' in socket,
+    trustedProxies,
+  });
+  return {
+    upgrade(message, socket, head) {
+      void handshake(message, socket, head, arrivalOf(message));
+    },
+    request(message, response) {
+      void plain(message, response, arrivalOf(message));
+    },
+  };
+}

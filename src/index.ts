@@ -1,0 +1,6 @@
+/** The library: what `import … from 'sallyport'` gives. */
+
+export { ConfigError, loadConfig, parseConfig } from './config/load.ts';
+export type { Config } from './config/schema.ts';
+export { type Address, createGateway, type Gateway, type GatewayOptions } from './gateway.ts';
+export { createLogger } from './observe/log.ts';

@@ -1,0 +1,65 @@
+import { validateHeaderValue } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { GatewayError } from '../errors.ts';
+import { closePayload } from '../frames/close.ts';
+import { CLOSE } from '../frames/opcodes.ts';
+import { frame } from '../frames/writer.ts';
+import type { Bridge, Grant, HeaderField, UpgradeRequest } from '../request.ts';
+import { acceptOf } from '../upstream/handshake.ts';
+import { writeRefusal } from './refusal.ts';
+
+const CLOSE_LINGER_MS = 2_000;
+
+/**
+ * Writes the 101 (RFC 6455 §4.2.2) and returns the subprotocol it names: the bridge's choice, or else the harmless half
+ * of a token pair, since browsers fail a connection that offered protocols and got none. Never a token.
+ */
+export function writeAccept(
+  socket: Duplex,
+  request: UpgradeRequest,
+  grant: Grant,
+  accept: Bridge['accept'],
+): string | undefined {
+  const answer = grant.credential?.from === 'subprotocol' ? grant.credential.answer : undefined;
+  const protocol = accept.protocol ?? answer;
+  const fields: HeaderField[] = [...(accept.headers ?? [])];
+  if (accept.deflate !== undefined) fields.push(['Sec-WebSocket-Extensions', accept.deflate]);
+  socket.write(switching(request.key, protocol, fields));
+  return protocol;
+}
+
+/** Answers an upgrade that is refused: with an HTTP status, or, where scripts are to see why, with a Close after a 101. */
+export function refuseUpgrade(
+  socket: Duplex,
+  error: GatewayError,
+  request: UpgradeRequest | undefined,
+  byClose: boolean,
+): void {
+  if (!byClose || request === undefined || socket.destroyed || !socket.writable) {
+    writeRefusal(socket, error);
+    return;
+  }
+  const close = frame(CLOSE, closePayload(error.close, error.message));
+  socket.end(Buffer.concat([switching(request.key, harmless(request.protocols), []), close]));
+  // Unread bytes would turn our FIN into a reset, which can take the Close with it.
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), CLOSE_LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
+}
+
+/** A protocol to name to a client that is refused: one it offered, and surely no token. */
+function harmless(offered: readonly string[]): string | undefined {
+  const bearer = offered.find((protocol) => protocol.toLowerCase() === 'bearer');
+  return bearer ?? offered.find((protocol) => protocol.length <= 32 && !/bearer\./i.test(protocol));
+}
+
+function switching(key: string, protocol: string | undefined, fields: readonly HeaderField[]): Buffer {
+  const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade'];
+  lines.push(`Sec-WebSocket-Accept: ${acceptOf(key)}`);
+  if (protocol !== undefined) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
+  for (const [name, value] of fields) {
+    validateHeaderValue(name, value);
+    lines.push(`${name}: ${value}`);
+  }
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}

@@ -1,0 +1,102 @@
+import type { KeepaliveConfig, TimeoutsConfig } from '../config/schema.ts';
+import { type ErrorCode, GatewayError } from '../errors.ts';
+import type { Link } from '../request.ts';
+
+/** What the deadlines of one connection are. */
+export interface Limits {
+  readonly timeouts: Pick<TimeoutsConfig, 'idle' | 'lifetime'>;
+  readonly keepalive: KeepaliveConfig;
+  /** `exp` of the token in milliseconds since the epoch, where the connection must end with it. */
+  readonly expiresAt: number | undefined;
+}
+
+/** setTimeout takes at most 2^31-1 ms; a later deadline is looked at again then. */
+const LONGEST_MS = 2_147_483_647;
+
+/**
+ * Watches one open connection with a single timer, set to the nearest of its deadlines: keepalive, idle, lifetime and
+ * the token's expiry. Nothing is done per message: when the timer fires, it looks at what has moved since.
+ *
+ * @param traffic grows with every message and byte either way
+ * @param expire ends the connection; called at most once
+ */
+export class Deadlines {
+  readonly #limits: Limits;
+  readonly #link: Link;
+  readonly #traffic: () => number;
+  readonly #expire: (error: GatewayError) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #pingAt: number;
+  #pongBy = Infinity;
+  #idleAt: number;
+  #endAt: number;
+  #seenTraffic = 0;
+
+  constructor(limits: Limits, link: Link, traffic: () => number, expire: (error: GatewayError) => void) {
+    const now = performance.now();
+    this.#limits = limits;
+    this.#link = link;
+    this.#traffic = traffic;
+    this.#expire = expire;
+    this.#pingAt = limits.keepalive === 'off' ? Infinity : now + limits.keepalive.every;
+    this.#idleAt = now + (limits.timeouts.idle ?? Infinity);
+    this.#endAt = now + (limits.timeouts.lifetime ?? Infinity);
+    this.#arm();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #arm(): void {
+    const now = performance.now();
+    const nearest = Math.min(this.#pingAt, this.#pongBy, this.#idleAt, this.#endAt) - now;
+    const wait = Math.min(nearest, this.#untilExpiry(), LONGEST_MS);
+    this.#timer = setTimeout(() => this.#onTimer(), Math.max(1, Math.ceil(wait)));
+  }
+
+  /** The token's end is a time of day; everything else is counted on a clock that never jumps. */
+  #untilExpiry(): number {
+    return this.#limits.expiresAt === undefined ? Infinity : this.#limits.expiresAt - Date.now();
+  }
+
+  #onTimer(): void {
+    const now = performance.now();
+    const passed = this.#passed(now);
+    if (passed !== undefined) {
+      this.#expire(new GatewayError(passed));
+      return;
+    }
+    if (now >= this.#pingAt) this.#ping(now);
+    this.#arm();
+  }
+
+  /** The deadline that ends the connection now, if one does. */
+  #passed(now: number): ErrorCode | undefined {
+    if (this.#untilExpiry() <= 0) return 'TOKEN_EXPIRED';
+    if (now >= this.#endAt) return 'LIFETIME';
+    if (now >= this.#idleAt && !this.#hasMoved(now)) return 'IDLE';
+    if (now < this.#pongBy) return undefined;
+    this.#pongBy = Infinity;
+    const silent = this.#link.silent();
+    if (silent === undefined) return undefined;
+    return silent === 'client' ? 'PEER_SILENT' : 'UPSTREAM_TIMEOUT';
+  }
+
+  /** Something came since the last look: idleness is counted from now on. */
+  #hasMoved(now: number): boolean {
+    const traffic = this.#traffic();
+    const moved = traffic !== this.#seenTraffic;
+    this.#seenTraffic = traffic;
+    if (moved) this.#idleAt = now + (this.#limits.timeouts.idle ?? Infinity);
+    return moved;
+  }
+
+  #ping(now: number): void {
+    const { keepalive } = this.#limits;
+    if (keepalive === 'off') return;
+    this.#link.ping();
+    this.#pongBy = now + keepalive.within;
+    this.#pingAt = now + Math.max(keepalive.every, keepalive.within);
+  }
+}

@@ -1,0 +1,52 @@
+import type { LimitsConfig } from '../config/schema.ts';
+import type { Rate } from '../config/units.ts';
+import { GatewayError } from '../errors.ts';
+import { BucketTable, type Clock, TokenBucket } from '../store/buckets.ts';
+
+/** What one connection may still send; the semantics are SessionHandle's. */
+export interface Meter {
+  admitMessage(): number;
+  admitBytes(count: number): number;
+}
+
+type Limit = NonNullable<LimitsConfig['messages'] | LimitsConfig['bytes']>;
+type Per = Limit['per'];
+
+/** The key a connection is counted under together with others. */
+export type KeyOf = (per: Exclude<Per, 'connection'>) => string;
+
+type Take = (bucket: TokenBucket, count: number) => number;
+
+const free = () => 0;
+
+/**
+ * Compiles a route's per-message limits, which are judged once a frame or a chunk and must cost next to nothing: one
+ * bucket for a lone connection, or one shared by all that are counted together. The table lives as long as the result.
+ */
+export function createMeters({ messages, bytes }: LimitsConfig, now?: Clock): (keyOf: KeyOf) => Meter {
+  const forMessages = messages && compile(messages, messages.burst ?? messages.rate.count, now);
+  // Bytes are counted when they have come; with `throttle` a debt is waited for, not refused.
+  const forBytes = bytes && compile(bytes, bytes.rate.count, now);
+  return (keyOf) => ({
+    admitMessage: forMessages?.(keyOf, take) ?? free,
+    admitBytes: forBytes?.(keyOf, debit) ?? free,
+  });
+}
+
+function compile(limit: Limit & { rate: Rate }, burst: number, now: Clock | undefined) {
+  const { rate, per, over } = limit;
+  const table = new BucketTable(rate, burst, { now });
+  return function meterFor(keyOf: KeyOf, spend: Take): (count?: number) => number {
+    const own = per === 'connection' ? new TokenBucket(rate, burst, now) : undefined;
+    const key = per === 'connection' ? '' : keyOf(per);
+    return function admitNext(count = 1) {
+      const wait = spend(own ?? table.bucket(key), count);
+      if (wait > 0 && over === 'close')
+        throw new GatewayError('RATE_LIMITED', { detail: `${count} more per ${per}` });
+      return wait;
+    };
+  };
+}
+
+const take: Take = (bucket, count) => bucket.take(count);
+const debit: Take = (bucket, count) => bucket.debit(count);
