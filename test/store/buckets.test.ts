@@ -1,4 +1,4 @@
-import { array, assert, constantFrom, integer, property, record, tuple } from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BucketTable, TokenBucket } from '../../src/store/buckets.ts';
 
@@ -72,18 +72,18 @@ describe('a token bucket', () => {
     expect(bucket.take()).toBeGreaterThan(3_500_000);
   });
 
-  const rates = record({
-    count: integer({ min: 1, max: 5_000_000 }),
-    perMs: constantFrom(1000, 60_000, 3_600_000),
+  const rates = fc.record({
+    count: fc.integer({ min: 1, max: 5_000_000 }),
+    perMs: fc.constantFrom(1000, 60_000, 3_600_000),
   });
-  const steps = array(tuple(integer({ min: 0, max: 2_000 }), integer({ min: 1, max: 50 })), {
+  const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 2_000 }), fc.integer({ min: 1, max: 50 })), {
     maxLength: 200,
   });
 
   test('gives its whole burst one by one, at any rate and any time', () => {
-    const burst = integer({ min: 1, max: 300 });
-    assert(
-      property(rates, burst, integer({ min: 0, max: 2 ** 36 }), (rate, burst, start) => {
+    const burst = fc.integer({ min: 1, max: 300 });
+    fc.assert(
+      fc.property(rates, burst, fc.integer({ min: 0, max: 2 ** 36 }), (rate, burst, start) => {
         const bucket = new TokenBucket(rate, burst, () => start / 7);
         for (let i = 0; i < burst; i += 1) expect(bucket.take()).toBe(0);
         expect(bucket.remaining).toBe(0);
@@ -92,9 +92,9 @@ describe('a token bucket', () => {
   });
 
   test('never gives more than burst + rate × time over any window', () => {
-    const burst = integer({ min: 1, max: 100 });
-    assert(
-      property(rates, burst, steps, (rate, burst, steps) => {
+    const burst = fc.integer({ min: 1, max: 100 });
+    fc.assert(
+      fc.property(rates, burst, steps, (rate, burst, steps) => {
         const clock = fakeClock();
         const bucket = new TokenBucket(rate, burst, clock.now);
         const taken: { at: number; n: number }[] = [];
@@ -115,9 +115,9 @@ describe('a token bucket', () => {
   });
 
   test('gives what it refused once the time it named is over', () => {
-    const burst = integer({ min: 50, max: 100 });
-    assert(
-      property(rates, burst, steps, (rate, burst, steps) => {
+    const burst = fc.integer({ min: 50, max: 100 });
+    fc.assert(
+      fc.property(rates, burst, steps, (rate, burst, steps) => {
         const clock = fakeClock();
         const bucket = new TokenBucket(rate, burst, clock.now);
         for (const [pause, n] of steps) {
