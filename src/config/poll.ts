@@ -7,7 +7,7 @@ const path = z
   .string()
   .regex(
     /^\/[^\s#]*$/,
-    'expected a path that starts with / (it may hold {session}, {cursor}, {hold} and {captures})',
+    'expected a path that starts with / (it may hold {session}, {cursor}, {hold}, {query} and what the route captures)',
   );
 const method = z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
@@ -32,13 +32,14 @@ const destination = z
         name: text.slice(text.indexOf(':') + 1),
       }) as const,
   );
+const baseUrl = url('http', 'https').refine((text) => !text.includes('?'), 'a base URL has no query');
 const pointer = z
   .string()
   .regex(/^json:(\/[^/]*)*$/, 'expected json:/pointer')
   .transform((text) => text.slice(5));
 
-export const pollUpstream = z.strictObject({
-  target: oneOrMany(url('http', 'https')).describe('Base URLs; one is picked per connection and kept'),
+const shape = z.strictObject({
+  target: oneOrMany(baseUrl).describe('Base URLs; one is picked per connection and kept'),
   open: z
     .strictObject({
       method: method.default('POST'),
@@ -104,4 +105,57 @@ export const pollUpstream = z.strictObject({
     .describe('A service that fails for this long closes the connection with 1013'),
 });
 
-export type PollConfig = z.output<typeof pollUpstream>;
+export type PollConfig = z.output<typeof shape>;
+
+export const pollUpstream = shape.superRefine(pollRules);
+
+type Context = z.core.$RefinementCtx;
+
+/** Keys that need one another: without, they would do nothing, or poll from the same place for ever. */
+function pollRules({ open, poll, cursor, messages }: PollConfig, context: Context): void {
+  function complain(path: string[], message: string): void {
+    context.addIssue({ code: 'custom', path, message });
+  }
+  if (open?.cursor !== undefined && cursor === undefined)
+    complain(['open', 'cursor'], 'has no effect without `cursor`');
+  if (cursor !== undefined && cursor.send === undefined && !poll.path.includes('{cursor}'))
+    complain(['cursor', 'send'], 'is required unless the path of `poll` holds {cursor}');
+  if (messages.at !== undefined && messages.framing !== 'json-array')
+    complain(['messages', 'at'], 'has an effect with json-array only');
+  if (messages.item !== undefined && messages.framing === 'body')
+    complain(['messages', 'item'], 'has no effect with body');
+}
+
+/** The placeholders each path may hold, beside the captures of the route's own path. */
+const PLACES = {
+  open: ['query'],
+  poll: ['query', 'session', 'cursor', 'hold'],
+  send: ['query', 'session', 'cursor'],
+  close: ['query', 'session', 'cursor'],
+} as const;
+
+/** Placeholders that nothing fills. `matchPath` is the route's path, whose `{name}`s capture. */
+export function placeholderRules(matchPath: string, config: PollConfig, context: Context): void {
+  const captures = namesIn(matchPath);
+  for (const [part, own] of Object.entries(PLACES)) {
+    const path = config[part as keyof typeof PLACES]?.path ?? '';
+    for (const name of namesIn(path)) {
+      if (captures.includes(name) || ((own as readonly string[]).includes(name) && isFilled(name, config)))
+        continue;
+      context.addIssue({
+        code: 'custom',
+        path: ['upstream', 'poll', part, 'path'],
+        message: `nothing fills {${name}} here`,
+      });
+    }
+  }
+}
+
+function isFilled(name: string, { open, cursor }: PollConfig): boolean {
+  if (name === 'session') return open?.session !== undefined;
+  return name !== 'cursor' || cursor !== undefined;
+}
+
+function namesIn(path: string): string[] {
+  return [...path.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] as string);
+}

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { kindsOf, UPSTREAM_KINDS } from './effects.ts';
+import { type PollConfig, placeholderRules } from './poll.ts';
 
 /**
  * What the shape alone cannot say: keys that exclude or need one another. Each rule reports at the key to mend.
@@ -34,10 +35,11 @@ export function issuerRules(issuer: IssuerShape, context: Context): void {
 }
 
 interface RouteShape {
+  match: { path: string };
   origins?: readonly string[] | undefined;
   auth: 'none' | { token: readonly { from: string }[]; forward: Readonly<Record<string, string>> };
   limits: Readonly<Record<string, unknown>>;
-  upstream: Readonly<Record<string, unknown>>;
+  upstream: Readonly<Record<string, unknown>> & { poll?: PollConfig | undefined };
 }
 
 /** One upstream; what admission needs in order to be safe. */
@@ -51,6 +53,7 @@ export function routeRules(route: RouteShape, context: Context): void {
       `an upstream is exactly one of ${UPSTREAM_KINDS.join(', ')}; this one is ${found}`,
     );
   }
+  if (route.upstream.poll !== undefined) placeholderRules(route.match.path, route.upstream.poll, context);
   if (route.auth === 'none') {
     subjectRules(route, context);
     return;

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Dispatcher, Pool } from 'undici';
+import type { TlsTrust } from './socket.ts';
 
 /** One request of a bridge to its HTTP service. `path` includes the query and comes after the target's own path. */
 export interface HttpRequest {
@@ -43,8 +44,7 @@ export interface HttpClientOptions {
   readonly urls: readonly string[];
   /** Milliseconds for TCP and TLS to come up. */
   readonly connectMs: number;
-  /** PEM text of the authorities to trust instead of the system's, and the name to verify instead of the host. */
-  readonly tls?: { readonly ca?: string | Buffer; readonly servername?: string };
+  readonly tls?: TlsTrust;
 }
 
 export type FailureKind = 'unreachable' | 'timeout' | 'broken' | 'too big' | 'aborted';

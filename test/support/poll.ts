@@ -10,7 +10,7 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
-import { dialPoll } from '../../src/bridge/http/dial.ts';
+import { dialPoll } from '../../src/bridge/http/index.ts';
 import type { Clock } from '../../src/bridge/http/patience.ts';
 import { type RouteConfig, schema } from '../../src/config/schema.ts';
 import { asGatewayError, UpstreamAnswered } from '../../src/errors.ts';

@@ -3,6 +3,7 @@ import { WebSocket } from 'ws';
 import { asGatewayError, type ErrorCode, GatewayError } from '../../errors.ts';
 import { ABNORMAL, closePayload } from '../../frames/close.ts';
 import type { Ending, SessionHandle } from '../../request.ts';
+import { endingOf } from '../ending.ts';
 import { deliver } from './delivery.ts';
 import { createIntake } from './intake.ts';
 import type { Message } from './profile.ts';
@@ -60,14 +61,13 @@ export function serveClient(
 
     function onClose(code: number, reason: Buffer): void {
       resolve();
-      intake.finish(() => events.onEnd(endingOf(code, reason)));
+      intake.finish(() => events.onEnd(endingOfClose(code, reason)));
     }
   });
 
   function fail(thrown: unknown): void {
     const error = asGatewayError(thrown);
-    const by = error.code === 'CLIENT_LOST' ? 'client' : 'gateway';
-    events.onEnd({ code: error.close, reason: error.message, by });
+    events.onEnd(endingOf(error, error.code === 'CLIENT_LOST' ? 'client' : 'gateway'));
   }
 
   function pause(): void {
@@ -137,8 +137,8 @@ function codeOf(code: string | undefined): ErrorCode {
   return /TOO_MANY|UNSUPPORTED_MESSAGE_LENGTH/.test(code) ? 'MESSAGE_TOO_BIG' : 'PROTOCOL_ERROR';
 }
 
-function endingOf(code: number, reason: Buffer): Ending {
-  if (code !== ABNORMAL) return { code, reason: reason.toString(), by: 'client' };
-  const lost = new GatewayError('CLIENT_LOST');
-  return { code: lost.close, reason: lost.message, by: 'client' };
+/** The ending that a closed WebSocket tells of. */
+function endingOfClose(code: number, reason: Buffer): Ending {
+  if (code === ABNORMAL) return endingOf(new GatewayError('CLIENT_LOST'), 'client');
+  return { code, reason: reason.toString(), by: 'client' };
 }

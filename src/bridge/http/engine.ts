@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { asGatewayError, type GatewayError } from '../../errors.ts';
 import type { Ending, SessionHandle } from '../../request.ts';
+import { endingOf } from '../ending.ts';
 import { type ClientSide, serveClient } from './client.ts';
 import { createOutbox } from './outbox.ts';
 import { type Clock, createPatience } from './patience.ts';
@@ -45,7 +46,8 @@ export async function carry(
   session.attach({ ping: client.ping, silent: () => (client.silent() ? 'client' : undefined), close: end });
 
   function onFailure(error: unknown): void {
-    end(endingOf(asGatewayError(error)));
+    const failure = asGatewayError(error);
+    end(endingOf(failure, culpritOf(failure)));
   }
   const patience = () => createPatience(outageMs, clock);
   const { deliver } = client;
@@ -83,7 +85,6 @@ export async function farewell(talk: Talk, profile: Profile, timeoutMs: number):
 }
 
 /** Whose doing the end of a loop was: the service's, unless the client sent what no one takes or we failed. */
-function endingOf(error: GatewayError): Ending {
-  const ours = error.code === 'UNSUPPORTED_DATA' || error.code === 'INTERNAL';
-  return { code: error.close, reason: error.message, by: ours ? 'gateway' : 'upstream' };
+function culpritOf({ code }: GatewayError): Ending['by'] {
+  return code === 'UNSUPPORTED_DATA' || code === 'INTERNAL' ? 'gateway' : 'upstream';
 }

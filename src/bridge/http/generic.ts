@@ -30,7 +30,7 @@ export function compileGeneric(config: PollConfig): ProfileFactory {
     let cursor = config.cursor?.initial;
 
     function values(): Values {
-      return { ...request.captures, session, cursor, hold, query: request.query };
+      return { session, cursor, hold, query: request.query, ...request.captures };
     }
 
     function open(): HttpRequest | undefined {
