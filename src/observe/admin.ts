@@ -51,8 +51,6 @@ export async function startAdmin(
     connectionsCheckingInterval: CHECK_MS,
   };
   const server = createServer(limits, function onRequest(request, response) {
-    // A scraper that resets while the page is made must not end the process.
-    response.on('error', () => response.destroy());
     void answer(pages, request, response, deps.logger);
   });
   server.maxConnections = MAX_CONNECTIONS;

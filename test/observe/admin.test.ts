@@ -109,14 +109,25 @@ describe('startAdmin', () => {
     await expect(again).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 
-  test('ends every connection when closed, idle ones and half requests too, and may be closed twice', async () => {
-    const { admin } = await start();
-    const socket = connect(admin.address.port, '127.0.0.1');
-    socket.on('error', () => {});
-    await once(socket, 'connect');
-    socket.write('GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /met');
-    await once(socket, 'data');
-    const gone = once(socket, 'close');
+  test('ends every connection when closed, idle or waiting for its page, and may be closed twice', async () => {
+    const asked = new EventEmitter();
+    const { admin } = await start({
+      render: async () => {
+        asked.emit('render');
+        await once(asked, 'never');
+        return '';
+      },
+    });
+    function ask(path: string) {
+      const socket = connect(admin.address.port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      return socket;
+    }
+    const rendering = once(asked, 'render');
+    const [idle, waiting] = [ask('/livez'), ask('/metrics')];
+    await Promise.all([once(idle, 'data'), rendering]);
+    const gone = Promise.all([once(idle, 'close'), once(waiting, 'close')]);
     await admin.close();
     await gone;
     await admin.close();

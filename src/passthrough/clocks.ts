@@ -1,0 +1,50 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** The deadlines that http-proxy does not have. Each returns its own undo, which may be called twice. */
+
+export type StopClock = () => void;
+
+/** Calls `onIdle` once when none of `sources` has brought a byte for `ms`. It makes no source flow that nobody reads. */
+export function createIdleClock(ms: number, sources: readonly Readable[], onIdle: () => void): StopClock {
+  const timer = setTimeout(onIdle, ms);
+  function onData(): void {
+    timer.refresh();
+  }
+  for (const source of sources) listen(source, onData);
+  return function stop() {
+    clearTimeout(timer);
+    for (const source of sources) source.off('data', onData);
+  };
+}
+
+/** Calls `onStall` once when `sink` has left what came from `source` unread for `ms`. Start it after `source.pipe(sink)`. */
+export function createStallClock(
+  ms: number,
+  source: Readable,
+  sink: Writable,
+  onStall: () => void,
+): StopClock {
+  let timer: NodeJS.Timeout | undefined;
+  function onData(): void {
+    if (sink.writableNeedDrain) timer ??= setTimeout(onStall, ms);
+  }
+  function onDrain(): void {
+    clearTimeout(timer);
+    timer = undefined;
+  }
+  onData();
+  listen(source, onData);
+  sink.on('drain', onDrain);
+  return function stop() {
+    onDrain();
+    source.off('data', onData);
+    sink.off('drain', onDrain);
+  };
+}
+
+/** Adding a `data` listener sets a stream flowing, and its bytes would be lost on whoever reads it later. */
+function listen(source: Readable, onData: () => void): void {
+  const { readableFlowing } = source;
+  source.on('data', onData);
+  if (readableFlowing === null) source.pause();
+}

@@ -1,0 +1,82 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { GatewayError } from '../errors.ts';
+import type { HeaderField } from '../request.ts';
+
+/** The heads of a plain request and its answer, as the next hop is to see them. */
+
+/** How the body of a request is delimited. */
+export interface Body {
+  readonly present: boolean;
+  /** The field that says so upstream, if one is needed (RFC 9112 §6). */
+  readonly framing: readonly HeaderField[];
+}
+
+/** Methods whose requests have no body as a rule; servers may not look for one (RFC 9110 §9.3). */
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
+
+export function isBodiless(method: string): boolean {
+  return BODILESS.has(method);
+}
+
+/**
+ * Reads the framing of a request that Node has parsed. Throws BAD_REQUEST for transfer codings other than chunked,
+ * which Node would hand on without undoing them.
+ */
+export function bodyOf({ method = '', headers }: IncomingMessage): Body {
+  const coding = headers['transfer-encoding']?.toLowerCase();
+  if (coding === 'chunked') return { present: true, framing: [['transfer-encoding', 'chunked']] };
+  if (coding !== undefined) throw new GatewayError('BAD_REQUEST', { detail: 'an unknown transfer coding' });
+  const length = headers['content-length'];
+  if (length !== undefined) return { present: Number(length) > 0, framing: [['content-length', length]] };
+  // Node would announce a chunked body for the methods that may have one.
+  return { present: false, framing: isBodiless(method) ? [] : [['content-length', '0']] };
+}
+
+/** Header fields as `http.request` takes them: repeated ones as lists, in their order. */
+export function asHeaders(fields: readonly HeaderField[]): IncomingHttpHeaders {
+  const headers: Record<string, string | string[]> = Object.create(null);
+  for (const [name, value] of fields) {
+    const key = name.toLowerCase();
+    const earlier = headers[key];
+    headers[key] = earlier === undefined ? value : [earlier, value].flat();
+  }
+  return headers;
+}
+
+/** Path and query for the upstream: after the base's own path, and with the base's own query first. */
+export function joinPath(base: URL, path: string, query: string): string {
+  const queries = [base.search.slice(1), query].filter((part) => part !== '');
+  return base.pathname.replace(/\/$/, '') + path + (queries.length === 0 ? '' : `?${queries.join('&')}`);
+}
+
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * The answer's end-to-end fields, for `writeHead`: hop-by-hop ones and those that Connection nominates are dropped
+ * (RFC 9110 §7.6.1). `raw` and the result alternate names and values.
+ */
+export function endToEndAnswer(raw: readonly string[]): string[] {
+  const fields = pairs(raw);
+  const dropped = new Set(HOP_BY_HOP);
+  for (const [name, value] of fields) {
+    if (name.toLowerCase() !== 'connection') continue;
+    for (const option of value.toLowerCase().split(',')) dropped.add(option.trim());
+  }
+  return fields.filter(([name]) => !dropped.has(name.toLowerCase())).flat();
+}
+
+function pairs(raw: readonly string[]): [string, string][] {
+  return Array.from({ length: raw.length / 2 }, (_, index) => [
+    raw[2 * index] as string,
+    raw[2 * index + 1] as string,
+  ]);
+}

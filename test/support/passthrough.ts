@@ -1,0 +1,136 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Socket,
+  type Server as TcpServer,
+} from 'node:net';
+import { type RouteConfig, schema } from '../../src/config/schema.ts';
+import { GatewayError } from '../../src/errors.ts';
+import { answerRefusal } from '../../src/listener/refusal.ts';
+import type { Served } from '../../src/passthrough/exchange.ts';
+import { createPassthrough, type Passthrough } from '../../src/passthrough.ts';
+import type { GatewayRequest, Grant, HeaderField } from '../../src/request.ts';
+import { gatewayRequest } from './observe.ts';
+
+/** Undo of everything a test has opened, last first; call `closeAll` after each. */
+const undo: (() => unknown)[] = [];
+
+export async function closeAll(): Promise<void> {
+  for (const close of undo.splice(0).reverse()) await close();
+}
+
+async function listen(server: Server | TcpServer): Promise<number> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  undo.push(() => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** An upstream of Node's; returns its URL. */
+export async function httpUpstream(onRequest: RequestListener): Promise<string> {
+  return `http://127.0.0.1:${await listen(createServer(onRequest))}`;
+}
+
+/** An upstream that answers with bytes of its own; returns its URL. */
+export async function tcpUpstream(onSocket: (socket: Socket) => void): Promise<string> {
+  return `http://127.0.0.1:${await listen(createTcpServer(onSocket))}`;
+}
+
+export function httpRoute(http: string, changes: Record<string, unknown> = {}): RouteConfig {
+  const route = {
+    name: 'site',
+    match: { path: '/*' },
+    auth: 'none',
+    ...changes,
+    upstream: { http, ...(changes.upstream ?? {}) },
+  };
+  return schema.parse({
+    listeners: [{ port: 0 }],
+    issuers: { main: { issuer: 'i', audience: 'a', algorithms: ['HS256'], secret: 's'.repeat(32) } },
+    routes: [route],
+  }).routes[0] as RouteConfig;
+}
+
+/** What one request came to. */
+export type Outcome = Served | GatewayError;
+
+export interface Front {
+  readonly port: number;
+  readonly url: string;
+  readonly passthrough: Passthrough;
+  /** The outcomes so far, and the next one that is not there yet. */
+  readonly outcomes: Outcome[];
+  outcome(): Promise<Outcome>;
+}
+
+/** A listener that passes every request through, as the gateway does. */
+export async function openFront(route: RouteConfig, grant: Partial<Grant> = {}): Promise<Front> {
+  const passthrough = createPassthrough(route);
+  undo.push(() => passthrough.close());
+  const outcomes: Outcome[] = [];
+  const waiting: ((outcome: Outcome) => void)[] = [];
+  let taken = 0;
+  function report(outcome: Outcome): void {
+    outcomes.push(outcome);
+    waiting.shift()?.(outcome);
+  }
+  const port = await listen(
+    createServer(function onRequest(message, response) {
+      passthrough
+        .serve(requestOf(message), { claims: {}, releases: [], ...grant }, message, response)
+        .then(report, (thrown) => {
+          const error =
+            thrown instanceof GatewayError ? thrown : new GatewayError('INTERNAL', { cause: thrown });
+          answerRefusal(response, error, { lingerMs: 100 });
+          report(error);
+        });
+    }),
+  );
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    passthrough,
+    outcomes,
+    outcome() {
+      const ready = outcomes[taken++];
+      return ready ? Promise.resolve(ready) : new Promise((resolve) => waiting.push(resolve));
+    },
+  };
+}
+
+function requestOf(message: IncomingMessage): GatewayRequest {
+  const [path, query] = splitOnce(message.url as string, '?');
+  const raw = message.rawHeaders;
+  const headers: HeaderField[] = [];
+  for (let at = 0; at < raw.length; at += 2) headers.push([raw[at] as string, raw[at + 1] as string]);
+  const authority = message.headers.host as string;
+  return gatewayRequest({ method: message.method, path, query, headers, authority });
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** A client on a raw socket. */
+export async function dial(port: number): Promise<Socket & { text: string }> {
+  const socket = Object.assign(connect(port, '127.0.0.1'), { text: '' });
+  socket.on('error', () => {});
+  undo.push(() => socket.destroy());
+  await once(socket, 'connect');
+  socket.on('data', (chunk) => {
+    socket.text += chunk.toString('latin1');
+  });
+  return socket;
+}
