@@ -41,18 +41,17 @@ export const optionalDuration = word(
 
 /** An address block as `ipaddr.js` takes it apart: [address, prefix length]. A lone address is a block of one. */
 export const cidr = word('an address or block like 10.0.0.0/8 or 2001:db8::/32', (text) => {
-  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
-  if (!ipaddr.isValid(text)) return undefined;
-  const address = ipaddr.parse(text);
-  return [address, address.kind() === 'ipv4' ? 32 : 128] as [ipaddr.IPv4 | ipaddr.IPv6, number];
+  const [address = '', ...prefix] = text.split('/');
+  // The library also knows the short and hexadecimal forms (`10.1`, `0x7f.1`), which people write by mistake only.
+  if (!ipaddr.IPv6.isValid(address) && !ipaddr.IPv4.isValidFourPartDecimal(address)) return undefined;
+  const block = prefix.length === 0 ? `${text}/${address.includes(':') ? 128 : 32}` : text;
+  return ipaddr.isValidCIDR(block) ? ipaddr.parseCIDR(block) : undefined;
 });
 
-/** An allowed origin: scheme, host and port, the host with at most one leading wildcard label. */
+/** An allowed origin, in lower case: scheme, host and port, the host with at most one leading wildcard label. */
 export const origin = word('an origin like https://app.example.com or https://*.example.com', (text) => {
-  const [scheme, host, rest] = text.split('://');
-  if (host === undefined || rest !== undefined || !/^[a-z][a-z0-9+.-]*$/.test(scheme ?? '')) return undefined;
-  const url = URL.parse(`${scheme}://${host.replace(/^\*\./, 'wildcard.')}`);
-  return url && /^[^/?#@]+$/.test(host) && !host.slice(1).includes('*') ? text.toLowerCase() : undefined;
+  const match = /^([a-z][a-z0-9+.-]*:\/\/)(?:\*\.)?([^\s*/?#@]+)$/i.exec(text);
+  return match && URL.canParse(`${match[1]}${match[2]}`) ? text.toLowerCase() : undefined;
 });
 
 /** A URL with one of the given schemes; credentials and fragments have no place in it. */
