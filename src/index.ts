@@ -1,6 +1,7 @@
 /** The library: what `import … from 'sallyport'` gives. */
 
-export { ConfigError, loadConfig, parseConfig } from './config/load.ts';
+export { loadConfig, parseConfig } from './config/load.ts';
+export { ConfigError } from './config/problem.ts';
 export type { Config } from './config/schema.ts';
 export { type Address, createGateway, type Gateway, type GatewayOptions } from './gateway.ts';
 export { createLogger } from './observe/log.ts';

@@ -1,7 +1,7 @@
 import { createAdmission } from './admission/index.ts';
 import { limitKey } from './admission/limits.ts';
 import type { TokenVerifier } from './admission/verifier.ts';
-import { dialPoll } from './bridge/http/dial.ts';
+import { dialPoll } from './bridge/http/index.ts';
 import { dialTcp } from './bridge/tcp.ts';
 import { dialWebSocket } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';

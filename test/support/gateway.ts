@@ -1,0 +1,68 @@
+import { Writable } from 'node:stream';
+import { parseConfig } from '../../src/config/load.ts';
+import { createGateway, type Gateway } from '../../src/gateway.ts';
+import { createLogger } from '../../src/observe/log.ts';
+
+/** A gateway under test, on free ports of 127.0.0.1, and what it has logged. */
+export interface TestGateway extends AsyncDisposable {
+  readonly gateway: Gateway;
+  readonly port: number;
+  /** `ws://127.0.0.1:PORT` + path. */
+  url(path: string): string;
+  /** Every log line, parsed. */
+  readonly log: Record<string, unknown>[];
+  /** The first log line that fits, now or when it comes. */
+  logged(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
+  metrics(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Starts a gateway with these routes (YAML list items, or the whole file if it names its listeners). */
+export async function startGateway(text: string, env: Record<string, string> = {}): Promise<TestGateway> {
+  const whole = /^listeners:/m.test(text)
+    ? text
+    : `listeners: [{ host: 127.0.0.1, port: 0 }]\nadmin: { port: 0 }\ndrain: 2s\n${text}`;
+  const { config } = parseConfig(whole, { env });
+  const lines = new LogLines();
+  const gateway = await createGateway(config, {
+    logger: createLogger({ destination: lines, level: 'debug' }),
+  });
+  const port = gateway.addresses[0]?.port ?? 0;
+  const close = () => gateway.close();
+  return {
+    gateway,
+    port,
+    log: lines.parsed,
+    url: (path) => `ws://127.0.0.1:${port}${path}`,
+    logged: (fits) => lines.find(fits),
+    metrics: async () => (await fetch(`http://127.0.0.1:${gateway.adminAddress?.port}/metrics`)).text(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+class LogLines extends Writable {
+  readonly parsed: Record<string, unknown>[] = [];
+  #waiting: (() => void)[] = [];
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    for (const line of chunk.toString().split('\n')) {
+      if (line !== '') this.parsed.push(JSON.parse(line) as Record<string, unknown>);
+    }
+    for (const look of this.#waiting) look();
+    done();
+  }
+
+  find(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>> {
+    return new Promise((resolve) => {
+      const look = () => {
+        const line = this.parsed.find(fits);
+        if (line === undefined) return;
+        this.#waiting = this.#waiting.filter((other) => other !== look);
+        resolve(line);
+      };
+      this.#waiting.push(look);
+      look();
+    });
+  }
+}
