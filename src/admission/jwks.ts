@@ -77,7 +77,6 @@ export async function openRemoteKeys(
 
   /** Joins the fetch in flight, or starts one. */
   async function start(): Promise<boolean> {
-    if (closing.signal.aborted) return false;
     inFlight ??= load().finally(() => {
       inFlight = undefined;
     });

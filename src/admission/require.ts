@@ -26,7 +26,6 @@ function wantedOf(name: string, value: AuthConfig['require'][string]): readonly 
 }
 
 function suffices(name: string, wanted: readonly Wanted[], claims: Claims): boolean {
-  if (!Object.hasOwn(claims, name)) return false;
   const members = membersOf(name, claims[name]);
   return wanted.every((value) => members.includes(value));
 }

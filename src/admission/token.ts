@@ -65,15 +65,20 @@ async function verified(token: string, trusted: readonly TokenVerifier[], realm:
 
 /** Several verifiers of one `iss` are tried in turn: an issuer on its way from one kind of key to another. */
 async function verifyByIssuer(token: string, trusted: readonly TokenVerifier[]): Promise<Verified> {
-  let refusal: unknown = invalid('its issuer is not one of this route');
+  const refusals: unknown[] = [];
   for (const verifier of candidates(token, trusted)) {
     try {
       return await verifier.verify(token);
     } catch (error) {
-      refusal = error;
+      refusals.push(error);
     }
   }
-  throw refusal;
+  // An expiry is proven by a signature, missing keys prove nothing: either says more than `invalid` does.
+  throw refusals.find(saysMore) ?? refusals[0] ?? invalid('its issuer is not one of this route');
+}
+
+function saysMore(refusal: unknown): boolean {
+  return !(refusal instanceof GatewayError && refusal.code === 'TOKEN_INVALID');
 }
 
 /** Claims are read before the signature is checked only where that is the one way to choose. */

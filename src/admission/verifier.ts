@@ -42,7 +42,6 @@ export async function createVerifier(issuer: IssuerConfig, deps: VerifierDeps = 
     algorithms: issuer.algorithms,
     issuer: issuer.issuer,
     audience: issuer.audience,
-    requiredClaims: ['exp'],
     clockTolerance: toleranceS,
   };
 
@@ -89,7 +88,7 @@ function refusal(error: unknown): GatewayError {
   return invalid(error instanceof errors.JOSEError ? error.message : 'it cannot be read');
 }
 
-/** What jose leaves open: numbers JSON reads as Infinity (1e400), fractions of `exp`, an `iat` to come. */
+/** What jose leaves open: no `exp` or a fraction of one, numbers JSON reads as Infinity (1e400), an `iat` to come. */
 function judge(claims: JWTPayload, latestS: number): Verified {
   const { sub, exp, nbf, iat } = claims;
   if (!Number.isSafeInteger(exp)) throw invalid('exp is not an integer');

@@ -123,7 +123,7 @@ describe('fetching', () => {
   });
 
   test('ends with close, in flight or to come', async () => {
-    const { provider, clock, verifier } = await setUp(oldSet);
+    const { provider, clock, verifier } = await setUp(oldSet, { deadlineMs: HOUR });
     clock.ms += 30 * SECOND;
     const cut = new Promise<void>((resolve) => {
       provider.answer((request) => once(request.socket, 'close').then(() => resolve()));

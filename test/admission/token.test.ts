@@ -66,6 +66,15 @@ async function refusal(options: Options, changes: Partial<UpgradeRequest>) {
 const bearer = (token: string) => ({ headers: [['Authorization', `Bearer ${token}`]] as const });
 const cookie = (token: string) => ({ headers: [['Cookie', `session=${token}`]] as const });
 
+/** A verifier that refuses every token, and keeps what it was asked about. */
+function spy(iss: string, asked: string[]): TokenVerifier {
+  async function verify(token: string): Promise<never> {
+    asked.push(token);
+    throw new GatewayError('TOKEN_INVALID');
+  }
+  return { issuer: iss, verify, ready: true, close() {} };
+}
+
 describe('a token that suffices', () => {
   test('leaves its claims, subject, expiry and place in the grant', async () => {
     expect(await admit({}, bearer(valid))).toEqual({
@@ -225,6 +234,25 @@ describe('several issuers', () => {
     await expect(admit({ verifiers: both }, bearer(mint(otherKey)))).resolves.toBeDefined();
     const stranger = mint(signingKey('HS256', 'of nobody'));
     expect((await refusal({ verifiers: both }, bearer(stranger)))[0]).toBe('TOKEN_INVALID');
+  });
+
+  test('of one iss give the reason that says most', async () => {
+    const both = { main, next };
+    const exp = NOW_S - 60;
+    expect((await refusal({ verifiers: both }, bearer(mint(key, { exp }))))[0]).toBe('TOKEN_EXPIRED');
+    expect((await refusal({ verifiers: both }, bearer(mint(otherKey, { exp }))))[0]).toBe('TOKEN_EXPIRED');
+  });
+
+  test('are asked only about tokens with their iss', async () => {
+    const asked: string[] = [];
+    await refusal({ verifiers: { main, spy: spy(OTHER, asked) } }, bearer(unsigned({ alg: 'HS256' })));
+    expect(asked).toEqual([]);
+  });
+
+  test('do not matter where there is one: its keys are asked before any claim is read', async () => {
+    const asked: string[] = [];
+    await refusal({ verifiers: { spy: spy(OTHER, asked) } }, bearer(valid));
+    expect(asked).toEqual([valid]);
   });
 
   test('must all be there when the gateway starts', () => {
