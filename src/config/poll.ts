@@ -78,7 +78,7 @@ const shape = z.strictObject({
       path,
       text: z.string().default('text/plain; charset=utf-8').describe('Content-Type of text messages'),
       binary: z.string().default('application/octet-stream').describe('Content-Type of binary messages'),
-      timeout: duration.default(30_000).describe('A send without an answer by then has failed'),
+      timeout: duration.prefault('30s').describe('A send without an answer by then has failed'),
       retry: z
         .enum(['connect-only', 'idempotent'])
         .default('connect-only')
