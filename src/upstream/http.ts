@@ -42,7 +42,7 @@ export interface HttpClient {
 export interface HttpClientOptions {
   /** Base URLs; a path in one is put before every request's path. */
   readonly urls: readonly string[];
-  /** Milliseconds for TCP and TLS to come up. */
+  /** Milliseconds for TCP and TLS to come up, when all targets are tried: each has its share. */
   readonly connectMs: number;
   readonly tls?: TlsTrust;
 }
@@ -71,7 +71,7 @@ export function openHttpClient({ urls, connectMs, tls }: HttpClientOptions): Htt
     pipelining: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: connectMs, ...tls },
+    connect: { timeout: Math.ceil(connectMs / urls.length), ...tls },
   };
   const pools = urls.map((url) => new Pool(new URL(url).origin, options));
   return {
@@ -134,7 +134,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     // 1xx answers come before the one that counts (RFC 9110 §15.2).
     if (status < 200) return;
     this.#status = status;
-    this.#headers = headers;
+    this.#headers = tidied(headers);
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -173,4 +173,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer);
     this.#limits.signal.removeEventListener('abort', this.#onAbort);
   }
+}
+
+/** undici gives a list for any field that came more than once, and none for a lone Set-Cookie. */
+function tidied(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const fields = Object.entries(headers).map(([name, value]) => {
+    if (name === 'set-cookie') return [name, [value].flat()];
+    return [name, Array.isArray(value) ? value.join(', ') : value];
+  });
+  return Object.fromEntries(fields);
 }

@@ -34,6 +34,8 @@ export interface HarnessOptions {
   readonly session?: Partial<SessionHandle>;
   readonly request?: Partial<AdmittedRequest>;
   readonly clock?: Clock;
+  /** Gives every bridge up before the 101. */
+  readonly abandon?: boolean;
 }
 
 export interface Harness {
@@ -52,7 +54,7 @@ export interface TestSession extends SessionHandle {
 
 export async function startHarness(route: RouteConfig, options: HarnessOptions = {}): Promise<Harness> {
   const urls = route.upstream.poll?.target ?? [];
-  const http = openHttpClient({ urls, connectMs: 2_000 });
+  const http = openHttpClient({ urls, connectMs: route.timeouts.handshake });
   const dial = dialPoll(route, { http, clock: options.clock });
   const sessions: TestSession[] = [];
   const endings: Promise<Ending>[] = [];
@@ -71,6 +73,11 @@ export async function startHarness(route: RouteConfig, options: HarnessOptions =
       bridge = await dial(request, left.signal);
     } catch (error) {
       refuse(socket, error);
+      return;
+    }
+    if (options.abandon) {
+      bridge.abandon();
+      refuse(socket, new Error('abandoned'));
       return;
     }
     const session = testSession(request.id, options.session);
@@ -224,6 +231,26 @@ export async function startService(handler: ServiceHandler): Promise<TestService
 
   await start();
   return { url: `http://127.0.0.1:${port}`, requests, start, stop };
+}
+
+/** Starts services and harnesses for one test; `undo` ends them all, the last first. */
+export function fixtures() {
+  const steps: (() => Promise<void>)[] = [];
+  return {
+    async service(handler: ServiceHandler): Promise<TestService> {
+      const started = await startService(handler);
+      steps.push(started.stop);
+      return started;
+    },
+    async harness(poll: object, options: HarnessOptions & { route?: object } = {}): Promise<Harness> {
+      const started = await startHarness(pollRoute(poll, options.route), options);
+      steps.push(started.close);
+      return started;
+    },
+    async undo(): Promise<void> {
+      for (const step of steps.splice(0).reverse()) await step();
+    },
+  };
 }
 
 /** Collects what a client receives; `next(n)` resolves when at least n messages have come. */

@@ -23,6 +23,8 @@ export interface ClientSide {
   silent(): boolean;
   /** Takes nothing more, sends a Close with the ending's code, waits `closeMs` for the answer. */
   close(ending: Ending): void;
+  /** Ends it without waiting for anything. */
+  destroy(): void;
   /** Resolves when the socket is gone. */
   readonly closed: Promise<void>;
 }
@@ -104,6 +106,10 @@ export function serveClient(
       ws.close(payload.length > 0 ? code : undefined, payload.subarray(2));
       // The answer to the Close has to be read.
       ws.resume();
+    },
+    destroy() {
+      intake.stop();
+      socket.destroy();
     },
   };
 }

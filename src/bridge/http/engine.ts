@@ -37,13 +37,22 @@ export async function carry(
   const { profile, queueSize, outageMs, clock } = conversation;
   const polls = new AbortController();
   const sends = new AbortController();
+  const last = new AbortController();
   let end = (_: Ending): void => {};
   const ended = new Promise<Ending>((resolve) => {
     end = resolve;
   });
   const outbox = createOutbox(queueSize, { onFull: () => client.hold(), onRoom: () => client.release() });
   const client: ClientSide = serveClient(socket, head, session, { onMessage: outbox.push, onEnd: end });
-  session.attach({ ping: client.ping, silent: () => (client.silent() ? 'client' : undefined), close: end });
+  session.attach({
+    ping: client.ping,
+    silent: () => (client.silent() ? 'client' : undefined),
+    close: end,
+    destroy() {
+      for (const controller of [polls, sends, last]) controller.abort();
+      client.destroy();
+    },
+  });
 
   function onFailure(error: unknown): void {
     const failure = asGatewayError(error);
@@ -62,7 +71,7 @@ export async function carry(
   const limit = setTimeout(() => sends.abort(), graceMs(ending, session));
   await Promise.all([client.closed, ...loops]);
   clearTimeout(limit);
-  await farewell(conversation.talk, profile, session.closeMs);
+  await farewell(conversation.talk, profile, session.closeMs, last.signal);
   return ending;
 }
 
@@ -73,10 +82,14 @@ function graceMs({ by }: Ending, session: SessionHandle): number {
 }
 
 /** Tells the service that the session is over: once, and without caring for the answer. */
-export async function farewell(talk: Talk, profile: Profile, timeoutMs: number): Promise<void> {
+export async function farewell(
+  talk: Talk,
+  profile: Profile,
+  timeoutMs: number,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<void> {
   const request = profile.close();
   if (request === undefined) return;
-  const { signal } = new AbortController();
   try {
     await talk(request, { signal, timeoutMs, bodySize: 'ignored' });
   } catch {

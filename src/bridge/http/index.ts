@@ -2,14 +2,7 @@ import type { PollConfig } from '../../config/poll.ts';
 import type { RouteConfig } from '../../config/schema.ts';
 import { GatewayError, UpstreamAnswered } from '../../errors.ts';
 import type { AdmittedRequest, Bridge, Dial } from '../../request.ts';
-import {
-  ExchangeFailed,
-  type HttpAnswer,
-  type HttpClient,
-  type HttpTarget,
-  openHttpClient,
-} from '../../upstream/http.ts';
-import { trustOf } from '../../upstream/socket.ts';
+import { ExchangeFailed, type HttpAnswer, type HttpClient, type HttpTarget } from '../../upstream/http.ts';
 import { carry, farewell } from './engine.ts';
 import { compileGeneric } from './generic.ts';
 import { compileHeaders } from './headers.ts';
@@ -22,17 +15,9 @@ const RELAYED = ['content-type', 'retry-after', 'www-authenticate', 'cache-contr
 const RELAYED_BODY_SIZE = 64 * 1024;
 
 export interface PollDeps {
-  /** The route's targets, from `openTargets`; who opened them closes them. */
+  /** The connections to the route's targets; who opened them closes them. */
   readonly http: HttpClient;
   readonly clock?: Clock;
-}
-
-/** Opens the connection pools to the targets of a poll route. Throws if a CA file cannot be read. */
-export function openTargets(route: RouteConfig): HttpClient {
-  const urls = (route.upstream.poll as PollConfig).target;
-  // Each target gets its share of the handshake's time, so that a silent one leaves some for the others.
-  const connectMs = Math.ceil(route.timeouts.handshake / urls.length);
-  return openHttpClient({ urls, connectMs, tls: trustOf(route.upstream.tls) });
 }
 
 /** A session the service has agreed to. */

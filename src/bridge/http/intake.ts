@@ -88,6 +88,7 @@ export function createIntake(
     waiting.length = 0;
     clearTimeout(timer);
     timer = undefined;
+    done?.();
   }
 
   return {

@@ -18,7 +18,7 @@ export function compileSource({ from, name }: CursorConfig['from']): Source {
   const field = name.toLowerCase();
   return function read({ headers }, document) {
     const value = from === 'json' ? find(document()) : headers[field];
-    const text = scalarOf(Array.isArray(value) ? value[0] : value);
+    const text = scalarOf(value);
     // The value goes into a header as it is: no line may be added by it (RFC 9110 §5.5).
     if (text === undefined || /^[\x20-\x7e]{0,4096}$/.test(text)) return text;
     throw new GatewayError('UPSTREAM_INVALID', { detail: `${from}:${name} holds what cannot be sent back` });
