@@ -1,0 +1,111 @@
+import { describe, expect, test } from 'vitest';
+import { admit, createAdmission, release } from '../../src/admission/index.ts';
+import type { TokenVerifier } from '../../src/admission/verifier.ts';
+import { GatewayError } from '../../src/errors.ts';
+import type { Check, GatewayRequest, Grant } from '../../src/request.ts';
+import { plainOf, routeConfig } from '../support/handshakes.ts';
+
+/** Takes the token for the subject; refuses `bad`. */
+const verifier: TokenVerifier = {
+  issuer: 'https://id',
+  ready: true,
+  close: () => undefined,
+  verify: async (token) => {
+    if (token === 'bad') throw new GatewayError('TOKEN_INVALID');
+    return { subject: token, claims: { sub: token }, expiresAt: 1 };
+  },
+};
+
+function admissionOf(route: Readonly<Record<string, unknown>>) {
+  return createAdmission(routeConfig(route), { verifiers: new Map([['main', verifier]]), now: () => 0 });
+}
+
+function requestWith(token?: string, given: Partial<GatewayRequest> = {}): GatewayRequest {
+  return plainOf({ headers: token === undefined ? [] : [['Authorization', `Bearer ${token}`]], ...given });
+}
+
+async function outcome(checks: readonly Check[], request: GatewayRequest): Promise<string> {
+  try {
+    await admit(checks, request);
+    return 'admitted';
+  } catch (error) {
+    return error instanceof GatewayError ? error.code : String(error);
+  }
+}
+
+describe('admission', () => {
+  test('grants what the checks found out', async () => {
+    const grant = await admit(admissionOf({ auth: { issuer: 'main' } }), requestWith('alice'));
+    expect(grant).toMatchObject({ subject: 'alice', claims: { sub: 'alice' }, expiresAt: 1 });
+  });
+
+  test('refuses by address before origin, by origin before limits, by limits before the token', async () => {
+    const checks = admissionOf({
+      addresses: { deny: ['198.51.100.0/24'] },
+      auth: { issuer: 'main' },
+      limits: { upgrades: { rate: '1/h', per: 'route' } },
+    });
+    const denied = { clientAddress: '198.51.100.1' };
+    const foreign = { origin: 'https://evil.example' };
+    expect(await outcome(checks, requestWith('bad', { ...denied, ...foreign }))).toBe('ADDRESS_REFUSED');
+    expect(await outcome(checks, requestWith('bad', foreign))).toBe('ORIGIN_REFUSED');
+    expect(await outcome(checks, requestWith('bad'))).toBe('TOKEN_INVALID');
+    expect(await outcome(checks, requestWith('bad'))).toBe('RATE_LIMITED');
+  });
+
+  test('counts by subject only whoever has a good token', async () => {
+    const checks = admissionOf({
+      auth: { issuer: 'main' },
+      limits: { upgrades: { rate: '1/h', per: 'subject' }, connections: { max: 5, per: 'subject' } },
+    });
+    expect(await outcome(checks, requestWith('bad'))).toBe('TOKEN_INVALID');
+    expect(await outcome(checks, requestWith())).toBe('TOKEN_MISSING');
+    expect(await outcome(checks, requestWith('alice'))).toBe('admitted');
+    expect(await outcome(checks, requestWith('alice'))).toBe('RATE_LIMITED');
+    expect(await outcome(checks, requestWith('bob'))).toBe('admitted');
+  });
+
+  test('asks no token where the route says so', async () => {
+    expect(await outcome(admissionOf({ auth: 'none' }), requestWith())).toBe('admitted');
+  });
+
+  test('gives back the place of a client whose token is refused', async () => {
+    const checks = admissionOf({
+      auth: { issuer: 'main' },
+      limits: { connections: { max: 1, per: 'route' } },
+    });
+    expect(await outcome(checks, requestWith('bad'))).toBe('TOKEN_INVALID');
+    expect(await outcome(checks, requestWith('alice'))).toBe('admitted');
+    expect(await outcome(checks, requestWith('alice'))).toBe('TOO_MANY_CONNECTIONS');
+  });
+
+  test('gives a place back once, when it is released', async () => {
+    const checks = admissionOf({ limits: { connections: { max: 2, per: 'route' } } });
+    const grants = [await admit(checks, plainOf()), await admit(checks, plainOf())];
+    release(grants[0] as Grant);
+    release(grants[0] as Grant);
+    expect(await outcome(checks, plainOf())).toBe('admitted');
+    expect(await outcome(checks, plainOf())).toBe('TOO_MANY_CONNECTIONS');
+  });
+
+  test('runs no check after one that refuses, and passes on what it threw', async () => {
+    const ran: string[] = [];
+    const failure = new Error('unforeseen');
+    const checks: Check[] = [
+      (_, grant) => void grant.releases.push(() => ran.push('released')),
+      async () => void ran.push('second'),
+      async () => Promise.reject(failure),
+      () => void ran.push('fourth'),
+    ];
+    await expect(admit(checks, plainOf())).rejects.toBe(failure);
+    expect(ran).toEqual(['second', 'released']);
+  });
+
+  test('counts each route for itself', async () => {
+    const route = { limits: { upgrades: { rate: '1/h', per: 'route' } } };
+    const [one, other] = [admissionOf(route), admissionOf(route)];
+    expect(await outcome(one, plainOf())).toBe('admitted');
+    expect(await outcome(one, plainOf())).toBe('RATE_LIMITED');
+    expect(await outcome(other, plainOf())).toBe('admitted');
+  });
+});

@@ -1,0 +1,146 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { checkOrigin, normaliseOrigin } from '../../src/admission/origin.ts';
+import { GatewayError } from '../../src/errors.ts';
+import type { GatewayRequest } from '../../src/request.ts';
+import { grantOf, plainOf, refusal, routeConfig } from '../support/handshakes.ts';
+
+function judge(
+  origins: string[] | undefined,
+  origin: string | undefined,
+  request: Partial<GatewayRequest> = {},
+) {
+  return checkOrigin(origins)(plainOf({ origin, ...request }), grantOf());
+}
+
+/** The list as the configuration reads it. */
+function configured(...origins: string[]) {
+  return routeConfig({ origins }).origins;
+}
+
+describe('a list of origins', () => {
+  test.each([
+    ['https://app.example.com', 'https://app.example.com'],
+    ['https://app.example.com', 'https://APP.example.com'],
+    ['https://app.example.com', 'https://app.example.com:443'],
+    ['https://app.example.com:443', 'https://app.example.com'],
+    ['http://localhost:3000', 'http://localhost:3000'],
+    ['https://*.example.com', 'https://app.example.com'],
+    ['https://*.example.com', 'https://app.example.com:443'],
+    ['https://*.example.com:8443', 'https://app.example.com:8443'],
+    ['http://[::1]:3000', 'http://[::1]:3000'],
+    ['https://bücher.example', 'https://xn--bcher-kva.example'],
+    ['https://*.bücher.example', 'https://a.xn--bcher-kva.example'],
+    ['capacitor://localhost', 'capacitor://localhost'],
+    ['chrome-extension://abcdefgh', 'chrome-extension://abcdefgh'],
+  ])('with %s lets %s pass', (allowed, origin) => {
+    expect(judge(configured(allowed), origin)).toBeUndefined();
+  });
+
+  test.each([
+    ['https://app.example.com', 'http://app.example.com'],
+    ['https://app.example.com', 'https://app.example.com:8443'],
+    ['https://app.example.com', 'https://app.example.com.evil.example'],
+    ['https://app.example.com', 'https://evil.example/app.example.com'],
+    ['https://app.example.com', 'https://app.example.com/'],
+    ['https://app.example.com', 'https://app.example.com.'],
+    ['https://app.example.com', 'https://app.example.com@evil.example'],
+    ['https://app.example.com', 'https://user@app.example.com'],
+    ['https://app.example.com', 'https://app.example.com https://evil.example'],
+    ['https://app.example.com', 'https://app.example.com, https://evil.example'],
+    ['https://app.example.com', 'https://%61pp.example.com'],
+    ['https://app.example.com', 'https://app.example.com?'],
+    ['https://app.example.com', 'https://app.example.com#'],
+    ['https://app.example.com', 'https:app.example.com'],
+    ['https://app.example.com', 'https:\\\\app.example.com'],
+    ['https://app.example.com', '//app.example.com'],
+    ['https://app.example.com', 'app.example.com'],
+    ['https://app.example.com', ' https://app.example.com'],
+    ['https://app.example.com', 'null'],
+    ['https://app.example.com', ''],
+    ['https://app.example.com', 'https://app.example.com:99999'],
+    ['https://*.example.com', 'https://example.com'],
+    ['https://*.example.com', 'https://a.b.example.com'],
+    ['https://*.example.com', 'https://evilexample.com'],
+    ['https://*.example.com', 'https://app.example.com.evil.example'],
+    ['https://*.example.com', 'https://.example.com'],
+    ['https://*.example.com', 'https://*.example.com'],
+    ['https://*.example.com', 'http://app.example.com'],
+    ['https://*.example.com', 'https://app.example.com:8443'],
+    ['https://*.example.com:8443', 'https://app.example.com'],
+    ['https://*.bücher.example', 'https://a.b.xn--bcher-kva.example'],
+  ])('with %s refuses %s', (allowed, origin) => {
+    const error = refusal(() => judge(configured(allowed), origin));
+    expect([error.code, error.status]).toEqual(['ORIGIN_REFUSED', 403]);
+  });
+
+  test('lets each of its members pass', () => {
+    const origins = configured('https://a.example', 'https://*.b.example', 'http://c.example:81');
+    for (const origin of ['https://a.example', 'https://x.b.example', 'http://c.example:81'])
+      judge(origins, origin);
+    expect(refusal(() => judge(origins, 'https://d.example')).code).toBe('ORIGIN_REFUSED');
+  });
+
+  test('never speaks of clients that name no origin', () => {
+    expect(judge(configured('https://a.example'), undefined)).toBeUndefined();
+  });
+});
+
+describe('without a list', () => {
+  test.each<[string, string, boolean]>([
+    ['https://app.example.com', 'app.example.com', true],
+    ['https://app.example.com', 'APP.example.com:443', true],
+    ['https://app.example.com:8443', 'app.example.com:8443', true],
+    ['http://app.example.com', 'app.example.com', false],
+    ['http://localhost:8080', 'localhost:8080', false],
+    ['https://app.example.com', 'app.example.com', false],
+    ['https://[2001:db8::1]:8443', '[2001:DB8::1]:8443', true],
+  ])('a page of %s may connect to %s (TLS: %s)', (origin, authority, secure) => {
+    expect(judge(undefined, origin, { authority, secure })).toBeUndefined();
+  });
+
+  test.each<[string, string, boolean]>([
+    ['http://app.example.com', 'app.example.com', true],
+    ['https://app.example.com', 'app.example.com:8443', true],
+    ['https://app.example.com:8443', 'app.example.com', true],
+    ['http://app.example.com:81', 'app.example.com', false],
+    ['https://evil.example', 'app.example.com', true],
+    ['https://sub.app.example.com', 'app.example.com', true],
+    ['capacitor://app.example.com', 'app.example.com', true],
+    ['null', 'app.example.com', true],
+    ['', 'app.example.com', true],
+  ])('a page of %s may not connect to %s (TLS: %s)', (origin, authority, secure) => {
+    expect(refusal(() => judge(undefined, origin, { authority, secure })).code).toBe('ORIGIN_REFUSED');
+  });
+
+  test('a client that names no origin passes', () => {
+    expect(judge(undefined, undefined)).toBeUndefined();
+  });
+});
+
+test('an origin has one spelling, which reads back as itself', () => {
+  expect(normaliseOrigin('HTTPS://App.Example.com:443')).toBe('https://app.example.com');
+  expect(normaliseOrigin('null')).toBeUndefined();
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.string(), fc.webUrl({ validSchemes: ['http', 'https'], withFragments: true })),
+      (text) => {
+        const once = normaliseOrigin(text);
+        if (once !== undefined) expect(normaliseOrigin(once)).toBe(once);
+      },
+    ),
+  );
+});
+
+test('an origin passes or is refused, never anything else', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.boolean(), (origin, listed) => {
+      try {
+        judge(listed ? ['https://a.example'] : undefined, origin);
+        expect(['https://a.example', 'https://app.example.com']).toContain(normaliseOrigin(origin));
+      } catch (error) {
+        expect(error).toBeInstanceOf(GatewayError);
+      }
+    }),
+  );
+});
