@@ -1,11 +1,11 @@
 import { validateHeaderValue } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { GatewayError } from '../errors.ts';
+import { acceptOf } from '../frames/accept.ts';
 import { closePayload } from '../frames/close.ts';
 import { CLOSE } from '../frames/opcodes.ts';
 import { frame } from '../frames/writer.ts';
 import type { Bridge, Grant, HeaderField, UpgradeRequest } from '../request.ts';
-import { acceptOf } from '../upstream/handshake.ts';
 import { writeRefusal } from './refusal.ts';
 
 const CLOSE_LINGER_MS = 2_000;

@@ -1,7 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { GatewayError, UpstreamAnswered } from '../errors.ts';
+import { acceptOf } from '../frames/accept.ts';
 import type { HeaderField } from '../request.ts';
 
 /** A verified 101 of an upstream, and the socket behind it. */
@@ -25,18 +26,12 @@ export interface Offer {
   readonly deflate: string | undefined;
 }
 
-const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const MAX_HEADERS_BYTES = 16 * 1024;
 const MAX_BODY_BYTES = 64 * 1024;
 /** What of a refusal reaches the client: nothing that could set its cookies or steer our connection. */
 const RELAYED_HEADERS = ['content-type', 'www-authenticate', 'retry-after', 'cache-control', 'location'];
 const DEFLATE_ANSWER =
   /^permessage-deflate(?:[ \t]*;[ \t]*(?:(?:server|client)_no_context_takeover|(?:server|client)_max_window_bits(?:=(?:"(?:8|9|1[0-5])"|8|9|1[0-5]))?))*$/i;
-
-/** The Sec-WebSocket-Accept that answers a key (RFC 6455 §4.2.2). */
-export function acceptOf(key: string): string {
-  return createHash('sha1').update(key).update(GUID).digest('base64');
-}
 
 /**
  * Our own WebSocket handshake with an upstream, with a key of our own: nothing of the client goes through it but what

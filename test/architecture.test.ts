@@ -1,0 +1,78 @@
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { expect, test } from 'vitest';
+
+/** The rooms of src/, top to bottom: what a room imports stands below it. */
+const ROOMS = [
+  'main',
+  'cli',
+  'index',
+  'gateway',
+  'handshake',
+  'plain',
+  'routes',
+  'passthrough',
+  'bridge',
+  'session',
+  'admission',
+  'listener',
+  'router',
+  'upstream',
+  'observe',
+  'store',
+  'config',
+  'request',
+  'frames',
+  'errors',
+];
+
+/** `src/bridge/relay.ts` is in the room bridge, `src/router.ts` is one by itself. */
+function roomOf(file: string): string {
+  return (file.split('/')[1] as string).replace(/\.ts$/, '');
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map((match) =>
+    normalize(join(dirname(file), match[1] as string)),
+  );
+}
+
+const files = globSync('src/**/*.ts');
+
+test('every file is in a room of the list', () => {
+  expect(files.length).toBeGreaterThan(50);
+  for (const file of files) expect(ROOMS, file).toContain(roomOf(file));
+});
+
+test('imports point downward', () => {
+  const upward = files.flatMap((file) =>
+    importsOf(file)
+      .filter((target) => ROOMS.indexOf(roomOf(target)) < ROOMS.indexOf(roomOf(file)))
+      .map((target) => `${file} -> ${target}`),
+  );
+  expect(upward).toEqual([]);
+});
+
+test('frames import nothing of ours', () => {
+  const foreign = globSync('src/frames/*.ts')
+    .flatMap(importsOf)
+    .filter((target) => roomOf(target) !== 'frames');
+  expect(foreign).toEqual([]);
+});
+
+test('the process is touched in main.ts only', () => {
+  const users = files.filter((file) =>
+    /(?<![\w.'`])process\.(?!env\b.*\*)/.test(
+      readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, ''),
+    ),
+  );
+  expect(users).toEqual(['src/main.ts']);
+});
+
+test('status and close codes stand in errors.ts and frames/close.ts only', () => {
+  const strays = files
+    .filter((file) => !['src/errors.ts', 'src/frames/close.ts'].includes(file))
+    .filter((file) => /\b(?:new GatewayError|sendClose)\(\s*\d/.test(readFileSync(file, 'utf8')));
+  expect(strays).toEqual([]);
+});
