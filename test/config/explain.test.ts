@@ -1,0 +1,111 @@
+import { describe, expect, test } from 'vitest';
+import { problemOf, problemsOf, sampleConfig } from '../support/config.ts';
+
+/** A second route in one line, with `parts` in place of the ones it needs. */
+function route(parts: Record<string, string>): string {
+  const all = {
+    name: 'b',
+    match: '{ path: /b }',
+    auth: 'none',
+    upstream: '{ websocket: ws://127.0.0.1:1 }',
+    ...parts,
+  };
+  const pairs = Object.entries(all).map(([key, value]) => `${key}: ${value}`);
+  return sampleConfig({ route: `  - { ${pairs.join(', ')} }` });
+}
+
+describe('a problem is told in words', () => {
+  test.each([
+    [
+      { auth: 'nobody' },
+      'auth: "nobody" does not fit; expected `none` to let everybody in, or a mapping with an issuer',
+    ],
+    [{ auth: '' }, 'auth: is empty; expected `none` to let everybody in, or a mapping with an issuer'],
+    [{ auth: '{}' }, 'auth.issuer: is missing; expected a text'],
+    [{ auth: '{ issuer: 5 }' }, 'auth.issuer: 5 is not a text; put it in quotes'],
+    [{ auth: '{ issuer: [] }' }, 'auth.issuer: must not be empty'],
+    [{ auth: '{ issuer: main, isuer: x }' }, 'auth.isuer: unknown key; did you mean issuer?'],
+    [
+      { auth: '{ issuer: main, require: { n: { x: 1 } } }' },
+      'auth.require.n: a mapping does not fit; expected a text, a number, true, false or a list of texts',
+    ],
+    [{ auth: '{ issuer: main, forwardToken: yes }' }, 'auth.forwardToken: "yes" is not true or false'],
+    [
+      { auth: '{ issuer: main, forwardToken: "true" }' },
+      'auth.forwardToken: "true" is not true or false; leave out the quotes',
+    ],
+    [{ auth: '{ issuer: main, forward: { "x y": sub } }' }, 'auth.forward["x y"]: is not a header name'],
+    [{ keepalive: 'on' }, 'keepalive: "on" does not fit; expected off, or a mapping with every and within'],
+    [{ keepalive: '{ every: 5 }' }, 'keepalive.every: 5 is not a duration like 250ms, 30s, 5m or 12h'],
+    [
+      { timeouts: '{ idle: 5 minutes }' },
+      'timeouts.idle: "5 minutes" is not a duration like 30s or 5m, or off',
+    ],
+    [{ timeouts: '[]' }, 'timeouts: a list is not a mapping (key: value)'],
+    [{ limits: '{ messageSize: 1MB }' }, 'limits.messageSize: "1MB" is not a size like 512B, 64KiB or 1MiB'],
+    [
+      { limits: '{ upgrades: { rate: 5/s } }' },
+      'limits.upgrades.per: is missing; expected one of origin, address, subject, route',
+    ],
+    [
+      { limits: '{ upgrades: { rate: 5/s, per: adress } }' },
+      'limits.upgrades.per: "adress" is not one of origin, address, subject, route; did you mean address?',
+    ],
+    [{ limits: '{ connections: { max: 0, per: route } }' }, 'limits.connections.max: 0 is less than 1'],
+    [
+      { limits: '{ connections: { max: 1.5, per: route } }' },
+      'limits.connections.max: 1.5 is not a whole number',
+    ],
+    [{ origins: 'https://a.example' }, 'origins: "https://a.example" is not a list'],
+    [{ origins: '[]' }, 'origins: must not be empty'],
+    [{ name: '"a b"' }, 'name: "a b" is not a name of letters, digits, - _ . (at most 64)'],
+    [{ name: '""' }, 'name: "" is not a name of letters, digits, - _ . (at most 64)'],
+    [{ upstream: '{ websocket: http://a }' }, 'upstream.websocket: "http://a" is not a ws or wss URL'],
+    [
+      { upstream: '{ websocket: [ws://a, http://a] }' },
+      'upstream.websocket[1]: "http://a" is not a ws or wss URL',
+    ],
+    [{ upstream: '{ websocket: 7 }' }, 'upstream.websocket: 7 is not a ws or wss URL'],
+    [{ upstream: '{ websocket: ws://a, txt: true }' }, 'upstream.txt: unknown key; did you mean text?'],
+  ] as [Record<string, string>, string][])('%j', (parts, expected) => {
+    const problem = problemsOf(route(parts))[0];
+    const hint = problem?.hint === undefined ? '' : `; ${problem.hint}`;
+    expect(`${problem?.path}: ${problem?.message}${hint}`).toBe(`routes[1].${expected}`);
+  });
+
+  test('for a port that is none', () => {
+    expect(problemOf(sampleConfig().replace('8080', '70000'))).toBe(
+      '1:38 listeners[0].port: 70000 is more than 65535',
+    );
+  });
+
+  test('for a key of a later version', () => {
+    expect(problemOf(`${sampleConfig()}\nstore: { redis: redis://127.0.0.1 }`)).toBe(
+      '11:1 store: unknown key; limits are kept in memory in this version; remove it',
+    );
+  });
+});
+
+describe('what nobody may see stays unseen', () => {
+  test.each([
+    ['secret: [s3cr3t]', 'a list is not a text'],
+    ['secret: 1234', 'this is not a text; put it in quotes'],
+  ])('%s', (line, expected) => {
+    const text = sampleConfig().replace(
+      'algorithms: [ES256], jwks: https://id.example.com/keys',
+      `algorithms: [HS256], ${line}`,
+    );
+    expect(problemOf(text)).toContain(`issuers.main.secret: ${expected}`);
+  });
+
+  test('the password in a URL', () => {
+    expect(problemsOf(route({ upstream: '{ websocket: ws://me:s3cr3t@a }' }))[0]?.message).toBe(
+      '"ws://…@a" is not a ws or wss URL',
+    );
+  });
+
+  test('the value of a variable', () => {
+    const [problem] = problemsOf(route({ upstream: `{ websocket: "\${URL}" }` }), { URL: 'https://s3cr3t' });
+    expect(problem?.message).toBe(`"\${URL}" is not a ws or wss URL`);
+  });
+});

@@ -1,0 +1,116 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { parseConfig } from '../../src/config/load.ts';
+import { problemOf, problemsOf, sampleConfig } from '../support/config.ts';
+
+const KEYS = 'jwks: https://id.example.com/keys';
+const ALL_KEYS = `algorithms: [ES256], ${KEYS}`;
+
+async function folder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'sallyport-files-'));
+  onTestFinished(() => rm(path, { recursive: true }));
+  return path;
+}
+
+function secretOf(baseDir: string, secret: string): string | undefined {
+  const text = sampleConfig().replace(ALL_KEYS, `algorithms: [HS256], secret: ${secret}`);
+  return parseConfig(text, { baseDir }).config.issuers.main?.secret;
+}
+
+describe('paths', () => {
+  test('are taken from the given folder, wherever a file may be named', async () => {
+    const base = await folder();
+    for (const name of ['a.crt', 'a.key', 'keys.json', 'public.pem', 'ca.pem'])
+      await writeFile(join(base, name), 'x');
+    const text = sampleConfig({
+      route: `  - { name: b, match: { path: /b }, auth: none, upstream: { websocket: wss://a, tls: { ca: ca.pem } } }`,
+    })
+      .replace('port: 8080', 'port: 8080, tls: { certificates: [{ cert: ./a.crt, key: ../a.key }] }')
+      .replace(
+        KEYS,
+        `jwks: keys.json }\n  other: { issuer: x, audience: y, algorithms: [ES256], publicKey: public.pem`,
+      );
+    const paths = ['listeners[0].tls.certificates[0].key'];
+    expect(problemsOf(text, {}, base).map(({ path }) => path)).toEqual(paths);
+    const { config } = parseConfig(text.replace('../a.key', 'a.key'), { baseDir: base });
+    expect(config.listeners[0]?.tls?.certificates).toEqual([
+      { cert: join(base, 'a.crt'), key: join(base, 'a.key') },
+    ]);
+    expect(config.issuers.main?.jwks).toBe(join(base, 'keys.json'));
+    expect(config.issuers.other?.publicKey).toBe(join(base, 'public.pem'));
+    expect(config.routes[1]?.upstream.tls?.ca).toBe(join(base, 'ca.pem'));
+  });
+
+  test('that are absolute stay', async () => {
+    const base = await folder();
+    await writeFile(join(base, 'keys.json'), 'x');
+    const text = sampleConfig().replace(KEYS, `jwks: ${join(base, 'keys.json')}`);
+    expect(parseConfig(text, { baseDir: '/nowhere' }).config.issuers.main?.jwks).toBe(
+      join(base, 'keys.json'),
+    );
+  });
+
+  test('a jwks that is a URL is none', () => {
+    expect(parseConfig(sampleConfig()).config.issuers.main?.jwks).toBe('https://id.example.com/keys');
+  });
+
+  describe('that cannot be read are told', () => {
+    let text = '';
+    beforeAll(() => {
+      text = sampleConfig().replace(KEYS, 'jwks: it');
+    });
+
+    test('missing', async () => {
+      const base = await folder();
+      expect(problemOf(text, {}, base)).toBe(
+        `3:86 issuers.main.jwks: cannot read ${join(base, 'it')}; there is no such file`,
+      );
+    });
+
+    test('a folder', async () => {
+      const base = await folder();
+      await mkdir(join(base, 'it'));
+      expect(problemOf(text, {}, base)).toMatch(/is not a file$/);
+    });
+
+    test('endless', async () => {
+      expect(problemOf(text.replace('jwks: it', 'jwks: /dev/zero'))).toMatch(/\/dev\/zero is not a file$/);
+    });
+
+    test('too large', async () => {
+      const base = await folder();
+      await writeFile(join(base, 'it'), Buffer.alloc(1024 * 1024 + 1));
+      expect(problemOf(text, {}, base)).toMatch(/is larger than 1 MiB$/);
+    });
+
+    test('below what is no folder', async () => {
+      const base = await folder();
+      await writeFile(join(base, 'it'), 'x');
+      expect(problemOf(text, {}, join(base, 'it'))).toMatch(/cannot read .*; ENOTDIR$/);
+    });
+  });
+});
+
+describe('secrets', () => {
+  test('are read from a file, less one newline at the end', async () => {
+    const base = await folder();
+    await writeFile(join(base, 'one'), 's3cr3t\n');
+    await writeFile(join(base, 'two'), 's3cr3t\r\n');
+    await writeFile(join(base, 'three'), ' s3cr3t\n\n');
+    expect(secretOf(base, 'file:one')).toBe('s3cr3t');
+    expect(secretOf(base, 'file:two')).toBe('s3cr3t');
+    expect(secretOf(base, 'file:three')).toBe(' s3cr3t\n');
+  });
+
+  test('the file of which is empty are refused', async () => {
+    const base = await folder();
+    await writeFile(join(base, 'empty'), '\n');
+    expect(() => secretOf(base, 'file:empty')).toThrow(/issuers.main.secret: must not be empty/);
+  });
+
+  test('the file of which is missing are refused', () => {
+    expect(() => secretOf('/nowhere', 'file:it')).toThrow(/cannot read \/nowhere\/it; there is no such file/);
+  });
+});

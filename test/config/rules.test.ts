@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { parsed, problemOf, sampleConfig } from '../support/config.ts';
+
+const KEYS = 'algorithms: [ES256], jwks: https://id.example.com/keys';
+const issuer = (keys: string) => sampleConfig().replace(KEYS, keys);
+const withAuth = (auth: string, rest = '') =>
+  sampleConfig().replace('auth: { issuer: main }', `auth: ${auth}\n    ${rest}`);
+
+describe('an issuer', () => {
+  test('has one source of keys', () => {
+    expect(problemOf(issuer('algorithms: [ES256]'))).toMatch(/issuers.main: .* this one has none$/);
+    expect(problemOf(issuer('algorithms: [HS256], secret: x, jwks: https://a'))).toMatch(
+      /this one has jwks and secret$/,
+    );
+  });
+
+  test.each([
+    ['algorithms: [ES256, RS256], secret: x', 'ES256, RS256 cannot be verified with a secret'],
+    ['algorithms: [ES256, HS256], jwks: https://a', 'HS256 cannot be verified with a jwks'],
+  ])('with %s cannot work', (keys, expected) => {
+    expect(problemOf(issuer(keys))).toMatch(`issuers.main.algorithms: ${expected}`);
+  });
+
+  test.each(['none', 'ES256K', 'hs256'])('does not know the algorithm %s', (name) => {
+    expect(problemOf(issuer(`algorithms: [${name}], secret: x`))).toMatch(
+      /issuers.main.algorithms\[0\]: .* is not one of HS256/,
+    );
+  });
+});
+
+describe('a route', () => {
+  test.each([
+    ['{}', 'none'],
+    ['{ websocket: ws://a, tcp: a:1 }', 'websocket and tcp'],
+  ])('with the upstream %s has not exactly one', (upstream, found) => {
+    expect(problemOf(sampleConfig().replace('{ websocket: ws://127.0.0.1:3000 }', upstream))).toMatch(
+      `routes[0].upstream: an upstream is exactly one of websocket, tcp, poll, http; this one is ${found}`,
+    );
+  });
+
+  test('that takes tokens from cookies must name origins', () => {
+    const auth = '{ issuer: main, token: [header, cookie:session] }';
+    expect(problemOf(withAuth(auth))).toMatch(
+      /routes\[0\].origins: is required on a route that takes tokens from cookies$/,
+    );
+    expect(parsed(withAuth(auth, 'origins: [https://a.example.com]')).routes).toHaveLength(1);
+  });
+
+  test('without auth has no subject to count by', () => {
+    const limits = 'limits: { connections: { max: 1, per: subject } }';
+    expect(problemOf(withAuth('none', limits))).toMatch(
+      /limits.connections.per: there is no subject on a route with auth: none$/,
+    );
+    expect(parsed(withAuth('{ issuer: main }', limits)).routes).toHaveLength(1);
+  });
+
+  test.each(['host', 'Connection', 'x-forwarded-for', 'Sec-WebSocket-Key', 'content-length'])(
+    'cannot forward a claim as %s',
+    (name) => {
+      expect(problemOf(withAuth(`{ issuer: main, forward: { ${name}: sub } }`))).toMatch(
+        /set by the gateway/,
+      );
+    },
+  );
+
+  test('can forward a claim as any other header', () => {
+    const { auth } = parsed(withAuth('{ issuer: main, forward: { X-User: sub } }')).routes[0] ?? {};
+    expect(auth).toMatchObject({ forward: { 'x-user': 'sub' } });
+  });
+});

@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config/load.ts';
+import { sampleConfig, warningsOf } from '../support/config.ts';
+
+const KEYS = 'algorithms: [ES256], jwks: https://id.example.com/keys';
+const listener = (text: string) => sampleConfig().replace('host: 127.0.0.1, port: 8080', text);
+const issuer = (keys: string) => sampleConfig().replace(KEYS, keys);
+const withAuth = (auth: string, rest = '') =>
+  sampleConfig().replace('auth: { issuer: main }', `auth: ${auth}\n    ${rest}`);
+
+test('a careful configuration has none', () => expect(warningsOf(sampleConfig())).toEqual([]));
+
+test('stand at their line', () => {
+  const { warnings } = parseConfig(listener('port: 8080'));
+  expect(warnings).toMatchObject([{ line: 1, column: 13, path: 'listeners[0]' }]);
+});
+
+describe('a plain-text listener', () => {
+  test.each([
+    'port: 1',
+    'host: 0.0.0.0, port: 1',
+    'host: 203.0.113.9, port: 1',
+    'host: gate.example.com, port: 1',
+  ])('{ %s } is warned of', (text) =>
+    expect(warningsOf(listener(text))).toEqual([expect.stringMatching(/^listeners\[0\]: plain text/)]),
+  );
+
+  test.each([
+    'host: localhost, port: 1',
+    'host: "::1", port: 1',
+    'host: 10.0.0.1, port: 1',
+    'host: fd00::1, port: 1',
+  ])('{ %s } is not', (text) => expect(warningsOf(listener(text))).toEqual([]));
+
+  test('behind a trusted proxy is not', () => {
+    expect(warningsOf(`${listener('port: 1')}\ntrustedProxies: [10.0.0.0/8]`)).toEqual([]);
+  });
+});
+
+test('an admin listener that others reach is warned of', () => {
+  expect(warningsOf(sampleConfig({ top: 'admin: { host: 10.0.0.1, port: 1 }' }))).toEqual([
+    expect.stringMatching(/^admin.host: metrics are open/),
+  ]);
+  expect(warningsOf(sampleConfig({ top: 'admin: { port: 1 }' }))).toEqual([]);
+});
+
+test('to trust everybody as a proxy is warned of', () => {
+  expect(warningsOf(`${sampleConfig()}\ntrustedProxies: [10.0.0.0/8, "::/0"]`)).toEqual([
+    expect.stringMatching(/^trustedProxies\[1\]: every client/),
+  ]);
+});
+
+describe('an issuer', () => {
+  test.each([
+    ['HS256', 31, 32],
+    ['HS384', 47, 48],
+    ['HS512', 63, 64],
+    ['HS256, HS512', 63, 64],
+  ])('with a secret shorter than the hash of %s is warned of', (algorithms, bytes, needed) => {
+    const text = issuer(`algorithms: [${algorithms}], secret: "\${S}"`);
+    expect(warningsOf(text, { S: 'x'.repeat(bytes) })).toEqual([
+      `issuers.main.secret: has ${bytes} bytes; ${algorithms} needs ${needed} or it can be guessed`,
+    ]);
+    expect(warningsOf(text, { S: 'x'.repeat(needed) })).toEqual([]);
+  });
+
+  test('counts bytes, not characters', () => {
+    expect(warningsOf(issuer(`algorithms: [HS256], secret: "\${S}"`), { S: 'é'.repeat(16) })).toEqual([]);
+  });
+
+  test('with its secret in the file is warned of', () => {
+    expect(warningsOf(issuer(`algorithms: [HS256], secret: ${'x'.repeat(32)}`))).toEqual([
+      'issuers.main.secret: stands in the file for all to read',
+    ]);
+  });
+
+  test('with keys over plain http is warned of, but for this machine', () => {
+    expect(warningsOf(issuer('algorithms: [ES256], jwks: http://id.example.com/'))).toEqual([
+      expect.stringMatching(/^issuers.main.jwks: keys over plain http/),
+    ]);
+    expect(warningsOf(issuer('algorithms: [ES256], jwks: http://127.0.0.1:8000/'))).toEqual([]);
+    expect(warningsOf(issuer('algorithms: [ES256], jwks: "http://[::1]:8000/"'))).toEqual([]);
+  });
+
+  test('nobody uses is warned of', () => {
+    const top = `  other: { issuer: b, audience: b, algorithms: [ES256], jwks: https://b/keys }`;
+    expect(warningsOf(sampleConfig({ top }))).toEqual(['issuers.other: no route uses this issuer']);
+  });
+});
+
+describe('a route', () => {
+  test('that opens a TCP service to everybody is warned of', () => {
+    const route = '  - { name: b, match: { path: /b }, auth: none, upstream: { tcp: 127.0.0.1:1 } }';
+    expect(warningsOf(sampleConfig({ route }))).toEqual([
+      expect.stringMatching(/^routes\[1\].auth: anybody/),
+    ]);
+  });
+
+  test('that takes tokens from the query is warned of', () => {
+    expect(warningsOf(withAuth('{ issuer: main, token: [header, query:t] }'))).toEqual([
+      expect.stringMatching(/^routes\[0\].auth.token\[1\]: tokens in URLs/),
+    ]);
+  });
+
+  test('that takes cookies from pages over plain http is warned of', () => {
+    const origins =
+      'origins: [http://a.example.com, http://localhost:3000, https://a.example.com, "http://*.b.example"]';
+    expect(
+      warningsOf(withAuth('{ issuer: main, token: [cookie:s] }', origins)).map((text) => text.split(':')[0]),
+    ).toEqual(['routes[0].origins[0]', 'routes[0].origins[3]']);
+  });
+
+  test('that never notices a lost client is warned of', () => {
+    expect(warningsOf(withAuth('{ issuer: main }', 'keepalive: off'))).toEqual([
+      expect.stringMatching(/^routes\[0\].keepalive: a client that vanishes/),
+    ]);
+    expect(warningsOf(withAuth('{ issuer: main }', 'keepalive: off\n    timeouts: { idle: 5m }'))).toEqual(
+      [],
+    );
+  });
+});
