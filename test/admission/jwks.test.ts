@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { RemoteDeps } from '../../src/admission/jwks.ts';
 import { createVerifier } from '../../src/admission/verifier.ts';
 import { type IdentityProvider, startIdentityProvider } from '../support/identity.ts';
@@ -138,6 +138,30 @@ describe('fetching', () => {
     await expect(codeOf(verifier.verify(newToken))).resolves.toBe('TOKEN_INVALID');
     await expect(verifier.verify(oldToken)).resolves.toBeDefined();
     expect(provider.hits).toBe(2);
+  });
+
+  test.each([
+    ['at rest', 0],
+    ['in the middle of a fetch', 30 * SECOND],
+  ])('leaves no timer behind when it is closed %s', async (_, elapsed) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    let ms = 0;
+    const held = Promise.withResolvers<Response>();
+    const answers = async () => (ms === 0 ? new Response(oldSet) : held.promise);
+    const verifier = await createVerifier(issuer({ jwks: 'http://127.0.0.1:1/' }), {
+      now: () => NOW_MS,
+      monotonic: () => ms,
+      fetch: answers,
+    });
+    expect(vi.getTimerCount()).toBe(1);
+    ms += elapsed;
+    const pending = elapsed === 0 ? undefined : verifier.verify(newToken);
+    await new Promise(setImmediate);
+    verifier.close();
+    held.resolve(new Response(newSet));
+    await pending;
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test.each(['http://user:secret@127.0.0.1/jwks.json', 'https://', 'http:/\\'])(
