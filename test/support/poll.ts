@@ -36,6 +36,8 @@ export interface HarnessOptions {
   readonly clock?: Clock;
   /** Gives every bridge up before the 101. */
   readonly abandon?: boolean;
+  /** Runs the bridge only when the client's socket is gone. */
+  readonly lateRun?: boolean;
 }
 
 export interface Harness {
@@ -83,6 +85,7 @@ export async function startHarness(route: RouteConfig, options: HarnessOptions =
     const session = testSession(request.id, options.session);
     sessions.push(session);
     accept(socket, request.key, bridge.accept.protocol);
+    if (options.lateRun) await new Promise((resolve) => socket.resume().once('close', resolve));
     endings.push(bridge.run(socket, head, session));
   });
   server.listen(0, '127.0.0.1');
