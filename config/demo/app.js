@@ -189,20 +189,24 @@ for (const item of document.querySelectorAll('[data-trial]')) {
 
 // --- Commands ------------------------------------------------------------------------------------------------
 
-const handshake = `-H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' \\
-  -H 'Sec-WebSocket-Key: c2FsbHlwb3J0LWRlbW8hIQ=='`;
+const handshake = [
+  "-H 'Connection: Upgrade'",
+  "-H 'Upgrade: websocket'",
+  "-H 'Sec-WebSocket-Version: 13'",
+  "-H 'Sec-WebSocket-Key: c2FsbHlwb3J0LWRlbW8hIQ=='",
+].join(' ');
 const token = `$(curl -sk '${location.origin}/token?name=me')`;
 
 const COMMANDS = {
-  missing: `curl -ki --http1.1 ${handshake} \\
-  ${location.origin}/strict`,
-  origin: `curl -ki --http1.1 ${handshake} \\
-  -H 'Origin: https://evil.example' ${location.origin}/strict`,
+  missing: `curl -ki --http1.1 ${location.origin}/strict \\
+  ${handshake}`,
+  origin: `curl -ki --http1.1 ${location.origin}/strict -H 'Origin: https://evil.example' \\
+  ${handshake}`,
   limit: `for i in 1 2 3 4 5 6 7 8; do
-  curl -sk -o /dev/null -w '%{http_code}\\n' --http1.1 ${handshake} \\
-    ${location.origin}/strict
+  curl -sk --http1.1 -o /dev/null -w '%{http_code}\\n' ${location.origin}/strict \\
+    ${handshake}
 done`,
-  chat: `npx wscat --no-check -c "${here}/chat?access_token=${token}"`,
+  chat: `npx wscat --no-check -H "Authorization: Bearer ${token}" -c ${here}/chat`,
   lines: `NODE_TLS_REJECT_UNAUTHORIZED=0 node -e '
   const socket = new WebSocket("${here}/lines", ["bearer", process.argv[1]])
   socket.onopen = () => socket.send("time\\nquit\\n")

@@ -140,7 +140,6 @@ describe('the website', () => {
     ['/app.js', 'text/javascript; charset=utf-8'],
     ['/style.css', 'text/css; charset=utf-8'],
     ['/stranger.html', 'text/html; charset=utf-8'],
-    ['/stranger.js', 'text/javascript; charset=utf-8'],
     ['/icon.svg', 'image/svg+xml'],
   ])('serves %s', async (path, type) => {
     const response = await fetch((await site()) + path);

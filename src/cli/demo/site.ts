@@ -5,16 +5,17 @@ import type { Mint } from './token.ts';
 
 const FOLDER = new URL('../../../config/demo/', import.meta.url);
 
-const PAGES: Readonly<Record<string, readonly [file: string, type: string]>> = {
-  '/': ['index.html', 'text/html; charset=utf-8'],
-  '/style.css': ['style.css', 'text/css; charset=utf-8'],
-  '/app.js': ['app.js', 'text/javascript; charset=utf-8'],
-  '/stranger.html': ['stranger.html', 'text/html; charset=utf-8'],
-  '/stranger.js': ['stranger.js', 'text/javascript; charset=utf-8'],
-  '/icon.svg': ['icon.svg', 'image/svg+xml'],
-};
+/** What a page may load and reach. The stranger lives in a frame without an origin, where nothing is its own. */
+const OWN = "default-src 'self'";
+const STRANGER = "default-src 'none'; script-src 'unsafe-inline'; connect-src wss:";
 
-const GUARDS = { 'content-security-policy': "default-src 'self'", 'x-content-type-options': 'nosniff' };
+const PAGES: Readonly<Record<string, readonly [file: string, type: string, policy: string]>> = {
+  '/': ['index.html', 'text/html; charset=utf-8', OWN],
+  '/style.css': ['style.css', 'text/css; charset=utf-8', OWN],
+  '/app.js': ['app.js', 'text/javascript; charset=utf-8', OWN],
+  '/icon.svg': ['icon.svg', 'image/svg+xml', OWN],
+  '/stranger.html': ['stranger.html', 'text/html; charset=utf-8', STRANGER],
+};
 
 /**
  * The website in front of which the gateway stands: the demo's page, and in place of a login `GET /token`, which
@@ -26,7 +27,7 @@ export async function startSite(mint: Mint): Promise<Service> {
     const url = new URL(request.url ?? '/', 'http://site');
     const page = pages.get(url.pathname);
     if (url.pathname === '/token') void giveToken(mint, url.searchParams, response);
-    else if (page) response.writeHead(200, { ...GUARDS, 'content-type': page.type }).end(page.body);
+    else if (page) response.writeHead(200, page.headers).end(page.body);
     else response.writeHead(404, { 'content-type': 'text/plain' }).end('Nothing here.\n');
   });
   const port = await listenOnLoopback(server);
@@ -40,9 +41,20 @@ export async function startSite(mint: Mint): Promise<Service> {
   };
 }
 
-async function readPages(): Promise<Map<string, { type: string; body: Buffer }>> {
-  const pages = Object.entries(PAGES).map(async ([path, [file, type]]) => {
-    return [path, { type, body: await readFile(new URL(file, FOLDER)) }] as const;
+interface Page {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+async function readPages(): Promise<Map<string, Page>> {
+  const pages = Object.entries(PAGES).map(async ([path, [file, type, policy]]) => {
+    const headers = {
+      'content-type': type,
+      'content-security-policy': policy,
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-cache',
+    };
+    return [path, { headers, body: await readFile(new URL(file, FOLDER)) }] as const;
   });
   return new Map(await Promise.all(pages));
 }

@@ -20,7 +20,7 @@ export function welcome({ origin, token, admin }: Welcome): string {
     '',
     '  In another terminal:',
     `    curl -ki --http1.1 ${HANDSHAKE} ${origin}/strict   # 401: no token`,
-    `    npx wscat --no-check -c "${origin.replace('https', 'wss')}/chat?access_token=$(curl -sk ${origin}/token)"`,
+    `    npx wscat --no-check -H "Authorization: Bearer $(curl -sk ${origin}/token)" -c ${origin.replace('https', 'wss')}/chat`,
     ...(admin ? [`    curl ${admin}/metrics`] : []),
     '',
     '  Ctrl-C stops.',
