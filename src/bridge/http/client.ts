@@ -133,6 +133,8 @@ function adopt(socket: Duplex, head: Buffer, session: SessionHandle): WebSocket 
     maxPayload,
     skipUTF8Validation: false,
   });
+  // The handshake hands its socket over paused.
+  ws.resume();
   return ws;
 }
 
