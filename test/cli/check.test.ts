@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { folderWith, sallyport } from '../support/cli.ts';
+import { sampleConfig } from '../support/config.ts';
+
+test('prints what a configuration comes to, in columns', async () => {
+  const folder = await folderWith({
+    'gate.yaml': sampleConfig({
+      top: 'admin: { host: "::1", port: 9090 }',
+      route: `    limits:
+      upgrades: { rate: 10/m, per: address }
+      connections: { max: 5, per: subject }
+      messages: { rate: 50/s, per: connection }
+      bytes: { rate: 1MiB/s, per: route }
+      messageSize: 64KiB
+  - { name: vnc, match: { host: v.example, path: /vnc }, auth: { issuer: main, token: [query:t] }, upstream: { tcp: ["[::1]:5900", b:1] } }
+  - { name: site, match: { path: /* }, auth: none, upstream: { http: "http://127.0.0.1:1" } }`,
+    }),
+  });
+  const { code, out, err } = await sallyport(['check', join(folder, 'gate.yaml')]);
+  expect(code).toBe(0);
+  expect(out).toBe(`LISTENER  ADDRESS
+http, ws  127.0.0.1:8080
+admin     [::1]:9090
+
+ROUTE  MATCH          UPSTREAM                       AUTH             LIMITS
+chat   /chat          websocket ws://127.0.0.1:3000  main by header   upgrades 10/m per address, connections 5 per subject, messages 50/s per connection, bytes 1MiB/s per route, messages up to 64KiB
+vnc    v.example/vnc  tcp [::1]:5900, b:1            main by query:t  none
+site   /*             http http://127.0.0.1:1        none             none
+`);
+  expect(err).toMatch(
+    /^warning: \S+gate.yaml:16:\d+ routes\[1\].auth.token\[0\]: tokens in URLs .*; prefer subprotocol\n$/,
+  );
+});
+
+test('prints every problem on stderr and ends with 2', async () => {
+  const folder = await folderWith({ 'gate.yaml': `${sampleConfig()}\nlimts: 1\nstore: 1` });
+  const { code, out, err } = await sallyport(['check', join(folder, 'gate.yaml')]);
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err.split('\n')).toHaveLength(4);
+});
+
+test('reads variables from the environment', async () => {
+  const folder = await folderWith({ 'gate.yaml': sampleConfig().replace('8080', `"\${PORT}"`) });
+  const { out } = await sallyport(['check', join(folder, 'gate.yaml')], { PORT: '4711' });
+  expect(out).toContain('127.0.0.1:4711');
+});

@@ -1,0 +1,116 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+import { folderWith, Process } from '../support/cli.ts';
+
+/** A gateway in a process of its own, in front of an echo service that nobody closes. */
+async function serving(
+  config = gateway(0),
+  more: Record<string, string> = {},
+): Promise<{ daemon: Process; port: number }> {
+  const folder = await folderWith({ 'gate.yaml': config });
+  const daemon = new Process(['serve', join(folder, 'gate.yaml')], more);
+  const line = await daemon.line(/"listening"/);
+  return { daemon, port: JSON.parse(line).port };
+}
+
+function gateway(upstreamPort: number, port = '0'): string {
+  return `listeners: [{ host: 127.0.0.1, port: ${port} }]
+drain: 20s
+routes:
+  - { name: echo, match: { path: /echo }, auth: none, upstream: { websocket: "ws://127.0.0.1:${upstreamPort || 1}" } }
+`;
+}
+
+async function listening(server: Server | WebSocketServer): Promise<number> {
+  onTestFinished(() => void server.close());
+  if (!server.address()) await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+async function silentService(): Promise<number> {
+  return listening(new WebSocketServer({ port: 0, host: '127.0.0.1' }));
+}
+
+/** An open WebSocket that leaves a Close without an answer. */
+async function deafClient(port: number): Promise<WebSocket> {
+  const client = new WebSocket(`ws://127.0.0.1:${port}/echo`);
+  onTestFinished(() => client.terminate());
+  await once(client, 'open');
+  client.pause();
+  return client;
+}
+
+describe('serve', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'ends with 0 after %s, clients closed with 1001',
+    async (signal) => {
+      const { daemon, port } = await serving(gateway(await silentService()));
+      const client = new WebSocket(`ws://127.0.0.1:${port}/echo`);
+      await once(client, 'open');
+      daemon.signal(signal);
+      const [code] = await once(client, 'close');
+      expect(code).toBe(1001);
+      expect(await daemon.exit).toBe(0);
+      expect(daemon.err).toBe('');
+    },
+  );
+
+  test('ends with 1 at the second signal, whatever is open', async () => {
+    const { daemon, port } = await serving(gateway(await silentService()));
+    await deafClient(port);
+    daemon.signal('SIGTERM');
+    await daemon.line(/"closing; a second signal/);
+    daemon.signal('SIGTERM');
+    expect(await daemon.exit).toBe(1);
+  });
+
+  test('ends with 1 and says which address is taken', async () => {
+    const port = await listening(createServer().listen(0, '127.0.0.1'));
+    const folder = await folderWith({ 'gate.yaml': gateway(1, String(port)) });
+    const daemon = new Process(['serve', join(folder, 'gate.yaml')]);
+    expect(await daemon.exit).toBe(1);
+    expect(daemon.err).toMatch(new RegExp(`^sallyport: .*127\\.0\\.0\\.1.*${port}`));
+    expect(daemon.err).not.toMatch(/^ +at /m);
+  });
+
+  test('ends with 1 and says that the admin address is taken', async () => {
+    const port = await listening(createServer().listen(0, '127.0.0.1'));
+    const folder = await folderWith({ 'gate.yaml': `${gateway(1)}admin: { port: ${port} }` });
+    const daemon = new Process(['serve', join(folder, 'gate.yaml')]);
+    expect(await daemon.exit).toBe(1);
+    expect(daemon.err).toMatch(new RegExp(`^sallyport: .*127\\.0\\.0\\.1.*${port}`));
+    expect(daemon.err).not.toMatch(/^ +at /m);
+  });
+
+  test('ends with 2 where the configuration is wrong', async () => {
+    const folder = await folderWith({ 'gate.yaml': 'listeners: []' });
+    const daemon = new Process(['serve', join(folder, 'gate.yaml')]);
+    expect(await daemon.exit).toBe(2);
+    expect(daemon.err).toMatch(/gate.yaml:1:1 listeners: must not be empty/);
+    expect(daemon.out).toBe('');
+  });
+
+  test('logs what is dangerous in the configuration', async () => {
+    const { daemon } = await serving(gateway(1).replace('auth: none', 'auth: none, keepalive: off'));
+    expect(JSON.parse(await daemon.line(/vanishes/))).toMatchObject({
+      level: 'warn',
+      path: 'routes[0].keepalive',
+      line: 4,
+    });
+  });
+
+  test('reads variables from its environment', async () => {
+    const { port } = await serving(gateway(1, `"\${GATE_PORT}"`), { GATE_PORT: '0' });
+    expect(port).toBeGreaterThan(0);
+  });
+});
+
+test('output that nobody reads is no failure', async () => {
+  const daemon = new Process(['check', 'config/sallyport.yaml']);
+  daemon.deafen();
+  expect(await daemon.exit).toBe(0);
+});

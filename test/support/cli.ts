@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { Context } from '../../src/cli/context.ts';
+import { run } from '../../src/cli/run.ts';
+
+export interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs `sallyport` with these arguments inside this process. */
+export async function sallyport(argv: readonly string[], env: Context['env'] = {}): Promise<Outcome> {
+  let out = '';
+  let err = '';
+  const code = await run({
+    argv,
+    env,
+    stdout: { write: (text) => (out += text) },
+    stderr: { write: (text) => (err += text) },
+    isTTY: false,
+    onSignal: () => () => {},
+    onCrash: () => () => {},
+  });
+  return { code, out, err };
+}
+
+/** A folder of its own for a test, with these files in it; gone when the test is over. */
+export async function folderWith(files: Readonly<Record<string, string>>): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'sallyport-cli-'));
+  onTestFinished(() => rm(path, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text);
+  return path;
+}
+
+/** `sallyport` in a process of its own, killed at the end of the test if it still runs. */
+export class Process {
+  out = '';
+  err = '';
+  readonly exit: Promise<number | null>;
+  readonly #child: ChildProcess;
+
+  constructor(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    this.#child = spawn(process.execPath, ['src/main.ts', ...argv], { env: { ...process.env, ...env } });
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.out += text;
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.err += text;
+    });
+    this.exit = once(this.#child, 'close').then(([code]) => code as number | null);
+    onTestFinished(async () => {
+      this.#child.kill('SIGKILL');
+      await this.exit;
+    });
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** Closes the reading end of its output, as `| head -0` does. */
+  deafen(): void {
+    this.#child.stdout?.destroy();
+  }
+
+  /** Resolves with the first line of output that matches; rejects if the process ends without one. */
+  async line(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = this.out
+        .split('\n')
+        .slice(0, -1)
+        .find((line) => pattern.test(line));
+      if (found !== undefined) return found;
+      const more = once(this.#child.stdout as NodeJS.ReadableStream, 'data');
+      const ended = this.exit.then((code) =>
+        Promise.reject(new Error(`ended with ${code}: ${this.out}${this.err}`)),
+      );
+      await Promise.race([more, ended]);
+    }
+  }
+}
