@@ -26,15 +26,19 @@ export interface Passthrough {
   close(): void;
 }
 
-/** Requests of one route at a time; each has a connection to the upstream of its own. */
-const MAX_REQUESTS = 1024;
 /** Idle connections kept for later requests. */
 const MAX_IDLE = 64;
 /** Less than what servers commonly wait before they close an idle connection: 5 s in Node, more elsewhere. */
 const KEEP_IDLE_MS = 4_000;
 
+/** What one passthrough may take up. */
+export interface Bounds {
+  /** Requests at a time, each of which has a connection to the upstream of its own; beyond it TOO_MANY_CONNECTIONS. */
+  readonly maxRequests?: number;
+}
+
 /** Opens the passthrough of a route with `upstream.http`. Throws the system's error if `upstream.tls.ca` cannot be read. */
-export function createPassthrough(route: RouteConfig): Passthrough {
+export function createPassthrough(route: RouteConfig, { maxRequests = 1024 }: Bounds = {}): Passthrough {
   const base = new URL(route.upstream.http as string);
   const host = base.hostname.replace(/^\[|\]$/g, '');
   const secure = base.protocol === 'https:';
@@ -43,7 +47,7 @@ export function createPassthrough(route: RouteConfig): Passthrough {
     host,
     port: base.port || (secure ? '443' : '80'),
   });
-  const agents = createAgents(secure ? tlsOptions(host, route.upstream.tls) : undefined);
+  const agents = createAgents(maxRequests, secure ? tlsOptions(host, route.upstream.tls) : undefined);
   let active = 0;
 
   function carry(message: IncomingMessage, response: ServerResponse, path: string, body: Body, agent: Agent) {
@@ -80,7 +84,7 @@ export function createPassthrough(route: RouteConfig): Passthrough {
 
   return {
     async serve(request, grant, message, response) {
-      if (active >= MAX_REQUESTS)
+      if (active >= maxRequests)
         throw new GatewayError('TOO_MANY_CONNECTIONS', { detail: 'to the upstream' });
       active += 1;
       try {
@@ -115,14 +119,14 @@ function tlsOptions(host: string, tls: UpstreamTls = {}): TlsOptions {
 }
 
 /** `kept` reuses connections, `once` gives every request its own. Neither queues: `serve` admits no more than they may open. */
-function createAgents(tls: TlsOptions | undefined): { readonly kept: Agent; readonly once: Agent } {
+function createAgents(maxSockets: number, tls: TlsOptions | undefined) {
   function create(options: AgentOptions): Agent {
     return tls ? new SecureAgent({ ...options, ...tls }) : new Agent(options);
   }
   const keepAlive = {
     keepAlive: true,
     timeout: KEEP_IDLE_MS,
-    maxSockets: MAX_REQUESTS,
+    maxSockets,
     maxFreeSockets: MAX_IDLE,
   };
   // With a finite maxSockets Node offers keep-alive all the same, and gives the socket to the next in the queue.

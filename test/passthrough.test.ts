@@ -77,6 +77,7 @@ describe('what passes through', () => {
     ['/base/', '/a/?q=1', '/base/a/?q=1'],
     ['/base?k=v', '/a?q=1', '/base/a?k=v&q=1'],
     ['', '/a//b?next=//c', '/a//b?next=//c'],
+    ['', '//user@na%20me:x/a', '//user@na%20me:x/a'],
     ['', `/a'b{c}"d|e?f=g?h`, `/a'b{c}"d|e?f=g?h`],
   ])('an upstream at "%s" gets %s as %s', async (base, target, expected) => {
     const { url, seen } = await recorder();
@@ -158,10 +159,11 @@ describe('what passes through', () => {
     const { url, seen } = await recorder('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n');
     const front = await openFront(httpRoute(url));
     const client = await dial(front.port);
-    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345');
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n');
     expect(await front.outcome()).toEqual({ status: 413, bytes: 0 });
     await expect.poll(() => seen.closed).toBe(1);
-    client.write('67890GET /next HTTP/1.1\r\nHost: a\r\n\r\n');
+    client.write(Buffer.alloc(1_000_000));
+    client.write('GET /next HTTP/1.1\r\nHost: a\r\n\r\n');
     expect(await front.outcome()).toEqual({ status: 413, bytes: 0 });
     expect(seen.text).toContain('GET /next');
   });
@@ -182,7 +184,9 @@ describe('what passes through', () => {
     const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
     try {
       const trusted = await openFront(httpRoute(url, { upstream: { tls: { ca } } }));
-      expect(await (await fetch(trusted.url)).text()).toBe('safe');
+      const client = await dial(trusted.port);
+      client.write('GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n');
+      expect(await trusted.outcome()).toEqual({ status: 200, bytes: 4 });
       const untrusted = await openFront(httpRoute(url));
       expect((await fetch(untrusted.url)).status).toBe(502);
       expect(await untrusted.outcome()).toMatchObject({ code: 'UPSTREAM_REFUSED' });
@@ -491,6 +495,61 @@ describe('guard: upstreams that fail', () => {
     const response = await fetch(front.url);
     await expect(response.text()).rejects.toThrow();
     expect(await front.outcome()).toMatchObject({ code: 'IDLE' });
+  });
+
+  test('a broken chunk amid the answer cuts it', async () => {
+    const { url } = await recorder('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n');
+    const front = await openFront(httpRoute(url));
+    await expect(fetch(front.url).then((response) => response.text())).rejects.toThrow();
+    expect(await front.outcome()).toMatchObject({ code: 'UPSTREAM_LOST' });
+  });
+
+  test('an upstream that answers and then stops reading the body is cut off after `stall`', async () => {
+    const url = await tcpUpstream((socket) =>
+      socket.once('data', () => socket.pause().write('HTTP/1.1 200 OK\r\n\r\nabc')),
+    );
+    const front = await openFront(httpRoute(url, { timeouts: { stall: '200ms' } }));
+    const client = await dial(front.port);
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n');
+    client.write(Buffer.alloc(30_000_000));
+    expect(await front.outcome()).toMatchObject({ code: 'PEER_STALLED' });
+  });
+
+  test('neither `idle` nor `stall` ends an answer that keeps coming', async () => {
+    const upstream = await httpUpstream((_request, response) => {
+      let left = 20;
+      const timer = setInterval(function onTick() {
+        response.write(Buffer.alloc(1_000_000));
+        left -= 1;
+        if (left > 0) return;
+        clearInterval(timer);
+        response.end();
+      }, 50);
+    });
+    const front = await openFront(httpRoute(upstream, { timeouts: { idle: '500ms', stall: '500ms' } }));
+    await (await fetch(front.url)).arrayBuffer();
+    expect(await front.outcome()).toEqual({ status: 200, bytes: 20_000_000 });
+  });
+
+  test('a body that takes longer than `handshake` is fine while it keeps coming', async () => {
+    const front = await openFront(httpRoute(await mirror(), { timeouts: { handshake: '500ms' } }));
+    const client = await dial(front.port);
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n');
+    let left = 20;
+    const timer = setInterval(function onTick() {
+      client.write('x');
+      left -= 1;
+      if (left === 0) clearInterval(timer);
+    }, 50);
+    expect(await front.outcome()).toMatchObject({ status: 200 });
+  });
+
+  test('more requests at a time than it may carry are refused', async () => {
+    const { url } = await recorder('');
+    const front = await openFront(httpRoute(url, SHORT), {}, { maxRequests: 2 });
+    const answers = await Promise.all([fetch(front.url), fetch(front.url), fetch(front.url)]);
+    expect(answers.map((answer) => answer.status).sort()).toEqual([429, 504, 504]);
+    expect((await fetch(front.url)).status).toBe(504);
   });
 
   test('a failed request leaves the client connection usable for refusals and the gateway alive', async () => {

@@ -4,13 +4,13 @@ import type { Readable, Writable } from 'node:stream';
 
 export type StopClock = () => void;
 
-/** Calls `onIdle` once when none of `sources` has brought a byte for `ms`. It makes no source flow that nobody reads. */
+/** Calls `onIdle` once when none of `sources` has brought a byte for `ms`. It sets the sources flowing: pipe them on in the same tick. */
 export function createIdleClock(ms: number, sources: readonly Readable[], onIdle: () => void): StopClock {
   const timer = setTimeout(onIdle, ms);
   function onData(): void {
     timer.refresh();
   }
-  for (const source of sources) listen(source, onData);
+  for (const source of sources) source.on('data', onData);
   return function stop() {
     clearTimeout(timer);
     for (const source of sources) source.off('data', onData);
@@ -33,18 +33,11 @@ export function createStallClock(
     timer = undefined;
   }
   onData();
-  listen(source, onData);
+  source.on('data', onData);
   sink.on('drain', onDrain);
   return function stop() {
     onDrain();
     source.off('data', onData);
     sink.off('drain', onDrain);
   };
-}
-
-/** Adding a `data` listener sets a stream flowing, and its bytes would be lost on whoever reads it later. */
-function listen(source: Readable, onData: () => void): void {
-  const { readableFlowing } = source;
-  source.on('data', onData);
-  if (readableFlowing === null) source.pause();
 }

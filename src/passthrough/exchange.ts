@@ -85,14 +85,18 @@ class Exchange {
       this.#relay(upstream, answer);
     });
     upstream.once('upgrade', this.#onUpgrade);
-    if (hasBody) message.pipe(upstream);
-    else upstream.end();
+    if (!hasBody) {
+      upstream.end();
+      return;
+    }
+    // The upstream may refuse a body before the client has sent any of it.
+    upstream.flushHeaders();
+    message.pipe(upstream);
   };
 
   #relay(upstream: ClientRequest, answer: IncomingMessage): void {
     const { message, response, timeouts } = this.#order;
     answer.on('error', this.#onLost);
-    answer.on('close', () => answer.complete || this.#onLost());
     if (!this.#writeHead(answer)) return;
     response.once('finish', () => this.#settle());
     answer.pipe(response);

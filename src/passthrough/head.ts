@@ -11,9 +11,10 @@ export interface Body {
   readonly framing: readonly HeaderField[];
 }
 
-/** Methods whose requests have no body as a rule; servers may not look for one (RFC 9110 §9.3). */
+/** A server may not look for a body with these (RFC 9110 §9.3). */
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
 
+/** Whether requests with `method` have no body as a rule. */
 export function isBodiless(method: string): boolean {
   return BODILESS.has(method);
 }
@@ -22,14 +23,13 @@ export function isBodiless(method: string): boolean {
  * Reads the framing of a request that Node has parsed. Throws BAD_REQUEST for transfer codings other than chunked,
  * which Node would hand on without undoing them.
  */
-export function bodyOf({ method = '', headers }: IncomingMessage): Body {
+export function bodyOf({ headers }: IncomingMessage): Body {
   const coding = headers['transfer-encoding']?.toLowerCase();
   if (coding === 'chunked') return { present: true, framing: [['transfer-encoding', 'chunked']] };
   if (coding !== undefined) throw new GatewayError('BAD_REQUEST', { detail: 'an unknown transfer coding' });
   const length = headers['content-length'];
   if (length !== undefined) return { present: Number(length) > 0, framing: [['content-length', length]] };
-  // Node would announce a chunked body for the methods that may have one.
-  return { present: false, framing: isBodiless(method) ? [] : [['content-length', '0']] };
+  return { present: false, framing: [] };
 }
 
 /** Header fields as `http.request` takes them: repeated ones as lists, in their order. */

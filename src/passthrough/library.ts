@@ -41,7 +41,7 @@ export function createSender(target: Target): (parcel: Parcel) => void {
       buffer: { pipe: fill } as unknown as Stream,
       // Copies hop-by-hop fields into the answer, and claims keep-alive where the client asked for close.
       selfHandleResponse: true,
-      // Else `url.parse` rewrites the path: backslashes, quotes, braces.
+      // Else the path is read by `url.parse`, which takes `//user@name` for a host and throws if the name is none.
       toProxy: true,
     };
     // Without a callback an error is emitted, and thrown if nobody listens: any failed request would end the process.

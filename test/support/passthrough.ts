@@ -11,7 +11,7 @@ import { type RouteConfig, schema } from '../../src/config/schema.ts';
 import { GatewayError } from '../../src/errors.ts';
 import { answerRefusal } from '../../src/listener/refusal.ts';
 import type { Served } from '../../src/passthrough/exchange.ts';
-import { createPassthrough, type Passthrough } from '../../src/passthrough.ts';
+import { type Bounds, createPassthrough, type Passthrough } from '../../src/passthrough.ts';
 import type { GatewayRequest, Grant, HeaderField } from '../../src/request.ts';
 import { gatewayRequest } from './observe.ts';
 
@@ -75,8 +75,12 @@ export interface Front {
 }
 
 /** A listener that passes every request through, as the gateway does. */
-export async function openFront(route: RouteConfig, grant: Partial<Grant> = {}): Promise<Front> {
-  const passthrough = createPassthrough(route);
+export async function openFront(
+  route: RouteConfig,
+  grant: Partial<Grant> = {},
+  bounds: Bounds = {},
+): Promise<Front> {
+  const passthrough = createPassthrough(route, bounds);
   undo.push(() => passthrough.close());
   const outcomes: Outcome[] = [];
   const waiting: ((outcome: Outcome) => void)[] = [];
