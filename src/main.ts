@@ -22,9 +22,6 @@ const context: Context = {
   onCrash: (handler) => listen(['uncaughtException', 'unhandledRejection'], handler),
 };
 
-// `sallyport check | head` closes our output early; that is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-
 const { run } = await import('./cli/run.ts');
 process.exit(await run(context));
 

@@ -63,11 +63,6 @@ export class Process {
     this.#child.kill(name);
   }
 
-  /** Closes the reading end of its output, as `| head -0` does. */
-  deafen(): void {
-    this.#child.stdout?.destroy();
-  }
-
   /** Resolves with the first line of output that matches; rejects if the process ends without one. */
   async line(pattern: RegExp): Promise<string> {
     for (;;) {
