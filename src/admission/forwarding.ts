@@ -46,7 +46,7 @@ export function claimFields(
   claims: Readonly<Record<string, unknown>>,
 ) {
   return Object.entries(forward).flatMap(([name, claim]): HeaderField[] => {
-    const value = Object.hasOwn(claims, claim) ? writeClaim(claims[claim]) : undefined;
+    const value = writeClaim(claims[claim]);
     return value === undefined ? [] : [[name, value]];
   });
 }

@@ -14,12 +14,16 @@ export function parseProtocols(values: readonly string[]): string[] {
 }
 
 /** RFC 7692 §7.1: parameters of permessage-deflate, and whether their value is one they may have. */
-const DEFLATE_PARAMETERS: Readonly<Record<string, (value: string | undefined) => boolean>> = {
-  server_no_context_takeover: (value) => value === undefined,
-  client_no_context_takeover: (value) => value === undefined,
-  server_max_window_bits: isWindowBits,
-  client_max_window_bits: (value) => value === undefined || isWindowBits(value),
-};
+const DEFLATE_PARAMETERS: ReadonlyMap<string, (value: string | undefined) => boolean> = new Map([
+  ['server_no_context_takeover', isAbsent],
+  ['client_no_context_takeover', isAbsent],
+  ['server_max_window_bits', isWindowBits],
+  ['client_max_window_bits', (value) => isAbsent(value) || isWindowBits(value)],
+]);
+
+function isAbsent(value: string | undefined): boolean {
+  return value === undefined;
+}
 
 function isWindowBits(value: string | undefined): boolean {
   return value !== undefined && /^(?:[89]|1[0-5])$/.test(value);
@@ -50,5 +54,5 @@ function formatOffer([name, ...parameters]: readonly Parameter[]): string {
 }
 
 function isAllowed([name, value]: Parameter): boolean {
-  return Object.hasOwn(DEFLATE_PARAMETERS, name) && DEFLATE_PARAMETERS[name]?.(value) === true;
+  return DEFLATE_PARAMETERS.get(name)?.(value) === true;
 }

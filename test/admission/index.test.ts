@@ -3,7 +3,7 @@ import { admit, createAdmission, release } from '../../src/admission/index.ts';
 import type { TokenVerifier } from '../../src/admission/verifier.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { Check, GatewayRequest, Grant } from '../../src/request.ts';
-import { plainOf, routeConfig } from '../support/handshakes.ts';
+import { grantOf, plainOf, routeConfig } from '../support/handshakes.ts';
 
 /** Takes the token for the subject; refuses `bad`. */
 const verifier: TokenVerifier = {
@@ -86,6 +86,14 @@ describe('admission', () => {
     release(grants[0] as Grant);
     expect(await outcome(checks, plainOf())).toBe('admitted');
     expect(await outcome(checks, plainOf())).toBe('TOO_MANY_CONNECTIONS');
+  });
+
+  test('undoes each reservation once', () => {
+    let undone = 0;
+    const grant = grantOf({ releases: [() => (undone += 1), () => (undone += 1)] });
+    release(grant);
+    release(grant);
+    expect(undone).toBe(2);
   });
 
   test('runs no check after one that refuses, and passes on what it threw', async () => {

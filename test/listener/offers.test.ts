@@ -58,6 +58,7 @@ describe('the deflate offer', () => {
     ['permessage-deflate=1'],
     ['permessage-deflate; unknown'],
     ['permessage-deflate; constructor'],
+    ['permessage-deflate; hasOwnProperty=server_max_window_bits'],
     ['permessage-deflate; server_max_window_bits'],
     ['permessage-deflate; server_max_window_bits=7'],
     ['permessage-deflate; server_max_window_bits=16'],
