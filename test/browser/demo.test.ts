@@ -1,0 +1,146 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { launchChromium, openPage } from '../support/chromium.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+let folder: string;
+let demo: ChildProcess;
+let origin: string;
+let browser: Browser;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-'));
+  demo = spawn(process.execPath, [MAIN, 'demo', '--port', '0'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  origin = await announcedOrigin(demo);
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  if (demo.exitCode === null) {
+    demo.kill('SIGINT');
+    const [code] = await once(demo, 'exit');
+    expect(code).toBe(0);
+  }
+  await rm(folder, { recursive: true });
+});
+
+/** Where the demo says it is; its later output is read and dropped. */
+async function announcedOrigin({ stdout }: ChildProcess): Promise<string> {
+  if (stdout === null) throw new Error('the output of the demo is not read');
+  return new Promise((resolve, reject) => {
+    const lines = createInterface({ input: stdout });
+    lines.on('line', (line) => {
+      const [found] = /https:\/\/localhost:\d+$/.exec(line) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+    lines.once('close', () => reject(new Error('the demo ended before it said where it is')));
+  });
+}
+
+/** The demo's page with its three bridges open; `name` is who the visitor is. */
+async function visit(): Promise<{ page: Page; name: string }> {
+  const page = await openPage(browser);
+  await page.goto(origin);
+  for (const card of ['chat', 'lines', 'board']) {
+    await page.locator(`#${card} .status[data-state=open]`).waitFor();
+  }
+  return { page, name: (await page.textContent('#me')) as string };
+}
+
+async function send(page: Page, card: string, text: string): Promise<void> {
+  await page.fill(`#${card} input`, text);
+  await page.click(`#${card} form button`);
+}
+
+describe('a visitor', () => {
+  test.each([['chat'], ['board']])('is heard by another one through the %s', async (card) => {
+    const [one, other] = await Promise.all([visit(), visit()]);
+    const text = `hello ${card} of ${one.name} <b>`;
+    await send(one.page, card, text);
+    for (const { page } of [one, other]) {
+      await page.locator(`#${card} .log div`, { hasText: `${one.name}${text}` }).waitFor();
+    }
+  });
+
+  test('talks to a TCP service', async () => {
+    const { page } = await visit();
+    await send(page, 'lines', 'upper größe');
+    await page.locator('#lines .log div', { hasText: 'GRÖSSE' }).waitFor();
+    await send(page, 'lines', 'quit');
+    await page.locator('#lines .status', { hasText: 'closed: 1000' }).waitFor();
+    await page.click('#lines .toggle');
+    await page.locator('#lines .status[data-state=open]').waitFor();
+  });
+
+  test.each([
+    ['missing', '3000 A token is required.'],
+    ['expired', '3000 The token has expired.'],
+    ['forged', '3000 The token is not valid.'],
+    ['expiring', '3000 The token has expired.'],
+    ['origin', '3003 This origin may not connect here.'],
+    ['messages', '1008 Too many requests or messages; slow down.'],
+    ['size', '1009 The message is too big.'],
+    ['connections', '7 open; 3 refused: 1013 Too many open connections.'],
+  ])('sees what the trial "%s" leads to', async (trial, outcome) => {
+    const { page } = await visit();
+    await page.click(`[data-trial=${trial}] button`);
+    const output = page.locator(`[data-trial=${trial}] output[data-state=refused]`);
+    await output.waitFor();
+    expect(await output.textContent()).toBe(outcome);
+  });
+
+  test.each([[1280], [390]])('finds everything within a window of %i px', async (width) => {
+    const { page } = await visit();
+    await page.setViewportSize({ width, height: 900 });
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+  });
+
+  test('meets no error of the page', async () => {
+    const page = await openPage(browser);
+    const errors: string[] = [];
+    page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+    page.on('pageerror', (error) => errors.push(error.message));
+    await page.goto(origin);
+    await page.locator('#board .status[data-state=open]').waitFor();
+    expect(errors).toEqual([]);
+  });
+});
+
+describe('the commands to copy', () => {
+  test.each([
+    ['missing', /^HTTP\/1.1 401 .*TOKEN_MISSING: A token is required./s],
+    ['origin', /^HTTP\/1.1 403 .*ORIGIN_REFUSED: This origin may not connect here./s],
+    ['limit', /^(401\n)*(429\n){3,}$/],
+    ['lines', /^Plain TCP here. Try: help\n\d{4}-\d\d-\d\dT.*\nbye\n$/],
+  ])('%s works as printed', async (command, output) => {
+    const { page } = await visit();
+    const text = (await page.textContent(`[data-command=${command}]`)) as string;
+    const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
+    const { stdout } = await promisify(execFile)('bash', ['-c', text], { env: { ...process.env, PATH } });
+    expect(stdout.replaceAll('\r', '')).toMatch(output);
+  });
+
+  test('are copied by their buttons', async () => {
+    const { page } = await visit();
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin });
+    const figure = page.locator('figure', { has: page.locator('[data-command=chat]') });
+    await figure.locator('button').click();
+    await figure.locator('button', { hasText: 'Copied' }).waitFor();
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(
+      await figure.locator('code').textContent(),
+    );
+  });
+});
