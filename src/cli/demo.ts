@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
 import { ListenerError } from '../listener/error.ts';
 import { createLogger } from '../observe/log.ts';
-import { CommandError, type Context } from './context.ts';
+import { CommandError, type Context, EXIT } from './context.ts';
 import { untilStopped } from './daemon.ts';
 import { demoCertificate } from './demo/certificate.ts';
 import { type Services, startServices } from './demo/services.ts';
@@ -49,8 +49,8 @@ async function openGateway(
     return await createGateway(config, { logger });
   } catch (error) {
     if (!(error instanceof ListenerError)) throw error;
-    const hint = 'another port: npm start -- --port 9443';
-    throw new CommandError(`${error.message} (${hint})`, undefined, { cause: error });
+    const message = `${error.message}, e.g. npm start -- --port 9443`;
+    throw new CommandError(message, EXIT.failure, { cause: error });
   }
 }
 
