@@ -47,9 +47,15 @@ function oneToken(found: readonly Found[], request: GatewayRequest): readonly [F
   if (first === undefined) throw challenge('TOKEN_MISSING', request.host);
   if (others.some((other) => other.token !== first.token)) throw challenge('BAD_REQUEST', request.host);
   // Browsers add cookies to any page's requests, and then an Origin too: without one nothing speaks for the sender.
-  if (request.origin === undefined && found.every(({ credential }) => credential.from === 'cookie'))
+  if (isForgeable(request) && found.every(({ credential }) => credential.from === 'cookie'))
     throw new GatewayError('ORIGIN_REFUSED', { detail: 'a token in a cookie, without an Origin' });
   return [first, ...others];
+}
+
+/** Opening a page sends no Origin and changes nothing (RFC 9110 §9.2.1); everything else must say where it comes from. */
+function isForgeable(request: GatewayRequest): boolean {
+  const isReading = !('key' in request) && (request.method === 'GET' || request.method === 'HEAD');
+  return request.origin === undefined && !isReading;
 }
 
 async function verified(token: string, trusted: readonly TokenVerifier[], realm: string): Promise<Verified> {

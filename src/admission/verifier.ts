@@ -10,7 +10,7 @@ export interface Verified {
   /** `sub`. */
   readonly subject?: string;
   readonly claims: Readonly<Record<string, unknown>>;
-  /** `exp` in milliseconds since the epoch. */
+  /** When it ends, in milliseconds since the epoch: `exp`, or where that has passed, the end of the tolerance. */
   readonly expiresAt: number;
 }
 
@@ -49,7 +49,10 @@ export async function createVerifier(issuer: IssuerConfig, deps: VerifierDeps = 
     const candidates = await keys.find(readHeader(token, issuer.algorithms));
     const nowMs = now();
     const claims = await tryKeys(token, candidates, { ...pinned, currentDate: new Date(nowMs) });
-    return judge(claims, nowMs / 1000 + toleranceS);
+    const { sub, exp } = judge(claims, nowMs / 1000 + toleranceS);
+    // Let in by the tolerance alone, it is good for as long as the tolerance lasts.
+    const expiresAt = exp * 1000 > nowMs ? exp * 1000 : (exp + toleranceS) * 1000;
+    return { subject: sub, claims, expiresAt };
   }
 
   return {
@@ -89,11 +92,11 @@ function refusal(error: unknown): GatewayError {
 }
 
 /** What jose leaves open: no `exp` or a fraction of one, numbers JSON reads as Infinity (1e400), an `iat` to come. */
-function judge(claims: JWTPayload, latestS: number): Verified {
+function judge(claims: JWTPayload, latestS: number): { sub: string | undefined; exp: number } {
   const { sub, exp, nbf, iat } = claims;
   if (!Number.isSafeInteger(exp)) throw invalid('exp is not an integer');
   if (nbf !== undefined && !Number.isFinite(nbf)) throw invalid('nbf is not a finite number');
   if (iat !== undefined && !(Number.isFinite(iat) && iat <= latestS)) throw invalid('iat lies in the future');
   if (sub !== undefined && typeof sub !== 'string') throw invalid('sub is not a text');
-  return { subject: sub, claims, expiresAt: (exp as number) * 1000 };
+  return { sub, exp: exp as number };
 }

@@ -185,8 +185,20 @@ describe('refusals', () => {
     expect(await refusal(options, request)).toEqual([code, field]);
   });
 
-  test('a valid token in a cookie without an Origin', async () => {
-    expect(await refusal({ token: 'cookie:session' }, cookie(valid))).toEqual(['ORIGIN_REFUSED', undefined]);
+  test('an upgrade with a valid token in a cookie, without an Origin', async () => {
+    expect(await refusal({ token: 'cookie:session' }, { ...cookie(valid), key: 'k' })).toEqual([
+      'ORIGIN_REFUSED',
+      undefined,
+    ]);
+  });
+
+  test('a plain POST with a valid token in a cookie, without an Origin; opening a page passes', async () => {
+    const options = { token: 'cookie:session' };
+    expect(await refusal(options, { ...cookie(valid), method: 'POST' })).toEqual([
+      'ORIGIN_REFUSED',
+      undefined,
+    ]);
+    await expect(admit(options, cookie(valid))).resolves.toBeDefined();
   });
 
   test('every token while the keys are not there, without a word about the token', async () => {

@@ -130,6 +130,12 @@ describe('claims that do not fit', () => {
     await expect(codeOf((await verifierOf()).verify(token))).resolves.toBe('TOKEN_INVALID');
   });
 
+  test('let in by the clock tolerance, ends with the tolerance', async () => {
+    const verifier = await verifierOf({ clockTolerance: 5_000 });
+    const { expiresAt } = await verifier.verify(mint(ES256, { exp: NOW_S - 2 }));
+    expect(expiresAt).toBe((NOW_S + 3) * 1000);
+  });
+
   test('says that a token has expired, but only of one it signed', async () => {
     const verifier = await verifierOf();
     const exp = NOW_S - 5;
