@@ -45,8 +45,8 @@ function nodesAt(path: Path): JsonSchema[] {
 
 function inside({ properties, additionalProperties, items }: JsonSchema, step: PropertyKey) {
   if (typeof step === 'number') return items;
-  if (properties !== undefined && Object.hasOwn(properties, step)) return properties[String(step)];
-  return typeof additionalProperties === 'object' ? additionalProperties : undefined;
+  const named = typeof additionalProperties === 'object' ? additionalProperties : undefined;
+  return properties?.[String(step)] ?? named;
 }
 
 function alternatives(node: JsonSchema | undefined): JsonSchema[] {

@@ -52,8 +52,11 @@ function syntaxProblems(text: string, document: Document.Parsed, lines: LineCoun
     problem(pos[0], `is not readable as YAML: ${message}`),
   );
   visit(document, {
-    Alias(_, alias) {
-      if (!alias.resolve(document))
+    Alias(_, alias, ancestors) {
+      const anchored = alias.resolve(document);
+      if (anchored && ancestors.includes(anchored))
+        faults.push(problem(alias.range?.[0] ?? 0, `*${alias.source} is a part of what it stands for`));
+      if (!anchored)
         faults.push(
           problem(alias.range?.[0] ?? 0, `*${alias.source} has no anchor &${alias.source} before it`),
         );

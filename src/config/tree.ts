@@ -3,7 +3,7 @@ import type { Path } from './problem.ts';
 /** Plain data as YAML gives it, before its shape is known. */
 export type Tree = Readonly<Record<PropertyKey, unknown>>;
 
-/** Deeper than any configuration; also the end of `&a [*a]`, which contains itself. */
+/** Deeper than any configuration. */
 const MAX_DEPTH = 20;
 
 export interface Place {

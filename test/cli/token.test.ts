@@ -55,6 +55,7 @@ describe('a token', () => {
     expect(Number(exp) - Number(iat)).toBe(900);
     const old = await minted([...WITH_SECRET, '--expires', '-1h']);
     await expect(jwtVerify(old, Buffer.from(SECRET))).rejects.toThrow(/exp/);
+    expect(decodeJwt(old).iat).toBe(decodeJwt(old).exp);
   });
 
   test.each([
