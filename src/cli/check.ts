@@ -4,12 +4,14 @@ import { formatProblem } from '../config/problem.ts';
 import type { Config, LimitsConfig, RouteConfig } from '../config/schema.ts';
 import { formatByteRate, formatRate, formatSize } from '../config/units.ts';
 import type { Context } from './context.ts';
+import { checkMaterials } from './materials.ts';
 import { table } from './table.ts';
 
-/** `sallyport check FILE`: warnings on stderr, what the configuration comes to on stdout. Throws ConfigError. */
+/** `sallyport check FILE`: warnings on stderr, what the configuration comes to on stdout. Throws ConfigError and CommandError. */
 export async function check(context: Context, file: string): Promise<void> {
   const { config, warnings } = await loadConfig(file, context);
   for (const warning of warnings) context.stderr.write(`warning: ${formatProblem(file, warning)}\n`);
+  await checkMaterials(config);
   context.stdout.write(`${table(listenerRows(config))}\n${table(routeRows(config))}`);
 }
 

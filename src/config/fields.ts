@@ -62,6 +62,11 @@ export const url = (...schemes: string[]) =>
     return fits && parsed.username === '' && parsed.hostname !== '' ? text : undefined;
   });
 
+/** Whether a `jwks` means a URL rather than a file. */
+export function isUrl(text: string): boolean {
+  return /^https?:/i.test(text);
+}
+
 /** `host:port` of a TCP service, IPv6 in brackets. */
 export const hostPort = word('host:port, like 10.0.0.9:5900 or [2001:db8::9]:5900', (text) => {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/@]+)):(\d{1,5})$/.exec(text);

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { isUrl } from './fields.ts';
 import type { Finding, Path } from './problem.ts';
 import { type Place, places, replaceAt } from './tree.ts';
 
@@ -54,11 +55,6 @@ function faultOf(file: string): string | undefined {
   const stats = statSync(file);
   if (!stats.isFile()) return 'is not a file';
   return stats.size > MAX_BYTES ? 'is larger than 1 MiB' : undefined;
-}
-
-/** Whether a `jwks` is fetched rather than read. */
-export function isUrl(text: string): boolean {
-  return /^https?:\/\//i.test(text);
 }
 
 function reason(error: unknown): string {

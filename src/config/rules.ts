@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { kindsOf, UPSTREAM_KINDS } from './effects.ts';
+import { isUrl, url } from './fields.ts';
 import { type PollConfig, placeholderRules } from './poll.ts';
 
 /**
@@ -20,6 +21,8 @@ interface IssuerShape {
   secret?: string | undefined;
 }
 
+const webUrl = url('http', 'https');
+
 /** One key source; HMAC with a secret only, everything else with a public key only (RFC 8725 §2.1). */
 export function issuerRules(issuer: IssuerShape, context: Context): void {
   const sources = (['jwks', 'publicKey', 'secret'] as const).filter((key) => issuer[key] !== undefined);
@@ -27,6 +30,9 @@ export function issuerRules(issuer: IssuerShape, context: Context): void {
     const found = sources.join(' and ') || 'none';
     complain(context, [], `an issuer has exactly one of jwks, publicKey, secret; this one has ${found}`);
     return;
+  }
+  if (issuer.jwks !== undefined && isUrl(issuer.jwks) && !webUrl.safeParse(issuer.jwks).success) {
+    complain(context, ['jwks'], 'expected an http or https URL without credentials, or a file');
   }
   const wrong = issuer.algorithms.filter((name) => name.startsWith('HS') !== (sources[0] === 'secret'));
   if (wrong.length > 0) {

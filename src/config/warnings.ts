@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js';
-import { isUrl } from './files.ts';
+import { isUrl } from './fields.ts';
 import type { Finding, Path } from './problem.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';

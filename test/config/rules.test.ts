@@ -14,6 +14,15 @@ describe('an issuer', () => {
     );
   });
 
+  test.each(['http:', 'https://', 'https://me:s3cr3t@a', 'http://a b', 'https://a#b'])(
+    'cannot fetch its keys from %s',
+    (url) => {
+      expect(problemOf(issuer(`algorithms: [ES256], jwks: "${url}"`))).toMatch(
+        /issuers.main.jwks: .* is not an http or https URL without credentials, or a file$/,
+      );
+    },
+  );
+
   test.each([
     ['algorithms: [ES256, RS256], secret: x', 'ES256, RS256 cannot be verified with a secret'],
     ['algorithms: [ES256, HS256], jwks: https://a', 'HS256 cannot be verified with a jwks'],

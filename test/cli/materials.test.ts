@@ -1,0 +1,59 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+import { describe, expect, test } from 'vitest';
+import { folderWith, sallyport } from '../support/cli.ts';
+import { sampleConfig } from '../support/config.ts';
+
+const KEYS = 'jwks: https://id.example.com/keys';
+const TLS = 'port: 8080, tls: { certificates: [{ cert: it.crt, key: it.key }] }';
+
+const pem = (key: KeyObject, type: 'spki' | 'pkcs8') => key.export({ format: 'pem', type }) as string;
+const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+
+/** What `check` says of a configuration with these files beside it. */
+async function checked(config: string, files: Record<string, string>) {
+  const folder = await folderWith({ ...files, 'gate.yaml': config });
+  return sallyport(['check', join(folder, 'gate.yaml')]);
+}
+
+describe('certificates', () => {
+  const config = sampleConfig().replace('port: 8080', TLS);
+
+  test('that go with their key are in order', async () => {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }]);
+    expect(await checked(config, { 'it.crt': cert, 'it.key': key })).toMatchObject({ code: 0, err: '' });
+  });
+
+  test('that do not are told, with every other file that cannot be used', async () => {
+    const { cert } = await generate([{ name: 'commonName', value: 'localhost' }]);
+    const files = { 'it.crt': cert, 'it.key': pem(ec.privateKey, 'pkcs8'), 'keys.json': '{}' };
+    const { code, out, err } = await checked(config.replace(KEYS, 'jwks: keys.json'), files);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(
+      /^sallyport: the private key \S+it.key does not belong to the certificate \S+it.crt\njwks \S+keys.json: not a key set/,
+    );
+  });
+});
+
+describe('public keys', () => {
+  const config = sampleConfig().replace(KEYS, 'publicKey: it.pem');
+
+  test('that suit the algorithms are in order', async () => {
+    expect(await checked(config, { 'it.pem': pem(ec.publicKey, 'spki') })).toMatchObject({
+      code: 0,
+      err: '',
+    });
+  });
+
+  test.each([
+    ['of another kind', pem(rsa.publicKey, 'spki'), /not a public key for ES256/],
+    ['that are private', pem(ec.privateKey, 'pkcs8'), /this is a private key/],
+    ['that are none', 'hello', /not a public key for ES256/],
+  ])('%s are refused', async (_, text, expected) => {
+    const { code, err } = await checked(config, { 'it.pem': text });
+    expect(code).toBe(2);
+    expect(err).toMatch(expected);
+  });
+});
