@@ -41,28 +41,38 @@ const DEFLATE_ANSWER =
  * Rejects with UpstreamAnswered for an answer that is no 101, UPSTREAM_INVALID for one that is none or wrong,
  * UPSTREAM_LOST for a connection that ends, UPSTREAM_TIMEOUT when `signal` aborts.
  */
-export function openWebSocket(socket: Socket, offer: Offer, signal: AbortSignal): Promise<OpenedUpstream> {
+export async function openWebSocket(
+  socket: Socket,
+  offer: Offer,
+  signal: AbortSignal,
+): Promise<OpenedUpstream> {
+  try {
+    return await shakeHands(socket, offer, signal);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+function shakeHands(socket: Socket, offer: Offer, signal: AbortSignal): Promise<OpenedUpstream> {
   const key = randomBytes(16).toString('base64');
   const { promise, resolve, reject } = Promise.withResolvers<OpenedUpstream>();
   const request = send(socket, offer, key);
-  const fail = (error: GatewayError) => {
-    reject(error);
-    socket.destroy();
-  };
-  const onAbort = () => fail(new GatewayError('UPSTREAM_TIMEOUT', { detail: 'no answer to the handshake' }));
+  const onAbort = () =>
+    reject(new GatewayError('UPSTREAM_TIMEOUT', { detail: 'no answer to the handshake' }));
 
   request.once('upgrade', (response, _socket, head) => {
     const fault = faultOf(response, offer, key);
     if (fault === undefined) resolve(openedBy(response, socket, head));
-    else fail(new GatewayError('UPSTREAM_INVALID', { detail: fault }));
+    else reject(new GatewayError('UPSTREAM_INVALID', { detail: fault }));
   });
   request.once('response', (response) => {
     readAnswer(response).then(
-      (answer) => fail(new UpstreamAnswered(answer)),
-      (cause) => fail(lost(cause)),
+      (answer) => reject(new UpstreamAnswered(answer)),
+      (cause) => reject(lost(cause)),
     );
   });
-  request.on('error', (cause) => fail(lost(cause)));
+  request.on('error', (cause) => reject(lost(cause)));
   signal.addEventListener('abort', onAbort, { once: true });
   return promise.finally(() => signal.removeEventListener('abort', onAbort));
 }
