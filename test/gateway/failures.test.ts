@@ -1,0 +1,308 @@
+import crypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { ERROR_CODES, type ErrorCode, GatewayError } from '../../src/errors.ts';
+import { startFailing } from '../support/failing.ts';
+import { startEcho, type Upstream } from '../support/faulty.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { flood, frame, handshake, open, say, TEXT, type Wire } from '../support/raw.ts';
+import { mint, signingKey } from '../support/tokens.ts';
+
+/** Every row of the failure table, provoked in a whole gateway and seen by its peers. */
+
+let gateway: TestGateway;
+let echo: Upstream;
+let stop: () => Promise<void>;
+
+beforeAll(async () => {
+  ({ gateway, echo, stop } = await startFailing());
+});
+afterAll(() => stop());
+
+const NOW_S = Math.floor(Date.now() / 1000);
+const HOUR_S = 3600;
+const HS = signingKey('HS256');
+const ES = signingKey('ES256');
+
+function token(changes: object = {}): string {
+  return mint(HS, { exp: NOW_S + HOUR_S, ...changes });
+}
+
+const BEARER = { Authorization: `Bearer ${token()}` };
+
+interface Refused {
+  readonly status: number;
+  /** Close code on a route with `refuse: close`. */
+  readonly close: number;
+  readonly path: string;
+  readonly send?: Record<string, string | string[] | undefined>;
+  readonly headers?: Record<string, unknown>;
+  /** Upgrades that go before it, and stay open. */
+  readonly after?: number;
+}
+
+const unauthorised = (rest = '') => ({ 'www-authenticate': `Bearer realm="127.0.0.1"${rest}` });
+const invalidToken = 'error="invalid_token"';
+
+/** Refused before the 101, on a route that was found. */
+const REFUSED: readonly (Refused & { readonly code: ErrorCode })[] = [
+  {
+    code: 'BAD_REQUEST',
+    ...{ status: 400, close: 1002, path: 'token?access_token=x', send: BEARER },
+    headers: unauthorised(', error="invalid_request", error_description="More than one token"'),
+  },
+  {
+    code: 'ORIGIN_REFUSED',
+    ...{ status: 403, close: 3003, path: 'origin', send: { Origin: 'https://evil.test' } },
+  },
+  { code: 'ADDRESS_REFUSED', status: 403, close: 3003, path: 'address' },
+  {
+    code: 'FORBIDDEN',
+    ...{ status: 403, close: 3003, path: 'token', send: BEARER },
+    headers: unauthorised(', error="insufficient_scope", scope="chat"'),
+  },
+  { code: 'TOKEN_MISSING', status: 401, close: 3000, path: 'token', headers: unauthorised() },
+  {
+    code: 'TOKEN_INVALID',
+    ...{ status: 401, close: 3000, path: 'token', send: { Authorization: `Bearer ${token()}x` } },
+    headers: unauthorised(`, ${invalidToken}`),
+  },
+  {
+    code: 'TOKEN_EXPIRED',
+    ...{ status: 401, close: 3000, path: `token?access_token=${token({ exp: NOW_S - HOUR_S })}` },
+    headers: unauthorised(`, ${invalidToken}, error_description="The token has expired"`),
+  },
+  {
+    code: 'RATE_LIMITED',
+    ...{ status: 429, close: 1008, path: 'rate', after: 1 },
+    headers: {
+      'retry-after': '1800',
+      'ratelimit-policy': '"upgrades";q=1;w=1800',
+      ratelimit: '"upgrades";r=0;t=1800',
+    },
+  },
+  {
+    code: 'TOO_MANY_CONNECTIONS',
+    ...{ status: 429, close: 1013, path: 'places', after: 1, headers: { 'retry-after': '5' } },
+  },
+  { code: 'UPSTREAM_REFUSED', status: 502, close: 1014, path: 'dead' },
+  { code: 'UPSTREAM_LOST', status: 502, close: 1014, path: 'hasty' },
+  { code: 'UPSTREAM_INVALID', status: 502, close: 1014, path: 'wrong' },
+  { code: 'UPSTREAM_TIMEOUT', status: 504, close: 1014, path: 'silent' },
+  {
+    code: 'NO_HEALTHY_UPSTREAM',
+    ...{ status: 503, close: 1012, path: 'dead2', headers: { 'retry-after': '5' } },
+  },
+  {
+    code: 'KEYS_UNAVAILABLE',
+    ...{ status: 503, close: 1013, path: 'keys', send: { Authorization: `Bearer ${mint(ES)}` } },
+    headers: { 'retry-after': '5' },
+  },
+];
+
+async function provoke(prefix: string, { path, send, after = 0 }: Refused): Promise<Wire> {
+  for (let i = 0; i < after; i++) await open(gateway.port, `/${prefix}/${path}`);
+  return say(gateway.port, handshake(`/${prefix}/${path}`, send));
+}
+
+/** The rows a test has seen; the last one asks for all of them. */
+const seen = new Set<ErrorCode>();
+
+async function expectClose(wire: Wire, code: ErrorCode, close: number): Promise<void> {
+  expect(await wire.ended()).toEqual({ code: close, reason: new GatewayError(code).message });
+  seen.add(code);
+}
+
+/** What every refusal is over HTTP. */
+async function expectRefusal(
+  wire: Wire,
+  code: ErrorCode,
+  status: number,
+  headers: object = {},
+): Promise<void> {
+  const answer = await wire.answer();
+  expect(answer).toMatchObject({
+    status,
+    body: `${code}: ${new GatewayError(code).message}\n`,
+    headers: {
+      connection: expect.stringMatching(/^close/),
+      'content-type': 'text/plain; charset=utf-8',
+      ...headers,
+    },
+  });
+  await wire.ended();
+  expect(wire.end).toBe('fin');
+  seen.add(code);
+}
+
+describe('before the 101', () => {
+  test.each(REFUSED)('answers $status for $code, and ends the connection', async (row) => {
+    using wire = await provoke('http', row);
+    await expectRefusal(wire, row.code, row.status, row.headers);
+    const line = await gateway.logged(
+      ({ error, route }) => error === row.code && `${route}`.startsWith('http'),
+    );
+    expect(line.status).toBe(row.status);
+  });
+
+  test.each(REFUSED)('closes with $close for $code where refusals are to be seen by pages', async (row) => {
+    using wire = await provoke('close', row);
+    await expectClose(wire, row.code, row.close);
+    expect(wire.end).toBe('fin');
+  });
+
+  test('names no token in the 101 that a refusal by close needs', async () => {
+    const secret = token({ exp: NOW_S - HOUR_S });
+    const offered = ['bearer', secret, `authorization.bearer.${secret}`, 'chat'];
+    for (const protocols of [offered.slice(0, 2), offered.slice(2), [secret], offered.slice(2, 3)]) {
+      using wire = await say(
+        gateway.port,
+        handshake('/close/token', { 'Sec-WebSocket-Protocol': protocols.join(', ') }),
+      );
+      const named = (await wire.answer()).headers['sec-websocket-protocol'];
+      expect([undefined, 'bearer', 'chat']).toContain(named);
+      expect(await wire.ended()).toMatchObject({
+        code: expect.toSatisfy((code) => code === 3000 || code === 1002),
+      });
+    }
+  });
+
+  test.each([
+    ['NO_ROUTE', 404, handshake('/nowhere'), {}],
+    [
+      'UPGRADE_REQUIRED',
+      426,
+      handshake('/http/open', { 'Sec-WebSocket-Version': '8' }),
+      { 'sec-websocket-version': '13' },
+    ],
+    [
+      'UPGRADE_REQUIRED',
+      426,
+      'GET /http/open HTTP/1.1\r\nHost: a\r\n\r\n',
+      { 'sec-websocket-version': '13', upgrade: 'websocket' },
+    ],
+    ['METHOD_NOT_ALLOWED', 405, handshake('/http/open').replace('GET', 'POST'), { allow: 'GET' }],
+    ['HEADERS_TOO_LARGE', 431, handshake('/http/open', { 'X-Long': 'x'.repeat(20_000) }), {}],
+    // The deadline for a request's head is the listener's own: ten seconds.
+    ['REQUEST_TIMEOUT', 408, 'GET /http/open HTTP/1.1\r\nHost: a\r\n', {}],
+  ] as const)('answers %s with %i, whatever the routes say', async (code, status, bytes, headers) => {
+    using wire = await say(gateway.port, bytes);
+    await expectRefusal(wire, code, status, headers);
+  });
+
+  test('answers 500 for INTERNAL, and logs what nobody foresaw', async () => {
+    // The machine has run out of randomness: no handshake with an upstream can be made.
+    const broken = vi.spyOn(crypto, 'randomBytes').mockImplementation(() => {
+      throw new Error('no entropy');
+    });
+    const bytes = (prefix: string) => HANDSHAKES[prefix] as string;
+    syncBuiltinESMExports();
+    try {
+      using refused = await say(gateway.port, bytes('http'));
+      await expectRefusal(refused, 'INTERNAL', 500);
+      using closed = await say(gateway.port, bytes('close'));
+      await expectClose(closed, 'INTERNAL', 1011);
+      // The upstream had been reached already.
+      for (const wire of echo.wires.slice(-2)) await wire.ended();
+    } finally {
+      broken.mockRestore();
+      syncBuiltinESMExports();
+    }
+    const line = await gateway.logged(({ error }) => error === 'INTERNAL');
+    expect(line).toMatchObject({ level: 'error', err: { cause: { message: 'no entropy' } } });
+  });
+});
+
+const HANDSHAKES: Record<string, string> = {
+  http: handshake('/http/open'),
+  close: handshake('/close/open'),
+};
+
+interface Ended {
+  readonly code: ErrorCode;
+  readonly close: number;
+  readonly path: string;
+  /** What a client does to bring it about. */
+  readonly act?: (wire: Wire) => void;
+}
+
+const ENDED: readonly Ended[] = [
+  {
+    code: 'RATE_LIMITED',
+    close: 1008,
+    path: 'metered',
+    act: (wire) => wire.write(Buffer.concat([frame(TEXT, 'a'), frame(TEXT, 'b')])),
+  },
+  {
+    code: 'MESSAGE_TOO_BIG',
+    close: 1009,
+    path: 'small',
+    act: (wire) => wire.write(frame(TEXT, '', { length: 1025 })),
+  },
+  { code: 'PROTOCOL_ERROR', close: 1002, path: 'http/open', act: (wire) => wire.write(frame(3)) },
+  {
+    code: 'INVALID_PAYLOAD',
+    close: 1007,
+    path: 'http/open',
+    act: (wire) => wire.sendClose(1000, Buffer.from([0xff])),
+  },
+  { code: 'UNSUPPORTED_DATA', close: 1003, path: 'tcp', act: (wire) => wire.send(TEXT, 'text') },
+  { code: 'UPSTREAM_LOST', close: 1014, path: 'lossy', act: (wire) => wire.send(TEXT, 'go') },
+  { code: 'UPSTREAM_TIMEOUT', close: 1014, path: 'mute' },
+  { code: 'UPSTREAM_OUTAGE', close: 1013, path: 'outage' },
+  {
+    code: 'PEER_SILENT',
+    close: 1001,
+    path: 'kept',
+    act: (wire) => {
+      wire.polite = false;
+    },
+  },
+  { code: 'PEER_STALLED', close: 1013, path: 'deaf', act: flood },
+  { code: 'IDLE', close: 1001, path: 'idle' },
+  { code: 'LIFETIME', close: 1001, path: 'old' },
+];
+
+describe('after the 101', () => {
+  test.each(ENDED)('closes with $close for $code', async ({ code, close, path, act }) => {
+    using wire = await open(gateway.port, `/${path}`);
+    act?.(wire);
+    await expectClose(wire, code, close);
+    const line = await gateway.logged(({ error, msg }) => error === code && msg === 'session ended');
+    expect(line.close).toBe(close);
+  });
+
+  test('closes with 3000 when the token expires', async () => {
+    const short = token({ exp: Math.ceil(Date.now() / 1000), scope: 'chat' });
+    using wire = await open(gateway.port, '/http/token', { Authorization: `Bearer ${short}` });
+    await expectClose(wire, 'TOKEN_EXPIRED', 3000);
+  });
+
+  test('tells the upstream 1001 for CLIENT_LOST', async () => {
+    using wire = await open(gateway.port, '/http/open');
+    const upstream = echo.wires.at(-1) as Wire;
+    wire.socket.resetAndDestroy();
+    await expectClose(upstream, 'CLIENT_LOST', 1001);
+  });
+
+  test('closes with 1001 for GOING_AWAY when it stops, and answers 503 for DRAINING meanwhile', async () => {
+    await using echo = await startEcho();
+    await using stopping = await startGateway(
+      `routes: [{ name: a, match: { path: / }, auth: none, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }]`,
+    );
+    using wire = await open(stopping.port, '/');
+    wire.polite = false;
+    const stopped = stopping.close();
+    using late = await say(stopping.port, handshake('/'));
+    await expectRefusal(late, 'DRAINING', 503, { 'retry-after': '5' });
+    await wire.until(() => wire.close !== undefined, 'a Close');
+    wire.polite = true;
+    wire.socket.end();
+    await expectClose(wire, 'GOING_AWAY', 1001);
+    await stopped;
+  });
+});
+
+test('every row of the table was seen by a test above', () => {
+  expect(ERROR_CODES.filter((code) => !seen.has(code))).toEqual([]);
+});
