@@ -162,7 +162,7 @@ describe('loadConfig', () => {
     expect((error as ConfigError).message).toMatch(/there is no such file/);
   });
 
-  test('the configurations that come with the package are in order', async () => {
+  test('the configuration to start from is in order', async () => {
     await expect(loadConfig('config/sallyport.yaml', { env: {} })).resolves.toMatchObject({ warnings: [] });
   });
 });
