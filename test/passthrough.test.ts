@@ -13,7 +13,8 @@ import { generate } from 'selfsigned';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createPassthrough } from '../src/passthrough.ts';
 import { gatewayRequest } from './support/observe.ts';
-import { closeAll, dial, httpRoute, httpUpstream, openFront, tcpUpstream } from './support/passthrough.ts';
+import { closeAll, dial, httpUpstream, openFront, tcpUpstream } from './support/passthrough.ts';
+import { httpRoute } from './support/route.ts';
 
 afterEach(closeAll);
 
@@ -77,7 +78,7 @@ describe('what passes through', () => {
     ['/base/', '/a/?q=1', '/base/a/?q=1'],
     ['/base?k=v', '/a?q=1', '/base/a?k=v&q=1'],
     ['', '/a//b?next=//c', '/a//b?next=//c'],
-    ['', '//user@na%20me:x/a', '//user@na%20me:x/a'],
+    ['', '//user@[x/a', '//user@[x/a'],
     ['', `/a'b{c}"d|e?f=g?h`, `/a'b{c}"d|e?f=g?h`],
   ])('an upstream at "%s" gets %s as %s', async (base, target, expected) => {
     const { url, seen } = await recorder();
@@ -354,20 +355,23 @@ describe('guard: clients that leave', () => {
     },
   );
 
-  test('ends the upstream request when the client resets amid its body', async () => {
-    const events = new EventEmitter();
-    const upstream = await httpUpstream((request) => {
-      request.on('error', () => events.emit('gone')).once('data', () => events.emit('asked'));
-    });
-    const front = await openFront(httpRoute(upstream));
-    const [asked, gone] = [once(events, 'asked'), once(events, 'gone')];
-    const client = await dial(front.port);
-    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n12345');
-    await asked;
-    client.resetAndDestroy();
-    await gone;
-    expect(await front.outcome()).toMatchObject({ code: 'CLIENT_LOST' });
-  });
+  test.each(['end', 'resetAndDestroy'] as const)(
+    'ends the upstream request when a client does %s amid its body',
+    async (leave) => {
+      const events = new EventEmitter();
+      const upstream = await httpUpstream((request) => {
+        request.on('error', () => events.emit('gone')).once('data', () => events.emit('asked'));
+      });
+      const front = await openFront(httpRoute(upstream));
+      const [asked, gone] = [once(events, 'asked'), once(events, 'gone')];
+      const client = await dial(front.port);
+      client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n12345');
+      await asked;
+      client[leave]();
+      await gone;
+      expect(await front.outcome()).toMatchObject({ code: 'CLIENT_LOST' });
+    },
+  );
 
   test('ends the upstream request when the client resets amid the answer', async () => {
     const events = new EventEmitter();
@@ -591,29 +595,16 @@ describe('guard: a kept connection the upstream closes as it is used', () => {
   });
 });
 
-test('nothing is printed when it is loaded and used: no deprecations', async () => {
-  const front = await openFront(httpRoute('http://127.0.0.1:1'));
-  const script = `
-    import { createServer, get } from 'node:http';
-    import { createPassthrough } from ${JSON.stringify(fileURLToPath(new URL('../src/passthrough.ts', import.meta.url)))};
-    const route = { upstream: { http: '${front.url}' }, timeouts: { handshake: 5000, stall: 5000 }, auth: 'none' };
-    const passthrough = createPassthrough(route);
-    const request = { method: 'GET', path: '/', query: '', authority: 'a', headers: [], clientAddress: '::1', peerAddress: '::1', id: 'r' };
-    const server = createServer(async (message, response) => {
-      await passthrough.serve(request, { claims: {}, releases: [] }, message, response);
-      passthrough.close();
-      server.close();
-    }).listen(0, '127.0.0.1', () => get(server.address(), (response) => response.resume().on('end', () => console.log(response.statusCode))));
-  `;
-  const child = spawn(process.execPath, [
-    '--input-type=module',
-    '--eval',
-    script.replace(
-      'get(server.address()',
-      "get({ port: server.address().port, host: '127.0.0.1', agent: false }",
-    ),
-  ]);
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  expect(err).toBe('');
-  expect(out).toBe('502\n');
-});
+test.each([
+  ['served', () => mirror(), '200'],
+  ['failed', async () => 'http://127.0.0.1:1', 'UPSTREAM_REFUSED'],
+])(
+  'a request that is %s prints nothing, no deprecation either, and leaves no timer',
+  async (_name, upstream, outcome) => {
+    const file = fileURLToPath(new URL('support/passthrough-child.ts', import.meta.url));
+    const child = spawn(process.execPath, [file, await upstream()]);
+    const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    expect(err).toBe('');
+    expect(JSON.parse(out)).toEqual({ outcomes: [outcome], timers: 0 });
+  },
+);

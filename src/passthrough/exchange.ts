@@ -145,7 +145,6 @@ class Exchange {
 
   #failureOf(cause: Error): GatewayError {
     const { code = '' } = cause as NodeJS.ErrnoException;
-    if (this.#order.message.socket.destroyed) return new GatewayError('CLIENT_LOST', { cause });
     if (code.startsWith('HPE_')) return new GatewayError('UPSTREAM_INVALID', { cause });
     if (code !== 'ECONNRESET' && code !== 'EPIPE') return new GatewayError('UPSTREAM_REFUSED', { cause });
     return this.#upstream?.reusedSocket

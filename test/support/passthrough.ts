@@ -7,7 +7,7 @@ import {
   type Socket,
   type Server as TcpServer,
 } from 'node:net';
-import { type RouteConfig, schema } from '../../src/config/schema.ts';
+import type { RouteConfig } from '../../src/config/schema.ts';
 import { GatewayError } from '../../src/errors.ts';
 import { answerRefusal } from '../../src/listener/refusal.ts';
 import type { Served } from '../../src/passthrough/exchange.ts';
@@ -45,21 +45,6 @@ export async function httpUpstream(onRequest: RequestListener): Promise<string> 
 /** An upstream that answers with bytes of its own; returns its URL. */
 export async function tcpUpstream(onSocket: (socket: Socket) => void): Promise<string> {
   return `http://127.0.0.1:${await listen(createTcpServer(onSocket))}`;
-}
-
-export function httpRoute(http: string, changes: Record<string, unknown> = {}): RouteConfig {
-  const route = {
-    name: 'site',
-    match: { path: '/*' },
-    auth: 'none',
-    ...changes,
-    upstream: { http, ...(changes.upstream ?? {}) },
-  };
-  return schema.parse({
-    listeners: [{ port: 0 }],
-    issuers: { main: { issuer: 'i', audience: 'a', algorithms: ['HS256'], secret: 's'.repeat(32) } },
-    routes: [route],
-  }).routes[0] as RouteConfig;
 }
 
 /** What one request came to. */
