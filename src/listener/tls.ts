@@ -20,9 +20,7 @@ interface Identity {
  * Throws ListenerError naming the file that is unreadable, malformed, not valid at `now`, or no match for its key.
  */
 export async function tlsOptions(config: TlsConfig, now: Date = new Date()): Promise<TlsOptions> {
-  const identities = await Promise.all(
-    config.certificates.map((files) => readIdentity(files, config.minVersion, now)),
-  );
+  const identities = await Promise.all(config.certificates.map((files) => readIdentity(files, now)));
   const [first] = identities as [Identity, ...Identity[]];
   return {
     cert: first.cert,
@@ -43,11 +41,7 @@ function identityFor(servername: string, identities: readonly Identity[]): Ident
   );
 }
 
-async function readIdentity(
-  files: CertificateFiles,
-  minVersion: TlsConfig['minVersion'],
-  now: Date,
-): Promise<Identity> {
+async function readIdentity(files: CertificateFiles, now: Date): Promise<Identity> {
   const [cert, key] = await Promise.all([
     readPem(files.cert, 'certificate'),
     readPem(files.key, 'private key'),
@@ -57,7 +51,7 @@ async function readIdentity(
   if (!certificate.checkPrivateKey(parseKey(files.key, key))) {
     throw new ListenerError(`the private key ${files.key} does not belong to the certificate ${files.cert}`);
   }
-  return { certificate, context: secureContext(files, { cert, key, minVersion }), cert, key };
+  return { certificate, context: secureContext(files, { cert, key }), cert, key };
 }
 
 async function readPem(file: string, what: string): Promise<Buffer> {

@@ -56,6 +56,23 @@ describe('a refused upgrade', () => {
     expect(answer).toMatch(/\r\n\r\n\{\}$/);
   });
 
+  test('reads its answer though it is still sending, and is let go when it leaves', async () => {
+    const left = deferred<void>();
+    const listener = await open({
+      upgrade(_message, socket) {
+        writeRefusal(socket, new GatewayError('TOKEN_MISSING'), { lingerMs: 60_000 });
+        socket.once('close', () => left.resolve());
+      },
+    });
+    const client = dial(listener);
+    client.write(UPGRADE + 'x'.repeat(1_000_000));
+    client.once('end', () => client.end());
+    expect((await client.toArray()).join('')).toMatch(
+      /^HTTP\/1.1 401 .*TOKEN_MISSING: A token is required.\n$/s,
+    );
+    await left.promise;
+  });
+
   test('is disconnected after the linger deadline if it does not leave', async () => {
     const destroyed = deferred<void>();
     const listener = await open({
@@ -80,12 +97,30 @@ describe('a refused upgrade', () => {
 });
 
 describe('a refused request', () => {
-  test('reads the refusal though its body is still coming', async () => {
+  test('reads the refusal, and is disconnected only after its body', async () => {
+    const order: string[] = [];
     const listener = await open({
-      request: (_message, response) => answerRefusal(response, new GatewayError('TOKEN_EXPIRED')),
+      request(message, response) {
+        message.once('end', () => order.push('body read'));
+        response.once('finish', () => order.push('response ended'));
+        answerRefusal(response, new GatewayError('TOKEN_EXPIRED'));
+      },
     });
-    const answer = await say(listener, POST + 'x'.repeat(300_000));
-    expect(answer).toMatch(/^HTTP\/1.1 401 .*TOKEN_EXPIRED: The token has expired.\n$/s);
+    const client = dial(listener);
+    client.write(POST);
+    client.once('data', () => client.end('x'.repeat(300_000)));
+    expect((await client.toArray()).join('')).toMatch(
+      /^HTTP\/1.1 401 .*TOKEN_EXPIRED: The token has expired.\n$/s,
+    );
+    expect(order).toEqual(['body read', 'response ended']);
+  });
+
+  test('is disconnected after the linger deadline if its body does not end', async () => {
+    const listener = await open({
+      request: (_message, response) =>
+        answerRefusal(response, new GatewayError('TOKEN_EXPIRED'), { lingerMs: 30 }),
+    });
+    expect(await say(listener, POST)).toMatch(/^HTTP\/1.1 401 /);
   });
 
   test('is cut off when its response had begun', async () => {
