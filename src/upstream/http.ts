@@ -131,8 +131,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    // 1xx answers come before the one that counts (RFC 9110 §15.2).
-    if (status < 200) return;
+    // 1xx answers come before the one that counts (RFC 9110 §15.2): the last one stays.
     this.#status = status;
     this.#headers = tidied(headers);
   }

@@ -7,7 +7,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { dialPoll } from '../../src/bridge/http/index.ts';
@@ -36,8 +36,8 @@ export interface HarnessOptions {
   readonly clock?: Clock;
   /** Gives every bridge up before the 101. */
   readonly abandon?: boolean;
-  /** Runs the bridge only when the client's socket is gone. */
-  readonly lateRun?: boolean;
+  /** Runs the bridge only after this event of the client's socket. */
+  readonly runAfter?: 'end' | 'close';
 }
 
 export interface Harness {
@@ -85,7 +85,7 @@ export async function startHarness(route: RouteConfig, options: HarnessOptions =
     const session = testSession(request.id, options.session);
     sessions.push(session);
     accept(socket, request.key, bridge.accept.protocol);
-    if (options.lateRun) await new Promise((resolve) => socket.resume().once('close', resolve));
+    if (options.runAfter) await eventOf(socket.resume(), options.runAfter);
     endings.push(bridge.run(socket, head, session));
   });
   server.listen(0, '127.0.0.1');
@@ -110,6 +110,13 @@ export async function startHarness(route: RouteConfig, options: HarnessOptions =
       await http.close();
     },
   };
+}
+
+/** Unlike `once` of node:events this does not reject when the socket fails. */
+function eventOf(socket: Duplex, event: string): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once(event, () => resolve());
+  });
 }
 
 function admitted(message: IncomingMessage): AdmittedRequest {
@@ -278,6 +285,17 @@ export function inboxOf(client: WebSocket) {
       return texts;
     },
   };
+}
+
+/** A client that does what no WebSocket library would: the handshake is done, the rest is bytes. */
+export async function rawClient({ url }: Harness): Promise<Socket> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.on('error', () => {});
+  const lines = ['GET /rooms/blue HTTP/1.1', 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket'];
+  lines.push('Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==');
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  await once(socket, 'data');
+  return socket;
 }
 
 /** How a client's connection ended: the close code and reason it saw. */

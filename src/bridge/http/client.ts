@@ -19,7 +19,7 @@ export interface ClientSide {
   hold(): void;
   release(): void;
   ping(): void;
-  /** The client has sent nothing since the last `ping`, though we were listening. */
+  /** The client has sent nothing since the last `ping`, though it was being read then. */
   silent(): boolean;
   /** Takes nothing more, sends a Close with the ending's code, waits `closeMs` for the answer. */
   close(ending: Ending): void;
@@ -45,9 +45,10 @@ export function serveClient(
 ): ClientSide {
   if (!socket.readable || !socket.writable) socket.destroy();
   const ws = adopt(socket, head, session);
-  const intake = createIntake(session, { pause, resume: () => ws.resume() }, events.onMessage, fail);
+  const flow = { pause: () => ws.pause(), resume: () => ws.resume() };
+  const intake = createIntake(session, flow, events.onMessage, fail);
   let bytesAtPing = 0;
-  let deafSincePing = false;
+  let deafAtPing = false;
 
   ws.on('message', function onMessage(data: Buffer, binary: boolean) {
     intake.push({ data, binary });
@@ -72,11 +73,6 @@ export function serveClient(
     events.onEnd(endingOf(error, error.code === 'CLIENT_LOST' ? 'client' : 'gateway'));
   }
 
-  function pause(): void {
-    deafSincePing = true;
-    ws.pause();
-  }
-
   return {
     closed,
     hold: intake.hold,
@@ -93,11 +89,12 @@ export function serveClient(
     },
     ping() {
       bytesAtPing = socket.bytesRead ?? 0;
-      deafSincePing = ws.isPaused;
+      deafAtPing = ws.isPaused;
       if (ws.readyState === WebSocket.OPEN) ws.ping();
     },
     silent() {
-      return !deafSincePing && socket.bytesRead === bytesAtPing;
+      // Whoever pauses later has heard something first.
+      return !deafAtPing && socket.bytesRead === bytesAtPing;
     },
     close({ code, reason }) {
       intake.stop();

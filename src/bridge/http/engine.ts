@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { asGatewayError, type GatewayError } from '../../errors.ts';
+import { asGatewayError, GatewayError } from '../../errors.ts';
 import type { Ending, SessionHandle } from '../../request.ts';
 import { endingOf } from '../ending.ts';
 import { type ClientSide, serveClient } from './client.ts';
@@ -49,6 +49,7 @@ export async function carry(
     silent: () => (client.silent() ? 'client' : undefined),
     close: end,
     destroy() {
+      end(endingOf(new GatewayError('GOING_AWAY')));
       for (const controller of [polls, sends, last]) controller.abort();
       client.destroy();
     },

@@ -11,7 +11,7 @@ export type Source = (answer: HttpAnswer, document: () => unknown) => string | u
 
 /**
  * Compiles `json:/pointer` or `header:NAME`. The source throws UPSTREAM_INVALID for a value that could not be sent
- * back: longer than 4096 characters, or with control characters.
+ * back: longer than 4096 characters, or not printable ASCII.
  */
 export function compileSource({ from, name }: CursorConfig['from']): Source {
   const find = compilePointer(name);

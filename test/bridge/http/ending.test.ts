@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { closeOf, fixtures, type Harness, inboxOf, type TestService, until } from '../../support/poll.ts';
+import { closeOf, fixtures, inboxOf, rawClient, type TestService, until } from '../../support/poll.ts';
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);
@@ -22,17 +22,6 @@ async function backendAndGateway(options: Parameters<typeof harness>[1] = {}, re
 
 function pathsOf({ requests }: TestService): string[] {
   return requests.map(({ url }) => url).filter((url) => url !== '/poll');
-}
-
-/** A client that does what no WebSocket library would: the handshake is done, the rest is bytes. */
-async function rawClient({ url }: Harness): Promise<Socket> {
-  const socket = connect(Number(new URL(url).port), '127.0.0.1');
-  socket.on('error', () => {});
-  const lines = ['GET /rooms/blue HTTP/1.1', 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket'];
-  lines.push('Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==');
-  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-  await once(socket, 'data');
-  return socket;
 }
 
 describe('a client that closes', () => {
@@ -101,10 +90,12 @@ describe('a client that vanishes', () => {
     expect(backend.requests.at(-1)?.url).toBe('/leave');
   });
 
-  test('before the bridge runs', async () => {
-    const { backend, gateway } = await backendAndGateway({ lateRun: true });
-    const client = await rawClient(gateway);
-    client.resetAndDestroy();
+  test.each([
+    ['resets', 'close', (client: Socket) => client.resetAndDestroy()],
+    ['ends', 'end', (client: Socket) => client.end()],
+  ] as const)('%s before the bridge runs', async (_, runAfter, vanish) => {
+    const { backend, gateway } = await backendAndGateway({ runAfter });
+    vanish(await rawClient(gateway));
     await until(() => gateway.endings.length === 1);
     expect(await gateway.endings[0]).toMatchObject({ code: 1001, by: 'client' });
     expect(pathsOf(backend)).toEqual(['/leave']);
@@ -206,6 +197,33 @@ describe('the link', () => {
     expect(await gateway.endings[0]).toEqual(ENDING);
   });
 
+  test('destroys a session whose messages are held back', async () => {
+    const { backend, gateway } = await backendAndGateway({
+      session: { stallMs: 60_000, admitMessage: () => 60_000 },
+    });
+    const client = await gateway.connect();
+    client.send('held back');
+    await until(() => backend.requests.length === 1);
+    gateway.sessions[0]?.link?.destroy();
+    expect(await gateway.endings[0]).toMatchObject({ code: 1001, by: 'gateway' });
+    expect(pathsOf(backend)).toEqual([]);
+  });
+
+  test('reads the answer to its Close from a client that was not being read', async () => {
+    const { gateway } = await backendAndGateway({
+      session: { closeMs: 60_000, admitMessage: () => 60_000 },
+    });
+    const client = await gateway.connect();
+    const link = gateway.sessions[0]?.link;
+    client.send('held back');
+    await until(() => {
+      link?.ping();
+      return link?.silent() === undefined;
+    });
+    link?.close(ENDING);
+    expect(await gateway.endings[0]).toEqual(ENDING);
+  });
+
   test('knows a client that answers pings from one that does not', async () => {
     const { gateway } = await backendAndGateway();
     const answering = await gateway.connect();
@@ -235,7 +253,10 @@ test('an ending of the service does not wait for messages it will not take', asy
   const backend = await service((request, response) => {
     if (request.url === '/poll') setTimeout(() => response.writeHead(410).end(), 20);
   });
-  const gateway = await harness({ target: backend.url, poll: { path: '/poll' }, send: { path: '/send' } });
+  const gateway = await harness(
+    { target: backend.url, poll: { path: '/poll' }, send: { path: '/send' } },
+    { session: { closeMs: 60_000, stallMs: 60_000 } },
+  );
   const client = await gateway.connect();
   const inbox = inboxOf(client);
   client.send('never answered');

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Clock } from '../../../src/bridge/http/patience.ts';
-import { closeOf, fixtures, inboxOf, type ServiceHandler, until } from '../../support/poll.ts';
+import { closeOf, fixtures, inboxOf, rawClient, type ServiceHandler, until } from '../../support/poll.ts';
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);
@@ -94,6 +94,18 @@ describe('a cursor', () => {
     expect(slept).toEqual([]);
   });
 
+  test('stays where it is through answers without one', async () => {
+    const backend = await service((_, response) => {
+      if (backend.requests.length === 1) response.end('{"next":3,"events":[1,2,3]}');
+      else if (backend.requests.length === 2) response.writeHead(204).end();
+      else if (backend.requests.length === 3) response.end('{}');
+    });
+    const gateway = await harness(withTarget(FEED, backend.url), fastClock());
+    await gateway.connect();
+    await until(() => backend.requests.length === 4);
+    expect(backend.requests.map(({ url }) => url.at(-1))).toEqual(['0', '3', '3', '3']);
+  });
+
   test('that is missing beside messages ends the session, or they would come for ever', async () => {
     const backend = await service((_, response) => void response.end('{"events":[1]}'));
     const gateway = await harness(withTarget(FEED, backend.url));
@@ -147,12 +159,14 @@ describe('polls', () => {
     expect(await inboxOf(await gateway.connect()).atLeast(1)).toContain('late');
   });
 
-  test.each([204, 304, 408])('take %i for nothing', async (status) => {
-    const backend = await service((_, response) => void response.writeHead(status).end());
+  test.each([200, 204, 304, 408])('take %i for nothing', async (status) => {
+    const body = status === 408 ? 'timed out' : '';
+    const backend = await service((_, response) => void response.writeHead(status).end(body));
     const { clock, slept } = fastClock(4);
     const gateway = await harness({ target: backend.url, poll: { path: '/feed' } }, { clock });
-    await gateway.connect();
+    const inbox = inboxOf(await gateway.connect());
     await until(() => slept.length === 4);
+    expect(inbox.messages).toEqual([]);
     // Answers that come at once are asked for ever more slowly: no service can make the gateway spin.
     expect([backend.requests.length, slept]).toEqual([4, [250, 500, 1000, 2000]]);
   });
@@ -254,5 +268,22 @@ describe('a client that does not read', () => {
     client.resume();
     await inbox.atLeast(30);
     expect(inbox.messages.every(({ data }) => data.length === 1024 * 1024)).toBe(true);
+  });
+
+  test('is not taken for stalled while it reads slowly, even amid one long message', async () => {
+    const size = 16 * 1024 * 1024;
+    const backend = await service((_, response) => {
+      if (backend.requests.length === 1) response.end(Buffer.alloc(size));
+    });
+    const route = { target: backend.url, poll: { path: '/feed' }, responseSize: '32MiB' };
+    const gateway = await harness(route, { session: { stallMs: 400 } });
+    const client = await rawClient(gateway);
+    client.pause();
+    let received = 0;
+    while (received < size) {
+      received += client.read()?.length ?? 0;
+      await sleep(4);
+    }
+    await until(() => gateway.sessions[0]?.down.messages === 1);
   });
 });
