@@ -19,12 +19,18 @@ interface IssuerShape {
   jwks?: string | undefined;
   publicKey?: string | undefined;
   secret?: string | undefined;
+  clockTolerance: number;
 }
+
+/** More than a minute is no clock that is off, but tokens that live longer than they say. */
+const MAX_TOLERANCE_MS = 60_000;
 
 const webUrl = url('http', 'https');
 
-/** One key source; HMAC with a secret only, everything else with a public key only (RFC 8725 §2.1). */
+/** A leeway within reason; one key source; HMAC with a secret only, everything else with a public key only (RFC 8725 §2.1). */
 export function issuerRules(issuer: IssuerShape, context: Context): void {
+  if (issuer.clockTolerance > MAX_TOLERANCE_MS)
+    complain(context, ['clockTolerance'], 'is over a minute; at most 1m');
   const sources = (['jwks', 'publicKey', 'secret'] as const).filter((key) => issuer[key] !== undefined);
   if (sources.length !== 1) {
     const found = sources.join(' and ') || 'none';

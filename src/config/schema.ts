@@ -77,7 +77,7 @@ const issuer = z
       .min(1)
       .optional()
       .describe('HMAC secret: from the environment, or file:PATH; never the text itself'),
-    clockTolerance: duration.prefault('5s').describe('Leeway for exp and nbf'),
+    clockTolerance: duration.prefault('5s').describe('Leeway for exp and nbf; at most 1m'),
   })
   .superRefine(issuerRules);
 
@@ -123,7 +123,7 @@ const timeouts = z.strictObject({
 });
 
 const keepalive = z.strictObject({
-  every: duration.prefault('30s').describe('A ping after this much silence of a peer'),
+  every: duration.prefault('30s').describe('How often each WebSocket peer is pinged'),
   within: duration.prefault('10s').describe('Its pong must come in this time'),
 });
 

@@ -30,6 +30,11 @@ describe('an issuer', () => {
     expect(problemOf(issuer(keys))).toMatch(`issuers.main.algorithms: ${expected}`);
   });
 
+  test('cannot give tokens more than a minute of grace', () => {
+    const keys = 'algorithms: [ES256], jwks: https://a, clockTolerance: 61s';
+    expect(problemOf(issuer(keys))).toMatch('issuers.main.clockTolerance: is over a minute; at most 1m');
+  });
+
   test.each(['none', 'ES256K', 'hs256'])('does not know the algorithm %s', (name) => {
     expect(problemOf(issuer(`algorithms: [${name}], secret: x`))).toMatch(
       /issuers.main.algorithms\[0\]: .* is not one of HS256/,
