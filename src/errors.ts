@@ -16,7 +16,7 @@ interface Failure {
 }
 
 const FAILURES = {
-  BAD_REQUEST: { status: 400, close: 1002, sentence: 'The handshake is not a valid WebSocket upgrade.' },
+  BAD_REQUEST: { status: 400, close: 1002, sentence: 'The request is malformed.' },
   UPGRADE_REQUIRED: { status: 426, close: 1002, sentence: 'This address speaks WebSocket version 13 only.' },
   METHOD_NOT_ALLOWED: { status: 405, close: 1002, sentence: 'This method is not served here.' },
   HEADERS_TOO_LARGE: { status: 431, close: 1002, sentence: 'The request has too many or too large headers.' },
