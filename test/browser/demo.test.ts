@@ -1,59 +1,28 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { execFile } from 'node:child_process';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium, openPage } from '../support/chromium.ts';
+import { type RunningDemo, startDemo } from '../support/demo.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-
-let folder: string;
-let demo: ChildProcess;
-let origin: string;
+let demo: RunningDemo;
 let browser: Browser;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-'));
-  demo = spawn(process.execPath, [MAIN, 'demo', '--port', '0'], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  origin = await announcedOrigin(demo);
+  demo = await startDemo();
   browser = await launchChromium();
 });
 
 afterAll(async () => {
   await browser?.close();
-  if (demo.exitCode === null) {
-    demo.kill('SIGINT');
-    const [code] = await once(demo, 'exit');
-    expect(code).toBe(0);
-  }
-  await rm(folder, { recursive: true });
+  expect(await demo.stop()).toBe(0);
 });
-
-/** Where the demo says it is; its later output is read and dropped. */
-async function announcedOrigin({ stdout }: ChildProcess): Promise<string> {
-  if (stdout === null) throw new Error('the output of the demo is not read');
-  return new Promise((resolve, reject) => {
-    const lines = createInterface({ input: stdout });
-    lines.on('line', (line) => {
-      const [found] = /https:\/\/localhost:\d+$/.exec(line) ?? [];
-      if (found !== undefined) resolve(found);
-    });
-    lines.once('close', () => reject(new Error('the demo ended before it said where it is')));
-  });
-}
 
 /** The demo's page with its three bridges open; `name` is who the visitor is. */
 async function visit(): Promise<{ page: Page; name: string }> {
   const page = await openPage(browser);
-  await page.goto(origin);
+  await page.goto(demo.origin);
   for (const card of ['chat', 'lines', 'board']) {
     await page.locator(`#${card} .status[data-state=open]`).waitFor();
   }
@@ -113,7 +82,7 @@ describe('a visitor', () => {
     const errors: string[] = [];
     page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
     page.on('pageerror', (error) => errors.push(error.message));
-    await page.goto(origin);
+    await page.goto(demo.origin);
     await page.locator('#board .status[data-state=open]').waitFor();
     expect(errors).toEqual([]);
   });
@@ -135,7 +104,7 @@ describe('the commands to copy', () => {
 
   test('are copied by their buttons', async () => {
     const { page } = await visit();
-    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin });
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: demo.origin });
     const figure = page.locator('figure', { has: page.locator('[data-command=chat]') });
     await figure.locator('button').click();
     await figure.locator('button', { hasText: 'Copied' }).waitFor();

@@ -12,6 +12,7 @@ import { startChat } from '../../src/cli/demo/chat.ts';
 import { startLines } from '../../src/cli/demo/lines.ts';
 import type { Service } from '../../src/cli/demo/service.ts';
 import { startSite } from '../../src/cli/demo/site.ts';
+import { failedDemo, startDemo } from '../support/demo.ts';
 import { gone } from '../support/listener.ts';
 
 async function started(service: Promise<Service>): Promise<Service> {
@@ -157,5 +158,31 @@ describe('the website', () => {
 
   test('has nothing elsewhere', async () => {
     expect((await fetch(`${await site()}/../package.json`)).status).toBe(404);
+  });
+});
+
+describe('the demo', () => {
+  test('gives a token that opens the chat, and stops on Ctrl-C', async () => {
+    const { origin, token, stop } = await startDemo();
+    const headers = { authorization: `Bearer ${token}` };
+    const socket = new WebSocket(`${origin.replace('https', 'wss')}/chat`, {
+      headers,
+      rejectUnauthorized: false,
+    });
+    await once(socket, 'open');
+    socket.send('hello');
+    const [message] = await once(socket, 'message');
+    expect(JSON.parse(String(message))).toMatchObject({ from: 'somebody', text: 'hello' });
+    const closed = once(socket, 'close');
+    expect(await stop()).toBe(0);
+    expect((await closed)[0]).toBe(1001);
+  });
+
+  test('says what to do when its port is taken', async () => {
+    const { port } = await started(startLines());
+    expect(await failedDemo(port)).toEqual({
+      code: 1,
+      said: `sallyport: 127.0.0.1:${port} is taken: stop the program that listens there, or choose another port, e.g. npm start -- --port 9443\n`,
+    });
   });
 });
