@@ -104,10 +104,7 @@ export function serveClient(
       // The answer to the Close has to be read.
       ws.resume();
     },
-    destroy() {
-      intake.stop();
-      socket.destroy();
-    },
+    destroy: () => void socket.destroy(),
   };
 }
 
