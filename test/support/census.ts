@@ -1,0 +1,39 @@
+/** What this process holds open: the count that must come back to where it was. */
+
+const PATIENCE_MS = 10_000;
+
+/** Sockets, servers, requests and timers that keep the process alive, by kind. */
+export function census(): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}
+
+/** Resolves when nothing is open beyond `before`; rejects, with what still is, after ten seconds. */
+export async function backTo(before: Record<string, number>): Promise<void> {
+  const excess = () => Object.entries(census()).filter(([kind, count]) => count > (before[kind] ?? 0));
+  await eventually(
+    () => excess().length === 0,
+    () => `still open: ${JSON.stringify(excess())}`,
+  );
+}
+
+/** Resolves when the condition holds; rejects after ten seconds. For what tells nobody when it comes about. */
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  what: () => string = () => 'the condition did not come about',
+): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(what());
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The value of one metric: the sum over all its lines that carry these labels. */
+export function metric(text: string, name: string, labels: Record<string, string> = {}): number {
+  const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
+  const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  const fitting = lines.filter((line) => wanted.every((label) => line.includes(label)));
+  return fitting.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}

@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+/** Peers in processes of their own, to be killed or to hang. */
+
+export interface Relay {
+  readonly port: number;
+  /** SIGKILL: the kernel closes what the process had open. */
+  kill(): void;
+}
+
+const RELAY = `
+const net = require('node:net');
+const target = Number(process.argv[1]);
+const open = { host: '127.0.0.1', allowHalfOpen: true };
+net.createServer(open, (near) => {
+  const far = net.connect({ ...open, port: target });
+  near.on('error', () => far.destroy()).pipe(far);
+  far.on('error', () => near.destroy()).pipe(near);
+}).listen(0, open.host, function () { console.log(this.address().port); });`;
+
+/** A process between two others: who kills it has killed, for each of them, the other. */
+export async function startRelay(target: number): Promise<Relay> {
+  const { child, line } = await start(RELAY, [target]);
+  return { port: Number(line), kill: () => child.kill('SIGKILL') };
+}
+
+const HOLE = `
+const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+  require('node:fs').writeSync(1, server.address().port + '\\n');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+});`;
+
+export interface Hole extends Disposable {
+  readonly port: number;
+}
+
+/** A port on which connecting neither succeeds nor fails: its process accepts nothing, and its queue is full. */
+export async function startHole(): Promise<Hole> {
+  const { child, line } = await start(HOLE, []);
+  const port = Number(line);
+  const fillers: Socket[] = [];
+  let connected = true;
+  while (connected) {
+    const filler = connect(port, '127.0.0.1').on('error', () => {});
+    fillers.push(filler);
+    connected = await once(filler, 'connect', { signal: AbortSignal.timeout(300) }).then(
+      () => true,
+      () => false,
+    );
+  }
+  return {
+    port,
+    [Symbol.dispose]() {
+      for (const filler of fillers) filler.destroy();
+      child.kill('SIGKILL');
+    },
+  };
+}
+
+async function start(script: string, args: number[]): Promise<{ child: ChildProcess; line: string }> {
+  const child = spawn(process.execPath, ['-e', script, ...args.map(String)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+  return { child, line: line.toString() };
+}
