@@ -67,6 +67,11 @@ function shakeHands(socket: Socket, offer: Offer, signal: AbortSignal): Promise<
     else reject(new GatewayError('UPSTREAM_INVALID', { detail: fault }));
   });
   request.once('response', (response) => {
+    // A 101 that names no Upgrade is a plain answer to Node, and must not reach the client as one.
+    if (response.statusCode === 101) {
+      reject(new GatewayError('UPSTREAM_INVALID', { detail: 'a 101 without Connection: upgrade' }));
+      return;
+    }
     readAnswer(response).then(
       (answer) => reject(new UpstreamAnswered(answer)),
       (cause) => reject(lost(cause)),
