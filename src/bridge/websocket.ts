@@ -18,7 +18,7 @@ export function dialWebSocket(route: RouteConfig): Dial {
       const socket = await openSocket({ host, port, ...(secure ? { tls: trust } : {}) }, share);
       return openWebSocket(socket, offerOf(request, target.targetFor(request)), share);
     });
-    return bridgeTo(opened);
+    return bridgeTo(opened, nameable(request, opened.protocol));
   };
 }
 
@@ -31,7 +31,22 @@ function offerOf(request: AdmittedRequest, target: string) {
   };
 }
 
-function bridgeTo({ socket, head, protocol, deflate, setCookies }: OpenedUpstream): Bridge {
+/**
+ * What the 101 may name of the upstream's choice. Many upstreams take the first protocol offered; where the route
+ * forwards the token, that may be the one which carries it.
+ */
+function nameable({ grant }: AdmittedRequest, chosen: string | undefined): string | undefined {
+  const credentials = [grant.credential, ...(grant.copies ?? [])];
+  const isCarrier = credentials.some(
+    (credential) => credential?.from === 'subprotocol' && credential.carriers.includes(chosen ?? ''),
+  );
+  return isCarrier ? undefined : chosen;
+}
+
+function bridgeTo(
+  { socket, head, deflate, setCookies }: OpenedUpstream,
+  protocol: string | undefined,
+): Bridge {
   // A sticky load balancer behind us names its choice in a cookie on the 101; nothing else of the upstream's is reflected.
   const headers = setCookies.map((cookie): HeaderField => ['Set-Cookie', cookie]);
   return {
