@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 
@@ -191,7 +192,7 @@ export class RawClient {
   }
 }
 
-/** Opens a WebSocket by hand on a port of 127.0.0.1. `fields` are further header lines. Rejects unless the answer is a 101. */
+/** Opens a WebSocket by hand on a port of 127.0.0.1. `fields` are further header lines. Rejects with the whole answer if it is no 101. */
 export async function openRaw(
   port: number,
   target: string,
@@ -204,8 +205,7 @@ export async function openRaw(
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
   const { head, rest } = await readHead(socket);
   if (head.startsWith('HTTP/1.1 101 ')) return new RawClient(socket, head, rest);
-  socket.destroy();
-  throw new Error(`no 101 but: ${head}`);
+  throw new Error(`no 101 but: ${head}${rest.toString('latin1')}${await text(socket)}`);
 }
 
 async function readHead(socket: Socket): Promise<{ head: string; rest: Buffer }> {
