@@ -4,7 +4,11 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
-import { CASES, type Case, DEFLATE_CASES, filler, type Heard, PLAIN_CASES } from './support/conformance.ts';
+import { type Case, filler, type Heard } from './support/conformance/case.ts';
+import { closing } from './support/conformance/closing.ts';
+import { DEFLATE_CASES, PLAIN_CASES } from './support/conformance/deflate.ts';
+import { fragmentation, framing, masking, pings, reserved } from './support/conformance/frames.ts';
+import { utf8 } from './support/conformance/text.ts';
 import { startGateway, type TestGateway } from './support/gateway.ts';
 import {
   BINARY,
@@ -97,7 +101,16 @@ describe.each([
   { mode: 'without deflate', deflate: false },
   { mode: 'with deflate', deflate: true },
 ])('$mode', ({ deflate }) => {
-  const sections = { ...CASES, deflate: deflate ? DEFLATE_CASES : PLAIN_CASES };
+  const sections = {
+    framing,
+    masking,
+    reserved,
+    pings,
+    fragmentation,
+    utf8,
+    closing,
+    deflate: deflate ? DEFLATE_CASES : PLAIN_CASES,
+  };
 
   describe.each(Object.entries(sections))('%s', (_, cases) => {
     test.each(cases)('$name', (spoken) => converse(spoken, deflate, 'whole'));
