@@ -31,9 +31,9 @@ interface Scene {
   visit(whose: 'own' | 'foreign'): Promise<Page>;
 }
 
-async function startScene(): Promise<Scene> {
+async function startScene(deflate: boolean): Promise<Scene> {
   const [events, own, foreign] = await Promise.all([
-    startEvents(true),
+    startEvents(deflate),
     startPageServer('socket.io-client/dist/socket.io.min.js'),
     startPageServer('socket.io-client/dist/socket.io.min.js'),
   ]);
@@ -74,19 +74,25 @@ function talkOn(page: Page, { front }: Scene): Promise<Talk> {
   return page.evaluate<Talk>(`(${converse})(io('http://localhost:${front.port}', ${options}))`);
 }
 
-test('a page of the allowed origin talks, and the server sees who it is but never the token', async () => {
-  const scene = await startScene();
-  const { outcomes, transport } = await talkOn(await scene.visit('own'), scene);
-  expect(transport).toBe('websocket');
-  expect(outcomes).toEqual(Array(22).fill('same'));
-  expect(scene.events.extensions()).toMatch(/^permessage-deflate/);
-  expect(scene.events.handshakes).toMatchObject([{ cookie: 'theme=dark', 'x-user': 'alice' }]);
-  expect(scene.back.heard()).toContain('theme=dark');
-  expect(scene.back.heard()).not.toContain(scene.token);
-});
+test.each([
+  { deflate: 'on', negotiated: /^permessage-deflate/ },
+  { deflate: 'off', negotiated: /^$/ },
+])(
+  'a page of the allowed origin talks, deflate $deflate; the server sees who it is, never the token',
+  async (given) => {
+    const scene = await startScene(given.deflate === 'on');
+    const { outcomes, transport } = await talkOn(await scene.visit('own'), scene);
+    expect(transport).toBe('websocket');
+    expect(outcomes).toEqual(Array(22).fill('same'));
+    expect(scene.events.extensions()).toMatch(given.negotiated);
+    expect(scene.events.handshakes).toMatchObject([{ cookie: 'theme=dark', 'x-user': 'alice' }]);
+    expect(scene.back.heard()).toContain('theme=dark');
+    expect(scene.back.heard()).not.toContain(scene.token);
+  },
+);
 
 test('a page of another origin is refused although the browser sends its cookie', async () => {
-  const scene = await startScene();
+  const scene = await startScene(true);
   await expect(talkOn(await scene.visit('foreign'), scene)).rejects.toThrow('websocket error');
   const refused = await scene.gateway.logged((line) => line.msg === 'upgrade refused');
   expect(refused).toMatchObject({ error: 'ORIGIN_REFUSED', status: 403 });
