@@ -208,14 +208,13 @@ export async function openRaw(
   throw new Error(`no 101 but: ${head}${rest.toString('latin1')}${await text(socket)}`);
 }
 
+/** Reads no further than it must: the socket stays as it was, with what came behind the head in `rest`. */
 async function readHead(socket: Socket): Promise<{ head: string; rest: Buffer }> {
   let seen: Buffer = Buffer.alloc(0);
-  while (!seen.includes('\r\n\r\n')) {
-    const [chunk] = (await once(socket, 'data')) as [Buffer];
-    socket.pause();
-    seen = Buffer.concat([seen, chunk]);
-    if (!seen.includes('\r\n\r\n')) socket.resume();
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+    seen = Buffer.concat([seen, chunk as Buffer]);
+    const end = seen.indexOf('\r\n\r\n') + 4;
+    if (end >= 4) return { head: seen.toString('latin1', 0, end), rest: seen.subarray(end) };
   }
-  const end = seen.indexOf('\r\n\r\n') + 4;
-  return { head: seen.toString('latin1', 0, end), rest: seen.subarray(end) };
+  throw new Error(`no answer but: ${seen.toString('latin1')}`);
 }
