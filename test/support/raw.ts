@@ -222,8 +222,8 @@ export class Wire {
   }
 
   #summary(): string {
-    const frames = this.frames.map(({ opcode }) => opcode).join(' ');
-    return `${this.received} bytes, frames [${frames}], end ${this.end}, ${this.head?.split('\r\n', 1)}`;
+    const frames = this.frames.slice(-20).map(({ opcode }) => opcode);
+    return `${this.received} bytes, last frames [${frames.join(' ')}], end ${this.end}, ${this.head?.split('\r\n', 1)}`;
   }
 }
 
