@@ -1,6 +1,6 @@
 import { createPrivateKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SignJWT } from 'jose';
 import { loadConfig } from '../config/load.ts';
 import type { IssuerConfig } from '../config/schema.ts';
@@ -44,8 +44,16 @@ export function tokenCommand(command: Command): Command {
     .option('--key <file>', 'sign with a private key in PEM form')
     .option('--alg <name>', 'signature algorithm, if not the one that suits the key')
     .option('--subject <name>', 'the `sub` claim')
-    .option('--claim <name=value>', 'any other claim, as JSON if it is; repeatable', addClaim, {})
-    .option('--expires <duration>', 'from now; -1m makes a token that has expired', readExpiry, 3_600_000);
+    .addOption(
+      new Option('--claim <name=value>', 'any other claim, as JSON if it is; repeatable')
+        .argParser(addClaim)
+        .default({}, 'none'),
+    )
+    .addOption(
+      new Option('--expires <duration>', 'from now; -1m makes a token that has expired')
+        .argParser(readExpiry)
+        .default(3_600_000, '1h'),
+    );
 }
 
 /** `sallyport token`: writes a signed token, and nothing else, to stdout. Throws CommandError and ConfigError. */
