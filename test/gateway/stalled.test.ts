@@ -14,6 +14,8 @@ import { BINARY, frame, open, type Wire } from '../support/raw.ts';
 const MiB = 2 ** 20;
 const SOURCE = 300;
 const CONNECTIONS = 4;
+/** The young generation grows with traffic, whoever reads it: a small one leaves what stalled peers cost. */
+const FLAGS = ['--expose-gc', '--max-semi-space-size=1'];
 
 let child: ChildProcess;
 let lines: Interface;
@@ -45,7 +47,7 @@ afterAll(async () => {
 
 async function start(config: string): Promise<void> {
   const script = fileURLToPath(new URL('../support/alone.ts', import.meta.url));
-  child = spawn(process.execPath, ['--expose-gc', script, config], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child = spawn(process.execPath, [...FLAGS, script, config], { stdio: ['pipe', 'pipe', 'inherit'] });
   lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
   const [line] = (await once(lines, 'line')) as [string];
   port = Number(line);
@@ -109,6 +111,12 @@ async function quiet(moved: () => number): Promise<void> {
   }
 }
 
+/** Lets much traffic through, so that what the process keeps for its own sake is there already. */
+async function warmUp(bridge: string): Promise<void> {
+  using client = await open(port, `/${bridge}/down`);
+  await client.until(() => client.received > 64 * MiB, 'the first traffic');
+}
+
 /** A client that reads nothing, or sends all it can. */
 async function connect(bridge: string): Promise<Wire> {
   const client = await open(port, `/${bridge}/${way}`);
@@ -129,7 +137,7 @@ async function ended(bridge: string, clients: readonly Wire[]): Promise<void> {
       expect(await wire.ended()).toMatchObject({ code: 1013 });
   } else if (bridge === 'tcp') {
     for (const wire of tcp.wires.slice(-clients.length)) await wire.ended();
-  } else await eventually(() => farewells === clients.length);
+  } else await eventually(() => farewells >= clients.length);
   for (const client of clients) {
     client.socket.resume();
     await client.ended();
@@ -140,6 +148,9 @@ describe.each(['websocket', 'tcp', 'poll'])('%s', (bridge) => {
   test.each(['down', 'up'] as const)(
     'stalled peers behind 300 MiB cost 4 MiB each at most: %s',
     async (direction) => {
+      way = 'down';
+      await warmUp(bridge);
+      farewells = 0;
       way = direction;
       // The first of its kind pays for what stays: code, pools, what the allocator keeps.
       const first = await connect(bridge);
