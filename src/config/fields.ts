@@ -32,6 +32,13 @@ export const size = word('a size like 512B, 64KiB or 1MiB', parseSize, SIZE);
 export const rate = word('a rate like 20/s, 600/m or 1000/h', parseRate, RATE);
 export const byteRate = word('a byte rate like 64KiB/s or 1MiB/s', parseByteRate, BYTE_RATE);
 
+/** A duration that may be none at all; DURATION's pattern lets `0s` through. */
+export const leeway = word(
+  'a duration like 5s or 30s, or 0s',
+  (text) => (text === '0s' ? 0 : parseDuration(text)),
+  DURATION,
+);
+
 /** A duration, or `off` (undefined) for none. */
 export const optionalDuration = word(
   'a duration like 30s or 5m, or off',

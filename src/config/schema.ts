@@ -6,6 +6,7 @@ import {
   headerName,
   hostPattern,
   hostPort,
+  leeway,
   oneOrMany,
   optionalDuration,
   origin,
@@ -77,7 +78,7 @@ const issuer = z
       .min(1)
       .optional()
       .describe('HMAC secret: from the environment, or file:PATH; never the text itself'),
-    clockTolerance: duration.prefault('5s').describe('Leeway for exp and nbf; at most 1m'),
+    clockTolerance: leeway.prefault('5s').describe('Leeway for exp and nbf; at most 1m'),
   })
   .superRefine(issuerRules);
 

@@ -5,6 +5,7 @@ import {
   headerName,
   hostPattern,
   hostPort,
+  leeway,
   oneOrMany,
   optionalDuration,
   origin,
@@ -138,6 +139,11 @@ describe('cidr', () => {
   test.each(['', 'localhost', '10.0.0.0/33', '10.0.0', '10.0.0.0/', '1', '0x7f.1'])('refuses %j', (text) =>
     expect(accepts(cidr, text)).toBe(false),
   );
+});
+
+test('leeway may be none', () => {
+  expect([leeway.parse('0s'), leeway.parse('5s')]).toEqual([0, 5_000]);
+  expect(accepts(leeway, '0')).toBe(false);
 });
 
 test('optionalDuration reads off as none', () => {

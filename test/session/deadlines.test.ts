@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { GatewayError } from '../../src/errors.ts';
+import type { Link } from '../../src/request.ts';
+import { Deadlines, type Limits } from '../../src/session/deadlines.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** A connection whose traffic and silence a test sets by hand. */
+function watch(limits: Partial<Limits>) {
+  const seen = {
+    traffic: 0,
+    pings: 0,
+    silent: undefined as ReturnType<Link['silent']>,
+    ended: undefined as string | undefined,
+  };
+  const link: Link = {
+    ping: () => void seen.pings++,
+    silent: () => seen.silent,
+    close() {},
+    destroy() {},
+  };
+  const all: Limits = { timeouts: {}, keepalive: 'off', expiresAt: undefined, ...limits };
+  const deadlines = new Deadlines(
+    all,
+    link,
+    () => seen.traffic,
+    (error: GatewayError) => {
+      seen.ended = error.code;
+    },
+  );
+  return { seen, deadlines };
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+describe('a connection ends', () => {
+  test.each<[string, Partial<Limits>, number, string]>([
+    ['after its lifetime', { timeouts: { lifetime: 60_000 } }, 60_000, 'LIFETIME'],
+    ['when idle', { timeouts: { idle: 5_000 } }, 5_000, 'IDLE'],
+    ['at the nearest of its deadlines', { timeouts: { lifetime: 9_000, idle: 5_000 } }, 5_000, 'IDLE'],
+    [
+      'after a lifetime longer than a timer holds',
+      { timeouts: { lifetime: 60 * DAY_MS } },
+      60 * DAY_MS,
+      'LIFETIME',
+    ],
+  ])('%s', (_name, limits, ms, code) => {
+    const { seen } = watch(limits);
+    vi.advanceTimersByTime(ms - 1);
+    expect(seen.ended).toBeUndefined();
+    vi.advanceTimersByTime(1);
+    expect(seen.ended).toBe(code);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('with its token, by the time of day', () => {
+    const { seen } = watch({ expiresAt: Date.now() + 3_000 });
+    vi.advanceTimersByTime(2_999);
+    expect(seen.ended).toBeUndefined();
+    vi.advanceTimersByTime(1);
+    expect(seen.ended).toBe('TOKEN_EXPIRED');
+  });
+
+  test('at once with a token that has expired meanwhile', () => {
+    const { seen } = watch({ expiresAt: Date.now() - 1 });
+    vi.advanceTimersByTime(1);
+    expect(seen.ended).toBe('TOKEN_EXPIRED');
+  });
+});
+
+test('traffic puts idleness off', () => {
+  const { seen } = watch({ timeouts: { idle: 1_000 } });
+  for (let i = 0; i < 5; i++) {
+    seen.traffic++;
+    vi.advanceTimersByTime(1_000);
+    expect(seen.ended).toBeUndefined();
+  }
+  vi.advanceTimersByTime(1_000);
+  expect(seen.ended).toBe('IDLE');
+});
+
+describe('keepalive', () => {
+  const keepalive = { every: 30_000, within: 10_000 };
+
+  test('pings in its rhythm while the peers answer', () => {
+    const { seen, deadlines } = watch({ keepalive });
+    vi.advanceTimersByTime(95_000);
+    expect(seen).toMatchObject({ pings: 3, ended: undefined });
+    deadlines.stop();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test.each([
+    ['client', 'PEER_SILENT'],
+    ['upstream', 'UPSTREAM_TIMEOUT'],
+  ] as const)('ends the connection when the %s does not answer in time', (name, code) => {
+    const { seen } = watch({ keepalive });
+    seen.silent = name;
+    vi.advanceTimersByTime(39_999);
+    expect(seen.ended).toBeUndefined();
+    vi.advanceTimersByTime(1);
+    expect(seen.ended).toBe(code);
+  });
+});
