@@ -9,8 +9,8 @@ import { GatewayError } from './errors.ts';
 import { createHandshake } from './handshake.ts';
 import { type AddressMatcher, matchAddress } from './listener/address.ts';
 import type { Arrival } from './listener/parse.ts';
-import { type Listener, type ListenerHandlers, openListener } from './listener/server.ts';
-import { type Admin, startAdmin } from './observe/admin.ts';
+import { type ListenerHandlers, openListener } from './listener/server.ts';
+import { type AdminDeps, type Readiness, startAdmin } from './observe/admin.ts';
 import { combine } from './observe/index.ts';
 import { createAccessLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
@@ -77,40 +77,18 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<G
   for (const route of routes) closers.add(() => route.leads.close());
 
   let draining: Promise<void> | undefined;
+  const isDraining = () => draining !== undefined;
   const sessions: Sessions = new Sessions(() => observer);
   const metrics = createMetrics(() => sessions);
   const observer = combine(createAccessLog(logger), metrics);
   const router = createRouter(routes);
-  const isDraining = () => draining !== undefined;
-  const handlers = handlersFor(
-    createHandshake({ router, sessions, observer, isDraining }),
-    createPlainHandler({ router, observer }),
-    matchAddress(config.trustedProxies),
-  );
+  const handshake = createHandshake({ router, sessions, observer, isDraining });
+  const plain = createPlainHandler({ router, observer });
 
-  const listeners: Listener[] = [];
-  for (const listener of config.listeners) {
-    const opened = await openListener(listener, handlers, { logger });
-    listeners.push(opened);
-    closers.add(() => opened.close());
-    logger.info(opened.address, 'listening');
-  }
-  const admin = await openAdmin();
-
-  async function openAdmin(): Promise<Admin | undefined> {
-    if (config.admin === undefined) return undefined;
-    const opened = await startAdmin(config.admin, { ready, metrics, logger });
-    closers.add(() => opened.close());
-    return opened;
-  }
-
-  function ready() {
-    if (isDraining()) return { ready: false, why: 'draining' };
-    const waiting = [...verifiers].filter(([, verifier]) => !verifier.ready).map(([name]) => name);
-    return waiting.length === 0
-      ? { ready: true }
-      : { ready: false, why: `no keys yet of ${waiting.join(', ')}` };
-  }
+  const handlers = handlersFor(handshake, plain, matchAddress(config.trustedProxies));
+  const addresses = await openListeners(config, handlers, logger, closers);
+  const ready = readinessOf(verifiers, isDraining);
+  const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);
 
   async function drain(deadlineMs: number): Promise<void> {
     logger.info({ connections: sessions.size, deadlineMs }, 'draining');
@@ -120,8 +98,8 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<G
   }
 
   return {
-    addresses: listeners.map((listener) => listener.address),
-    adminAddress: admin && { host: admin.address.address, port: admin.address.port },
+    addresses,
+    adminAddress,
     get connections() {
       return sessions.size;
     },
@@ -129,6 +107,40 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<G
       draining ??= drain(deadlineMs);
       return draining;
     },
+  };
+}
+
+async function openListeners(
+  config: Config,
+  handlers: ListenerHandlers,
+  logger: Logger,
+  closers: Closers,
+): Promise<Gateway['addresses']> {
+  const addresses: Gateway['addresses'][number][] = [];
+  for (const listener of config.listeners) {
+    const opened = await openListener(listener, handlers, { logger });
+    closers.add(() => opened.close());
+    addresses.push(opened.address);
+    logger.info(opened.address, 'listening');
+  }
+  return addresses;
+}
+
+async function openAdmin({ admin }: Config, deps: AdminDeps, closers: Closers): Promise<Address | undefined> {
+  if (admin === undefined) return undefined;
+  const opened = await startAdmin(admin, deps);
+  closers.add(() => opened.close());
+  return { host: opened.address.address, port: opened.address.port };
+}
+
+/** New connections are welcome while every issuer has keys and nobody has asked the gateway to stop. */
+function readinessOf(verifiers: ReadonlyMap<string, TokenVerifier>, isDraining: () => boolean) {
+  return function ready(): Readiness {
+    if (isDraining()) return { ready: false, why: 'draining' };
+    const waiting = [...verifiers].filter(([, verifier]) => !verifier.ready).map(([name]) => name);
+    return waiting.length === 0
+      ? { ready: true }
+      : { ready: false, why: `no keys yet of ${waiting.join(', ')}` };
   };
 }
 

@@ -74,6 +74,8 @@ async function open(
   const bridge = await leads.dial(admitted(request, grant, captures, route.config), signal);
   progress.bridge = bridge;
   if (client.gone) throw new GatewayError('CLIENT_LOST');
+  // A drain that began meanwhile has asked the open connections to close, and would miss this one.
+  if (deps.isDraining()) throw new GatewayError('DRAINING');
 
   // From here to `run` nothing is awaited: no event can fall between two listeners.
   const socket = client.socket;

@@ -4,7 +4,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { backTo, census, eventually, metric } from '../support/census.ts';
 import { startEcho, startUpstream, startWebSocket, type Upstream } from '../support/faulty.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
-import { BINARY, dial, handshake, open, PING, PONG, say, TEXT, type Wire } from '../support/raw.ts';
+import {
+  BINARY,
+  dial,
+  handshake,
+  open,
+  PING,
+  PONG,
+  say,
+  switching,
+  TEXT,
+  type Wire,
+} from '../support/raw.ts';
 import { ISSUER, mint, SECRET, signingKey } from '../support/tokens.ts';
 
 /** Open connections: how long they live, what is counted while they do, and how they are all ended. */
@@ -123,6 +134,20 @@ describe('a drain', () => {
     await closing;
     expect(own.gateway.connections).toBe(0);
     await own.close();
+  });
+
+  test('turns away a client whose upstream answered too late for it', async () => {
+    const upstream = await startUpstream();
+    const own = await startGateway(config(upstream.port), { SECRET });
+    using client = await say(own.port, handshake('/plain'));
+    const dialled = await upstream.wire();
+    await dialled.until(() => dialled.head !== undefined, 'the handshake');
+    const closing = own.close();
+    dialled.write(switching(dialled.head ?? ''));
+    expect(await client.answer()).toMatchObject({ status: 503 });
+    await dialled.ended();
+    await closing;
+    await upstream.close();
   });
 
   test('ends at its deadline, however its peers behave, and leaves nothing open', async () => {
