@@ -6,7 +6,7 @@ import { asGatewayError, GatewayError } from './errors.ts';
 import { refuseUpgrade, writeAccept } from './listener/accept.ts';
 import { type Arriving, watchClient } from './listener/arriving.ts';
 import { type Arrival, parseUpgrade } from './listener/parse.ts';
-import type { Observer, RefusedRequest } from './observe/index.ts';
+import type { Observer, RefusedRequest, SessionRecord } from './observe/index.ts';
 import type { Bridge, Grant, UpgradeRequest } from './request.ts';
 import type { Router } from './router.ts';
 import type { GatewayRoute } from './routes.ts';
@@ -21,6 +21,8 @@ export interface HandshakeDeps {
 
 /** What is known of an upgrade so far; a refusal tells of it. */
 interface Progress {
+  readonly arrival: Arrival;
+  readonly client: Arriving;
   request?: UpgradeRequest;
   route?: GatewayRoute;
   grant?: Grant;
@@ -32,67 +34,77 @@ interface Progress {
  * answered in the one catch; after it, every failure is a close code, and the bridge's business.
  */
 export function createHandshake(deps: HandshakeDeps) {
-  return async function handshake(message: IncomingMessage, socket: Duplex, head: Buffer, arrival: Arrival) {
+  return async function handshake(
+    message: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    arrival: Arrival,
+  ): Promise<void> {
     const startedAt = performance.now();
-    const client = watchClient(socket, head);
-    const progress: Progress = {};
+    const progress: Progress = { arrival, client: watchClient(socket, head) };
     try {
-      await open(deps, progress, message, client, arrival);
+      await carry(deps, progress, await dial(deps, progress, message));
     } catch (thrown) {
-      const error = client.gone ? new GatewayError('CLIENT_LOST', { cause: thrown }) : asGatewayError(thrown);
-      client.release();
-      progress.bridge?.abandon();
-      deps.observer.refused(refusedRequest(progress, arrival), error, performance.now() - startedAt);
-      refuseUpgrade(socket, error, progress.request, progress.route?.config.refuse === 'close');
+      refuse(deps, progress, thrown, performance.now() - startedAt);
     } finally {
       if (progress.grant) release(progress.grant);
     }
   };
 }
 
-/** Everything up to the end of the connection; throws only before the 101. */
-async function open(
-  deps: HandshakeDeps,
-  progress: Progress,
-  message: IncomingMessage,
-  client: Arriving,
-  arrival: Arrival,
-) {
-  const request = parseUpgrade(message, arrival);
+/** Everything that may be refused with an HTTP status, up to an upstream that is ready. */
+async function dial(deps: HandshakeDeps, progress: Progress, message: IncomingMessage): Promise<Dialled> {
+  const request = parseUpgrade(message, progress.arrival);
   progress.request = request;
   const { route, captures } = deps.router(request.host, request.path) ?? {};
   if (route === undefined || captures === undefined) throw new GatewayError('NO_ROUTE');
   progress.route = route;
-  const { leads } = route;
+  const { leads, config } = route;
   if (leads.bridge === undefined)
     throw new GatewayError('NO_ROUTE', { detail: 'an http route takes no upgrades' });
   if (deps.isDraining()) throw new GatewayError('DRAINING');
 
-  const signal = AbortSignal.any([client.signal, AbortSignal.timeout(route.config.timeouts.handshake)]);
+  const signal = AbortSignal.any([progress.client.signal, AbortSignal.timeout(config.timeouts.handshake)]);
   const grant = await admit(route.checks, request);
   progress.grant = grant;
-  const bridge = await leads.dial(admitted(request, grant, captures, route.config), signal);
+  const bridge = await leads.dial(admitted(request, grant, captures, config), signal);
   progress.bridge = bridge;
-  if (client.gone) throw new GatewayError('CLIENT_LOST');
+  if (progress.client.gone) throw new GatewayError('CLIENT_LOST');
   // A drain that began meanwhile has asked the open connections to close, and would miss this one.
   if (deps.isDraining()) throw new GatewayError('DRAINING');
-
-  // From here to `run` nothing is awaited: no event can fall between two listeners.
-  const socket = client.socket;
-  const head = client.release();
-  const protocol = writeAccept(socket, request, grant, bridge.accept);
-  const session = deps.sessions.open({
-    route: route.config,
-    bridge: leads.bridge,
-    request,
-    grant,
-    meter: route.meter(request, grant),
-    protocol,
-  });
-  deps.sessions.end(session, await bridge.run(socket, head, session));
+  return { request, grant, route, kind: leads.bridge, bridge };
 }
 
-function refusedRequest({ request, route }: Progress, arrival: Arrival): RefusedRequest {
+/** An upgrade that has been let in and has its upstream. */
+interface Dialled {
+  readonly request: UpgradeRequest;
+  readonly grant: Grant;
+  readonly route: GatewayRoute;
+  readonly kind: SessionRecord['bridge'];
+  readonly bridge: Bridge;
+}
+
+/** Accepts and carries to the end. Throws only if the 101 cannot be written. */
+async function carry({ sessions }: HandshakeDeps, { client }: Progress, dialled: Dialled): Promise<void> {
+  const { request, grant, route, kind, bridge } = dialled;
+  // From here to `run` nothing is awaited: no event can fall between two listeners.
+  const head = client.release();
+  const protocol = writeAccept(client.socket, request, grant, bridge.accept);
+  const meter = route.meter(request, grant);
+  const session = sessions.open({ route: route.config, bridge: kind, request, grant, meter, protocol });
+  sessions.end(session, await bridge.run(client.socket, head, session));
+}
+
+function refuse({ observer }: HandshakeDeps, progress: Progress, thrown: unknown, durationMs: number): void {
+  const { client, request, route, bridge } = progress;
+  const error = client.gone ? new GatewayError('CLIENT_LOST', { cause: thrown }) : asGatewayError(thrown);
+  client.release();
+  bridge?.abandon();
+  observer.refused(refusedRequest(progress), error, durationMs);
+  refuseUpgrade(client.socket, error, request, route?.config.refuse === 'close');
+}
+
+function refusedRequest({ arrival, request, route }: Progress): RefusedRequest {
   const { id, peerAddress = '' } = arrival;
   if (request === undefined) return { id, kind: 'upgrade', peerAddress };
   const { clientAddress, host, path, origin } = request;
