@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** `unit` needs npm only; `system` needs servers from Debian and Chromium, and says which one is missing. */
 export default defineConfig({
+  root: new URL('..', import.meta.url).pathname,
   test: {
     projects: [
       {
