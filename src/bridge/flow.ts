@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 interface FlowOptions {
-  /** Takes bytes as they come; returns how many. Taking fewer means that `pauseFor` was called: the rest is offered again. */
+  /** Takes bytes as they come; returns how many. Taking fewer means that `pauseFor` was called. After each such wait the rest is offered again, be it empty. */
   readonly take: (chunk: Buffer) => number;
   /** The sink left our writes unread for `stallMs`. */
   readonly onStall: () => void;
@@ -115,6 +115,8 @@ export class Flow {
 
   #onWaited(): void {
     this.#waiting = undefined;
+    // All bytes may have been taken but for a frame held back whole: it waits to be offered again.
+    this.#rest ??= NOTHING;
     this.#goOn();
   }
 

@@ -19,6 +19,9 @@ type Take = (bucket: TokenBucket, count: number) => number;
 
 const free = () => 0;
 
+/** setTimeout holds no more, and fires at once beyond it: a debt of months would be forgiven. */
+const LONGEST_MS = 2_147_483_647;
+
 /**
  * Compiles a route's per-message limits, which are judged once a frame or a chunk and must cost next to nothing: one
  * bucket for a lone connection, or one shared by all that are counted together. The table lives as long as the result.
@@ -43,7 +46,7 @@ function compile(limit: Limit & { rate: Rate }, burst: number, now: Clock | unde
       const wait = spend(own ?? table.bucket(key), count);
       if (wait > 0 && over === 'close')
         throw new GatewayError('RATE_LIMITED', { detail: `${count} more per ${per}` });
-      return wait;
+      return Math.min(wait, LONGEST_MS);
     };
   };
 }

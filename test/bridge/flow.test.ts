@@ -101,6 +101,21 @@ test('what was not taken is offered again when the wait is over, before anything
   expect(offered).toEqual(['abcd', 'cd', 'new']);
 });
 
+test('a frame that was held back whole is offered again, though no byte is left', async () => {
+  const offered: string[] = [];
+  const { source, flow } = join((self, chunk) => {
+    offered.push(chunk.toString());
+    if (offered.length < 3) self.pauseFor(50);
+    return chunk.length;
+  });
+  flow.start();
+  source.push('all');
+  await turn();
+  vi.advanceTimersByTime(50);
+  vi.advanceTimersByTime(50);
+  expect(offered).toEqual(['all', '', '']);
+});
+
 test('a sink that is gone holds nothing up, and gets nothing', async () => {
   const { source, sink, flow } = join();
   flow.start();

@@ -54,6 +54,14 @@ describe('bytes', () => {
     expect(meter.admitBytes(1)).toBe(1);
   });
 
+  test('are never waited for longer than a timer holds', () => {
+    const meter = createMeters(
+      { bytes: { ...limit, rate: { count: 1, perMs: 3_600_000 } } },
+      handClock().now,
+    )(nobody);
+    expect(meter.admitBytes(65_536)).toBe(2 ** 31 - 1);
+  });
+
   test('beyond the rate end the connection where the limit says so', () => {
     const meter = createMeters({ bytes: { ...limit, over: 'close' } }, handClock().now)(nobody);
     expect(() => meter.admitBytes(1001)).toThrow(expect.objectContaining({ code: 'RATE_LIMITED' }));
