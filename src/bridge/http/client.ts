@@ -49,11 +49,16 @@ export function serveClient(
   const intake = createIntake(session, flow, events.onMessage, fail);
   let bytesAtPing = 0;
   let deafAtPing = false;
+  let awaitsPong = false;
 
   ws.on('message', function onMessage(data: Buffer, binary: boolean) {
     intake.push({ data, binary });
   });
   ws.on('ping', intake.pushControl);
+  ws.on('pong', function onPong() {
+    if (!awaitsPong) intake.pushControl();
+    awaitsPong = false;
+  });
   ws.on('error', function onError(error: Error & { code?: string }) {
     fail(new GatewayError(codeOf(error.code), { cause: error }));
   });
@@ -90,7 +95,9 @@ export function serveClient(
     ping() {
       bytesAtPing = socket.bytesRead ?? 0;
       deafAtPing = ws.isPaused;
-      if (ws.readyState === WebSocket.OPEN) ws.ping();
+      if (ws.readyState !== WebSocket.OPEN) return;
+      awaitsPong = true;
+      ws.ping();
     },
     silent() {
       // Whoever pauses later has heard something first.

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Clock } from '../../../src/bridge/http/patience.ts';
@@ -195,7 +196,7 @@ describe('the flow from the client', () => {
     expect(waits).toEqual([]);
   });
 
-  test('counts control frames too', async () => {
+  test.each(['ping', 'pong'] as const)('counts a %s too', async (kind) => {
     let asked = 0;
     const backend = await service(() => {});
     const gateway = await harness(sendingTo(backend), {
@@ -207,10 +208,25 @@ describe('the flow from the client', () => {
       },
     });
     const client = await gateway.connect();
-    for (let i = 0; i < 4; i++) client.ping();
+    for (let i = 0; i < 4; i++) client[kind]();
     expect((await closeOf(client)).code).toBe(1008);
     expect(await gateway.endings[0]).toMatchObject({ code: 1008, by: 'gateway' });
     expect(gateway.sessions[0]?.up.messages).toBe(0);
+  });
+
+  test('does not count the pong that answers our ping', async () => {
+    const asked: number[] = [];
+    const backend = await service((request, response) => void (request.url === '/send' && response.end()));
+    const gateway = await harness(sendingTo(backend), {
+      session: { admitMessage: () => 0 * asked.push(0) },
+    });
+    const client = await gateway.connect();
+    const pinged = once(client, 'ping');
+    gateway.sessions[0]?.link?.ping();
+    await pinged;
+    client.send('after the pong');
+    await until(() => sentTo(backend).length === 1);
+    expect(asked.length).toBe(1);
   });
 
   test.each([
