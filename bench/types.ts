@@ -66,11 +66,11 @@ export interface Bed {
   processes: import('./measure/processes.ts').Processes;
 }
 
-/** What clients show: an HS256 token for most kinds; a PEM public key and its ES256 tokens for `signed`. */
+/** What clients show: an HS256 token for most kinds; ES256 ones of a key of our own for `signed`. */
 export interface Tokens {
   issuer: string;
   audience: string;
-  secret: string;
+  secretFile: string;
   /** HS256, valid for the whole run. */
   common: string;
   publicKeyFile: string;

@@ -1,5 +1,5 @@
-import { type Processes, reply } from '../measure/processes.ts';
-import type { Endpoint, RunningPeer, Sample } from '../types.ts';
+import { type Processes, type Running, reply } from '../measure/processes.ts';
+import type { Endpoint, Kind, RunningPeer, Sample } from '../types.ts';
 
 /** Messages to and fro over open connections. */
 export interface EchoJob {
@@ -29,6 +29,12 @@ export interface HoldJob {
   connections: number;
   /** false: what comes is left unread. */
   read: boolean;
+}
+
+/** What a peer is asked for. */
+export interface Wanted {
+  kind: Kind;
+  tls?: boolean;
 }
 
 /** Held connections; `close` ends them. */
@@ -69,35 +75,52 @@ export class Load {
   }
 
   /** Measures echoes: CPU, rate, MB/s, p50, p99 and how busy the peer was. */
-  echo(peer: RunningPeer, endpoint: Endpoint, job: EchoJob): Promise<Sample> {
-    return this.#measure({ job: { type: 'echo', ...job }, endpoint, token: this.#token, pid: peer.pid });
+  echo(peer: RunningPeer, wanted: Wanted, job: EchoJob): Promise<Sample> {
+    return this.#measure(this.#order(peer, wanted, { type: 'echo', ...job }));
   }
 
-  /** Measures whole connections: CPU and rate of each, and how long one takes. */
-  cycles(peer: RunningPeer, endpoint: Endpoint, job: CycleJob): Promise<Sample> {
-    return this.#measure({ job: { type: 'cycle', ...job }, endpoint, token: this.#token, pid: peer.pid });
+  /** Measures whole connections: CPU and rate of each, how long one takes, and how busy the peer was. */
+  cycles(peer: RunningPeer, wanted: Wanted, job: CycleJob): Promise<Sample> {
+    return this.#measure(this.#order(peer, wanted, { type: 'cycle', ...job }));
   }
 
   /** Opens connections and holds them until they are closed; the caller measures. */
-  async hold(peer: RunningPeer, endpoint: Endpoint, job: HoldJob): Promise<Held> {
-    const order: Order = { job: { type: 'hold', ...job }, endpoint, token: this.#token, pid: peer.pid };
-    const running = this.#processes.script(SCRIPT, [], this.#core);
-    running.child.send(order);
-    const { open, error } = await reply<Answer>(running);
-    if (error) await running.stop();
-    if (error) throw new Error(error);
-    return { open: open ?? 0, close: () => running.stop() };
+  async hold(peer: RunningPeer, wanted: Wanted, job: HoldJob): Promise<Held> {
+    const running = this.#start(this.#order(peer, wanted, { type: 'hold', ...job }));
+    try {
+      const { open } = await answerOf(running);
+      return { open: open ?? 0, close: () => running.stop() };
+    } catch (error) {
+      await running.stop();
+      throw error;
+    }
+  }
+
+  #order(peer: RunningPeer, { kind, tls }: Wanted, job: Order['job']): Order {
+    const endpoint = peer.endpoint(kind, tls);
+    if (endpoint === undefined) throw new Error(`it has no ${kind}${tls ? ' over TLS' : ''}`);
+    return { job, endpoint, token: this.#token, pid: peer.pid };
   }
 
   async #measure(order: Order): Promise<Sample> {
-    const running = this.#processes.script(SCRIPT, [], this.#core);
+    const running = this.#start(order);
     try {
-      running.child.send(order);
-      const { sample, error } = await reply<Answer>(running);
-      if (!sample) throw new Error(error);
-      return sample;
+      const { sample } = await answerOf(running);
+      return sample ?? {};
     } finally {
       await running.stop();
     }
   }
+
+  #start(order: Order): Running {
+    const running = this.#processes.script(SCRIPT, [], this.#core);
+    running.child.send(order);
+    return running;
+  }
+}
+
+async function answerOf(running: Running): Promise<Answer> {
+  const answer = await reply<Answer>(running);
+  if (answer.error) throw new Error(answer.error);
+  return answer;
 }

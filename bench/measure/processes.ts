@@ -130,7 +130,7 @@ export async function listening(port: number, { child }: Running, output?: strin
   while (!(await accepts(port))) {
     if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
       throw new Error(
-        `nothing listens on ${port}: ${output ? readFileSync(output, 'utf8').slice(-500) : ''}`,
+        `nothing listens on ${port}: ${output ? readFileSync(output, 'utf8').slice(-300) : ''}`,
       );
     }
     await wait(20);

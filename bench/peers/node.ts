@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { reply } from '../measure/processes.ts';
+import type { ProxyOptions, ProxyPorts } from '../services/proxies.ts';
+import type { Bed, Kind, Peer } from '../types.ts';
+import { byPath } from './common.ts';
+
+/** What can be had from npm: each a script of `services/` on a Node of its own. */
+
+const PROXY = { websocket: '/echo', open: '/echo', source: '/source', http: '/' };
+
+export const nodePeers: Peer[] = [
+  nodePeer('http-proxy', 'http-proxy', PROXY),
+  nodePeer('httpxy', 'httpxy', PROXY),
+  nodePeer('ws+ws', 'ws', { websocket: '/echo', open: '/echo', source: '/source' }),
+  nodePeer('ws+net', 'ws', { tcp: '/' }),
+];
+
+function nodePeer(name: string, library: string, paths: Partial<Record<Kind, string>>): Peer {
+  const manifest = new URL(`../../node_modules/${library}/package.json`, import.meta.url);
+  const script = new URL(`../services/${name.replace('+', '-')}.ts`, import.meta.url);
+  function version(): string {
+    return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+  }
+  return {
+    name,
+    version,
+    missing() {
+      try {
+        return void version();
+      } catch {
+        return 'npm ci';
+      }
+    },
+    async start(bed) {
+      const output = join(bed.directory, `${name}.out`);
+      const running = bed.processes.script(script, [JSON.stringify(options(bed))], bed.cores.proxy, output);
+      const ports = await reply<ProxyPorts>(running);
+      return { name, pid: running.pid, endpoint: byPath(ports, paths), stop: running.stop };
+    },
+  };
+}
+
+function options({ ports, certificate }: Bed): ProxyOptions {
+  const { source, http } = ports;
+  return { echoWebSocket: ports['echo-websocket'], echoTcp: ports['echo-tcp'], source, http, ...certificate };
+}

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort, listening } from '../measure/processes.ts';
+import type { Bed, Kind, Peer, RunningPeer } from '../types.ts';
+import { byPath } from './common.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+
+const PATHS: Record<Kind, string> = {
+  websocket: '/echo',
+  tcp: '/tcp',
+  source: '/source',
+  poll: '/poll',
+  open: '/open',
+  signed: '/signed',
+  http: '/',
+  locked: '/echo',
+  foreign: '/echo',
+  limited: '/limited',
+};
+
+/** Sallyport as its users start it, with token, limits, metrics and access log; see sallyport.yaml. */
+export const sallyport: Peer = {
+  name: 'Sallyport',
+  missing: () => undefined,
+  version: () =>
+    (JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { version: string }).version,
+  start,
+};
+
+async function start(bed: Bed): Promise<RunningPeer> {
+  const [plain, tls, admin] = [await freePort(), await freePort(), await freePort()];
+  const output = join(bed.directory, 'sallyport.log');
+  const main = fileURLToPath(new URL('src/main.ts', ROOT));
+  const file = fileURLToPath(new URL('sallyport.yaml', import.meta.url));
+  const running = bed.processes.launch({
+    command: process.execPath,
+    args: [main, 'serve', file],
+    core: bed.cores.proxy,
+    output,
+    env: environment(bed, plain, tls, admin),
+  });
+  await listening(tls, running, output);
+  const endpoint = byPath({ plain, tls }, PATHS, 'binary');
+  return { name: 'Sallyport', pid: running.pid, endpoint, stop: running.stop };
+}
+
+/** The values sallyport.yaml asks for. */
+function environment({ ports, certificate, tokens }: Bed, plain: number, tls: number, admin: number) {
+  const numbers = {
+    PLAIN_PORT: plain,
+    TLS_PORT: tls,
+    ADMIN_PORT: admin,
+    ECHO_WEBSOCKET: ports['echo-websocket'],
+    ECHO_TCP: ports['echo-tcp'],
+    SOURCE: ports.source,
+    POLL: ports.poll,
+    HTTP: ports.http,
+  };
+  return {
+    ...Object.fromEntries(Object.entries(numbers).map(([name, port]) => [name, String(port)])),
+    CERT: certificate.cert,
+    KEY: certificate.key,
+    ISSUER: tokens.issuer,
+    AUDIENCE: tokens.audience,
+    SECRET_FILE: tokens.secretFile,
+    PUBLIC_KEY: tokens.publicKeyFile,
+  };
+}

@@ -1,0 +1,97 @@
+import type { Bed, Case, Peer, RunningPeer, Sample, Tools } from './types.ts';
+
+/** What is run, and who is told how far it is. */
+export interface Plan {
+  cases: readonly Case[];
+  /** Those that are there; a case's other peers are left out. */
+  peers: readonly Peer[];
+  rounds: number;
+  /** Called before each repetition. */
+  onProgress(progress: Progress): void;
+}
+
+export interface Progress {
+  done: number;
+  total: number;
+  round: number;
+  case: string;
+  peer: string;
+}
+
+/** What became of one peer in one case. */
+export interface Outcome {
+  samples: Sample[];
+  failure?: string;
+}
+
+/** By case, then by peer. */
+export type Outcomes = Map<string, Map<string, Outcome>>;
+
+/**
+ * Runs every repetition, interleaved: each round takes all cases, each case all its peers, so that whatever the machine
+ * does meanwhile meets them alike. A peer that fails is noted and not tried in that case again.
+ */
+export async function run({ cases, peers, rounds, onProgress }: Plan, tools: Tools): Promise<Outcomes> {
+  const outcomes: Outcomes = new Map();
+  const stable = new Stable(tools.bed);
+  const steps = stepsOf(cases, peers, rounds);
+  for (const [done, { round, subject, peer }] of steps.entries()) {
+    onProgress({ done, total: steps.length, round, case: subject.name, peer: peer.name });
+    const outcome = outcomeOf(outcomes, subject.name, peer.name);
+    if (outcome.failure !== undefined) continue;
+    try {
+      outcome.samples.push(await repetition(subject, peer, stable, tools));
+    } catch (error) {
+      outcome.failure = error instanceof Error ? error.message : String(error);
+    }
+  }
+  return outcomes;
+}
+
+interface Step {
+  round: number;
+  subject: Case;
+  peer: Peer;
+}
+
+function stepsOf(cases: readonly Case[], peers: readonly Peer[], rounds: number): Step[] {
+  return Array.from({ length: rounds }, (_, round) => round).flatMap((round) =>
+    cases.flatMap((subject) =>
+      peers.filter(({ name }) => subject.peers.includes(name)).map((peer) => ({ round, subject, peer })),
+    ),
+  );
+}
+
+async function repetition(subject: Case, peer: Peer, stable: Stable, tools: Tools): Promise<Sample> {
+  if (!subject.fresh) return subject.run(await stable.get(peer), tools);
+  const running = await peer.start(tools.bed);
+  try {
+    return await subject.run(running, tools);
+  } finally {
+    await running.stop();
+  }
+}
+
+/** Peers that were started once and go on from case to case; all the others idle while one is measured. */
+class Stable {
+  readonly #bed: Bed;
+  readonly #running = new Map<string, Promise<RunningPeer>>();
+
+  constructor(bed: Bed) {
+    this.#bed = bed;
+  }
+
+  get(peer: Peer): Promise<RunningPeer> {
+    const running = this.#running.get(peer.name) ?? peer.start(this.#bed);
+    this.#running.set(peer.name, running);
+    return running;
+  }
+}
+
+function outcomeOf(outcomes: Outcomes, subject: string, peer: string): Outcome {
+  const ofCase = outcomes.get(subject) ?? new Map<string, Outcome>();
+  outcomes.set(subject, ofCase);
+  const outcome = ofCase.get(peer) ?? { samples: [] };
+  ofCase.set(peer, outcome);
+  return outcome;
+}
