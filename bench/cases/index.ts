@@ -2,6 +2,21 @@ import type { Case } from '../types.ts';
 import { activeCases } from './active.ts';
 import { connectCases } from './connects.ts';
 import { echoCases, tcpCases } from './echo.ts';
+import { handshakeCases } from './handshakes.ts';
+import { idleCases } from './idle.ts';
+import { plainHttpCases } from './plain-http.ts';
+import { pollCases } from './poll.ts';
+import { stalledCases } from './stalled.ts';
 
 /** Every case, in the order of the table. */
-export const cases: readonly Case[] = [...echoCases, ...tcpCases, ...connectCases, ...activeCases];
+export const cases: readonly Case[] = [
+  ...echoCases,
+  ...tcpCases,
+  ...connectCases,
+  ...pollCases,
+  ...handshakeCases,
+  ...activeCases,
+  ...idleCases,
+  ...stalledCases,
+  ...plainHttpCases,
+];

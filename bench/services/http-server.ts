@@ -25,7 +25,7 @@ export function httpServer(handle: (request: HttpRequest, respond: Respond) => v
       waiting = waiting.length === 0 ? bytes : Buffer.concat([waiting, bytes]);
       const end = waiting.indexOf(BLANK);
       if (end < 0) return;
-      const head = waiting.latin1Slice(0, end);
+      const head = waiting.toString('latin1', 0, end);
       const size = Number(/\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
       if (waiting.length < end + 4 + size) return;
       const body = waiting.subarray(end + 4, end + 4 + size);
@@ -50,7 +50,7 @@ function responder(socket: Socket): Respond {
     if (socket.destroyed) return;
     const head = `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`;
     const answer = Buffer.allocUnsafe(head.length + body.length);
-    answer.latin1Write(head);
+    answer.write(head, 'latin1');
     body.copy(answer, head.length);
     socket.write(answer);
   };

@@ -20,17 +20,21 @@ let opened = 0;
 announce(httpServer(serve));
 
 function serve(request: HttpRequest, respond: Respond): void {
-  if (request.path === OPEN) return open(respond);
+  if (request.path === OPEN) {
+    respond('application/json', open());
+    return;
+  }
   const session = sessions.get(request.path) ?? { messages: [] };
   if (request.method === 'GET') session.held = respond;
   else respond('text/plain', take(session, request));
   deliver(session);
 }
 
-function open(respond: Respond): void {
+/** Opens a session and says which. */
+function open(): Buffer {
   const session = String(++opened);
   sessions.set(`${OPEN}/${session}`, { messages: [] });
-  respond('application/json', Buffer.from(JSON.stringify({ session })));
+  return Buffer.from(JSON.stringify({ session }));
 }
 
 function take({ messages }: Session, request: HttpRequest): Buffer {

@@ -1,0 +1,46 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { memoryKib } from '../measure/proc.ts';
+import type { Case, RunningPeer, Sample, Tools } from '../types.ts';
+import { affordable } from './scale.ts';
+
+/** The memory of connections that are open and silent. */
+
+const CONNECTIONS = 10_000;
+/** 1 KB is 1,000 B. */
+const KIB = 1000 / 1024;
+
+export const idleCases: Case[] = [
+  idleCase('idle-plain', '10,000 idle connections', false, 20 * KIB),
+  idleCase('idle-tls', '10,000 idle connections over TLS', true, 60 * KIB),
+];
+
+function idleCase(name: string, title: string, tls: boolean, atMost: number): Case {
+  return {
+    name,
+    group: 'Memory',
+    title,
+    unit: 'connection',
+    metrics: ['kibEach'],
+    peers: ['nginx', 'HAProxy', 'http-proxy', 'ws+ws', 'Sallyport'],
+    targets: [{ metric: 'kibEach', atMost }],
+    fresh: true,
+    run: (peer, tools) => holdIdle(peer, tools, tls),
+  };
+}
+
+async function holdIdle(peer: RunningPeer, tools: Tools, tls: boolean): Promise<Sample> {
+  const wanted = { kind: 'websocket', tls } as const;
+  // What a process takes once, whatever it carries, is no connection's.
+  await tools.load.cycles(peer, wanted, { workers: 16, echo: true, warmUp: 0, seconds: tools.seconds });
+  const before = memoryKib(peer.pid);
+  const held = await tools.load.hold(peer, wanted, {
+    connections: affordable(CONNECTIONS, tools),
+    read: true,
+  });
+  try {
+    await wait(tools.seconds * 1000);
+    return { kibEach: (memoryKib(peer.pid) - before) / held.open };
+  } finally {
+    await held.close();
+  }
+}

@@ -1,0 +1,55 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { memoryKib } from '../measure/proc.ts';
+import type { Case, RunningPeer, Sample, Tools } from '../types.ts';
+
+/** What a proxy keeps for clients that do not read, while the service behind it pushes 300 MiB at each. */
+
+const WANTED = { kind: 'source' } as const;
+const LOOK_MS = 50;
+
+/** 100 MB in MiB. */
+const HUNDRED_MB = 1e8 / 2 ** 20;
+
+export const stalledCases: Case[] = [
+  // A proxy that does not pause its source would take 300 MiB, or 30 GiB for a hundred.
+  stalledCase(1, ['nginx', 'HAProxy', 'http-proxy', 'ws+ws', 'Sallyport'], 4),
+  stalledCase(100, ['nginx', 'HAProxy', 'http-proxy', 'Sallyport'], HUNDRED_MB),
+];
+
+function stalledCase(clients: number, peers: string[], atMost: number): Case {
+  return {
+    name: `stalled-${clients}`,
+    group: 'Memory',
+    title: `${clients} that do${clients === 1 ? 'es' : ''} not read, each with 300 MiB on the way`,
+    unit: 'connection',
+    metrics: ['mib'],
+    peers,
+    targets: [{ metric: 'mib', atMost }],
+    fresh: true,
+    run: (peer, tools) => stall(peer, tools, clients),
+  };
+}
+
+async function stall(peer: RunningPeer, tools: Tools, clients: number): Promise<Sample> {
+  await readForAWhile(peer, tools, clients);
+  const before = memoryKib(peer.pid);
+  let peak = before;
+  const watch = setInterval(() => {
+    peak = Math.max(peak, memoryKib(peer.pid));
+  }, LOOK_MS);
+  try {
+    const held = await tools.load.hold(peer, WANTED, { connections: clients, read: false });
+    await wait(tools.seconds * 1000);
+    await held.close();
+  } finally {
+    clearInterval(watch);
+  }
+  return { mib: (peak - before) / 1024 };
+}
+
+/** Clients that do read: what a process takes to carry so much at all is not the fault of those that do not. */
+async function readForAWhile(peer: RunningPeer, { load, seconds }: Tools, clients: number): Promise<void> {
+  const held = await load.hold(peer, WANTED, { connections: clients, read: true });
+  await wait(seconds * 1000);
+  await held.close();
+}
