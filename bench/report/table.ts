@@ -37,12 +37,12 @@ function caseBlock(result: CaseResult): string {
   const [lead] = result.metrics;
   const yardstick = lead && yardstickOf(result, lead);
   const headings = result.metrics.map((metric) => styleOf(metric).heading(result.unit));
+  const comparison = lead && result.peers.length > 1 ? `${styleOf(lead).name} × ${yardstick?.peer}` : '';
   const rows = result.peers.map((peer) => [
     peer.peer,
     ...result.metrics.map((metric) => figure(metric, peer.median[metric])),
-    ratio(lead && peer.median[lead], lead && yardstick?.median[lead]),
+    comparison && ratio(lead && peer.median[lead], lead && yardstick?.median[lead]),
   ]);
-  const comparison = lead ? `${styleOf(lead).name} × ${yardstick?.peer}` : '';
   const table = align([[result.name, ...headings, comparison], ...rows]);
   return [result.title, ...table, ...failures(result), ...result.verdicts.map(verdictLine)].join('\n');
 }
