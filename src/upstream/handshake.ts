@@ -1,12 +1,14 @@
-import { randomBytes } from 'node:crypto';
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { GatewayError, UpstreamAnswered } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import { acceptOf } from '../frames/accept.ts';
 import type { HeaderField } from '../request.ts';
+import { lost, readAnswer } from './answer.ts';
+import { readSwitch, type SwitchHead } from './head.ts';
 
 /** A verified 101 of an upstream, and the socket behind it. */
 export interface OpenedUpstream {
+  /** Paused. */
   readonly socket: Socket;
   /** Bytes that came behind the 101. */
   readonly head: Buffer;
@@ -26,10 +28,9 @@ export interface Offer {
   readonly deflate: string | undefined;
 }
 
-const MAX_HEADERS_BYTES = 16 * 1024;
-const MAX_BODY_BYTES = 64 * 1024;
-/** What of a refusal reaches the client: nothing that could set its cookies or steer our connection. */
-const RELAYED_HEADERS = ['content-type', 'www-authenticate', 'retry-after', 'cache-control', 'location'];
+const NOT_A_TARGET = /[^!-~]/;
+const NOT_A_LINE = /[^\t -~\u0080-\u00ff]/;
+const NOTHING = Buffer.alloc(0);
 const DEFLATE_ANSWER =
   /^permessage-deflate(?:[ \t]*;[ \t]*(?:(?:server|client)_no_context_takeover|(?:server|client)_max_window_bits(?:=(?:"(?:8|9|1[0-5])"|8|9|1[0-5]))?))*$/i;
 
@@ -46,113 +47,120 @@ export async function openWebSocket(
   offer: Offer,
   signal: AbortSignal,
 ): Promise<OpenedUpstream> {
+  const onAbort = () =>
+    socket.destroy(new GatewayError('UPSTREAM_TIMEOUT', { detail: 'no answer to the handshake' }));
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return await shakeHands(socket, offer, signal);
+    if (signal.aborted) throw new GatewayError('UPSTREAM_TIMEOUT');
+    return await shakeHands(socket, offer);
   } catch (error) {
     socket.destroy();
     throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 
-function shakeHands(socket: Socket, offer: Offer, signal: AbortSignal): Promise<OpenedUpstream> {
-  const key = randomBytes(16).toString('base64');
-  const { promise, resolve, reject } = Promise.withResolvers<OpenedUpstream>();
-  const request = send(socket, offer, key);
-  const onAbort = () =>
-    reject(new GatewayError('UPSTREAM_TIMEOUT', { detail: 'no answer to the handshake' }));
+async function shakeHands(socket: Socket, offer: Offer): Promise<OpenedUpstream> {
+  const key = newKey();
+  socket.write(requestHead(offer, key), 'latin1');
+  const { head, bytes } = await firstAnswer(socket);
+  if (head === 'other') return readAnswer(socket, bytes);
+  const fault = faultOf(head, offer, key);
+  if (fault !== undefined) throw new GatewayError('UPSTREAM_INVALID', { detail: fault });
+  return {
+    socket,
+    // Not an empty view: it would keep the whole chunk in memory for as long as the session lasts.
+    head: head.length === bytes.length ? NOTHING : bytes.subarray(head.length),
+    protocol: oneOf(head, 'sec-websocket-protocol'),
+    deflate: oneOf(head, 'sec-websocket-extensions'),
+    setCookies: valuesOf(head, 'set-cookie'),
+  };
+}
 
-  request.once('upgrade', (response, _socket, head) => {
-    const fault = faultOf(response, offer, key);
-    if (fault === undefined) resolve(openedBy(response, socket, head));
-    else reject(new GatewayError('UPSTREAM_INVALID', { detail: fault }));
-  });
-  request.once('response', (response) => {
-    // A 101 that names no Upgrade is a plain answer to Node, and must not reach the client as one.
-    if (response.statusCode === 101) {
-      reject(new GatewayError('UPSTREAM_INVALID', { detail: 'a 101 without Connection: upgrade' }));
-      return;
+/** 16 bytes in base64 (RFC 6455 §4.1, item 7). Node draws UUIDs from a supply of random bytes; `randomBytes` asks OpenSSL each time. */
+function newKey(): string {
+  return Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64');
+}
+
+/** The request in Latin-1. Throws if a field would not stay one line: it has been checked before, but this is where it counts. */
+function requestHead({ target, headers, protocols, deflate }: Offer, key: string): string {
+  if (NOT_A_TARGET.test(target)) throw new Error('the target for an upstream holds characters no target has');
+  let head = `GET ${target} HTTP/1.1\r\n`;
+  function add(name: string, value: string): void {
+    if (NOT_A_LINE.test(name) || NOT_A_LINE.test(value))
+      throw new Error('a field for an upstream is no line');
+    head += `${name}: ${value}\r\n`;
+  }
+  for (const [name, value] of headers) add(name, value);
+  head += 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n';
+  add('Sec-WebSocket-Key', key);
+  if (protocols.length > 0) add('Sec-WebSocket-Protocol', protocols.join(', '));
+  if (deflate !== undefined) add('Sec-WebSocket-Extensions', deflate);
+  return `${head}\r\n`;
+}
+
+interface FirstAnswer {
+  readonly head: SwitchHead | 'other';
+  /** All that has been read. */
+  readonly bytes: Buffer;
+}
+
+/** Waits for the head of an answer and leaves the socket paused behind it. */
+function firstAnswer(socket: Socket): Promise<FirstAnswer> {
+  return new Promise((resolve, reject) => {
+    let bytes: Buffer = NOTHING;
+    function onData(chunk: Buffer): void {
+      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+      try {
+        const head = readSwitch(bytes);
+        if (head === undefined) return;
+        leave();
+        resolve({ head, bytes });
+      } catch (error) {
+        onLost(error);
+      }
     }
-    readAnswer(response).then(
-      (answer) => reject(new UpstreamAnswered(answer)),
-      (cause) => reject(lost(cause)),
-    );
+    function onLost(cause?: unknown): void {
+      leave();
+      reject(lost(cause));
+    }
+    const onEnd = () => onLost();
+    function leave(): void {
+      socket.pause();
+      socket.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onLost);
+    }
+    socket.on('data', onData).on('end', onEnd).on('close', onEnd).on('error', onLost);
   });
-  request.on('error', (cause) => reject(lost(cause)));
-  signal.addEventListener('abort', onAbort, { once: true });
-  return promise.finally(() => signal.removeEventListener('abort', onAbort));
-}
-
-function send(socket: Socket, offer: Offer, key: string): ClientRequest {
-  const headers = [
-    ...offer.headers,
-    ['Connection', 'Upgrade'],
-    ['Upgrade', 'websocket'],
-    ['Sec-WebSocket-Version', '13'],
-  ];
-  headers.push(['Sec-WebSocket-Key', key]);
-  if (offer.protocols.length > 0) headers.push(['Sec-WebSocket-Protocol', offer.protocols.join(', ')]);
-  if (offer.deflate !== undefined) headers.push(['Sec-WebSocket-Extensions', offer.deflate]);
-  const request = httpRequest({
-    createConnection: () => socket,
-    path: offer.target,
-    headers: headers.flat() as unknown as string[],
-    setHost: false,
-    maxHeaderSize: MAX_HEADERS_BYTES,
-  });
-  request.end();
-  return request;
-}
-
-/** Parser errors of Node have codes with HPE_; the rest is a connection that ended. */
-function lost(cause: unknown): GatewayError {
-  const code = (cause as { code?: unknown } | undefined)?.code;
-  return new GatewayError(String(code).startsWith('HPE_') ? 'UPSTREAM_INVALID' : 'UPSTREAM_LOST', { cause });
 }
 
 /** What is wrong with a 101, in words; undefined if nothing is (RFC 6455 §4.1). */
-function faultOf(response: IncomingMessage, offer: Offer, key: string): string | undefined {
-  const { headers, statusCode } = response;
-  if (statusCode !== 101) return `status ${statusCode} with an upgrade`;
-  if (headers.upgrade?.toLowerCase() !== 'websocket') return 'its Upgrade is not websocket';
-  const connection = headers.connection?.toLowerCase().split(/[ \t]*,[ \t]*/) ?? [];
-  if (!connection.includes('upgrade')) return 'its Connection does not name upgrade';
-  if (headers['sec-websocket-accept'] !== acceptOf(key))
+function faultOf(head: SwitchHead, offer: Offer, key: string): string | undefined {
+  // Interim answers have no content (RFC 9110 §15.2), but some servers say that its length is 0.
+  if (valuesOf(head, 'transfer-encoding').length > 0 || (oneOf(head, 'content-length') ?? '0') !== '0')
+    return 'its 101 has a body';
+  if (oneOf(head, 'upgrade')?.toLowerCase() !== 'websocket') return 'its Upgrade is not websocket';
+  const connection = oneOf(head, 'connection')
+    ?.toLowerCase()
+    .split(/[ \t]*,[ \t]*/);
+  if (!connection?.includes('upgrade')) return 'its Connection does not name upgrade';
+  if (oneOf(head, 'sec-websocket-accept') !== acceptOf(key))
     return 'its Sec-WebSocket-Accept does not answer our key';
-  const protocol = headers['sec-websocket-protocol'];
+  const protocol = oneOf(head, 'sec-websocket-protocol');
   if (protocol !== undefined && !offer.protocols.includes(protocol))
     return 'it chose a subprotocol nobody offered';
-  const extensions = headers['sec-websocket-extensions'];
+  const extensions = oneOf(head, 'sec-websocket-extensions');
   if (extensions === undefined) return undefined;
   if (offer.deflate === undefined) return 'it chose an extension nobody offered';
   return DEFLATE_ANSWER.test(extensions) ? undefined : 'its permessage-deflate answer is malformed';
 }
 
-function openedBy({ headers }: IncomingMessage, socket: Socket, head: Buffer): OpenedUpstream {
-  return {
-    socket,
-    head,
-    protocol: headers['sec-websocket-protocol'],
-    deflate: headers['sec-websocket-extensions'],
-    setCookies: headers['set-cookie'] ?? [],
-  };
+function valuesOf({ fields }: SwitchHead, name: string): readonly string[] {
+  return fields.filter(([key]) => key === name).map(([, value]) => value);
 }
 
-/** The answer that is no 101, its body cut at 64 KiB. */
-async function readAnswer(response: IncomingMessage): Promise<UpstreamAnswered['answer']> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response) {
-    chunks.push(chunk as Buffer);
-    length += (chunk as Buffer).length;
-    if (length >= MAX_BODY_BYTES) break;
-  }
-  const headers = RELAYED_HEADERS.flatMap((name): HeaderField[] => {
-    const value = response.headers[name];
-    return typeof value === 'string' ? [[name, value]] : [];
-  });
-  return {
-    status: response.statusCode ?? 502,
-    headers,
-    body: Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES),
-  };
+/** Several of one name are one list (RFC 9110 §5.3): a list where one value belongs fits nothing. */
+function oneOf(head: SwitchHead, name: string): string | undefined {
+  const values = valuesOf(head, name);
+  return values.length === 0 ? undefined : values.join(', ');
 }
