@@ -64,12 +64,13 @@ async function dial(deps: HandshakeDeps, progress: Progress, message: IncomingMe
     throw new GatewayError('NO_ROUTE', { detail: 'an http route takes no upgrades' });
   if (deps.isDraining()) throw new GatewayError('DRAINING');
 
-  const signal = AbortSignal.any([progress.client.signal, AbortSignal.timeout(config.timeouts.handshake)]);
+  const { client } = progress;
+  client.allow(config.timeouts.handshake);
   const grant = await admit(route.checks, request);
   progress.grant = grant;
-  const bridge = await leads.dial(admitted(request, grant, captures, config), signal);
+  const bridge = await leads.dial(admitted(request, grant, captures, config), client.signal);
   progress.bridge = bridge;
-  if (progress.client.gone) throw new GatewayError('CLIENT_LOST');
+  if (client.gone) throw new GatewayError('CLIENT_LOST');
   // A drain that began meanwhile has asked the open connections to close, and would miss this one.
   if (deps.isDraining()) throw new GatewayError('DRAINING');
   return { request, grant, route, kind: leads.bridge, bridge };

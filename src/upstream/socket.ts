@@ -33,24 +33,30 @@ export function openSocket(endpoint: Endpoint, signal: AbortSignal): Promise<Soc
       return;
     }
     const socket = begin(endpoint);
-    const onAbort = () => settle(new GatewayError('UPSTREAM_TIMEOUT', { detail: 'while connecting' }));
-    function settle(error?: GatewayError) {
-      signal.removeEventListener('abort', onAbort);
-      if (error === undefined) {
-        resolve(socket);
-        return;
-      }
+    const opened = endpoint.tls === undefined ? 'connect' : 'secureConnect';
+    const onAbort = () => onFailure('UPSTREAM_TIMEOUT', { detail: 'while connecting' });
+    const onError = (cause: Error) => onFailure('UPSTREAM_REFUSED', { cause });
+    const onClose = () => onFailure('UPSTREAM_REFUSED', { detail: 'closed while connecting' });
+    function onFailure(...failure: ConstructorParameters<typeof GatewayError>) {
+      leave();
       socket.destroy();
-      reject(error);
+      reject(new GatewayError(...failure));
+    }
+    function onOpen() {
+      leave();
+      resolve(socket);
+    }
+    // Nothing of the dial is to live as long as the socket.
+    function leave() {
+      signal.removeEventListener('abort', onAbort);
+      socket.off(opened, onOpen).off('error', onError).off('close', onClose);
     }
     signal.addEventListener('abort', onAbort, { once: true });
-    socket.on('error', (cause) => settle(new GatewayError('UPSTREAM_REFUSED', { cause })));
-    socket.once('close', () =>
-      settle(new GatewayError('UPSTREAM_REFUSED', { detail: 'closed while connecting' })),
-    );
-    socket.once(endpoint.tls === undefined ? 'connect' : 'secureConnect', () => settle());
+    socket.on('error', ignore).on('error', onError).on('close', onClose).on(opened, onOpen);
   });
 }
+
+function ignore(): void {}
 
 function begin({ host, port, tls }: Endpoint): Socket {
   // Half-open, so that a FIN is ours to answer: what is still to be flushed must not be cut by Node's own end().

@@ -10,7 +10,8 @@ export type Dialler<T> = <R>(
  * Round robin over the targets of a route: each dial begins with the next one, and goes on to the one after it when a
  * target cannot be reached. An upstream that answered has been reached: its answer ends the search.
  *
- * @param timeoutMs time for a whole dial; each target gets its share, so that a silent one leaves time for the others
+ * @param timeoutMs time for a whole dial, after which `signal` aborts; each of several targets gets its share, so that a
+ *   silent one leaves time for the others
  * @returns a dialler that rejects with what a lone target's attempt rejected with, or NO_HEALTHY_UPSTREAM when every one
  *   of several failed
  */
@@ -22,9 +23,12 @@ export function createDialler<T>(targets: readonly T[], timeoutMs: number): Dial
     const first = turn++;
     let failure: unknown;
     for (let i = 0; i < targets.length && !signal.aborted; i++) {
-      const share = AbortSignal.any([signal, AbortSignal.timeout(shareMs)]);
+      const target = targets[(first + i) % targets.length] as T;
       try {
-        return await attempt(targets[(first + i) % targets.length] as T, share);
+        // A lone target has all the time there is.
+        return await (targets.length === 1
+          ? attempt(target, signal)
+          : within(shareMs, signal, target, attempt));
       } catch (error) {
         if (error instanceof UpstreamAnswered) throw error;
         failure = error;
@@ -33,4 +37,23 @@ export function createDialler<T>(targets: readonly T[], timeoutMs: number): Dial
     if (targets.length > 1) throw new GatewayError('NO_HEALTHY_UPSTREAM', { cause: failure });
     throw failure === undefined ? new GatewayError('UPSTREAM_TIMEOUT') : asGatewayError(failure);
   };
+}
+
+/** An attempt whose signal aborts after `ms`, or with `signal`. */
+async function within<T, R>(
+  ms: number,
+  signal: AbortSignal,
+  target: T,
+  attempt: (target: T, signal: AbortSignal) => Promise<R>,
+): Promise<R> {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, ms);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await attempt(target, controller.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  }
 }
