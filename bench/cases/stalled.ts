@@ -31,7 +31,7 @@ function stalledCase(clients: number, peers: string[], atMost: number): Case {
 }
 
 async function stall(peer: RunningPeer, tools: Tools, clients: number): Promise<Sample> {
-  await readForAWhile(peer, tools, clients);
+  await atWork(peer, tools);
   const before = memoryKib(peer.pid);
   let peak = before;
   const watch = setInterval(() => {
@@ -47,9 +47,7 @@ async function stall(peer: RunningPeer, tools: Tools, clients: number): Promise<
   return { mib: (peak - before) / 1024 };
 }
 
-/** Clients that do read: what a process takes to carry so much at all is not the fault of those that do not. */
-async function readForAWhile(peer: RunningPeer, { load, seconds }: Tools, clients: number): Promise<void> {
-  const held = await load.hold(peer, WANTED, { connections: clients, read: true });
-  await wait(seconds * 1000);
-  await held.close();
+/** Lets the peer work a little: what a process takes once, to work at all, is not the fault of who does not read. */
+async function atWork(peer: RunningPeer, { load, seconds }: Tools): Promise<void> {
+  await load.echo(peer, { kind: 'websocket' }, { connections: 1, inFlight: 1, size: 64, warmUp: 0, seconds });
 }
