@@ -34,10 +34,8 @@ function configuration({ ports, certificate, directory }: Bed, plain: number, tl
   return `
 global
   nbthread 1
-  maxconn 30000
 defaults
   mode http
-  maxconn 30000
   timeout connect 5s
   timeout client 1h
   timeout server 1h

@@ -31,8 +31,7 @@ function configuration({ ports, certificate, directory }: Bed, plain: number, tl
 daemon off;
 worker_processes 1;
 pid ${directory}/nginx.pid;
-worker_rlimit_nofile 65536;
-events { worker_connections 30000; }
+events { worker_connections 25000; }
 http {
   access_log off;
   ${temporary.map((name) => `${name}_temp_path ${directory}/${name};`).join(' ')}

@@ -1,17 +1,18 @@
 import { createServer, type Socket } from 'node:net';
 import { acceptWebSocket } from './handshake.ts';
 import { announce } from './listen.ts';
+import { readReusing } from './reading.ts';
 import { Unmasker } from './unmask.ts';
 
 /** A WebSocket service on raw sockets that sends back every frame it gets; a Close ends the connection. */
 
 announce(
-  createServer({ noDelay: true }, (socket) => {
-    acceptWebSocket(socket, (early) => echo(socket, early));
+  createServer({ noDelay: true }, (accepted) => {
+    acceptWebSocket(accepted, (early) => readReusing(accepted, (socket) => echo(socket, early)));
   }),
 );
 
-function echo(socket: Socket, early: Buffer): void {
+function echo(socket: Socket, early: Buffer): (bytes: Buffer) => void {
   const unmasker = new Unmasker();
   function onFrames(bytes: Buffer): void {
     if (unmasker.closed) return;
@@ -20,5 +21,5 @@ function echo(socket: Socket, early: Buffer): void {
     if (unmasker.closed) socket.end();
   }
   if (early.length > 0) onFrames(early);
-  socket.on('data', onFrames);
+  return onFrames;
 }
