@@ -26,8 +26,12 @@ const TOKEN = /eyJ[\w-]{8,}\.[\w-]*(\.[\w-]*)?/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what it is looking for
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
+/** What neither of the two above can be found in: nearly every text, and one look instead of three. */
+const HARMLESS = /^(?:(?!eyJ)[ -~])*$/;
+
 /** A text as it may stand in a log line: at most 1 KiB characters, controls written out as `\u{1b}`. */
 export function tidyText(text: string, max = MAX_TEXT): string {
+  if (text.length <= max && HARMLESS.test(text)) return text;
   const clean = text
     .slice(0, max + 1)
     .replace(TOKEN, REDACTED)
@@ -45,8 +49,12 @@ export function tidyFields(fields: object): Record<string, unknown> {
 }
 
 function tidyEntries(fields: object, depth: number): Record<string, unknown> {
-  const entries = Object.entries(fields).slice(0, MAX_ENTRIES);
-  return Object.fromEntries(entries.map(([name, value]) => [tidyText(name), tidyField(name, value, depth)]));
+  // Without a prototype, so that a field named __proto__ is a field.
+  const tidied: Record<string, unknown> = Object.create(null);
+  for (const [name, value] of Object.entries(fields).slice(0, MAX_ENTRIES)) {
+    if (value !== undefined) tidied[tidyText(name)] = tidyField(name, value, depth);
+  }
+  return tidied;
 }
 
 function tidyField(name: string, value: unknown, depth: number): unknown {
