@@ -145,6 +145,8 @@ export interface Case {
   targets: Target[];
   /** Repetitions start the peer anew: for memory, which a process keeps. */
   fresh?: boolean;
+  /** As many repetitions are enough, where they take long and hardly differ. */
+  rounds?: number;
   /** Measures one repetition; rejects when the peer fails at it. */
   run(peer: RunningPeer, tools: Tools): Promise<Sample>;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { memoryKib } from '../measure/proc.ts';
 import type { Case, RunningPeer, Sample, Tools } from '../types.ts';
+import { atWork } from './at-work.ts';
 import { affordable } from './scale.ts';
 
 /** The memory of connections that are open and silent. */
@@ -21,17 +22,17 @@ function idleCase(name: string, title: string, tls: boolean, atMost: number): Ca
     title,
     unit: 'connection',
     metrics: ['kibEach'],
-    peers: ['nginx', 'HAProxy', 'http-proxy', 'ws+ws', 'Sallyport'],
+    peers: ['nginx', 'HAProxy', 'http-proxy', 'Sallyport'],
     targets: [{ metric: 'kibEach', atMost }],
     fresh: true,
+    rounds: 1,
     run: (peer, tools) => holdIdle(peer, tools, tls),
   };
 }
 
 async function holdIdle(peer: RunningPeer, tools: Tools, tls: boolean): Promise<Sample> {
   const wanted = { kind: 'websocket', tls } as const;
-  // What a process takes once, whatever it carries, is no connection's.
-  await tools.load.cycles(peer, wanted, { workers: 16, echo: true, warmUp: 0, seconds: tools.seconds });
+  await atWork(peer, tools);
   const before = memoryKib(peer.pid);
   const held = await tools.load.hold(peer, wanted, {
     connections: affordable(CONNECTIONS, tools),

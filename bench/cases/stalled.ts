@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { memoryKib } from '../measure/proc.ts';
 import type { Case, RunningPeer, Sample, Tools } from '../types.ts';
+import { atWork } from './at-work.ts';
 
 /** What a proxy keeps for clients that do not read, while the service behind it pushes 300 MiB at each. */
 
@@ -45,9 +46,4 @@ async function stall(peer: RunningPeer, tools: Tools, clients: number): Promise<
     clearInterval(watch);
   }
   return { mib: (peak - before) / 1024 };
-}
-
-/** Lets the peer work a little: what a process takes once, to work at all, is not the fault of who does not read. */
-async function atWork(peer: RunningPeer, { load, seconds }: Tools): Promise<void> {
-  await load.echo(peer, { kind: 'websocket' }, { connections: 1, inFlight: 1, size: 64, warmUp: 0, seconds });
 }
