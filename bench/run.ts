@@ -29,7 +29,7 @@ export type Outcomes = Map<string, Map<string, Outcome>>;
 
 /**
  * Runs every repetition, interleaved: each round takes all cases, each case all its peers, so that whatever the machine
- * does meanwhile meets them alike. A peer that fails is noted and not tried in that case again.
+ * does meanwhile meets them alike. A peer that fails is noted, started anew, and not tried in that case again.
  */
 export async function run({ cases, peers, rounds, onProgress }: Plan, tools: Tools): Promise<Outcomes> {
   const outcomes: Outcomes = new Map();
@@ -42,7 +42,8 @@ export async function run({ cases, peers, rounds, onProgress }: Plan, tools: Too
     try {
       outcome.samples.push(await repetition(subject, peer, stable, tools));
     } catch (error) {
-      outcome.failure = error instanceof Error ? error.message : String(error);
+      outcome.failure = reasonOf(error);
+      await stable.drop(peer);
     }
   }
   return outcomes;
@@ -55,8 +56,9 @@ interface Step {
 }
 
 function stepsOf(cases: readonly Case[], peers: readonly Peer[], rounds: number): Step[] {
+  const asked = (round: number) => cases.filter((subject) => round < (subject.rounds ?? rounds));
   return Array.from({ length: rounds }, (_, round) => round).flatMap((round) =>
-    cases.flatMap((subject) =>
+    asked(round).flatMap((subject) =>
       peers.filter(({ name }) => subject.peers.includes(name)).map((peer) => ({ round, subject, peer })),
     ),
   );
@@ -86,6 +88,19 @@ class Stable {
     this.#running.set(peer.name, running);
     return running;
   }
+
+  /** Ends a peer that has failed, whatever state it is in; the next case gets a new one. */
+  async drop({ name }: Peer): Promise<void> {
+    const running = this.#running.get(name);
+    this.#running.delete(name);
+    await running?.then(({ stop }) => stop()).catch(() => undefined);
+  }
+}
+
+/** One line, not longer than a table is wide. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s+/g, ' ').trim().slice(0, 200);
 }
 
 function outcomeOf(outcomes: Outcomes, subject: string, peer: string): Outcome {
