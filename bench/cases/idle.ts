@@ -34,6 +34,9 @@ async function holdIdle(peer: RunningPeer, tools: Tools, tls: boolean): Promise<
   const wanted = { kind: 'websocket', tls } as const;
   await atWork(peer, tools);
   const before = memoryKib(peer.pid);
+  const connections = affordable(CONNECTIONS, tools);
+  if (connections < CONNECTIONS / 2)
+    tools.note('What idle connections take in common weighs more on each of few.');
   const held = await tools.load.hold(peer, wanted, {
     connections: affordable(CONNECTIONS, tools),
     read: true,

@@ -13,15 +13,25 @@ const HUNDRED_MB = 1e8 / 2 ** 20;
 
 export const stalledCases: Case[] = [
   // A proxy that does not pause its source would take 300 MiB, or 30 GiB for a hundred.
-  stalledCase(1, ['nginx', 'HAProxy', 'http-proxy', 'ws+ws', 'Sallyport'], 4),
-  stalledCase(100, ['nginx', 'HAProxy', 'http-proxy', 'Sallyport'], HUNDRED_MB),
+  stalledCase(
+    1,
+    '300 MiB on the way to a client that does not read',
+    ['nginx', 'HAProxy', 'http-proxy', 'ws+ws', 'Sallyport'],
+    4,
+  ),
+  stalledCase(
+    100,
+    '300 MiB on the way to each of 100 clients that do not read',
+    ['nginx', 'HAProxy', 'http-proxy', 'Sallyport'],
+    HUNDRED_MB,
+  ),
 ];
 
-function stalledCase(clients: number, peers: string[], atMost: number): Case {
+function stalledCase(clients: number, title: string, peers: string[], atMost: number): Case {
   return {
     name: `stalled-${clients}`,
     group: 'Memory',
-    title: `${clients} that do${clients === 1 ? 'es' : ''} not read, each with 300 MiB on the way`,
+    title,
     unit: 'connection',
     metrics: ['mib'],
     peers,

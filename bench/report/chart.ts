@@ -8,6 +8,7 @@ import { line, svgDocument, text, wrap } from './svg.ts';
 const MARGIN = 20;
 const GUTTER = 30;
 const WIDTH = 2 * MARGIN + 2 * PANEL_WIDTH + GUTTER;
+const NO_BREAK = '\u00a0';
 const FAINT = '#59636e';
 
 /** Writes the chart of a report to a file, making its folder. Rejects with what the file system says. */
@@ -20,7 +21,7 @@ export async function writeChart(file: string, report: Report): Promise<void> {
 export function toChart(report: Report): string {
   const page = new Page();
   drawHead(page, report);
-  for (const [group, cases] of byGroup(report.cases)) drawGroup(page, group, cases);
+  for (const [group, cases] of byGroup(report.cases)) drawGroup(page, group, cases.flatMap(panelsOf));
   return svgDocument(WIDTH, page.y + MARGIN / 2, 'Sallyport beside other proxies', page.elements);
 }
 
@@ -43,9 +44,16 @@ class Page {
 }
 
 function drawHead(page: Page, { date, machine, versions, options, missing }: Report): void {
-  const software = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  // Lines break between names, not in them.
+  const software = Object.entries(versions).map(([name, version]) =>
+    `${name} ${version}`.replaceAll(' ', NO_BREAK),
+  );
   const absent = missing.map(({ peer }) => `${peer} missing`);
-  const repeated = `medians of ${options.rounds} repetitions of ${options.seconds} s, taken in turn`;
+  const { rounds, seconds } = options;
+  const repeated =
+    rounds === 1
+      ? `one repetition of ${seconds} s`
+      : `medians of ${rounds} repetitions of ${seconds} s, taken in turn`;
   page.write(['Sallyport, policy on, beside other proxies on one core'], 16, undefined, true);
   const lines = [
     `${date.slice(0, 10)} · ${machineLine(machine)} · ${repeated}`,
@@ -79,12 +87,16 @@ function byGroup(cases: readonly CaseResult[]): Map<string, CaseResult[]> {
   return Map.groupBy(cases, ({ group }) => group);
 }
 
-function drawGroup(page: Page, group: string, cases: readonly CaseResult[]): void {
+function panelsOf(result: CaseResult): Panel[] {
+  return drawnMetrics(result).map((metric) => drawPanel(result, metric));
+}
+
+function drawGroup(page: Page, group: string, panels: readonly Panel[]): void {
+  if (panels.length === 0) return;
   page.y += 8;
   page.write([group], 14, undefined, true);
   page.elements.push(line([MARGIN, page.y], [WIDTH - MARGIN, page.y], '#d0d7de', { width: 1 }));
   page.y += 10;
-  const panels = cases.flatMap((result) => drawnMetrics(result).map((metric) => drawPanel(result, metric)));
   for (let at = 0; at < panels.length; at += 2) drawPair(page, panels.slice(at, at + 2));
 }
 

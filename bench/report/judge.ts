@@ -22,6 +22,11 @@ export function medianOf(measured: Measured | undefined, name: string, metric: M
   return measured?.peers.find(({ peer }) => peer === name)?.median[metric];
 }
 
+/** Whether a target is about a ratio, and not about the bare figure. */
+export function isRatio({ against, inCase }: Target): boolean {
+  return against !== undefined || inCase !== undefined;
+}
+
 /** The peer whose figure the others are compared with: the first that a target of the metric names, or the first. */
 export function yardstickOf({ peers, verdicts }: CaseResult, metric: Metric): PeerResult | undefined {
   const named = verdicts
@@ -32,7 +37,7 @@ export function yardstickOf({ peers, verdicts }: CaseResult, metric: Metric): Pe
 
 function measureOf(target: Target, own: Measured, all: readonly Measured[]): number | undefined {
   const { against, inCase, metric } = target;
-  if (against === undefined && inCase === undefined) return 1;
+  if (!isRatio(target)) return 1;
   const where = inCase === undefined ? own : all.find(({ name }) => name === inCase);
   return medianOf(where, against ?? JUDGED, metric);
 }

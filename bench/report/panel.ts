@@ -1,5 +1,5 @@
 import type { CaseResult, Metric, PeerResult, Target, Verdict } from '../types.ts';
-import { JUDGED, yardstickOf } from './judge.ts';
+import { isRatio, JUDGED, yardstickOf } from './judge.ts';
 import { digits, figure, styleOf } from './metrics.ts';
 import { line, rectangle, text, wrap } from './svg.ts';
 
@@ -20,9 +20,10 @@ const COLOURS = { judged: '#1f6feb', yardstick: '#57606a', other: '#afb8c1', fai
 /** Of the marks at targets. */
 export const MARKS = { reached: '#1a7f37', missed: '#cf222e' };
 
-/** The metrics a case is drawn in: those its targets judge, or else its first. */
-export function drawnMetrics({ metrics, verdicts }: CaseResult): Metric[] {
+/** The metrics a case is drawn in: those its targets judge, or else its first; none where there is nothing to compare. */
+export function drawnMetrics({ metrics, peers, verdicts }: CaseResult): Metric[] {
   const judged = new Set(verdicts.map(({ target }) => target.metric));
+  if (peers.length < 2 && judged.size === 0) return [];
   return judged.size > 0 ? [...judged] : metrics.slice(0, 1);
 }
 
@@ -54,7 +55,8 @@ function scaleOf(result: CaseResult, metric: Metric): number {
       .flatMap(({ median }) => median[metric] ?? []),
     ...marksOf(result, metric).map(({ value }) => value),
   ];
-  return Math.min(Math.max(...all, ...compared), Math.max(...compared) * 1.6);
+  // All of them may be 0, and a bar of 0 needs some scale, too.
+  return Math.min(Math.max(...all, ...compared), Math.max(...compared) * 1.6) || 1;
 }
 
 interface Row {
@@ -125,11 +127,11 @@ function marksOf({ peers, verdicts }: CaseResult, metric: Metric): Mark[] {
     .flatMap((verdict) => marksAt(verdict, own));
 }
 
-/** Sallyport's own value tells the yardstick's: it is `value` times that. */
+/** Where the bounds of a verdict stand. A ratio's yardstick is told by Sallyport's own value, `value` times that. */
 function marksAt({ target, value, reached = false, proud = false }: Verdict, own: number): Mark[] {
   const bound = boundOf(target);
-  if (!value || bound === undefined) return [];
-  const unit = own / value;
+  if (value === undefined || bound === undefined) return [];
+  const unit = isRatio(target) ? own / value : 1;
   const mark = { value: bound * unit, proud: false, reached };
   return target.proud === undefined
     ? [mark]

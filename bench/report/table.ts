@@ -1,5 +1,5 @@
 import type { CaseResult, Report, Target, Verdict } from '../types.ts';
-import { yardstickOf } from './judge.ts';
+import { isRatio, yardstickOf } from './judge.ts';
 import { machineLine } from './machine.ts';
 import { digits, figure, styleOf } from './metrics.ts';
 
@@ -91,10 +91,6 @@ function unitOf(target: Target): string {
   if (!isRatio(target)) return styleOf(target.metric).suffix;
   const { against, inCase } = target;
   return ` × ${[against, inCase].filter((name) => name !== undefined).join(' in ')}`;
-}
-
-function isRatio({ against, inCase }: Target): boolean {
-  return against !== undefined || inCase !== undefined;
 }
 
 function foot({ missing, notes }: Report): string {

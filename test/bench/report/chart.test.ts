@@ -47,6 +47,23 @@ describe('toChart', () => {
     expect(chart).toMatch(/500 µs +50.0 ×/);
   });
 
+  test('marks a bare bound, also where the figure is nothing', () => {
+    const chart = chartOf({ nginx: { mib: 1 }, Sallyport: { mib: 0 } }, [{ metric: 'mib', atMost: 4 }]);
+    expect(marks(chart)).toEqual([GREEN]);
+    expect(chart).not.toMatch(/NaN|Infinity/);
+  });
+
+  test('draws where all figures are nothing', () => {
+    expect(
+      chartOf({ nginx: { mib: 0 }, Sallyport: { mib: 0 } }, [{ metric: 'mib', against: 'nginx', atMost: 1 }]),
+    ).not.toMatch(/NaN|Infinity/);
+  });
+
+  test('leaves out a case with nothing to compare', () => {
+    expect(chartOf({ Sallyport: { cpuUs: 1 } }, [])).not.toContain('WebSocket, 64 B');
+    expect(chartOf({ nginx: { cpuUs: 1 }, Sallyport: { cpuUs: 1 } }, [])).toContain('WebSocket, 64 B');
+  });
+
   test('draws a panel for each metric that is judged', () => {
     const peers = { nginx: { cpuUs: 1, rate: 5 }, Sallyport: { cpuUs: 1, rate: 5 } };
     const chart = chartOf(peers, [target, { metric: 'rate', against: 'nginx', atLeast: 1 }]);
