@@ -12,7 +12,8 @@ type Measured = Pick<CaseResult, 'name' | 'peers'>;
 export function judge(target: Target, own: Measured, all: readonly Measured[]): Verdict {
   const measured = medianOf(own, JUDGED, target.metric);
   const yardstick = measureOf(target, own, all);
-  if (measured === undefined || yardstick === undefined) return { target };
+  // A ratio to nothing says nothing.
+  if (measured === undefined || !yardstick) return { target };
   const value = measured / yardstick;
   return { target, value, reached: within(value, target), proud: within(value, bolder(target)) };
 }

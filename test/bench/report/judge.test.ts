@@ -40,6 +40,7 @@ describe('judge', () => {
 
   test.each<[string, Target]>([
     ['the yardstick is missing', { metric: 'cpuUs', against: 'HAProxy', atMost: 1 }],
+    ['the yardstick is nothing', { metric: 'mib', against: 'nginx', atMost: 1 }],
     ['the other case did not run', { metric: 'cpuUs', inCase: 'none', atMost: 1 }],
     ['Sallyport was not measured', { metric: 'p50Us', against: 'nginx', atMost: 1 }],
   ])('says nothing where %s', (_name, target) => {
