@@ -43,28 +43,25 @@ class Page {
   }
 }
 
-function drawHead(page: Page, { date, machine, versions, options, missing }: Report): void {
+function drawHead(page: Page, { date, machine, versions, options, missing, notes }: Report): void {
   // Lines break between names, not in them.
   const software = Object.entries(versions).map(([name, version]) =>
     `${name} ${version}`.replaceAll(' ', NO_BREAK),
   );
   const absent = missing.map(({ peer }) => `${peer} missing`);
-  const { rounds, seconds } = options;
-  const repeated =
-    rounds === 1
-      ? `one repetition of ${seconds} s`
-      : `medians of ${rounds} repetitions of ${seconds} s, taken in turn`;
-  page.write(['Sallyport, policy on, beside other proxies on one core'], 16, undefined, true);
   const lines = [
-    `${date.slice(0, 10)} · ${machineLine(machine)} · ${repeated}`,
+    `${date.slice(0, 10)} · ${machineLine(machine)} · ${repetitions(options)}`,
     [...software, ...absent].join(' · '),
-  ];
-  page.write(
-    lines.flatMap((words) => wrap(words, 150)),
-    11,
-    FAINT,
-  );
+    ...notes,
+  ].flatMap((words) => wrap(words, 150));
+  page.write(['Sallyport, policy on, beside other proxies on one core'], 16, undefined, true);
+  page.write(lines, 11, FAINT);
   drawLegend(page);
+}
+
+function repetitions({ rounds, seconds }: Report['options']): string {
+  if (rounds === 1) return `one repetition of ${seconds} s`;
+  return `medians of ${rounds} repetitions of ${seconds} s, taken in turn`;
 }
 
 function drawLegend(page: Page): void {

@@ -23,6 +23,13 @@ describe('toChart', () => {
     expect(chartOf({ Sallyport: { cpuUs: 1 } })).toContain('Some &#60;CPU&#62; &#38; Co');
   });
 
+  test('says what was scaled down', () => {
+    const report = reportOf([caseOf({ peers: { Sallyport: { cpuUs: 1 } } })], {
+      notes: ['Fewer connections.'],
+    });
+    expect(toChart(report)).toContain('>Fewer connections.<');
+  });
+
   test('draws bars in proportion', () => {
     const chart = chartOf({ nginx: { cpuUs: 10 }, Sallyport: { cpuUs: 5 } });
     const widths = [...chart.matchAll(/<rect x="92"[^>]* width="([\d.]+)"/g)].map(([, width]) =>
