@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { generate } from 'selfsigned';
@@ -18,23 +17,16 @@ const SERVICES: readonly Service[] = [
 const ISSUER = 'bench';
 const SECRET = 'a secret of thirty-two characters';
 
-/** Prepares a folder, a certificate and tokens, and starts the services. The caller calls `tidy` in the end. */
-export async function makeBed(processes: Processes, cores: Cores): Promise<Bed> {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
-  try {
-    const [certificate, tokens] = await Promise.all([makeCertificate(directory), makeTokens(directory)]);
-    const ports = await startServices(processes, cores.service, directory);
-    return { ports, certificate, tokens, directory, cores, processes };
-  } catch (error) {
-    rmSync(directory, { recursive: true });
-    throw error;
-  }
+/** Prepares a certificate and tokens in a folder, and starts the services. */
+export async function makeBed(processes: Processes, cores: Cores, directory: string): Promise<Bed> {
+  const [certificate, tokens] = await Promise.all([makeCertificate(directory), makeTokens(directory)]);
+  const ports = await startServices(processes, cores.service, directory);
+  return { ports, certificate, tokens, directory, cores, processes };
 }
 
 async function startServices(processes: Processes, core: number | undefined, directory: string) {
   const entries = SERVICES.map(async (service) => {
     const script = new URL(`./services/${service}.ts`, import.meta.url);
-    if (!existsSync(script)) return [service, 1] as const;
     const running = processes.script(script, [], core, join(directory, `${service}.out`));
     return [service, await reply<number>(running)] as const;
   });

@@ -1,4 +1,6 @@
-import { rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { makeBed } from './bed.ts';
 import { cases } from './cases/index.ts';
 import { Load } from './load/load.ts';
@@ -14,7 +16,7 @@ import { describeMachine } from './report/machine.ts';
 import { toTable } from './report/table.ts';
 import { resultsOf } from './results.ts';
 import { type Outcomes, run } from './run.ts';
-import type { Report, Tools } from './types.ts';
+import type { Bed, Report, Tools } from './types.ts';
 
 /** `npm run bench`: command line → plan → run → report. */
 
@@ -36,31 +38,33 @@ async function main(): Promise<void> {
 /** Sets everything up, runs the plan, and leaves nothing behind, also when it is interrupted. */
 async function measure(options: Options, selection: Selection, note: Tools['note']): Promise<Outcomes> {
   const processes = new Processes();
-  const cores = assignCores(note);
-  const bed = await makeBed(processes, cores);
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
   async function tidy(): Promise<void> {
     await processes.stopAll();
-    rmSync(bed.directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => void tidy().then(() => process.exit(130)));
   }
-  const tools: Tools = {
-    bed,
-    load: new Load(processes, cores.load, bed.tokens.common),
-    seconds: options.seconds,
-    warmUp: options.seconds / 2,
-    scale: options.quick ? 0.1 : 1,
-    note,
-  };
   try {
-    return await run(
-      { ...selection, rounds: options.rounds, onProgress: showProgress(process.stderr) },
-      tools,
-    );
+    const bed = await makeBed(processes, assignCores(note), directory);
+    const plan = { ...selection, rounds: options.rounds, onProgress: showProgress(process.stderr) };
+    return await run(plan, toolsOf(options, bed, note));
   } finally {
     await tidy();
   }
+}
+
+function toolsOf({ quick, seconds }: Options, bed: Bed, note: Tools['note']): Tools {
+  if (quick) note(`A glance: ${seconds} s each, soon after the start. Take ratios within a quarter.`);
+  return {
+    bed,
+    load: new Load(bed.processes, bed.cores.load, bed.tokens.common),
+    seconds,
+    warmUp: seconds / 2,
+    scale: quick ? 0.1 : 1,
+    note,
+  };
 }
 
 function makeReport(options: Options, selection: Selection, outcomes: Outcomes, notes: string[]): Report {

@@ -6,8 +6,8 @@ export function showProgress(stream: WriteStream): (progress: Progress) => void 
   const began = Date.now();
   let last = '';
   return function show({ done, total, round, case: name, peer }) {
-    const left =
-      done === 0 ? '' : `, ${Math.ceil(((Date.now() - began) / done) * (total - done) * 0.001)} s to go`;
+    const passed = (Date.now() - began) / 1000;
+    const left = done === 0 ? '' : `, ${Math.ceil((passed / done) * (total - done))} s to go`;
     const heading = `round ${round + 1}: ${name}`;
     if (stream.isTTY) {
       stream.write(`\r${done}/${total}${left} · ${heading} · ${peer}`.padEnd(79).slice(0, 79));

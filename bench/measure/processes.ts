@@ -30,9 +30,11 @@ export interface Running {
 export class Processes {
   readonly #running = new Set<Running>();
   readonly #pinning = hasTaskset();
+  #closed = false;
 
-  /** Starts a process, pinned where that can be, with as many descriptors as may be had. */
+  /** Starts a process, pinned where that can be, with as many descriptors as may be had. Throws once closed. */
   launch({ command, args, core, output, ipc, env }: Launch): Running {
+    if (this.#closed) throw new Error('the bench is ending');
     const pin = core !== undefined && this.#pinning ? ['taskset', '-c', String(core)] : [];
     const limit = 'ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"; exec "$@"';
     const sink = output === undefined ? 'ignore' : openSync(output, 'a');
@@ -50,8 +52,9 @@ export class Processes {
     return this.launch({ command, args: [file.pathname, ...args], core, output, ipc: true });
   }
 
-  /** Stops whatever still runs. */
+  /** Stops whatever still runs; nothing starts any more. */
   async stopAll(): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#running].map((running) => running.stop()));
   }
 

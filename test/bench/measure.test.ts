@@ -50,6 +50,7 @@ describe.runIf(process.platform === 'linux')('processes', () => {
     const family = tree(running.pid);
     await processes.stopAll();
     await running.stop();
+    expect(() => processes.launch({ command: 'true', args: [] })).toThrow('ending');
     await expect.poll(() => family.flatMap(tree), { timeout: 10_000 }).toEqual([]);
   });
 });
