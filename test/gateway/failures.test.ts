@@ -191,9 +191,12 @@ describe('before the 101', () => {
   });
 
   test('answers 500 for INTERNAL, and logs what nobody foresaw', async () => {
-    // The machine has run out of randomness: no handshake with an upstream can be made.
-    const broken = vi.spyOn(crypto, 'randomBytes').mockImplementation(() => {
-      throw new Error('no entropy');
+    // The machine runs out of randomness behind each request's id: no key for an upstream can be made.
+    const { randomUUID } = crypto;
+    let drawn = 0;
+    const broken = vi.spyOn(crypto, 'randomUUID').mockImplementation(() => {
+      if (drawn++ % 2 === 1) throw new Error('no entropy');
+      return randomUUID();
     });
     const bytes = (prefix: string) => HANDSHAKES[prefix] as string;
     syncBuiltinESMExports();
