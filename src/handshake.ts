@@ -2,15 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { admitted } from './admission/admitted.ts';
 import { admit, release } from './admission/index.ts';
+import { endingOf } from './bridge/ending.ts';
 import { asGatewayError, GatewayError } from './errors.ts';
 import { refuseUpgrade, writeAccept } from './listener/accept.ts';
 import { type Arriving, watchClient } from './listener/arriving.ts';
 import { type Arrival, parseUpgrade } from './listener/parse.ts';
 import type { Observer, RefusedRequest, SessionRecord } from './observe/index.ts';
-import type { Bridge, Grant, UpgradeRequest } from './request.ts';
+import type { Bridge, Ending, Grant, UpgradeRequest } from './request.ts';
 import type { Router } from './router.ts';
 import type { GatewayRoute } from './routes.ts';
 import type { Sessions } from './session/registry.ts';
+import type { Session } from './session/session.ts';
 
 export interface HandshakeDeps {
   readonly router: Router<GatewayRoute>;
@@ -43,11 +45,12 @@ export function createHandshake(deps: HandshakeDeps) {
     const startedAt = performance.now();
     const progress: Progress = { arrival, client: watchClient(socket, head) };
     try {
-      await carry(deps, progress, await dial(deps, progress, message));
+      const accepted = accept(deps, progress.client, await dial(deps, progress, message));
+      // Not awaited here: all that is known of the upgrade would stay in memory for as long as the session.
+      void carry(deps.sessions, accepted);
     } catch (thrown) {
-      refuse(deps, progress, thrown, performance.now() - startedAt);
-    } finally {
       if (progress.grant) release(progress.grant);
+      refuse(deps, progress, thrown, performance.now() - startedAt);
     }
   };
 }
@@ -85,15 +88,34 @@ interface Dialled {
   readonly bridge: Bridge;
 }
 
-/** Accepts and carries to the end. Throws only if the 101 cannot be written. */
-async function carry({ sessions }: HandshakeDeps, { client }: Progress, dialled: Dialled): Promise<void> {
+/** A session whose bridge runs. */
+interface Accepted {
+  readonly session: Session;
+  readonly running: Promise<Ending>;
+  readonly releases: Grant['releases'];
+}
+
+/** Writes the 101 and lets the bridge run. Throws only if the 101 cannot be written. */
+function accept({ sessions }: HandshakeDeps, client: Arriving, dialled: Dialled): Accepted {
   const { request, grant, route, kind, bridge } = dialled;
   // From here to `run` nothing is awaited: no event can fall between two listeners.
   const head = client.release();
   const protocol = writeAccept(client.socket, request, grant, bridge.accept);
   const meter = route.meter(request, grant);
   const session = sessions.open({ route: route.config, bridge: kind, request, grant, meter, protocol });
-  sessions.end(session, await bridge.run(client.socket, head, session));
+  return { session, running: bridge.run(client.socket, head, session), releases: grant.releases };
+}
+
+/** Stays with a session to its end. Never rejects: a bridge that does, against its word, ends its session only. */
+async function carry(sessions: Sessions, { session, running, releases }: Accepted): Promise<void> {
+  try {
+    sessions.end(session, await running);
+  } catch (thrown) {
+    session.destroy();
+    sessions.end(session, endingOf(asGatewayError(thrown)));
+  } finally {
+    release({ releases });
+  }
 }
 
 function refuse({ observer }: HandshakeDeps, progress: Progress, thrown: unknown, durationMs: number): void {

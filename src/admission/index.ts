@@ -62,6 +62,6 @@ export async function admit(checks: readonly Check[], request: GatewayRequest): 
 }
 
 /** Gives back what the checks reserved. Calling it twice is a no-op. */
-export function release(grant: Grant): void {
-  for (const undo of grant.releases.splice(0)) undo();
+export function release({ releases }: Pick<Grant, 'releases'>): void {
+  for (const undo of releases.splice(0)) undo();
 }

@@ -123,6 +123,10 @@ function guardConnections(server: Server, secure: boolean, logger: Logger): Plai
   function onSocketError(error: Error): void {
     logger.debug({ err: error }, 'a client connection failed');
   }
+  // One function for all sockets: a closure each would be kept as long as a session lasts.
+  function onSocketClose(this: Socket): void {
+    plain.delete(this);
+  }
   server.on('connection', function onConnection(socket: Socket) {
     socket.on('error', onSocketError);
   });
@@ -134,7 +138,7 @@ function guardConnections(server: Server, secure: boolean, logger: Logger): Plai
       return;
     }
     plain.set(socket, undefined);
-    socket.once('close', () => plain.delete(socket));
+    socket.on('close', onSocketClose);
   });
   return plain;
 }

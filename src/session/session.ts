@@ -18,58 +18,53 @@ export interface SessionParts {
 
 /** One open connection: its numbers, its limits and its deadlines. Bridges see it as a SessionHandle, observers as a record. */
 export class Session implements SessionHandle, SessionRecord {
+  // Copied one by one: the request's headers and the token's claims are not to stay in memory with the session.
+  readonly id: string;
+  readonly route: string;
+  readonly bridge: SessionRecord['bridge'];
+  readonly subject: string | undefined;
+  readonly clientAddress: string;
+  readonly peerAddress: string;
+  readonly origin: string | undefined;
+  readonly host: string;
+  readonly path: string;
+  readonly protocol: string | undefined;
   readonly up: Traffic = { messages: 0, bytes: 0 };
   readonly down: Traffic = { messages: 0, bytes: 0 };
   readonly startedAt = Date.now();
   readonly #since = performance.now();
-  readonly #parts: SessionParts;
+  readonly #config: RouteConfig;
+  readonly #meter: Meter;
+  readonly #expiresAt: number | undefined;
   #link: Link | undefined;
   #deadlines: Deadlines | undefined;
   /** Asked to end before the bridge was there. */
   #early: Ending | undefined;
 
-  constructor(parts: SessionParts) {
-    this.#parts = parts;
+  constructor({ route, bridge, request, grant, meter, protocol }: SessionParts) {
+    this.id = request.id;
+    this.route = route.name;
+    this.bridge = bridge;
+    this.subject = grant.subject;
+    this.clientAddress = request.clientAddress;
+    this.peerAddress = request.peerAddress;
+    this.origin = request.origin;
+    this.host = request.host;
+    this.path = request.path;
+    this.protocol = protocol;
+    this.#config = route;
+    this.#meter = meter;
+    this.#expiresAt = grant.expiresAt;
   }
 
-  get id(): string {
-    return this.#parts.request.id;
-  }
-  get route(): string {
-    return this.#parts.route.name;
-  }
-  get bridge(): SessionRecord['bridge'] {
-    return this.#parts.bridge;
-  }
-  get subject(): string | undefined {
-    return this.#parts.grant.subject;
-  }
-  get clientAddress(): string {
-    return this.#parts.request.clientAddress;
-  }
-  get peerAddress(): string {
-    return this.#parts.request.peerAddress;
-  }
-  get origin(): string | undefined {
-    return this.#parts.request.origin;
-  }
-  get host(): string {
-    return this.#parts.request.host;
-  }
-  get path(): string {
-    return this.#parts.request.path;
-  }
-  get protocol(): string | undefined {
-    return this.#parts.protocol;
-  }
   get stallMs(): number {
-    return this.#parts.route.timeouts.stall;
+    return this.#config.timeouts.stall;
   }
   get closeMs(): number {
-    return this.#parts.route.timeouts.close;
+    return this.#config.timeouts.close;
   }
   get messageSize(): number {
-    return this.#parts.route.limits.messageSize ?? Infinity;
+    return this.#config.limits.messageSize ?? Infinity;
   }
   get durationMs(): number {
     return performance.now() - this.#since;
@@ -81,13 +76,9 @@ export class Session implements SessionHandle, SessionRecord {
       link.close(this.#early);
       return;
     }
-    const { route, grant } = this.#parts;
-    const ignoresExpiry = route.auth === 'none' || route.auth.onExpiry === 'ignore';
-    const limits = {
-      timeouts: route.timeouts,
-      keepalive: route.keepalive,
-      expiresAt: ignoresExpiry ? undefined : grant.expiresAt,
-    };
+    const { auth, timeouts, keepalive } = this.#config;
+    const ignoresExpiry = auth === 'none' || auth.onExpiry === 'ignore';
+    const limits = { timeouts, keepalive, expiresAt: ignoresExpiry ? undefined : this.#expiresAt };
     this.#deadlines = new Deadlines(
       limits,
       link,
@@ -97,11 +88,11 @@ export class Session implements SessionHandle, SessionRecord {
   }
 
   admitMessage(): number {
-    return this.#parts.meter.admitMessage();
+    return this.#meter.admitMessage();
   }
 
   admitBytes(count: number): number {
-    return this.#parts.meter.admitBytes(count);
+    return this.#meter.admitBytes(count);
   }
 
   /** Ends the connection from the gateway's side. */
