@@ -127,11 +127,11 @@ export interface SessionHandle {
   attach(link: Link): void;
   /**
    * A message or control frame from the client begins. Milliseconds to wait before it may pass (0: now; it is then
-   * counted). Throws RATE_LIMITED where the limit says `close`.
+   * counted). Throws RATE_LIMITED where the limit says `close`. `now` is `performance.now()`, for who has read it already.
    */
-  admitMessage(): number;
+  admitMessage(now?: number): number;
   /** Bytes came from the client. Milliseconds to stop reading for (0: go on). Throws RATE_LIMITED where the limit says `close`. */
-  admitBytes(count: number): number;
+  admitBytes(count: number, now?: number): number;
 }
 
 /** A dialled upstream, ready to be joined to a client. */

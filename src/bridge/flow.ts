@@ -1,4 +1,7 @@
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { Inlet, SMALL_BYTES } from './inlet.ts';
+import { atTurnEnd, holdScratch } from './turn.ts';
 
 interface FlowOptions {
   /** Takes bytes as they come; returns how many. Taking fewer means that `pauseFor` was called. After each such wait the rest is offered again, be it empty. */
@@ -18,7 +21,12 @@ const NOTHING = Buffer.alloc(0);
 export class Flow {
   readonly #source: Duplex;
   readonly #sink: Duplex;
+  readonly #inlet = new Inlet((chunk, isLent) => this.#onRead(chunk, isLent));
   readonly #options: FlowOptions;
+  readonly #isTls: boolean;
+  #waitingWrites: Buffer[] | undefined;
+  /** The chunk at hand is large: it is written piece by piece as it is read. */
+  #isLarge = false;
   /** Taken from the source, not yet by `take`. */
   #rest: Buffer | undefined;
   #full = false;
@@ -34,6 +42,7 @@ export class Flow {
     this.#source = source;
     this.#sink = sink;
     this.#options = options;
+    this.#isTls = (sink as Partial<TLSSocket>).encrypted === true;
   }
 
   get paused(): boolean {
@@ -42,16 +51,41 @@ export class Flow {
 
   /** Begins to read; `head` is what had been read already. */
   start(head: Buffer = NOTHING): void {
-    this.#source.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.#sink.on('drain', () => this.#onDrain());
-    if (head.length > 0) this.#onData(head);
-    if (!this.paused) this.#source.resume();
+    if (head.length > 0) this.#offer(head);
+    this.#inlet.open(this.#source);
+    if (this.paused) this.#source.pause();
+    else this.#source.resume();
   }
 
-  /** Writes to the sink, and stops reading the source while the sink is full. */
+  /** Writes to the sink, at the end of the turn if it is little; stops reading the source while the sink is full. */
   write(bytes: Buffer): void {
     if (this.#sinkGone) return;
-    if (!this.#sink.write(bytes) && !this.#full && !this.#stopped) this.#onFull();
+    if (this.#isLarge) {
+      this.flush();
+      if (!this.#sink.write(bytes)) this.#judge();
+      return;
+    }
+    if (this.#waitingWrites === undefined) {
+      this.#waitingWrites = [bytes];
+      atTurnEnd(this);
+    } else this.#waitingWrites.push(bytes);
+  }
+
+  /** Writes what waits for the end of the turn now. */
+  flush(): void {
+    const writes = this.#waitingWrites;
+    this.#waitingWrites = undefined;
+    if (writes === undefined || this.#sinkGone) return;
+    const wasBusy = this.#sink.writableLength > 0;
+    let isRoom = true;
+    if (writes.length > 1) this.#sink.cork();
+    // Behind others it would outlive the turn, and so must not lie in memory that the next one uses.
+    for (const bytes of writes) isRoom = this.#sink.write(wasBusy ? Buffer.from(bytes) : bytes);
+    if (writes.length > 1) this.#sink.uncork();
+    if (!isRoom) this.#judge();
+    // TLS has encrypted what it was given before `write` returns.
+    if (!wasBusy && this.#sink.writableLength > 0 && !this.#isTls) holdScratch();
   }
 
   /** Reads nothing for so many milliseconds. */
@@ -80,15 +114,37 @@ export class Flow {
     this.#source.resume();
   }
 
-  #onData(chunk: Buffer): void {
+  #onRead(chunk: Buffer, isLent: boolean): void {
     if (this.#stopped) return;
-    if (this.#rest !== undefined) {
-      // A stream may still hand over what it had buffered when it was paused.
-      this.#rest = Buffer.concat([this.#rest, chunk]);
+    if (this.paused) {
+      // A stream may still hand over what it had read when it was paused.
+      this.#rest = Buffer.concat([this.#rest ?? NOTHING, chunk]);
       return;
     }
+    this.#isLarge = chunk.length > SMALL_BYTES;
+    this.#offer(chunk);
+    if (isLent) this.#giveUp();
+  }
+
+  #offer(chunk: Buffer): void {
     const taken = this.#options.take(chunk);
     if (taken < chunk.length && !this.#stopped) this.#rest = chunk.subarray(taken);
+  }
+
+  /** The chunk just offered is read over next, unless it is kept: what is left of it must not lie there. */
+  #giveUp(): void {
+    if (this.#rest !== undefined) this.#rest = Buffer.from(this.#rest);
+    if (!this.#isLarge || this.#sink.writableLength === 0 || this.#sinkGone) return;
+    this.#inlet.keep();
+    if (this.#full || this.#stopped) return;
+    this.#onFull();
+    // Not full enough for a 'drain' to follow; but writes finish in order, and this one has nothing to write.
+    if (!this.#sink.writableNeedDrain) this.#sink.write(NOTHING, () => this.#onDrain());
+  }
+
+  /** A long write may have gone out whole at once: only what is left makes a sink full. */
+  #judge(): void {
+    if (this.#sink.writableLength > 0 && !this.#full && !this.#stopped) this.#onFull();
   }
 
   #onFull(): void {
@@ -108,6 +164,7 @@ export class Flow {
   }
 
   #onDrain(): void {
+    this.#inlet.release();
     if (!this.#full) return;
     this.#full = false;
     this.#goOn();
@@ -130,7 +187,7 @@ export class Flow {
     const rest = this.#rest;
     if (rest !== undefined) {
       this.#rest = undefined;
-      this.#onData(rest);
+      this.#offer(rest);
     }
     if (!this.paused && !this.#stopped) this.#source.resume();
   }

@@ -3,7 +3,7 @@ import { asGatewayError, GatewayError } from '../errors.ts';
 import { ABNORMAL, type CloseStatus } from '../frames/close.ts';
 import { CONTINUATION } from '../frames/opcodes.ts';
 import { type FrameReader, PASS, STOP, type Verdict } from '../frames/reader.ts';
-import type { Ending, Link, SessionHandle } from '../request.ts';
+import type { Ending, Link, SessionHandle, Traffic } from '../request.ts';
 import { endingOf, endSocket } from './ending.ts';
 import { Flow } from './flow.ts';
 import { Side, type SideEvents } from './side.ts';
@@ -14,6 +14,7 @@ class RelaySide extends Side {
   /** The flow that begins in this side's socket. */
   in!: Flow;
   readonly #session: SessionHandle;
+  readonly #traffic: Traffic;
 
   constructor(
     socket: Duplex,
@@ -24,17 +25,18 @@ class RelaySide extends Side {
   ) {
     super(name, socket, { deflate, maxMessage: name === 'client' ? session.messageSize : Infinity }, events);
     this.#session = session;
+    this.#traffic = name === 'client' ? session.up : session.down;
   }
 
   frame(reader: FrameReader): Verdict {
     if (reader.opcode === CONTINUATION) return PASS;
     if (this.#admit() === STOP) return STOP;
-    (this.name === 'client' ? this.#session.up : this.#session.down).messages++;
+    this.#traffic.messages++;
     return PASS;
   }
 
   payload(_bytes: Buffer, from: number, to: number): void {
-    (this.name === 'client' ? this.#session.up : this.#session.down).bytes += to - from;
+    this.#traffic.bytes += to - from;
   }
 
   raw(bytes: Buffer, from: number, to: number): void {
@@ -50,10 +52,16 @@ class RelaySide extends Side {
 
   #admit(): Verdict {
     if (this.name === 'upstream') return PASS;
-    const wait = this.#session.admitMessage();
+    const wait = this.#session.admitMessage(this.arrivedAt);
     if (wait === 0) return PASS;
     this.in.pauseFor(wait);
     return STOP;
+  }
+
+  /** Counts bytes of the client against its limit; may pause its reading. Throws where the limit says so. */
+  meter(bytes: number): void {
+    const wait = this.#session.admitBytes(bytes, this.arrivedAt);
+    if (wait > 0) this.in.pauseFor(wait);
   }
 
   protected atBoundary(): boolean {
@@ -158,20 +166,14 @@ export class Relay implements Link, SideEvents {
   }
 
   #take(side: RelaySide, chunk: Buffer): number {
-    side.received += chunk.length;
     try {
-      const taken = side.reader.push(chunk);
-      if (side === this.#client) this.#meter(taken);
+      const taken = side.read(chunk);
+      if (side === this.#client) side.meter(taken);
       return taken;
     } catch (error) {
       this.close(endingOf(asGatewayError(error)));
       return chunk.length;
     }
-  }
-
-  #meter(bytes: number): void {
-    const wait = this.#session.admitBytes(bytes);
-    if (wait > 0) this.#client.in.pauseFor(wait);
   }
 
   /** The peer does not read: a Close could not reach it either. */
@@ -220,6 +222,7 @@ export class Relay implements Link, SideEvents {
   #end(side: RelaySide): void {
     if (this.#ended.has(side)) return;
     side.in.stop();
+    side.out.flush();
     this.#ended.set(side, endSocket(side.socket, this.#session.closeMs));
     if (this.#ended.size < 2) return;
     clearTimeout(this.#closeTimer);

@@ -31,6 +31,8 @@ export abstract class Side implements FrameHandler {
   out!: Flow;
   /** Bytes the peer has sent since the bridge was joined. */
   received = 0;
+  /** `performance.now()` when the chunk at hand came: the clock is read once for all its messages. */
+  protected arrivedAt = 0;
   closeReceived = false;
   closeSent = false;
   /** Its socket can give us nothing more: FIN, reset or destroyed. */
@@ -64,6 +66,13 @@ export abstract class Side implements FrameHandler {
   protected abstract askBoundary(): void;
   /** The stream from the peer stands between two frames, as `reader.interrupt` asked. */
   abstract boundary(): void;
+
+  /** Reads the frames of a chunk; returns how many bytes were taken. Throws what a limit throws. */
+  read(chunk: Buffer): number {
+    this.received += chunk.length;
+    this.arrivedAt = performance.now();
+    return this.reader.push(chunk);
+  }
 
   /** Nothing more is expected from this peer. */
   get finished(): boolean {

@@ -64,10 +64,16 @@ class TunnelSide extends Side {
   }
 
   #admit(): Verdict {
-    const wait = this.#session.admitMessage();
+    const wait = this.#session.admitMessage(this.arrivedAt);
     if (wait === 0) return PASS;
     this.in.pauseFor(wait);
     return STOP;
+  }
+
+  /** Counts bytes against the client's limit; may pause its reading. Throws where the limit says so. */
+  meter(bytes: number): void {
+    const wait = this.#session.admitBytes(bytes, this.arrivedAt);
+    if (wait > 0) this.in.pauseFor(wait);
   }
 
   raw(): void {}
@@ -164,12 +170,10 @@ export class Tunnel implements Link, SideEvents {
   onCloseSent(): void {}
 
   #takeUp(chunk: Buffer): number {
-    this.#client.received += chunk.length;
     try {
-      const taken = this.#client.reader.push(chunk);
+      const taken = this.#client.read(chunk);
       this.#flushUp();
-      const wait = this.#session.admitBytes(taken);
-      if (wait > 0) this.#client.in.pauseFor(wait);
+      this.#client.meter(taken);
       return taken;
     } catch (error) {
       this.#end(endingOf(asGatewayError(error)));
@@ -186,11 +190,8 @@ export class Tunnel implements Link, SideEvents {
     if (this.#client.told) return chunk.length;
     this.#session.down.messages++;
     this.#session.down.bytes += chunk.length;
-    // Header and payload in one system call, without copying the payload behind its header.
-    this.#client.socket.cork();
     this.#down.write(frameHeader(BINARY, chunk.length));
     this.#down.write(chunk);
-    this.#client.socket.uncork();
     return chunk.length;
   }
 
@@ -230,6 +231,7 @@ export class Tunnel implements Link, SideEvents {
   #endUpstream(): void {
     // The flow that begins in the service is stopped, so that what it still sends is dropped.
     this.#down.stop();
+    this.#client.in.flush();
     this.#upstreamEnded = endSocket(this.#upstream, this.#session.closeMs);
   }
 
@@ -237,6 +239,7 @@ export class Tunnel implements Link, SideEvents {
     if (this.#clientEnded !== undefined) return;
     clearTimeout(this.#closeTimer);
     this.#client.in.stop();
+    this.#down.flush();
     this.#clientEnded = endSocket(this.#client.socket, this.#session.closeMs);
     void Promise.all([this.#clientEnded, this.#upstreamEnded]).then(() =>
       this.#resolve(this.#ending as Ending),

@@ -5,8 +5,8 @@ import { BucketTable, type Clock, TokenBucket } from '../store/buckets.ts';
 
 /** What one connection may still send; the semantics are SessionHandle's. */
 export interface Meter {
-  admitMessage(): number;
-  admitBytes(count: number): number;
+  admitMessage(now?: number): number;
+  admitBytes(count: number, now?: number): number;
 }
 
 type Limit = NonNullable<LimitsConfig['messages'] | LimitsConfig['bytes']>;
@@ -15,9 +15,12 @@ type Per = Limit['per'];
 /** The key a connection is counted under together with others. */
 export type KeyOf = (per: Exclude<Per, 'connection'>) => string;
 
-type Take = (bucket: TokenBucket, count: number) => number;
+type Take = (bucket: TokenBucket, count: number, now?: number) => number;
+
+type Admit = (count: number, now?: number) => number;
 
 const free = () => 0;
+const oneOf = (admit: Admit | undefined) => (admit ? (now?: number) => admit(1, now) : free);
 
 /** setTimeout holds no more, and fires at once beyond it: a debt of months would be forgiven. */
 const LONGEST_MS = 2_147_483_647;
@@ -31,7 +34,7 @@ export function createMeters({ messages, bytes }: LimitsConfig, now?: Clock): (k
   // Bytes are counted when they have come; with `throttle` a debt is waited for, not refused.
   const forBytes = bytes && compile(bytes, bytes.rate.count, now);
   return (keyOf) => ({
-    admitMessage: forMessages?.(keyOf, take) ?? free,
+    admitMessage: oneOf(forMessages?.(keyOf, take)),
     admitBytes: forBytes?.(keyOf, debit) ?? free,
   });
 }
@@ -39,11 +42,11 @@ export function createMeters({ messages, bytes }: LimitsConfig, now?: Clock): (k
 function compile(limit: Limit & { rate: Rate }, burst: number, now: Clock | undefined) {
   const { rate, per, over } = limit;
   const table = new BucketTable(rate, burst, { now });
-  return function meterFor(keyOf: KeyOf, spend: Take): (count?: number) => number {
+  return function meterFor(keyOf: KeyOf, spend: Take): Admit {
     const own = per === 'connection' ? new TokenBucket(rate, burst, now) : undefined;
     const key = per === 'connection' ? '' : keyOf(per);
-    return function admitNext(count = 1) {
-      const wait = spend(own ?? table.bucket(key), count);
+    return function admitNext(count, now) {
+      const wait = spend(own ?? table.bucket(key), count, now);
       if (wait > 0 && over === 'close')
         throw new GatewayError('RATE_LIMITED', { detail: `${count} more per ${per}` });
       return Math.min(wait, LONGEST_MS);
@@ -51,5 +54,5 @@ function compile(limit: Limit & { rate: Rate }, burst: number, now: Clock | unde
   };
 }
 
-const take: Take = (bucket, count) => bucket.take(count);
-const debit: Take = (bucket, count) => bucket.debit(count);
+const take: Take = (bucket, count, now) => bucket.take(count, now);
+const debit: Take = (bucket, count, now) => bucket.debit(count, now);

@@ -87,12 +87,12 @@ export class Session implements SessionHandle, SessionRecord {
     );
   }
 
-  admitMessage(): number {
-    return this.#meter.admitMessage();
+  admitMessage(now?: number): number {
+    return this.#meter.admitMessage(now);
   }
 
-  admitBytes(count: number): number {
-    return this.#meter.admitBytes(count);
+  admitBytes(count: number, now?: number): number {
+    return this.#meter.admitBytes(count, now);
   }
 
   /** Ends the connection from the gateway's side. */

@@ -29,28 +29,28 @@ export class TokenBucket {
 
   /**
    * Takes `n` tokens if they are there. 0: taken. Otherwise nothing is taken, and the answer is the whole
-   * milliseconds until they will be there; Infinity for more than the bucket can ever hold.
+   * milliseconds until they will be there; Infinity for more than the bucket can ever hold. Whoever takes many times at
+   * one moment may read the clock once and pass it as `now`.
    */
-  take(n = 1): number {
+  take(n = 1, now = this.#now()): number {
     if (n > this.#burst) return Infinity;
-    const wait = this.#msUntilPaid(this.#refill() + n);
+    const wait = this.#msUntilPaid(this.#refill(now) + n);
     if (wait === 0) this.#missing += n;
     return wait;
   }
 
   /** Takes `n` tokens even where they are not there yet. Whole milliseconds until the debt is paid off; 0 if there is none. */
-  debit(n: number): number {
-    this.#missing = this.#refill() + n;
+  debit(n: number, now = this.#now()): number {
+    this.#missing = this.#refill(now) + n;
     return this.#msUntilPaid(this.#missing);
   }
 
   /** Whole tokens that could be taken now. */
   get remaining(): number {
-    return Math.max(0, Math.floor(this.#burst - this.#refill() + ROUNDING));
+    return Math.max(0, Math.floor(this.#burst - this.#refill(this.#now()) + ROUNDING));
   }
 
-  #refill(): number {
-    const now = this.#now();
+  #refill(now: number): number {
     this.#missing = Math.max(0, this.#missing - (now - this.#at) * this.#tokensPerMs);
     this.#at = now;
     return this.#missing;

@@ -40,7 +40,10 @@ function join(take?: (flow: Flow, chunk: Buffer) => number) {
   return { source, sink, flow, seen };
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+/** What is read in one turn of the loop is written at its end; after the next, it has been. */
+async function turn(): Promise<void> {
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 test('a full sink stops the reading until it drains', async () => {
   const { source, sink, flow } = join();
