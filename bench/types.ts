@@ -1,3 +1,6 @@
+import type { Load } from './load/load.ts';
+import type { Processes } from './measure/processes.ts';
+
 /** The words the bench is written in: what is measured, of whom, how, and what becomes of it. */
 
 /** What one repetition of a case measured of one peer. A case fills in what it measures. */
@@ -21,7 +24,7 @@ export interface Sample {
 
 export type Metric = keyof Sample;
 
-/** What a peer is asked to carry; `Peers` map each kind they know to an endpoint. */
+/** What a peer is asked to carry; each has an endpoint for those it knows. */
 export type Kind =
   /** WebSocket to the WebSocket echo: token, limits, metrics and log on, where the peer has such things. */
   | 'websocket'
@@ -63,7 +66,7 @@ export interface Bed {
   /** A temporary folder; it is removed when the bench ends. */
   directory: string;
   cores: Cores;
-  processes: import('./measure/processes.ts').Processes;
+  processes: Processes;
 }
 
 /** What clients show: an HS256 token for most kinds; ES256 ones of a key of our own for `signed`. */
@@ -107,7 +110,7 @@ export interface RunningPeer {
 /** What a case works with. */
 export interface Tools {
   bed: Bed;
-  load: import('./load/load.ts').Load;
+  load: Load;
   /** How long one repetition measures, after `warmUp`. */
   seconds: number;
   warmUp: number;
