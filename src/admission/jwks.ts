@@ -38,7 +38,7 @@ export async function openRemoteKeys(
   const url = readUrl(address);
   const { coolDownMs, refreshMs, deadlineMs, staleMs } = { ...TIMES, ...times };
   const closing = new AbortController();
-  let current: { readonly find: FindKeys; readonly at: number } | undefined;
+  let current: { readonly text: string; readonly find: FindKeys; readonly at: number } | undefined;
   let attemptedAt = Number.NEGATIVE_INFINITY;
   let inFlight: Promise<boolean> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -46,6 +46,9 @@ export async function openRemoteKeys(
   await refresh();
   return {
     find,
+    get current() {
+      return usable();
+    },
     get ready() {
       return usable() !== undefined;
     },
@@ -88,7 +91,9 @@ export async function openRemoteKeys(
     const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(deadlineMs)]);
     try {
       const text = await download(url, fetch, signal);
-      current = { find: await readKeySet(text, algorithms), at: monotonic() };
+      // The same keys stay the same object: what was proven with them holds on.
+      const find = current?.text === text ? current.find : await readKeySet(text, algorithms);
+      current = { text, find, at: monotonic() };
       schedule(refreshMs);
       return true;
     } catch (err) {

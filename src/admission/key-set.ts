@@ -7,6 +7,8 @@ export type FindKeys = (header: TokenHeader) => Promise<readonly CryptoKey[]>;
 export interface KeySource {
   /** Rejects with KEYS_UNAVAILABLE while there are no keys to look among. */
   readonly find: FindKeys;
+  /** The set of keys there is now: another object once any key has changed, undefined while there are none. */
+  readonly current: object | undefined;
   /** There are keys to look among. */
   readonly ready: boolean;
   /** Stops fetching; the keys at hand stay usable. */

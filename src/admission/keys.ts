@@ -18,7 +18,7 @@ export async function openKeys(issuer: IssuerConfig, deps: RemoteDeps = {}): Pro
 }
 
 function fixed(find: FindKeys): KeySource {
-  return { find, ready: true, close() {} };
+  return { find, current: find, ready: true, close() {} };
 }
 
 async function secretKeys(secret: string, algorithms: readonly string[]): Promise<FindKeys> {

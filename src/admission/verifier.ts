@@ -4,6 +4,7 @@ import { GatewayError } from '../errors.ts';
 import type { RemoteDeps } from './jwks.ts';
 import { invalid, readHeader } from './jwt.ts';
 import { openKeys } from './keys.ts';
+import { RememberedTokens } from './remembered.ts';
 
 /** A token whose signature and claims have been checked. */
 export interface Verified {
@@ -37,6 +38,7 @@ export interface VerifierDeps extends RemoteDeps {
 export async function createVerifier(issuer: IssuerConfig, deps: VerifierDeps = {}): Promise<TokenVerifier> {
   const { now = Date.now } = deps;
   const keys = await openKeys(issuer, deps);
+  const remembered = new RememberedTokens();
   const toleranceS = issuer.clockTolerance / 1000;
   const pinned: JWTVerifyOptions = {
     algorithms: issuer.algorithms,
@@ -45,10 +47,27 @@ export async function createVerifier(issuer: IssuerConfig, deps: VerifierDeps = 
     clockTolerance: toleranceS,
   };
 
-  async function verify(token: string): Promise<Verified> {
+  /** The claims of a token whose signature was proven before, with a key that is still in use, and whose time is now. */
+  function recall(token: string): JWTPayload | undefined {
+    const { current } = keys;
+    const claims = current && remembered.recall(token, current);
+    if (claims === undefined || isTimely(claims, now(), toleranceS)) return claims;
+    remembered.forget(token);
+    return undefined;
+  }
+
+  async function prove(token: string): Promise<JWTPayload> {
+    // Taken now: the keys may change while the token is being proven, and with them the answer.
+    const { current } = keys;
     const candidates = await keys.find(readHeader(token, issuer.algorithms));
+    const claims = await tryKeys(token, candidates, { ...pinned, currentDate: new Date(now()) });
+    if (current !== undefined) remembered.add(token, current, claims);
+    return claims;
+  }
+
+  async function verify(token: string): Promise<Verified> {
+    const claims = recall(token) ?? (await prove(token));
     const nowMs = now();
-    const claims = await tryKeys(token, candidates, { ...pinned, currentDate: new Date(nowMs) });
     const { sub, exp } = judge(claims, nowMs / 1000 + toleranceS);
     // Let in by the tolerance alone, it is good for as long as the tolerance lasts.
     const expiresAt = exp * 1000 > nowMs ? exp * 1000 : (exp + toleranceS) * 1000;
@@ -89,6 +108,12 @@ function isWrongKey(error: unknown): boolean {
 function refusal(error: unknown): GatewayError {
   if (error instanceof errors.JWTExpired) return new GatewayError('TOKEN_EXPIRED', { detail: error.message });
   return invalid(error instanceof errors.JOSEError ? error.message : 'it cannot be read');
+}
+
+/** Whether jose would let these claims pass at this time; they did when they were proven (RFC 7519 §4.1.4, §4.1.5). */
+function isTimely({ exp = 0, nbf = 0 }: JWTPayload, nowMs: number, toleranceS: number): boolean {
+  const nowS = Math.floor(nowMs / 1000);
+  return exp > nowS - toleranceS && nbf <= nowS + toleranceS;
 }
 
 /** What jose leaves open: no `exp` or a fraction of one, numbers JSON reads as Infinity (1e400), an `iat` to come. */
