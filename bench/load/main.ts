@@ -20,7 +20,8 @@ async function answer(order: Order): Promise<Answer> {
   const { job } = order;
   if (job.type === 'echo') return { sample: await echo(order, job) };
   if (job.type === 'cycle') return { sample: await cycle(order, job) };
-  const connections = await openAll(order, job.connections);
-  if (!job.read) for (const { socket } of connections) socket.pause();
+  const connections = await openAll(order, job.connections, ({ socket }) => {
+    if (!job.read) socket.pause();
+  });
   return { open: connections.length };
 }
