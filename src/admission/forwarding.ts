@@ -16,23 +16,26 @@ const OURS_BY_PREFIX = /^(?:proxy-|sec-websocket-|x-forwarded-)/;
  * names in lower case under which the upstream is told who the client is.
  */
 export function endToEnd(headers: readonly HeaderField[], identity: readonly string[]): HeaderField[] {
-  const dropped = new Set([...identity.map(spelling), ...nominated(headers)]);
+  const dropped = nominated(headers);
+  for (const name of identity) dropped.add(spelling(name));
   return headers.filter(([name]) => {
     const key = spelling(name.toLowerCase());
-    return !OURS.has(key) && !OURS_BY_PREFIX.test(key) && !dropped.has(key);
+    return !OURS.has(key) && !dropped.has(key) && !OURS_BY_PREFIX.test(key);
   });
 }
 
 /** Servers that hand fields on as CGI variables take `x_user` for `x-user`. */
 function spelling(name: string): string {
-  return name.replaceAll('_', '-');
+  return name.includes('_') ? name.replaceAll('_', '-') : name;
 }
 
-function nominated(headers: readonly HeaderField[]): string[] {
-  return headers
-    .filter(([name]) => name.toLowerCase() === 'connection')
-    .flatMap(([, value]) => value.toLowerCase().split(','))
-    .map((option) => spelling(option.trim()));
+function nominated(headers: readonly HeaderField[]): Set<string> {
+  const options = new Set<string>();
+  for (const [name, value] of headers) {
+    if (name.length !== 'connection'.length || name.toLowerCase() !== 'connection') continue;
+    for (const option of value.toLowerCase().split(',')) options.add(spelling(option.trim()));
+  }
+  return options;
 }
 
 /**

@@ -24,7 +24,7 @@ export function writeAccept(
   const protocol = accept.protocol ?? answer;
   const fields: HeaderField[] = [...(accept.headers ?? [])];
   if (accept.deflate !== undefined) fields.push(['Sec-WebSocket-Extensions', accept.deflate]);
-  socket.write(switching(request.key, protocol, fields));
+  socket.write(switching(request.key, protocol, fields), 'latin1');
   return protocol;
 }
 
@@ -40,7 +40,8 @@ export function refuseUpgrade(
     return;
   }
   const close = frame(CLOSE, closePayload(error.close, error.message));
-  socket.end(Buffer.concat([switching(request.key, harmless(request.protocols), []), close]));
+  const head = Buffer.from(switching(request.key, harmless(request.protocols), []), 'latin1');
+  socket.end(Buffer.concat([head, close]));
   // Unread bytes would turn our FIN into a reset, which can take the Close with it.
   socket.resume();
   const timer = setTimeout(() => socket.destroy(), CLOSE_LINGER_MS);
@@ -53,13 +54,14 @@ function harmless(offered: readonly string[]): string | undefined {
   return bearer ?? offered.find((protocol) => protocol.length <= 32 && !/bearer\./i.test(protocol));
 }
 
-function switching(key: string, protocol: string | undefined, fields: readonly HeaderField[]): Buffer {
-  const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade'];
-  lines.push(`Sec-WebSocket-Accept: ${acceptOf(key)}`);
-  if (protocol !== undefined) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
+/** The 101, in Latin-1. */
+function switching(key: string, protocol: string | undefined, fields: readonly HeaderField[]): string {
+  let head = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n';
+  head += `Sec-WebSocket-Accept: ${acceptOf(key)}\r\n`;
+  if (protocol !== undefined) head += `Sec-WebSocket-Protocol: ${protocol}\r\n`;
   for (const [name, value] of fields) {
     validateHeaderValue(name, value);
-    lines.push(`${name}: ${value}`);
+    head += `${name}: ${value}\r\n`;
   }
-  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+  return `${head}\r\n`;
 }

@@ -9,6 +9,8 @@ const MAX_FIELDS = 100;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const NOT_A_VALUE = /[^\t -~\u0080-\u00ff]/;
 
+const NONE: readonly string[] = [];
+
 /** Header fields in order, and by lower-case name. */
 export interface Fields {
   readonly list: readonly HeaderField[];
@@ -33,7 +35,7 @@ export function readFields(rawHeaders: readonly string[]): Fields {
     if (values) values.push(value);
     else byName.set(key, [value]);
   }
-  const all = (name: string) => byName.get(name) ?? [];
+  const all = (name: string) => byName.get(name) ?? NONE;
   return { list, all, one: (name) => onlyOne(name, all(name)) };
 }
 

@@ -7,6 +7,7 @@ import { badRequest, isToken, type Parameter, parseParameters, splitList } from 
  * token, and for one offered twice (RFC 6455 §4.1, items 10 and 11).
  */
 export function parseProtocols(values: readonly string[]): string[] {
+  if (values.length === 0) return [];
   const protocols = splitList(values);
   if (!protocols.every(isToken)) throw badRequest('Sec-WebSocket-Protocol is malformed');
   if (new Set(protocols).size < protocols.length) throw badRequest('a subprotocol is offered twice');

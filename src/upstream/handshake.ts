@@ -137,13 +137,11 @@ function firstAnswer(socket: Socket): Promise<FirstAnswer> {
 /** What is wrong with a 101, in words; undefined if nothing is (RFC 6455 §4.1). */
 function faultOf(head: SwitchHead, offer: Offer, key: string): string | undefined {
   // Interim answers have no content (RFC 9110 §15.2), but some servers say that its length is 0.
-  if (valuesOf(head, 'transfer-encoding').length > 0 || (oneOf(head, 'content-length') ?? '0') !== '0')
+  if (oneOf(head, 'transfer-encoding') !== undefined || (oneOf(head, 'content-length') ?? '0') !== '0')
     return 'its 101 has a body';
   if (oneOf(head, 'upgrade')?.toLowerCase() !== 'websocket') return 'its Upgrade is not websocket';
-  const connection = oneOf(head, 'connection')
-    ?.toLowerCase()
-    .split(/[ \t]*,[ \t]*/);
-  if (!connection?.includes('upgrade')) return 'its Connection does not name upgrade';
+  if (!/(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i.test(oneOf(head, 'connection') ?? ''))
+    return 'its Connection does not name upgrade';
   if (oneOf(head, 'sec-websocket-accept') !== acceptOf(key))
     return 'its Sec-WebSocket-Accept does not answer our key';
   const protocol = oneOf(head, 'sec-websocket-protocol');
@@ -160,7 +158,10 @@ function valuesOf({ fields }: SwitchHead, name: string): readonly string[] {
 }
 
 /** Several of one name are one list (RFC 9110 §5.3): a list where one value belongs fits nothing. */
-function oneOf(head: SwitchHead, name: string): string | undefined {
-  const values = valuesOf(head, name);
-  return values.length === 0 ? undefined : values.join(', ');
+function oneOf({ fields }: SwitchHead, name: string): string | undefined {
+  let list: string | undefined;
+  for (const [key, value] of fields) {
+    if (key === name) list = list === undefined ? value : `${list}, ${value}`;
+  }
+  return list;
 }
