@@ -55,3 +55,10 @@ export function readLength(bytes: Buffer, at: number, size: number): number {
   const high = bytes.readUInt32BE(at);
   return high >= 2 ** 31 ? -1 : high * 2 ** 32 + bytes.readUInt32BE(at + 4);
 }
+
+/** A masking key as a big-endian 32-bit integer; without the checks of `readInt32BE`, for the caller has made them. */
+export function readKey(bytes: Buffer, at: number): number {
+  const high = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+  const low = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
+  return (high << 16) | low;
+}

@@ -1,5 +1,5 @@
 import { readClose } from './close.ts';
-import { headerFault, type ReaderOptions, readLength } from './header.ts';
+import { headerFault, type ReaderOptions, readKey, readLength } from './header.ts';
 import { mask } from './mask.ts';
 import { CLOSE, MAX_CONTROL_PAYLOAD, MAX_HEADER } from './opcodes.ts';
 
@@ -212,7 +212,7 @@ export class FrameReader {
     this.#needed = isControl ? size + short : size;
     if (end - at < this.#needed) return INCOMPLETE;
     this.length = lengthBytes === 0 ? short : readLength(bytes, at + 2, lengthBytes);
-    this.key = masked ? bytes.readInt32BE(at + size - 4) : 0;
+    this.key = masked ? readKey(bytes, at + size - 4) : 0;
     return isControl ? this.#needed : this.#judgeLength(size, lengthBytes);
   }
 
