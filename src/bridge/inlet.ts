@@ -44,6 +44,16 @@ interface Innards {
   [field: symbol]: unknown;
 }
 
+/** The keys of those fields; the same for every socket, once one has been seen. */
+let fields: { buffer: symbol; callback: symbol; generator: symbol } | undefined;
+
+function findFields(innards: Innards): typeof fields {
+  const symbols = Object.getOwnPropertySymbols(innards);
+  const field = (name: string) => symbols.find((symbol) => symbol.description === name);
+  const [buffer, callback, generator] = [field('kBuffer'), field('kBufferCb'), field('kBufferGen')];
+  return buffer && callback && generator && { buffer, callback, generator };
+}
+
 /**
  * Gives an open socket what only `net.connect({ onread })` can ask for: reads land in the buffer that `next` names after
  * each of them. Returns false, and changes nothing, if the socket has not the shape that Node 22 to 26 gave it.
@@ -54,14 +64,12 @@ function reuseBuffers(
   next: () => Buffer,
 ): boolean {
   const innards = socket as unknown as Innards;
-  const fields = Object.getOwnPropertySymbols(innards);
-  const field = (name: string) => fields.find((symbol) => symbol.description === name);
-  const [buffer, callback, generator] = [field('kBuffer'), field('kBufferCb'), field('kBufferGen')];
-  if (buffer === undefined || callback === undefined || generator === undefined) return false;
-  if (innards[buffer] !== null || typeof innards._handle?.useUserBuffer !== 'function') return false;
-  innards[buffer] = next();
-  innards[callback] = onRead;
-  innards[generator] = next;
+  fields ??= findFields(innards);
+  if (fields === undefined || innards[fields.buffer] !== null) return false;
+  if (typeof innards._handle?.useUserBuffer !== 'function') return false;
+  innards[fields.buffer] = next();
+  innards[fields.callback] = onRead;
+  innards[fields.generator] = next;
   innards._handle.useUserBuffer(next());
   return true;
 }
