@@ -90,7 +90,11 @@ export class GatewayError extends Error {
   readonly #headers: Readonly<Record<string, string>>;
 
   constructor(code: ErrorCode, details: Details = {}) {
+    const { stackTraceLimit } = Error;
+    // Taking down the stack is dear, and nobody is told it but for a fault of our own: refusals come in floods.
+    if (code !== 'INTERNAL') Error.stackTraceLimit = 0;
     super(FAILURES[code].sentence, details.cause === undefined ? undefined : { cause: details.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'GatewayError';
     this.code = code;
     this.detail = details.detail;

@@ -8,6 +8,9 @@ import { endingOf, endSocket } from './ending.ts';
 import { Flow } from './flow.ts';
 import { Side, type SideEvents } from './side.ts';
 
+/** How a session ends whose client sent no Close. */
+const VANISHED: Ending = { code: ABNORMAL, reason: '', by: 'client' };
+
 /** One side of a relay: its frames go on, as they came, to the other side. */
 class RelaySide extends Side {
   other!: RelaySide;
@@ -187,11 +190,9 @@ export class Relay implements Link, SideEvents {
     if (side.gone) return;
     side.gone = true;
     side.other.in.dropSink();
-    const lost = new GatewayError(side.name === 'client' ? 'CLIENT_LOST' : 'UPSTREAM_LOST');
-    this.#ending ??=
-      side.name === 'client' ? { code: ABNORMAL, reason: '', by: 'client' } : endingOf(lost, 'upstream');
-    const { code, reason } =
-      this.#ending.code === ABNORMAL ? { code: lost.close, reason: lost.message } : this.#ending;
+    this.#ending ??= side.name === 'client' ? VANISHED : endingOf(new GatewayError('UPSTREAM_LOST'), 'upstream');
+    // A client may vanish without a word; an upstream is told so in words.
+    const { code, reason } = this.#ending === VANISHED ? endingOf(new GatewayError('CLIENT_LOST')) : this.#ending;
     side.other.sendClose(code, reason);
     this.#settle();
   }
