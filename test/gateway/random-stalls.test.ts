@@ -10,12 +10,12 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { certificate } from '../support/listener.ts';
 import { handshake, switching } from '../support/raw.ts';
 import { portOf } from '../support/servers.ts';
-import { heardAll, type Manner, type Random, randomFrom, Talker } from '../support/talker.ts';
+import { heardAll, type Manner, Talker } from '../support/talker.ts';
 import { watchUserBuffer } from '../support/userbuffer.ts';
 
 /**
- * Whatever the sizes, whoever stalls and however the reads fall: what one peer sends is what the other gets. To repeat
- * what a peer sends and when it stalls, set STALLS_SEED to the seed in the name of the test that failed.
+ * Whatever the sizes, whoever stalls and however the reads fall: what one peer sends is what the other gets. To have
+ * the same sent again, set STALLS_SEED to the seed in the name of the test that failed; how it is read is the event loop's.
  */
 
 const SEED = Number(process.env.STALLS_SEED ?? randomInt(2 ** 31));
@@ -38,7 +38,7 @@ const WAYS: readonly Way[] = [
   { route: 'tcp', isSecure: false, manner: 'dripping' },
 ];
 /** What each side sends. Dripping, it must be more than the kernel takes of it while nobody reads. */
-const BYTES = { mixed: 1.5 * 2 ** 20, dripping: 6 * 2 ** 20 };
+const BYTES = { mixed: 2 ** 20, dripping: 5 * 2 ** 20 };
 
 let folder: string;
 let gateway: TestGateway;
@@ -131,16 +131,16 @@ async function open(way: Way, id: number): Promise<Ends> {
 /** Lets both ends talk at the same time; resolves with what came of it, and what should have. */
 async function converse(
   { way, near, far }: Ends,
-  random: Random,
+  seed: number,
 ): Promise<[outcome: object, expected: object]> {
   const isTcp = way.route.endsWith('tcp');
   const { manner } = way;
-  const client = new Talker(near, { speech: 'masked', heard: 'unmasked', manner, random });
+  const client = new Talker(near, { speech: 'masked', heard: 'unmasked', manner, seed: 2 * seed });
   const upstream = new Talker(far, {
     speech: isTcp ? 'bytes' : 'unmasked',
     heard: isTcp ? 'bytes' : 'masked',
     manner,
-    random,
+    seed: 2 * seed + 1,
   });
   [client.other, upstream.other] = [upstream, client];
   await Promise.all([
@@ -180,7 +180,7 @@ test.each([
   const opened: Ends[] = [];
   // One after the other: a TCP service cannot tell who dials.
   for (const way of WAYS) opened.push(await open(way, opened.length));
-  const conversations = opened.map((ends, id) => converse(ends, randomFrom(SEED + id)));
+  const conversations = opened.map((ends, id) => converse(ends, SEED + id));
   const results = await Promise.all(conversations);
   expect(results.map(([outcome]) => outcome)).toEqual(results.map(([, expected]) => expected));
   expect(door.count).toBe(closed ? 0 : 2 * conversations.length);

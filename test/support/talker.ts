@@ -6,9 +6,9 @@ import { BINARY, PING } from './raw.ts';
 /** Peers that send at random and read at random, and know what has passed between them. */
 
 /** Numbers below `limit`, the same ones for the same seed (mulberry32). */
-export type Random = (limit: number) => number;
+type Random = (limit: number) => number;
 
-export function randomFrom(seed: number): Random {
+function randomFrom(seed: number): Random {
   let state = seed | 0;
   return function next(limit) {
     state = (state + 0x6d2b79f5) | 0;
@@ -126,7 +126,8 @@ interface TalkerOptions {
   /** How the other side is spoken of on this socket. */
   readonly heard: Speech;
   readonly manner: Manner;
-  readonly random: Random;
+  /** Decides what it sends, all of it, and how it stalls, as far as chunks come alike. */
+  readonly seed: number;
 }
 
 /** One end of a conversation. Both directions of it run at the same time. */
@@ -141,16 +142,19 @@ export class Talker {
   fault: string | undefined;
   readonly #speech: Speech;
   readonly #random: Random;
+  /** A sequence of its own: how the reads fall must not change what is sent. */
+  readonly #stallRandom: Random;
   readonly #manner: Manner;
   readonly #unpacker: Unpacker | undefined;
   #isReading = true;
   #inMessage = false;
   other!: Talker;
 
-  constructor(socket: Socket, { speech, heard, manner, random }: TalkerOptions) {
+  constructor(socket: Socket, { speech, heard, manner, seed }: TalkerOptions) {
     this.socket = socket;
     this.#speech = speech;
-    this.#random = random;
+    this.#random = randomFrom(seed);
+    this.#stallRandom = randomFrom(~seed);
     this.#manner = manner;
     this.#unpacker = heard === 'bytes' ? undefined : new Unpacker(this.received);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
@@ -236,14 +240,14 @@ export class Talker {
     const fault = this.#unpacker?.push(chunk);
     if (fault !== undefined) this.#fail(fault);
     if (this.#unpacker === undefined) this.received.add(chunk);
-    if (this.#isReading && this.#random(12) === 0) void this.#stall();
+    if (this.#isReading && this.#stallRandom(12) === 0) void this.#stall();
   }
 
   /** Reads nothing for some turns, or until the other side cannot write any more, or has come some way. */
   async #stall(): Promise<void> {
     this.#isReading = false;
     this.socket.pause();
-    if (this.#manner === 'mixed' && this.#random(3) === 0) await turns(1 + this.#random(30));
+    if (this.#manner === 'mixed' && this.#stallRandom(3) === 0) await turns(1 + this.#stallRandom(30));
     else await this.#otherHasComeFar();
     this.#isReading = true;
     this.socket.resume();
@@ -251,7 +255,7 @@ export class Talker {
 
   async #otherHasComeFar(): Promise<void> {
     const { other } = this;
-    const enough = other.sent.bytes + (this.#manner === 'mixed' ? this.#random(2 ** 21) : Infinity);
+    const enough = other.sent.bytes + (this.#manner === 'mixed' ? this.#stallRandom(2 ** 21) : Infinity);
     const isStuck = () => other.isBlocked || other.hasSentAll || other.fault !== undefined;
     while (other.sent.bytes < enough && !isStuck()) await turns();
   }
