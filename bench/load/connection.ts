@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Endpoint } from '../types.ts';
 import { CLOSE, PayloadCounter, pong } from './frames.ts';
 
 /** All connections read into this one: what is read is dealt with before the next read. */
-const shared = Buffer.allocUnsafe(256 * 1024);
+export const shared = Buffer.allocUnsafe(256 * 1024);
 
 /**
  * A client's WebSocket on a raw socket. `onPayload` is told how many payload bytes have come; set it after `open`.
@@ -27,7 +27,7 @@ export class Connection {
       this.#fail = reject;
     });
     this.failed.catch(() => undefined);
-    this.socket = dial(endpoint, (length, bytes) => this.#onRead(length, bytes));
+    this.socket = dial(endpoint, { buffer: shared, callback: (length) => this.#onRead(length) });
     this.socket.on('error', this.#fail).on('close', () => this.#fail(new Error('the connection ended')));
     this.#counter = new PayloadCounter({
       onPing: (payload) => this.socket.write(pong(payload)),
@@ -60,9 +60,9 @@ export class Connection {
     await closed;
   }
 
-  #onRead(length: number, bytes: Buffer): true {
-    if (this.#head === undefined) this.#onFrames(length, bytes);
-    else this.#onHead(this.#head + bytes.toString('latin1', 0, length));
+  #onRead(length: number): true {
+    if (this.#head === undefined) this.#onFrames(length, shared);
+    else this.#onHead(this.#head + shared.toString('latin1', 0, length));
     return true;
   }
 
@@ -91,8 +91,8 @@ export class Connection {
   }
 }
 
-function dial({ port, tls }: Endpoint, callback: (length: number, bytes: Buffer) => boolean): Socket {
-  const onread = { buffer: shared, callback: callback as (length: number, bytes: Uint8Array) => boolean };
+/** Connects, over TLS where the endpoint has it, with no check of its certificate. */
+export function dial({ port, tls }: Endpoint, onread: OnReadOpts): Socket {
   const options = { host: '127.0.0.1', port, onread, noDelay: true };
   return tls
     ? connectTls({ ...options, servername: 'localhost', rejectUnauthorized: false })

@@ -1,11 +1,6 @@
-import { createServer } from 'node:net';
 import { announce } from './listen.ts';
-import { readReusing } from './reading.ts';
+import { readingServer } from './reading.ts';
 
 /** A TCP service that sends back what it gets. */
 
-announce(
-  createServer({ noDelay: true }, (accepted) => {
-    readReusing(accepted, (socket) => (bytes) => void socket.write(bytes));
-  }),
-);
+announce(readingServer((socket) => (bytes) => void socket.write(bytes)));
