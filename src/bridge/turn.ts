@@ -1,6 +1,9 @@
 /** Small: what a stalled connection keeps from being used again is one of these. */
 const SCRATCH_BYTES = 32 * 1024;
 
+/** With thousands of sockets readable in one turn, the first to be read need not wait for the last. */
+const MAX_WAITING = 64;
+
 let memory = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 let used = 0;
 let isHeld = false;
@@ -16,7 +19,7 @@ export interface Flushing {
  * piece of memory, used again every turn, instead of garbage for every message.
  */
 export function scratch(count: number): Buffer {
-  if (used + count > SCRATCH_BYTES) endTurn();
+  if (used + count > SCRATCH_BYTES || waiting.length >= MAX_WAITING) endTurn();
   const room = memory.subarray(used, used + count);
   used += count;
   return room;
