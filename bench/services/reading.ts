@@ -11,15 +11,14 @@ interface Innards {
   _handle?: { onconnection?: (status: number, handle: unknown) => void };
 }
 
-/** All sockets read into this one: what is read is dealt with before the next read. */
-let buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-const currentBuffer = () => buffer;
+/** Buffers of sockets that have closed, for those to come. */
+const spare: Buffer[] = [];
 
 /**
- * A server whose sockets read into one buffer, which only `net.connect({ onread })` offers: a service has to cost less
- * than the proxies in front of it. `serve` is handed the socket to write to and returns what takes each chunk; a chunk is
- * overwritten as soon as it is neither read nor in a write that has not finished. Where a server is not as expected,
- * 'data' events serve.
+ * A server whose sockets each read into one buffer again and again, which only `net.connect({ onread })` offers: a
+ * service has to cost less than the proxies in front of it. `serve` is handed the socket to write to and returns what
+ * takes each chunk; a chunk is overwritten as soon as it is neither read nor in a write that has not finished. Where a
+ * server is not as expected, 'data' events serve.
  */
 export function readingServer(serve: (socket: Socket) => Take): Server {
   const server = createServer({ noDelay: true }, function onConnection(socket) {
@@ -36,13 +35,23 @@ export function readingServer(serve: (socket: Socket) => Take): Server {
 }
 
 function read(handle: unknown, serve: (socket: Socket) => Take): void {
-  function callback(length: number, chunk: Uint8Array): true {
-    take((chunk as Buffer).subarray(0, length));
-    // What is still being written must not be read into.
-    if (socket.writableLength > 0 && chunk === buffer) buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  let buffer = spareBuffer();
+  let isWriting = false;
+  function next(): Buffer {
+    if (isWriting) buffer = spareBuffer();
+    return buffer;
+  }
+  function callback(length: number): true {
+    take(buffer.subarray(0, length));
+    isWriting = socket.writableLength > 0;
     return true;
   }
-  const socket = new Socket({ handle, onread: { buffer: currentBuffer, callback } } as object);
+  const socket = new Socket({ handle, onread: { buffer: next, callback } } as object);
   const take = serve(socket);
-  socket.on('error', () => socket.destroy()).resume();
+  socket.setNoDelay().on('error', () => socket.destroy());
+  socket.on('close', () => spare.push(buffer)).resume();
+}
+
+function spareBuffer(): Buffer {
+  return spare.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
 }
