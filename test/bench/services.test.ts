@@ -90,3 +90,20 @@ test('the source pushes 300 MiB in messages of 64 KiB', async () => {
   expect(bytes).toBe(300 * 1024 * 1024);
   client.terminate();
 });
+
+test('the echo keeps what waits for one client apart from what another sends', async () => {
+  await start('echo-tcp');
+  const [slow, other] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+  await Promise.all([once(slow, 'connect'), once(other, 'connect')]);
+  const sent = Buffer.alloc(16 * 1024 * 1024, 'a');
+  // More than sockets hold: once all is sent, some waits in the service, since nobody reads it here.
+  await new Promise((resolve) => slow.write(sent, resolve));
+  other.write('b'.repeat(64 * 1024));
+  await once(other, 'data');
+  const parts: Buffer[] = [];
+  slow.on('data', (bytes) => parts.push(bytes));
+  await expect.poll(() => Buffer.concat(parts).length, { timeout: 10_000 }).toBe(sent.length);
+  expect(Buffer.concat(parts).equals(sent)).toBe(true);
+  slow.destroy();
+  other.destroy();
+});
