@@ -190,9 +190,11 @@ export class Relay implements Link, SideEvents {
     if (side.gone) return;
     side.gone = true;
     side.other.in.dropSink();
-    this.#ending ??= side.name === 'client' ? VANISHED : endingOf(new GatewayError('UPSTREAM_LOST'), 'upstream');
+    this.#ending ??=
+      side.name === 'client' ? VANISHED : endingOf(new GatewayError('UPSTREAM_LOST'), 'upstream');
     // A client may vanish without a word; an upstream is told so in words.
-    const { code, reason } = this.#ending === VANISHED ? endingOf(new GatewayError('CLIENT_LOST')) : this.#ending;
+    const { code, reason } =
+      this.#ending === VANISHED ? endingOf(new GatewayError('CLIENT_LOST')) : this.#ending;
     side.other.sendClose(code, reason);
     this.#settle();
   }
