@@ -16,6 +16,8 @@ const SOURCE = 300;
 const CONNECTIONS = 4;
 /** The young generation grows with traffic, whoever reads it: a small one leaves what stalled peers cost. */
 const FLAGS = ['--expose-gc', '--max-semi-space-size=1'];
+/** The C library keeps what large buffers leave behind for the next ones: so it gives it back. */
+const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' };
 
 let child: ChildProcess;
 let lines: Interface;
@@ -47,7 +49,8 @@ afterAll(async () => {
 
 async function start(config: string): Promise<void> {
   const script = fileURLToPath(new URL('../support/alone.ts', import.meta.url));
-  child = spawn(process.execPath, [...FLAGS, script, config], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const env = { ...process.env, ...ALLOCATOR };
+  child = spawn(process.execPath, [...FLAGS, script, config], { env, stdio: ['pipe', 'pipe', 'inherit'] });
   lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
   const [line] = (await once(lines, 'line')) as [string];
   port = Number(line);
