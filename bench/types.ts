@@ -164,7 +164,7 @@ export interface PeerResult {
   failure?: string;
 }
 
-export interface Verdict {
+export interface FrameAction {
   target: Target;
   /** The ratio or the value judged; undefined: one side was not measured. */
   value?: number;
@@ -175,7 +175,7 @@ export interface Verdict {
 export interface CaseResult extends Pick<Case, 'name' | 'group' | 'title' | 'unit' | 'metrics'> {
   /** The yardstick first, as the case lists them. */
   peers: PeerResult[];
-  verdicts: Verdict[];
+  verdicts: FrameAction[];
 }
 
 export interface Machine {

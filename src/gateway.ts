@@ -3,12 +3,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Logger, pino } from 'pino';
-import { createVerifier, type TokenVerifier } from './admission/verifier.ts';
+import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError } from './errors.ts';
 import { createHandshake } from './handshake.ts';
-import { type AddressMatcher, matchAddress } from './listener/address.ts';
-import type { Arrival } from './listener/parse.ts';
+import { type AddressMatcher, matchAddress } from './http/address.ts';
+import type { ConnectionInfo } from './http/parse.ts';
 import { type ListenerHandlers, openListener } from './listener/server.ts';
 import { type AdminDeps, type Readiness, startAdmin } from './observe/admin.ts';
 import { combine } from './observe/index.ts';
@@ -156,11 +156,16 @@ async function openVerifiers(config: Config, logger: Logger, closers: Closers) {
 
 /** What the listeners call; each request is given its id and its whereabouts here. */
 function handlersFor(
-  handshake: (message: IncomingMessage, socket: Duplex, head: Buffer, arrival: Arrival) => Promise<void>,
-  plain: (message: IncomingMessage, response: ServerResponse, arrival: Arrival) => Promise<void>,
+  handshake: (
+    message: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    arrival: ConnectionInfo,
+  ) => Promise<void>,
+  plain: (message: IncomingMessage, response: ServerResponse, arrival: ConnectionInfo) => Promise<void>,
   trustedProxies: AddressMatcher,
 ): ListenerHandlers {
-  const arrivalOf = ({ socket }: IncomingMessage): Arrival => ({
+  const arrivalOf = ({ socket }: IncomingMessage): ConnectionInfo => ({
     id: randomUUID(),
     peerAddress: (socket as Socket).remoteAddress,
     secure: 'encrypted' in socket,

@@ -1,18 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { admitted } from './admission/admitted.ts';
+import type { Grant } from './admission/grant.ts';
 import { admit, release } from './admission/index.ts';
+import type { Bridge, Ending } from './bridge/contract.ts';
 import { endingOf } from './bridge/ending.ts';
 import { asGatewayError, GatewayError } from './errors.ts';
+import { type ConnectionInfo, parseUpgrade } from './http/parse.ts';
+import type { HeaderField, UpgradeRequest } from './http/request.ts';
 import { refuseUpgrade, writeAccept } from './listener/accept.ts';
 import { type Arriving, watchClient } from './listener/arriving.ts';
-import { type Arrival, parseUpgrade } from './listener/parse.ts';
 import type { Observer, RefusedRequest, SessionRecord } from './observe/index.ts';
-import type { Bridge, Ending, Grant, UpgradeRequest } from './request.ts';
 import type { Router } from './router.ts';
 import type { GatewayRoute } from './routes.ts';
 import type { Sessions } from './session/registry.ts';
 import type { Session } from './session/session.ts';
+import { admitted } from './upstream/forward.ts';
 
 export interface HandshakeDeps {
   readonly router: Router<GatewayRoute>;
@@ -23,7 +25,7 @@ export interface HandshakeDeps {
 
 /** What is known of an upgrade so far; a refusal tells of it. */
 interface Progress {
-  readonly arrival: Arrival;
+  readonly arrival: ConnectionInfo;
   readonly client: Arriving;
   request?: UpgradeRequest;
   route?: GatewayRoute;
@@ -40,14 +42,14 @@ export function createHandshake(deps: HandshakeDeps) {
     message: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-    arrival: Arrival,
+    arrival: ConnectionInfo,
   ): Promise<void> {
     const startedAt = performance.now();
     const progress: Progress = { arrival, client: watchClient(socket, head) };
     try {
       const accepted = accept(deps, progress.client, await dial(deps, progress, message));
       // Not awaited here: all that is known of the upgrade would stay in memory for as long as the session.
-      void carry(deps.sessions, accepted);
+      void runSession(deps.sessions, accepted);
     } catch (thrown) {
       if (progress.grant) release(progress.grant);
       refuse(deps, progress, thrown, performance.now() - startedAt);
@@ -100,14 +102,24 @@ function accept({ sessions }: HandshakeDeps, client: Arriving, dialled: Dialled)
   const { request, grant, route, kind, bridge } = dialled;
   // From here to `run` nothing is awaited: no event can fall between two listeners.
   const head = client.release();
-  const protocol = writeAccept(client.socket, request, grant, bridge.accept);
+  const protocol = bridge.accept.protocol ?? harmlessAnswer(grant);
+  writeAccept(client.socket, request.key, protocol, fieldsOf(bridge.accept));
   const meter = route.meter(request, grant);
   const session = sessions.open({ route: route.config, bridge: kind, request, grant, meter, protocol });
   return { session, running: bridge.run(client.socket, head, session), releases: grant.releases };
 }
 
+/** The harmless half of a token pair: browsers fail a connection that offered subprotocols and got none. */
+function harmlessAnswer({ credential }: Grant): string | undefined {
+  return credential?.from === 'subprotocol' ? credential.answer : undefined;
+}
+
+function fieldsOf({ headers = [], deflate }: Bridge['accept']): readonly HeaderField[] {
+  return deflate === undefined ? headers : [...headers, ['Sec-WebSocket-Extensions', deflate]];
+}
+
 /** Stays with a session to its end. Never rejects: a bridge that does, against its word, ends its session only. */
-async function carry(sessions: Sessions, { session, running, releases }: Accepted): Promise<void> {
+async function runSession(sessions: Sessions, { session, running, releases }: Accepted): Promise<void> {
   try {
     sessions.end(session, await running);
   } catch (thrown) {

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { admit, release } from './admission/index.ts';
 import { asGatewayError, GatewayError } from './errors.ts';
-import { type Arrival, parseRequest, upgradeRequired } from './listener/parse.ts';
+import { type ConnectionInfo, parseRequest, upgradeRequired } from './http/parse.ts';
+import type { GatewayRequest } from './http/request.ts';
 import { answerRefusal } from './listener/refusal.ts';
 import type { Observer } from './observe/index.ts';
-import type { GatewayRequest } from './request.ts';
 import type { Router } from './router.ts';
 import type { GatewayRoute } from './routes.ts';
 
@@ -24,7 +24,7 @@ export function createPlainHandler({ router, observer }: PlainDeps) {
   async function serve(
     message: IncomingMessage,
     response: ServerResponse,
-    arrival: Arrival,
+    arrival: ConnectionInfo,
     progress: Progress,
   ) {
     const request = parseRequest(message, arrival);
@@ -46,7 +46,7 @@ export function createPlainHandler({ router, observer }: PlainDeps) {
   return async function onRequest(
     message: IncomingMessage,
     response: ServerResponse,
-    arrival: Arrival,
+    arrival: ConnectionInfo,
   ): Promise<void> {
     const startedAt = performance.now();
     const progress: Progress = {};

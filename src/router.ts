@@ -1,4 +1,5 @@
 import type { RouteConfig } from './config/schema.ts';
+import { isLabel, nameOf, readSegment } from './http/target.ts';
 
 /** The route a request takes, and what its path says about the route's `{name}`s. */
 export interface Routed<R> {
@@ -42,11 +43,6 @@ function matchHost(pattern: string | undefined): (host: string) => boolean {
   return (host) => host.endsWith(parent) && isLabel(host.slice(0, -parent.length));
 }
 
-/** Whether `text` is one label of a host name, as a wildcard stands for. */
-export function isLabel(text: string): boolean {
-  return text !== '' && !text.includes('.');
-}
-
 function matchPath(pattern: string): (segments: readonly string[]) => Record<string, string> | undefined {
   const open = pattern.endsWith('/*');
   const wanted = (open ? pattern.slice(0, -2) : pattern).split('/').slice(1).map(compileSegment);
@@ -64,18 +60,4 @@ function matchPath(pattern: string): (segments: readonly string[]) => Record<str
 
 function compileSegment(text: string): Segment {
   return text.startsWith('{') ? { capture: text.slice(1, -1) } : { literal: text };
-}
-
-/** A path segment with its escapes read as UTF-8. Throws URIError if they are malformed; the listener refuses such paths. */
-export function readSegment(segment: string): string {
-  return segment.includes('%') ? decodeURIComponent(segment) : segment;
-}
-
-/**
- * A decoded segment without the `;parameters` behind its name. Java servers ignore those, so `/admin;x/keys` has to take
- * the route that guards `/admin/*`; and `..;` is `..` to them.
- */
-export function nameOf(segment: string): string {
-  const end = segment.indexOf(';');
-  return end < 0 ? segment : segment.slice(0, end);
 }

@@ -1,16 +1,18 @@
+import type { Check, Grant } from './admission/grant.ts';
 import { createAdmission } from './admission/index.ts';
 import { limitKey } from './admission/limits.ts';
-import type { TokenVerifier } from './admission/verifier.ts';
-import { dialPoll } from './bridge/http/index.ts';
-import { dialTcp } from './bridge/tcp.ts';
-import { dialWebSocket } from './bridge/websocket.ts';
+import type { TokenVerifier } from './admission/token/verifier.ts';
+import type { Dial } from './bridge/contract.ts';
+import { createPollDial } from './bridge/poll/index.ts';
+import { createTcpDial } from './bridge/tcp.ts';
+import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
+import type { GatewayRequest } from './http/request.ts';
 import type { SessionRecord } from './observe/index.ts';
-import { createPassthrough, type Passthrough } from './passthrough.ts';
-import type { Check, Dial, GatewayRequest, Grant } from './request.ts';
+import { createPassthrough, type Passthrough } from './passthrough/index.ts';
 import { createMeters, type Meter } from './session/meter.ts';
-import { openHttpClient } from './upstream/http.ts';
-import { trustOf } from './upstream/socket.ts';
+import { openHttpClient } from './upstream/client.ts';
+import { trustOf } from './upstream/connect.ts';
 
 /** A route of the configuration, compiled: what to check, and where it leads. */
 export interface GatewayRoute {
@@ -45,8 +47,8 @@ export function compileRoute(
 function leadsOf(config: RouteConfig): Leads {
   const { upstream } = config;
   const close = () => {};
-  if (upstream.websocket) return { bridge: 'websocket', dial: dialWebSocket(config), close };
-  if (upstream.tcp) return { bridge: 'tcp', dial: dialTcp(config), close };
+  if (upstream.websocket) return { bridge: 'websocket', dial: createWebSocketDial(config), close };
+  if (upstream.tcp) return { bridge: 'tcp', dial: createTcpDial(config), close };
   if (upstream.poll) return pollLeads(config, upstream.poll.target);
   const passthrough = createPassthrough(config);
   return { bridge: undefined, passthrough, close: passthrough.close };
@@ -58,5 +60,5 @@ function pollLeads(config: RouteConfig, urls: readonly string[]): Leads {
     connectMs: config.timeouts.handshake,
     tls: trustOf(config.upstream.tls),
   });
-  return { bridge: 'poll', dial: dialPoll(config, { http }), close: http.close };
+  return { bridge: 'poll', dial: createPollDial(config, { http }), close: http.close };
 }

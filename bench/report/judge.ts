@@ -1,4 +1,4 @@
-import type { CaseResult, Metric, PeerResult, Target, Verdict } from '../types.ts';
+import type { CaseResult, FrameAction, Metric, PeerResult, Target } from '../types.ts';
 
 /** The peer that all targets are about. */
 export const JUDGED = 'Sallyport';
@@ -9,7 +9,7 @@ type Measured = Pick<CaseResult, 'name' | 'peers'>;
  * Holds Sallyport's medians in one case against a target: as a ratio to a peer, to itself or a peer in another case of
  * `all`, or as the bare figure. What was not measured, or has no yardstick, is left undefined.
  */
-export function judge(target: Target, own: Measured, all: readonly Measured[]): Verdict {
+export function judge(target: Target, own: Measured, all: readonly Measured[]): FrameAction {
   const measured = medianOf(own, JUDGED, target.metric);
   const yardstick = measureOf(target, own, all);
   // A ratio to nothing says nothing.

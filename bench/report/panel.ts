@@ -1,4 +1,4 @@
-import type { CaseResult, Metric, PeerResult, Target, Verdict } from '../types.ts';
+import type { CaseResult, FrameAction, Metric, PeerResult, Target } from '../types.ts';
 import { isRatio, JUDGED, yardstickOf } from './judge.ts';
 import { digits, figure, styleOf } from './metrics.ts';
 import { line, rectangle, text, wrap } from './svg.ts';
@@ -128,7 +128,7 @@ function marksOf({ peers, verdicts }: CaseResult, metric: Metric): Mark[] {
 }
 
 /** Where the bounds of a verdict stand. A ratio's yardstick is told by Sallyport's own value, `value` times that. */
-function marksAt({ target, value, reached = false, proud = false }: Verdict, own: number): Mark[] {
+function marksAt({ target, value, reached = false, proud = false }: FrameAction, own: number): Mark[] {
   const bound = boundOf(target);
   if (value === undefined || bound === undefined) return [];
   const unit = isRatio(target) ? own / value : 1;

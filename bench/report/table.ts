@@ -1,4 +1,4 @@
-import type { CaseResult, Report, Target, Verdict } from '../types.ts';
+import type { CaseResult, FrameAction, Report, Target } from '../types.ts';
 import { isRatio, yardstickOf } from './judge.ts';
 import { machineLine } from './machine.ts';
 import { digits, figure, styleOf } from './metrics.ts';
@@ -66,7 +66,7 @@ function align(rows: readonly string[][]): string[] {
   return rows.map((_, row) => `  ${padded.map((cells) => cells[row]).join('   ')}`.trimEnd());
 }
 
-function verdictLine({ target, value, reached, proud }: Verdict): string {
+function verdictLine({ target, value, reached, proud }: FrameAction): string {
   const mark = reached === undefined ? '–' : reached ? '✓' : '✗';
   const boast = proud ? `, and ${goal(target, target.proud)}` : '';
   return `  ${mark} ${goalOf(target)}: ${measured(target, value)}${boast}`;

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
-import { type AddressBlock, matchAddress } from '../listener/address.ts';
-import type { Check } from '../request.ts';
+import { type AddressBlock, matchAddress } from '../http/address.ts';
+import type { Check } from './grant.ts';
 
 interface AddressRules {
   readonly allow?: readonly AddressBlock[] | undefined;

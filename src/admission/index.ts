@@ -1,12 +1,13 @@
 import type { RouteConfig } from '../config/schema.ts';
-import type { Check, GatewayRequest, Grant } from '../request.ts';
+import type { GatewayRequest } from '../http/request.ts';
 import { BucketTable, type Clock } from '../store/buckets.ts';
 import { CounterTable } from '../store/counters.ts';
 import { checkAddress } from './address.ts';
+import type { Check, Grant } from './grant.ts';
 import { burstOf, limitConnections, limitUpgrades, type Per } from './limits.ts';
 import { checkOrigin } from './origin.ts';
-import { checkToken } from './token.ts';
-import type { TokenVerifier } from './verifier.ts';
+import { checkToken } from './token/index.ts';
+import type { TokenVerifier } from './token/verifier.ts';
 
 interface AdmissionDeps {
   /** By the names of `issuers`. */

@@ -1,9 +1,10 @@
 import type { LimitsConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
-import { addressKey } from '../listener/address.ts';
-import type { Check, GatewayRequest, Grant } from '../request.ts';
+import { addressKey } from '../http/address.ts';
+import type { GatewayRequest } from '../http/request.ts';
 import type { BucketTable } from '../store/buckets.ts';
 import type { CounterTable } from '../store/counters.ts';
+import type { Check, Grant } from './grant.ts';
 import { normaliseOrigin } from './origin.ts';
 
 export type UpgradesLimit = NonNullable<LimitsConfig['upgrades']>;

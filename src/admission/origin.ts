@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts';
-import type { Check, GatewayRequest } from '../request.ts';
-import { isLabel } from '../router.ts';
+import type { GatewayRequest } from '../http/request.ts';
+import { isLabel } from '../http/target.ts';
+import type { Check } from './grant.ts';
 
 /** An origin taken apart: `https://app.example.com:8443` as scheme `https`, host `app.example.com`, port `8443` (empty if the scheme's default). */
 interface Origin {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { GatewayError } from '../errors.ts';
-import type { Ending } from '../request.ts';
+import type { Ending } from './contract.ts';
 
 /** The ending that an error of ours makes: its close code and its sentence. */
 export function endingOf(error: GatewayError, by: Ending['by'] = 'gateway'): Ending {

@@ -2,11 +2,11 @@ import type { Duplex } from 'node:stream';
 import { asGatewayError, GatewayError } from '../errors.ts';
 import { ABNORMAL, type CloseStatus } from '../frames/close.ts';
 import { CONTINUATION } from '../frames/opcodes.ts';
-import { type FrameReader, PASS, STOP, type Verdict } from '../frames/reader.ts';
-import type { Ending, Link, SessionHandle, Traffic } from '../request.ts';
+import { type FrameAction, type FrameReader, PASS, STOP } from '../frames/reader.ts';
+import { Flow } from '../stream/flow.ts';
+import type { Ending, Link, SessionHandle, Traffic } from './contract.ts';
 import { endingOf, endSocket } from './ending.ts';
-import { Flow } from './flow.ts';
-import { Side, type SideEvents } from './side.ts';
+import { Side, type SideEvents } from './peer.ts';
 
 /** How a session ends whose client sent no Close. */
 const VANISHED: Ending = { code: ABNORMAL, reason: '', by: 'client' };
@@ -31,7 +31,7 @@ class RelaySide extends Side {
     this.#traffic = name === 'client' ? session.up : session.down;
   }
 
-  frame(reader: FrameReader): Verdict {
+  frame(reader: FrameReader): FrameAction {
     if (reader.opcode === CONTINUATION) return PASS;
     if (this.#admit() === STOP) return STOP;
     this.#traffic.messages++;
@@ -49,11 +49,11 @@ class RelaySide extends Side {
   }
 
   /** Pings and pongs pass from end to end; a client's count against its message rate like its messages. */
-  protected heartbeat(): Verdict {
+  protected heartbeat(): FrameAction {
     return this.#admit();
   }
 
-  #admit(): Verdict {
+  #admit(): FrameAction {
     if (this.name === 'upstream') return PASS;
     const wait = this.#session.admitMessage(this.arrivedAt);
     if (wait === 0) return PASS;

@@ -1,20 +1,24 @@
 import type { Socket } from 'node:net';
 import type { RouteConfig } from '../config/schema.ts';
-import type { AdmittedRequest, Bridge, Dial } from '../request.ts';
-import { openSocket } from '../upstream/socket.ts';
-import { createDialler } from '../upstream/targets.ts';
+import { openSocket } from '../upstream/connect.ts';
+import type { AdmittedRequest } from '../upstream/forward.ts';
+import { createDialler } from '../upstream/pool.ts';
+import type { Bridge, Dial } from './contract.ts';
 import { Tunnel } from './tunnel.ts';
 
 /** The bridge to a raw TCP service: messages become a byte stream, and each read from it one binary message. */
-export function dialTcp(route: RouteConfig): Dial {
+export function createTcpDial(route: RouteConfig): Dial {
   const targets = route.upstream.tcp ?? [];
   const dialTargets = createDialler(targets, route.timeouts.handshake);
   const protocols = ['binary', ...(route.upstream.protocols ?? [])];
   const text = route.upstream.text ?? false;
 
   return async function dial(request, signal) {
-    const socket = await dialTargets(signal, (target, share) => openSocket(target, share));
-    return bridgeTo(socket, chooseProtocol(request, protocols), text);
+    const { socket, target } = await dialTargets(signal, async (endpoint, share) => ({
+      socket: await openSocket(endpoint, share),
+      target: `${endpoint.host}:${endpoint.port}`,
+    }));
+    return bridgeTo(socket, target, chooseProtocol(request, protocols), text);
   };
 }
 
@@ -23,8 +27,9 @@ function chooseProtocol(request: AdmittedRequest, known: readonly string[]): str
   return request.protocols.find((protocol) => known.includes(protocol));
 }
 
-function bridgeTo(socket: Socket, protocol: string | undefined, text: boolean): Bridge {
+function bridgeTo(socket: Socket, target: string, protocol: string | undefined, text: boolean): Bridge {
   return {
+    target,
     accept: { protocol },
     run(client, head, session) {
       const tunnel = new Tunnel(client, socket, text, session);

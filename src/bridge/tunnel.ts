@@ -3,12 +3,12 @@ import { asGatewayError, GatewayError } from '../errors.ts';
 import { ABNORMAL, type CloseStatus, NORMAL } from '../frames/close.ts';
 import { mask } from '../frames/mask.ts';
 import { BINARY, CONTINUATION, PING, TEXT } from '../frames/opcodes.ts';
-import { CUT, type FrameReader, PASS, STOP, type Verdict } from '../frames/reader.ts';
+import { CUT, type FrameAction, type FrameReader, PASS, STOP } from '../frames/reader.ts';
 import { frameHeader } from '../frames/writer.ts';
-import type { Ending, Link, SessionHandle } from '../request.ts';
+import { Flow } from '../stream/flow.ts';
+import type { Ending, Link, SessionHandle } from './contract.ts';
 import { endingOf, endSocket } from './ending.ts';
-import { Flow } from './flow.ts';
-import { Side, type SideEvents } from './side.ts';
+import { Side, type SideEvents } from './peer.ts';
 
 /** The WebSocket side of a tunnel: payload is unmasked where it lies, and pushed together within its chunk. */
 class TunnelSide extends Side {
@@ -26,7 +26,7 @@ class TunnelSide extends Side {
     this.#text = text;
   }
 
-  frame(reader: FrameReader): Verdict {
+  frame(reader: FrameReader): FrameAction {
     if (reader.opcode === CONTINUATION) return PASS;
     if (reader.opcode === TEXT && !this.#text)
       throw new GatewayError('UNSUPPORTED_DATA', { detail: 'a text message' });
@@ -57,13 +57,13 @@ class TunnelSide extends Side {
   }
 
   /** A TCP service knows no pings: the gateway answers, unless the client does not read (RFC 6455 §5.5.3 lets us skip some). */
-  protected heartbeat(opcode: number, payload: Buffer): Verdict {
+  protected heartbeat(opcode: number, payload: Buffer): FrameAction {
     if (this.#admit() === STOP) return STOP;
     if (opcode === PING && !this.socket.writableNeedDrain) this.sendPong(payload);
     return CUT;
   }
 
-  #admit(): Verdict {
+  #admit(): FrameAction {
     const wait = this.#session.admitMessage(this.arrivedAt);
     if (wait === 0) return PASS;
     this.in.pauseFor(wait);

@@ -1,13 +1,15 @@
 import type { RouteConfig } from '../config/schema.ts';
-import type { AdmittedRequest, Bridge, Dial, HeaderField } from '../request.ts';
+import type { HeaderField } from '../http/request.ts';
+import { openSocket, trustOf } from '../upstream/connect.ts';
+import type { AdmittedRequest } from '../upstream/forward.ts';
 import { type OpenedUpstream, openWebSocket } from '../upstream/handshake.ts';
-import { openSocket, trustOf } from '../upstream/socket.ts';
-import { createDialler } from '../upstream/targets.ts';
-import { parseWebSocketUrl } from '../upstream/url.ts';
+import { createDialler } from '../upstream/pool.ts';
+import { parseWebSocketUrl } from '../upstream/target.ts';
+import type { Bridge, Dial } from './contract.ts';
 import { Relay } from './relay.ts';
 
 /** The bridge to an upstream that speaks WebSocket itself. Throws if the route's `ca` cannot be read. */
-export function dialWebSocket(route: RouteConfig): Dial {
+export function createWebSocketDial(route: RouteConfig): Dial {
   const trust = trustOf(route.upstream.tls);
   const targets = (route.upstream.websocket ?? []).map((text) => parseWebSocketUrl(text));
   const dialTargets = createDialler(targets, route.timeouts.handshake);
@@ -16,7 +18,8 @@ export function dialWebSocket(route: RouteConfig): Dial {
     const opened = await dialTargets(signal, async (target, share) => {
       const { host, port, secure } = target;
       const socket = await openSocket({ host, port, ...(secure ? { tls: trust } : {}) }, share);
-      return openWebSocket(socket, offerOf(request, target.targetFor(request)), share);
+      const opened = await openWebSocket(socket, offerOf(request, target.targetFor(request)), share);
+      return { ...opened, target: `${host}:${port}` };
     });
     return bridgeTo(opened, nameable(request, opened.protocol));
   };
@@ -44,12 +47,13 @@ function nameable({ grant }: AdmittedRequest, chosen: string | undefined): strin
 }
 
 function bridgeTo(
-  { socket, head, deflate, setCookies }: OpenedUpstream,
+  { target, socket, head, deflate, setCookies }: OpenedUpstream & Pick<Bridge, 'target'>,
   protocol: string | undefined,
 ): Bridge {
   // A sticky load balancer behind us names its choice in a cookie on the 101; nothing else of the upstream's is reflected.
   const headers = setCookies.map((cookie): HeaderField => ['Set-Cookie', cookie]);
   return {
+    target,
     accept: { protocol, deflate, headers },
     run(client, clientHead, session) {
       const relay = new Relay(client, socket, deflate !== undefined, session);

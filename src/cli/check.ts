@@ -1,8 +1,8 @@
-import { kindsOf } from '../config/effects.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import type { Config, LimitsConfig, RouteConfig } from '../config/schema.ts';
 import { formatByteRate, formatRate, formatSize } from '../config/units.ts';
+import { kindsOf } from '../config/unused-keys.ts';
 import type { Context } from './context.ts';
 import { checkMaterials } from './materials.ts';
 import { table } from './table.ts';

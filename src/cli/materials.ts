@@ -1,4 +1,4 @@
-import { openKeys } from '../admission/keys.ts';
+import { openKeys } from '../admission/token/keys.ts';
 import { isUrl } from '../config/fields.ts';
 import type { Config } from '../config/schema.ts';
 import { tlsOptions } from '../listener/tls.ts';

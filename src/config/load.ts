@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { checkEffects } from './effects.ts';
 import { expand } from './expand.ts';
 import { explain } from './explain.ts';
 import { resolveFiles } from './files.ts';
@@ -8,6 +7,7 @@ import { checkNames } from './names.ts';
 import { ConfigError, type Finding, formatPath, type Problem, type Warning } from './problem.ts';
 import { type Config, schema } from './schema.ts';
 import { readSource, type Source } from './source.ts';
+import { checkUnusedKeys } from './unused-keys.ts';
 import { findWarnings } from './warnings.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -52,7 +52,7 @@ export function parseConfig(text: string, options: ParseOptions = {}): ParsedCon
   const findings: Finding[] = [];
   const tree = expand(source.value, env, findings);
   resolveFiles(tree, baseDir, findings);
-  findings.push(...checkNames(tree), ...checkEffects(tree));
+  findings.push(...checkNames(tree), ...checkUnusedKeys(tree));
   const parsed = schema.safeParse(tree);
   findings.push(...explain(parsed.error?.issues ?? [], source.value));
   if (!parsed.success || findings.length > 0)

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import { kindsOf, UPSTREAM_KINDS } from './effects.ts';
+import { headerClass } from '../http/header-classes.ts';
 import { isUrl, url } from './fields.ts';
 import { type PollConfig, placeholderRules } from './poll.ts';
+import { kindsOf, UPSTREAM_KINDS } from './unused-keys.ts';
 
 /**
  * What the shape alone cannot say: keys that exclude or need one another. Each rule reports at the key to mend.
@@ -84,12 +85,9 @@ function subjectRules({ limits }: RouteShape, context: Context): void {
   }
 }
 
-/** Headers the gateway or HTTP itself gives a meaning to; a claim in them would break or redirect the request. */
-const RESERVED =
-  /^(host|connection|upgrade|content-length|transfer-encoding|te|trailer|keep-alive|expect|forwarded|x-forwarded-.*|x-request-id|proxy-.*|sec-websocket-.*)$/;
-
+/** The gateway or HTTP itself gives a meaning to some headers; a claim in them would break or redirect the request. */
 function forwardRules(headers: readonly string[], context: Context): void {
-  for (const header of headers.filter((name) => RESERVED.test(name))) {
+  for (const header of headers.filter((name) => headerClass(name) !== undefined)) {
     complain(
       context,
       ['auth', 'forward', header],

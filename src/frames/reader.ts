@@ -9,16 +9,16 @@ export const PASS = 0;
 export const CUT = 1;
 /** Not yet: `push` returns here, and the frame is offered again by the next `push`. */
 export const STOP = 2;
-export type Verdict = typeof PASS | typeof CUT | typeof STOP;
+export type FrameAction = typeof PASS | typeof CUT | typeof STOP;
 
 export type Violation = 'PROTOCOL_ERROR' | 'INVALID_PAYLOAD' | 'MESSAGE_TOO_BIG';
 
 /** Who is told what a reader finds. `reader` fields describe the frame at hand. */
 export interface FrameHandler {
   /** The header of a data frame is complete and legal; its payload is still to come. */
-  frame(reader: FrameReader): Verdict;
+  frame(reader: FrameReader): FrameAction;
   /** A whole control frame; its payload is unmasked and the handler's to keep. */
-  control(opcode: number, payload: Buffer): Verdict;
+  control(opcode: number, payload: Buffer): FrameAction;
   /** `bytes[from, to)` is a piece of the payload of the frame at hand, as it came: still masked. */
   payload(bytes: Buffer, from: number, to: number, reader: FrameReader): void;
   /** `bytes[from, to)` is checked and may go on as it is, headers included. Cut frames and unfinished headers are not in it. */
@@ -139,7 +139,7 @@ export class FrameReader {
   }
 
   /** A whole control frame: a Close is judged here, and is the last frame of the stream. */
-  #control(bytes: Buffer, from: number, to: number): Verdict {
+  #control(bytes: Buffer, from: number, to: number): FrameAction {
     const payload = Buffer.from(bytes.subarray(from, to));
     if (this.key !== 0) mask(payload, 0, payload.length, this.key, 0);
     if (this.opcode !== CLOSE) return this.#handler.control(this.opcode, payload);
@@ -180,7 +180,7 @@ export class FrameReader {
     }
   }
 
-  #passHeld(held: Buffer, size: number): Verdict {
+  #passHeld(held: Buffer, size: number): FrameAction {
     const isControl = this.opcode >= CLOSE;
     const verdict = isControl ? this.#control(held, size - this.length, size) : this.#handler.frame(this);
     if (verdict !== PASS) return verdict;

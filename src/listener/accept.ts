@@ -5,27 +5,19 @@ import { acceptOf } from '../frames/accept.ts';
 import { closePayload } from '../frames/close.ts';
 import { CLOSE } from '../frames/opcodes.ts';
 import { frame } from '../frames/writer.ts';
-import type { Bridge, Grant, HeaderField, UpgradeRequest } from '../request.ts';
+import type { HeaderField, UpgradeRequest } from '../http/request.ts';
 import { writeRefusal } from './refusal.ts';
 
 const CLOSE_LINGER_MS = 2_000;
 
-/**
- * Writes the 101 (RFC 6455 §4.2.2) and returns the subprotocol it names: the bridge's choice, or else the harmless half
- * of a token pair, since browsers fail a connection that offered protocols and got none. Never a token.
- */
+/** Writes the 101 (RFC 6455 §4.2.2) that answers `key`. Throws if a field cannot be sent. */
 export function writeAccept(
   socket: Duplex,
-  request: UpgradeRequest,
-  grant: Grant,
-  accept: Bridge['accept'],
-): string | undefined {
-  const answer = grant.credential?.from === 'subprotocol' ? grant.credential.answer : undefined;
-  const protocol = accept.protocol ?? answer;
-  const fields: HeaderField[] = [...(accept.headers ?? [])];
-  if (accept.deflate !== undefined) fields.push(['Sec-WebSocket-Extensions', accept.deflate]);
-  socket.write(switching(request.key, protocol, fields), 'latin1');
-  return protocol;
+  key: string,
+  protocol: string | undefined,
+  fields: readonly HeaderField[],
+): void {
+  socket.write(switching(key, protocol, fields), 'latin1');
 }
 
 /** Answers an upgrade that is refused: with an HTTP status, or, where scripts are to see why, with a Close after a 101. */

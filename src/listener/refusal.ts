@@ -1,6 +1,7 @@
 import { type ServerResponse, STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import { type GatewayError, UpstreamAnswered } from '../errors.ts';
+import { headerClass } from '../http/header-classes.ts';
 
 /** The one way a request is refused over HTTP: a readable body, `Connection: close`, and an end the client gets to see. */
 
@@ -11,18 +12,11 @@ export interface RefusalOptions {
 
 const LINGER_MS = 2_000;
 
-/** These speak of the upstream's connection or are written anew (RFC 9110 §7.6.1). */
-const NOT_RELAYED = new Set([
-  'connection',
-  'content-length',
-  'date',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+/** The listener says itself when it answers, and how long the answer is. */
+function isRelayed(name: string): boolean {
+  const kind = headerClass(name);
+  return kind !== 'hop-by-hop' && kind !== 'framing' && name !== 'date';
+}
 
 interface Answer {
   readonly status: number;
@@ -78,7 +72,7 @@ function relayed({ answer }: UpstreamAnswered): Answer {
   const headers: Answer['headers'] = {};
   for (const [name, value] of answer.headers) {
     const key = name.toLowerCase();
-    if (NOT_RELAYED.has(key) || !isSendable(key, value)) continue;
+    if (!isRelayed(key) || !isSendable(key, value)) continue;
     headers[key] = key in headers ? [headers[key] as string, value].flat() : value;
   }
   return complete(answer.status, headers, answer.body);

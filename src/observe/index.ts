@@ -1,5 +1,6 @@
+import type { Ending, Traffic } from '../bridge/contract.ts';
 import type { ErrorCode, GatewayError } from '../errors.ts';
-import type { Ending, GatewayRequest, Traffic } from '../request.ts';
+import type { GatewayRequest } from '../http/request.ts';
 
 /** What the gateway tells about itself as it works, and to whom: the access log and the metrics are both observers. */
 

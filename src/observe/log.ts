@@ -2,7 +2,7 @@ import { type LevelWithSilent, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { ErrorCode, GatewayError } from '../errors.ts';
 import type { Observer, RefusedRequest, SessionRecord } from './index.ts';
-import { describeError, REDACTED, SECRET_FIELDS, tidyFields, tidyText } from './tidy.ts';
+import { describeError, REDACTED, SECRET_FIELDS, tidyFields, tidyText } from './redact.ts';
 
 export type { Logger };
 

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Traffic } from '../bridge/contract.ts';
 import { ERROR_CODES, GatewayError } from '../errors.ts';
-import type { Traffic } from '../request.ts';
 import type { Observer, SessionRecord } from './index.ts';
 
 /** Counts what the gateway does; `render` is one Prometheus scrape. */

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { GatewayError } from '../errors.ts';
-import type { HeaderField } from '../request.ts';
+import { cgiSpelling, headerClass, nominatedFields } from '../http/header-classes.ts';
+import type { HeaderField } from '../http/request.ts';
 
 /** The heads of a plain request and its answer, as the next hop is to see them. */
 
@@ -49,29 +50,19 @@ export function joinPath(base: URL, path: string, query: string): string {
   return base.pathname.replace(/\/$/, '') + path + (queries.length === 0 ? '' : `?${queries.join('&')}`);
 }
 
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
 /**
  * The answer's end-to-end fields, for `writeHead`: hop-by-hop ones and those that Connection nominates are dropped
  * (RFC 9110 §7.6.1). `raw` and the result alternate names and values.
  */
 export function endToEndAnswer(raw: readonly string[]): string[] {
   const fields = pairs(raw);
-  const dropped = new Set(HOP_BY_HOP);
-  for (const [name, value] of fields) {
-    if (name.toLowerCase() !== 'connection') continue;
-    for (const option of value.toLowerCase().split(',')) dropped.add(option.trim());
-  }
-  return fields.filter(([name]) => !dropped.has(name.toLowerCase())).flat();
+  const nominated = nominatedFields(fields);
+  return fields
+    .filter(([name]) => {
+      const key = name.toLowerCase();
+      return headerClass(key) !== 'hop-by-hop' && !nominated.has(cgiSpelling(key));
+    })
+    .flat();
 }
 
 function pairs(raw: readonly string[]): [string, string][] {

@@ -1,6 +1,6 @@
+import type { Link } from '../bridge/contract.ts';
 import type { KeepaliveConfig, TimeoutsConfig } from '../config/schema.ts';
 import { type ErrorCode, GatewayError } from '../errors.ts';
-import type { Link } from '../request.ts';
 
 /** What the deadlines of one connection are. */
 export interface Limits {

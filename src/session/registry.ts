@@ -1,6 +1,6 @@
+import type { Ending } from '../bridge/contract.ts';
 import type { GatewayError } from '../errors.ts';
 import type { Observer } from '../observe/index.ts';
-import type { Ending } from '../request.ts';
 import { Session, type SessionParts } from './session.ts';
 
 /** All open connections: who opens one registers it here, and `end` is its undo. */

@@ -1,7 +1,9 @@
+import type { Grant } from '../admission/grant.ts';
+import type { Ending, Link, SessionHandle, Traffic } from '../bridge/contract.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayError } from '../errors.ts';
+import type { UpgradeRequest } from '../http/request.ts';
 import type { SessionRecord } from '../observe/index.ts';
-import type { Ending, Grant, Link, SessionHandle, Traffic, UpgradeRequest } from '../request.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Meter } from './meter.ts';
 

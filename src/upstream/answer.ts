@@ -2,7 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex, Writable } from 'node:stream';
 import { GatewayError, UpstreamAnswered } from '../errors.ts';
-import type { HeaderField } from '../request.ts';
+import type { HeaderField } from '../http/request.ts';
 
 /** What an upstream says instead of a 101, read by Node's own parser: status, and a body framed in any of HTTP's ways. */
 

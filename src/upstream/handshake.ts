@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { GatewayError } from '../errors.ts';
 import { acceptOf } from '../frames/accept.ts';
-import type { HeaderField } from '../request.ts';
+import type { HeaderField } from '../http/request.ts';
 import { lost, readAnswer } from './answer.ts';
 import { readSwitch, type SwitchHead } from './head.ts';
 

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts';
-import type { HeaderField } from '../request.ts';
+import type { HeaderField } from '../http/request.ts';
 
 /**
  * The head of a 101, read by hand: Node's client costs more than all the rest of a handshake with an upstream. What this

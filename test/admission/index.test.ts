@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import type { Check, Grant } from '../../src/admission/grant.ts';
 import { admit, createAdmission, release } from '../../src/admission/index.ts';
-import type { TokenVerifier } from '../../src/admission/verifier.ts';
+import type { TokenVerifier } from '../../src/admission/token/verifier.ts';
 import { GatewayError } from '../../src/errors.ts';
-import type { Check, GatewayRequest, Grant } from '../../src/request.ts';
+import type { GatewayRequest } from '../../src/http/request.ts';
 import { grantOf, plainOf, routeConfig } from '../support/handshakes.ts';
 
 /** Takes the token for the subject; refuses `bad`. */

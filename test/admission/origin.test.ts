@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkOrigin, normaliseOrigin } from '../../src/admission/origin.ts';
 import { GatewayError } from '../../src/errors.ts';
-import type { GatewayRequest } from '../../src/request.ts';
+import type { GatewayRequest } from '../../src/http/request.ts';
 import { grantOf, plainOf, refusal, routeConfig } from '../support/handshakes.ts';
 
 function judge(

@@ -5,7 +5,7 @@ import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { startPageServer } from '../support/page.ts';
 import { startTap, type Tap } from '../support/servers.ts';
-import { converse, type Events, startEvents, type Talk } from '../support/socketio.ts';
+import { converse, type Events, type SessionClient, startEvents } from '../support/socketio.ts';
 
 /**
  * Socket.IO on a page, logged in by a cookie. All pages are on `localhost`, for a browser's cookies know no ports: it sends
@@ -69,9 +69,9 @@ routes:
   return { gateway, events, front, back, token, visit };
 }
 
-function talkOn(page: Page, { front }: Scene): Promise<Talk> {
+function talkOn(page: Page, { front }: Scene): Promise<SessionClient> {
   const options = '{ transports: ["websocket"], reconnection: false, withCredentials: true }';
-  return page.evaluate<Talk>(`(${converse})(io('http://localhost:${front.port}', ${options}))`);
+  return page.evaluate<SessionClient>(`(${converse})(io('http://localhost:${front.port}', ${options}))`);
 }
 
 test.each([

@@ -4,11 +4,11 @@ import { mask } from '../../src/frames/mask.ts';
 import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT } from '../../src/frames/opcodes.ts';
 import {
   CUT,
+  type FrameAction,
   type FrameHandler,
   FrameReader,
   PASS,
   STOP,
-  type Verdict,
   type Violation,
 } from '../../src/frames/reader.ts';
 
@@ -20,10 +20,10 @@ class Recorder implements FrameHandler {
   raws: Buffer[] = [];
   boundaries: number[] = [];
   violations: Violation[] = [];
-  verdict: (opcode: number) => Verdict = () => PASS;
+  verdict: (opcode: number) => FrameAction = () => PASS;
   #offset = 0;
 
-  frame(reader: FrameReader): Verdict {
+  frame(reader: FrameReader): FrameAction {
     const verdict = this.verdict(reader.opcode);
     if (verdict === PASS) {
       this.frames.push({ opcode: reader.opcode, fin: reader.fin, length: reader.length });
@@ -31,7 +31,7 @@ class Recorder implements FrameHandler {
     }
     return verdict;
   }
-  control(opcode: number, payload: Buffer): Verdict {
+  control(opcode: number, payload: Buffer): FrameAction {
     const verdict = this.verdict(opcode);
     if (verdict !== STOP) this.controls.push({ opcode, payload: payload.toString('hex') });
     return verdict;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Link } from '../../src/bridge/contract.ts';
 import type { GatewayError } from '../../src/errors.ts';
-import type { Link } from '../../src/request.ts';
 import { Deadlines, type Limits } from '../../src/session/deadlines.ts';
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,7 +1,8 @@
+import type { Grant } from '../../src/admission/grant.ts';
 import { type RouteConfig, schema } from '../../src/config/schema.ts';
 import { GatewayError } from '../../src/errors.ts';
-import type { Arrival, RequestHead } from '../../src/listener/parse.ts';
-import type { GatewayRequest, Grant, HeaderField, UpgradeRequest } from '../../src/request.ts';
+import type { ConnectionInfo, RequestHead } from '../../src/http/parse.ts';
+import type { GatewayRequest, HeaderField, UpgradeRequest } from '../../src/http/request.ts';
 
 /** Changed header fields: undefined leaves one out, a list sends it several times. */
 export type Changes = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -32,7 +33,7 @@ export function handshake(changes: Changes = {}, head: Partial<RequestHead> = {}
   };
 }
 
-export function arrival(given: Partial<Arrival> = {}): Arrival {
+export function arrival(given: Partial<ConnectionInfo> = {}): ConnectionInfo {
   return { id: 'r1', peerAddress: '192.0.2.1', secure: true, trustedProxies: () => false, ...given };
 }
 

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
+import type { GatewayRequest } from '../../src/http/request.ts';
 import type { SessionRecord } from '../../src/observe/index.ts';
-import type { GatewayRequest } from '../../src/request.ts';
 
 /** A session as `session/` would report it, with `changes` applied. */
 export function sessionRecord(changes: Partial<SessionRecord> = {}): SessionRecord {

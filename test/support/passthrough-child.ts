@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createPassthrough } from '../../src/passthrough.ts';
+import { createPassthrough } from '../../src/passthrough/index.ts';
 import { gatewayRequest } from './observe.ts';
 import { httpRoute } from './route.ts';
 

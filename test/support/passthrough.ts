@@ -7,12 +7,13 @@ import {
   type Socket,
   type Server as TcpServer,
 } from 'node:net';
+import type { Grant } from '../../src/admission/grant.ts';
 import type { RouteConfig } from '../../src/config/schema.ts';
 import { GatewayError } from '../../src/errors.ts';
+import type { GatewayRequest, HeaderField } from '../../src/http/request.ts';
 import { answerRefusal } from '../../src/listener/refusal.ts';
 import type { Served } from '../../src/passthrough/exchange.ts';
-import { type Bounds, createPassthrough, type Passthrough } from '../../src/passthrough.ts';
-import type { GatewayRequest, Grant, HeaderField } from '../../src/request.ts';
+import { type Bounds, createPassthrough, type Passthrough } from '../../src/passthrough/index.ts';
 import { gatewayRequest } from './observe.ts';
 
 /** Undo of everything a test has opened, last first; call `closeAll` after each. */

@@ -10,12 +10,13 @@ import {
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
-import { dialPoll } from '../../src/bridge/http/index.ts';
-import type { Clock } from '../../src/bridge/http/patience.ts';
+import type { Bridge, Ending, Link, SessionHandle } from '../../src/bridge/contract.ts';
+import type { Clock } from '../../src/bridge/poll/backoff.ts';
+import { createPollDial } from '../../src/bridge/poll/index.ts';
 import { type RouteConfig, schema } from '../../src/config/schema.ts';
 import { asGatewayError, UpstreamAnswered } from '../../src/errors.ts';
-import type { AdmittedRequest, Bridge, Ending, Link, SessionHandle } from '../../src/request.ts';
-import { openHttpClient } from '../../src/upstream/http.ts';
+import { openHttpClient } from '../../src/upstream/client.ts';
+import type { AdmittedRequest } from '../../src/upstream/forward.ts';
 
 /** The poll bridge between real sockets, without the rest of the gateway: a server that admits everybody. */
 
@@ -57,7 +58,7 @@ export interface TestSession extends SessionHandle {
 export async function startHarness(route: RouteConfig, options: HarnessOptions = {}): Promise<Harness> {
   const urls = route.upstream.poll?.target ?? [];
   const http = openHttpClient({ urls, connectMs: route.timeouts.handshake });
-  const dial = dialPoll(route, { http, clock: options.clock });
+  const dial = createPollDial(route, { http, clock: options.clock });
   const sessions: TestSession[] = [];
   const endings: Promise<Ending>[] = [];
   const sockets = new Set<Duplex>();

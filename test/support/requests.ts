@@ -1,4 +1,5 @@
-import type { GatewayRequest, Grant, UpgradeRequest } from '../../src/request.ts';
+import type { Grant } from '../../src/admission/grant.ts';
+import type { GatewayRequest, UpgradeRequest } from '../../src/http/request.ts';
 
 /** A request as the listener makes it, with what a test is about changed. With `protocols` it is an upgrade. */
 export function requestOf(changes: Partial<UpgradeRequest> = {}): GatewayRequest {

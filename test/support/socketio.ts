@@ -43,7 +43,7 @@ function extensionsOf({ conn }: ServerSocket): string {
 }
 
 /** What came back, in words that survive the way from a page to the test. */
-export interface Talk {
+export interface SessionClient {
   readonly transport: string;
   /** One word per exchange: `same`, or what differed. */
   readonly outcomes: readonly string[];
@@ -53,7 +53,7 @@ export interface Talk {
  * Sends texts, octets and mixtures of both, small and large, and compares what is acknowledged and what comes back as
  * an event. It runs in Node and, as text, on a page: it must not refer to anything outside itself but what both have.
  */
-export async function converse(socket: Socket): Promise<Talk> {
+export async function converse(socket: Socket): Promise<SessionClient> {
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
     socket.once('connect_error', reject);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { openSocket } from '../../src/upstream/connect.ts';
 import { type Offer, openWebSocket } from '../../src/upstream/handshake.ts';
-import { openSocket } from '../../src/upstream/socket.ts';
 import { startUpstream } from '../support/faulty.ts';
 import { switching, type Wire } from '../support/raw.ts';
 

@@ -1,0 +1,33 @@
+import { GatewayError } from '../../errors.ts';
+
+/** What RFC 6750 §3.1 has a server say about a token, by the code of the refusal. */
+const ANSWERS = {
+  TOKEN_MISSING: {},
+  TOKEN_INVALID: { error: 'invalid_token' },
+  TOKEN_EXPIRED: { error: 'invalid_token', error_description: 'The token has expired' },
+  FORBIDDEN: { error: 'insufficient_scope' },
+  BAD_REQUEST: { error: 'invalid_request', error_description: 'More than one token' },
+} as const satisfies Record<string, Readonly<Record<string, string>>>;
+
+interface Details {
+  /** Why, for the log only. */
+  readonly detail?: string;
+  /** The scopes that would have been enough, separated by spaces. */
+  readonly scope?: string;
+}
+
+/** The refusal of a token (or of its absence) with its WWW-Authenticate field, which never says more than the code does. */
+export function challenge(
+  code: keyof typeof ANSWERS,
+  realm: string,
+  { detail, scope }: Details = {},
+): GatewayError {
+  const parameters = { realm, ...ANSWERS[code], ...(scope ? { scope } : {}) };
+  const fields = Object.entries(parameters).map(([name, value]) => `${name}="${quotable(value)}"`);
+  return new GatewayError(code, { detail, headers: { 'www-authenticate': `Bearer ${fields.join(', ')}` } });
+}
+
+/** RFC 6750 §3: printable ASCII without the quote and the backslash. */
+function quotable(text: string): string {
+  return text.replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '');
+}

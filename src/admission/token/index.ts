@@ -1,0 +1,96 @@
+import type { AuthConfig } from '../../config/schema.ts';
+import { GatewayError } from '../../errors.ts';
+import type { GatewayRequest } from '../../http/request.ts';
+import type { Check } from '../grant.ts';
+import { challenge } from './challenge.ts';
+import { invalid, unverifiedIssuer } from './jwt.ts';
+import { claimRule, requiredScope } from './require.ts';
+import { type Found, tokenFinder } from './sources.ts';
+import type { TokenVerifier, Verified } from './verifier.ts';
+
+/**
+ * Requires a token that one of the route's issuers signed and whose claims suffice; notes subject, claims, expiry
+ * and where the token stood. `verifiers` are by the issuer's name in the configuration; throws an Error at
+ * once if one is not there.
+ *
+ * Refuses with TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, FORBIDDEN, with BAD_REQUEST for two different tokens,
+ * ORIGIN_REFUSED for a cookie without an Origin, KEYS_UNAVAILABLE.
+ */
+export function checkToken(auth: AuthConfig, verifiers: ReadonlyMap<string, TokenVerifier>): Check {
+  const findTokens = tokenFinder(auth.token);
+  const lacking = claimRule(auth.require);
+  const scope = requiredScope(auth.require);
+  const trusted = auth.issuer.map((name) => verifierNamed(name, verifiers));
+
+  return async function token(request, grant) {
+    const [first, ...copies] = oneToken(findTokens(request), request);
+    const { subject, claims, expiresAt } = await verified(first.token, trusted, request.host);
+    const short = lacking(claims);
+    if (short !== undefined)
+      throw challenge('FORBIDDEN', request.host, { scope, detail: `the claim ${short} does not suffice` });
+    grant.subject = subject;
+    grant.claims = claims;
+    grant.expiresAt = expiresAt;
+    grant.credential = first.credential;
+    grant.copies = copies.map((copy) => copy.credential);
+  };
+}
+
+function verifierNamed(name: string, verifiers: ReadonlyMap<string, TokenVerifier>): TokenVerifier {
+  const verifier = verifiers.get(name);
+  if (verifier === undefined) throw new Error(`there is no issuer named ${name}`);
+  return verifier;
+}
+
+/** Every place the one token stands in. A client that shows two faces is refused (RFC 6750 §2). */
+function oneToken(found: readonly Found[], request: GatewayRequest): readonly [Found, ...Found[]] {
+  const [first, ...others] = found;
+  if (first === undefined) throw challenge('TOKEN_MISSING', request.host);
+  if (others.some((other) => other.token !== first.token)) throw challenge('BAD_REQUEST', request.host);
+  // Browsers add cookies to any page's requests, and then an Origin too: without one nothing speaks for the sender.
+  if (isForgeable(request) && found.every(({ credential }) => credential.from === 'cookie'))
+    throw new GatewayError('ORIGIN_REFUSED', { detail: 'a token in a cookie, without an Origin' });
+  return [first, ...others];
+}
+
+/** Opening a page sends no Origin and changes nothing (RFC 9110 §9.2.1); everything else must say where it comes from. */
+function isForgeable(request: GatewayRequest): boolean {
+  const isReading = !('key' in request) && (request.method === 'GET' || request.method === 'HEAD');
+  return request.origin === undefined && !isReading;
+}
+
+async function verified(token: string, trusted: readonly TokenVerifier[], realm: string): Promise<Verified> {
+  try {
+    return await verifyByIssuer(token, trusted);
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    const { code, detail } = error;
+    if (code !== 'TOKEN_INVALID' && code !== 'TOKEN_EXPIRED') throw error;
+    throw challenge(code, realm, { detail });
+  }
+}
+
+/** Several verifiers of one `iss` are tried in turn: an issuer on its way from one kind of key to another. */
+async function verifyByIssuer(token: string, trusted: readonly TokenVerifier[]): Promise<Verified> {
+  const refusals: unknown[] = [];
+  for (const verifier of candidates(token, trusted)) {
+    try {
+      return await verifier.verify(token);
+    } catch (error) {
+      refusals.push(error);
+    }
+  }
+  // An expiry is proven by a signature, missing keys prove nothing: either says more than `invalid` does.
+  throw refusals.find(saysMore) ?? refusals[0] ?? invalid('its issuer is not one of this route');
+}
+
+function saysMore(refusal: unknown): boolean {
+  return !(refusal instanceof GatewayError && refusal.code === 'TOKEN_INVALID');
+}
+
+/** Claims are read before the signature is checked only where that is the one way to choose. */
+function candidates(token: string, trusted: readonly TokenVerifier[]): readonly TokenVerifier[] {
+  if (trusted.length === 1) return trusted;
+  const issuer = unverifiedIssuer(token);
+  return trusted.filter((verifier) => verifier.issuer === issuer);
+}

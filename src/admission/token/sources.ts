@@ -1,0 +1,97 @@
+import type { TokenSource } from '../../config/schema.ts';
+import { GatewayError } from '../../errors.ts';
+import type { GatewayRequest, UpgradeRequest } from '../../http/request.ts';
+import type { Credential } from '../grant.ts';
+
+/** Where clients put their tokens. Finding one says nothing about its worth. */
+
+/** A token as sent, and where it stood. */
+export interface Found {
+  readonly token: string;
+  readonly credential: Credential;
+}
+
+const AUTHORIZATION_PREFIX = 'authorization.bearer.';
+const KUBERNETES_PREFIX = 'base64url.bearer.authorization.k8s.io.';
+
+/**
+ * Compiles the places to look at, in their order, into a function that finds every token there. An Authorization:
+ * Bearer beside another token is found even where `header` is not among them, for it would reach the upstream
+ * as a second identity. Throws BAD_REQUEST for two Authorization fields.
+ */
+export function tokenFinder(sources: readonly TokenSource[]): (request: GatewayRequest) => readonly Found[] {
+  const readsHeader = sources.some((source) => source.from === 'header');
+  return function findTokens(request) {
+    const bearer = inHeader(request);
+    const found = sources.flatMap((source) => (source.from === 'header' ? bearer : find(source, request)));
+    return readsHeader || found.length === 0 ? found : [...found, ...bearer];
+  };
+}
+
+function find({ from, name }: TokenSource, request: GatewayRequest): readonly Found[] {
+  if (from === 'cookie') return named(from, name, cookies(request, name));
+  if (from === 'query') return named(from, name, new URLSearchParams(request.query).getAll(name));
+  return inProtocols((request as Partial<UpgradeRequest>).protocols ?? []);
+}
+
+function named(from: 'cookie' | 'query', name: string, values: readonly string[]): readonly Found[] {
+  return values.filter((token) => token !== '').map((token) => ({ token, credential: { from, name } }));
+}
+
+function fieldsOf(request: GatewayRequest, name: string): readonly string[] {
+  return request.headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value);
+}
+
+/** RFC 6750 §2.1; the scheme in any case (RFC 9110 §11.1). */
+function inHeader(request: GatewayRequest): readonly Found[] {
+  const fields = fieldsOf(request, 'authorization');
+  if (fields.length > 1) throw new GatewayError('BAD_REQUEST', { detail: 'two Authorization fields' });
+  const token = /^bearer +(\S.*)$/i.exec(fields[0] ?? '')?.[1];
+  return token === undefined ? [] : [{ token, credential: { from: 'header' } }];
+}
+
+/** Every value of a cookie, for a neighbouring domain can add a second one of the same name (RFC 6265 §8.6). */
+function cookies(request: GatewayRequest, name: string): readonly string[] {
+  return fieldsOf(request, 'cookie')
+    .flatMap((field) => field.split(';'))
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1).replace(/^"(.*)"$/, '$1'));
+}
+
+interface Carrier {
+  readonly token: string;
+  readonly items: readonly string[];
+  /** The item a 101 may name although the upstream chose nothing. */
+  readonly answer?: string;
+}
+
+/**
+ * Scripts in a browser can set no header but this list. A browser fails a connection whose 101 names none of the
+ * protocols it offered, so something has to be named; never the item with the token.
+ */
+function inProtocols(protocols: readonly string[]): readonly Found[] {
+  const carriers = protocols.flatMap((item, index) => carrierAt(item, protocols[index + 1]) ?? []);
+  const taken = new Set(carriers.flatMap((carrier) => carrier.items));
+  const real = protocols.find((item) => !taken.has(item));
+  return carriers.map(({ token, items, answer = real }) => ({
+    token,
+    credential: { from: 'subprotocol', carriers: items, answer },
+  }));
+}
+
+function carrierAt(item: string, next: string | undefined): Carrier | undefined {
+  if (item.toLowerCase() === 'bearer' && next !== undefined)
+    return { token: next, items: [item, next], answer: item };
+  if (item.startsWith(AUTHORIZATION_PREFIX))
+    return { token: item.slice(AUTHORIZATION_PREFIX.length), items: [item] };
+  if (item.startsWith(KUBERNETES_PREFIX))
+    return { token: decode(item.slice(KUBERNETES_PREFIX.length)), items: [item] };
+  return undefined;
+}
+
+/** The text behind canonical base64url without padding; empty, which no token is, for anything else. */
+function decode(text: string): string {
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.toString('base64url') === text ? bytes.toString('utf8') : '';
+}

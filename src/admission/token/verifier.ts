@@ -1,0 +1,127 @@
+import { type CryptoKey, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import type { IssuerConfig } from '../../config/schema.ts';
+import { GatewayError } from '../../errors.ts';
+import { invalid, readHeader } from './jwt.ts';
+import { openKeys } from './keys.ts';
+import { RememberedTokens } from './remembered.ts';
+import type { RemoteDeps } from './remote-jwks.ts';
+
+/** A token whose signature and claims have been checked. */
+export interface Verified {
+  /** `sub`. */
+  readonly subject?: string;
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** When it ends, in milliseconds since the epoch: `exp`, or where that has passed, the end of the tolerance. */
+  readonly expiresAt: number;
+}
+
+export interface TokenVerifier {
+  /** The `iss` of the tokens it accepts. */
+  readonly issuer: string;
+  /** Rejects with TOKEN_INVALID, TOKEN_EXPIRED (only once the signature is proven) or KEYS_UNAVAILABLE. */
+  verify(token: string): Promise<Verified>;
+  /** It has keys to verify with. */
+  readonly ready: boolean;
+  /** Stops refreshing keys; closing twice is a no-op. */
+  close(): void;
+}
+
+export interface VerifierDeps extends RemoteDeps {
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/**
+ * Opens the keys of an issuer and pins everything else a token must fit: algorithms, `iss`, `aud`, `exp`, `nbf`.
+ * Rejects with an Error if a file of keys cannot be used; a key set behind a URL may come later.
+ */
+export async function createVerifier(issuer: IssuerConfig, deps: VerifierDeps = {}): Promise<TokenVerifier> {
+  const { now = Date.now } = deps;
+  const keys = await openKeys(issuer, deps);
+  const remembered = new RememberedTokens();
+  const toleranceS = issuer.clockTolerance / 1000;
+  const pinned: JWTVerifyOptions = {
+    algorithms: issuer.algorithms,
+    issuer: issuer.issuer,
+    audience: issuer.audience,
+    clockTolerance: toleranceS,
+  };
+
+  /** The claims of a token whose signature was proven before, with a key that is still in use, and whose time is now. */
+  function recall(token: string): JWTPayload | undefined {
+    const { current } = keys;
+    const claims = current && remembered.recall(token, current);
+    if (claims === undefined || isTimely(claims, now(), toleranceS)) return claims;
+    remembered.forget(token);
+    return undefined;
+  }
+
+  async function prove(token: string): Promise<JWTPayload> {
+    // Taken now: the keys may change while the token is being proven, and with them the answer.
+    const { current } = keys;
+    const candidates = await keys.find(readHeader(token, issuer.algorithms));
+    const claims = await tryKeys(token, candidates, { ...pinned, currentDate: new Date(now()) });
+    if (current !== undefined) remembered.add(token, current, claims);
+    return claims;
+  }
+
+  async function verify(token: string): Promise<Verified> {
+    const claims = recall(token) ?? (await prove(token));
+    const nowMs = now();
+    const { sub, exp } = judge(claims, nowMs / 1000 + toleranceS);
+    // Let in by the tolerance alone, it is good for as long as the tolerance lasts.
+    const expiresAt = exp * 1000 > nowMs ? exp * 1000 : (exp + toleranceS) * 1000;
+    return { subject: sub, claims, expiresAt };
+  }
+
+  return {
+    issuer: issuer.issuer,
+    verify,
+    get ready() {
+      return keys.ready;
+    },
+    close: keys.close,
+  };
+}
+
+/** The claims, by the first key that made the signature. Several fit only where a key set has keys without kid. */
+async function tryKeys(
+  token: string,
+  keys: readonly CryptoKey[],
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  for (const key of keys) {
+    try {
+      return (await jwtVerify(token, key, options)).payload;
+    } catch (error) {
+      if (!isWrongKey(error)) throw refusal(error);
+    }
+  }
+  throw invalid('no key of the issuer made its signature');
+}
+
+/** jose throws a TypeError for a key it will not use, such as RSA below 2048 bits. */
+function isWrongKey(error: unknown): boolean {
+  return error instanceof errors.JWSSignatureVerificationFailed || error instanceof TypeError;
+}
+
+function refusal(error: unknown): GatewayError {
+  if (error instanceof errors.JWTExpired) return new GatewayError('TOKEN_EXPIRED', { detail: error.message });
+  return invalid(error instanceof errors.JOSEError ? error.message : 'it cannot be read');
+}
+
+/** Whether jose would let these claims pass at this time; they did when they were proven (RFC 7519 §4.1.4, §4.1.5). */
+function isTimely({ exp = 0, nbf = 0 }: JWTPayload, nowMs: number, toleranceS: number): boolean {
+  const nowS = Math.floor(nowMs / 1000);
+  return exp > nowS - toleranceS && nbf <= nowS + toleranceS;
+}
+
+/** What jose leaves open: no `exp` or a fraction of one, numbers JSON reads as Infinity (1e400), an `iat` to come. */
+function judge(claims: JWTPayload, latestS: number): { sub: string | undefined; exp: number } {
+  const { sub, exp, nbf, iat } = claims;
+  if (!Number.isSafeInteger(exp)) throw invalid('exp is not an integer');
+  if (nbf !== undefined && !Number.isFinite(nbf)) throw invalid('nbf is not a finite number');
+  if (iat !== undefined && !(Number.isFinite(iat) && iat <= latestS)) throw invalid('iat lies in the future');
+  if (sub !== undefined && typeof sub !== 'string') throw invalid('sub is not a text');
+  return { sub, exp: exp as number };
+}

@@ -1,0 +1,76 @@
+import type { Duplex } from 'node:stream';
+import type { GatewayError } from '../errors.ts';
+import type { HeaderField } from '../http/request.ts';
+import type { AdmittedRequest } from '../upstream/forward.ts';
+
+/** What a bridge is to the rest of the gateway. Types only. */
+
+/** How a session ended. `by` is whose doing it was. */
+export interface Ending {
+  readonly code: number;
+  readonly reason: string;
+  readonly by: 'client' | 'upstream' | 'gateway';
+  /** Why, where there is more to know than code and reason: for the log. */
+  readonly error?: GatewayError;
+}
+
+/** The numbers of one direction of one session. */
+export interface Traffic {
+  messages: number;
+  bytes: number;
+}
+
+/** How a session reaches the bridge that carries it; both must bear being called at any time, even after the end. */
+export interface Link {
+  /** Sends a ping to every peer that speaks WebSocket, and remembers how much each peer has sent so far. */
+  ping(): void;
+  /** The WebSocket peer that has sent nothing at all since the last `ping`, if any. */
+  silent(): 'client' | 'upstream' | undefined;
+  /** Ends the bridge: Close where a Close may go, flush, deadline, destroy. `run` then resolves. */
+  close(ending: Ending): void;
+  /** No more patience: destroys every socket now. `run` then resolves. */
+  destroy(): void;
+}
+
+/** One open connection as a bridge sees it; made by `session/`. */
+export interface SessionHandle {
+  readonly id: string;
+  /** Payload towards the upstream / towards the client. The bridge counts into these as bytes pass. */
+  readonly up: Traffic;
+  readonly down: Traffic;
+  /** Milliseconds a write may stay unread, and a Close unanswered. */
+  readonly stallMs: number;
+  readonly closeMs: number;
+  /** Largest client message in bytes (Infinity if unlimited). */
+  readonly messageSize: number;
+  /** The bridge introduces itself, once, before any byte is read. Ends at once if the session is to end already. */
+  attach(link: Link): void;
+  /**
+   * A message or control frame from the client begins. Milliseconds to wait before it may pass (0: now; it is then
+   * counted). Throws RATE_LIMITED where the limit says `close`. `now` is `performance.now()`, for who has read it already.
+   */
+  admitMessage(now?: number): number;
+  /** Bytes came from the client. Milliseconds to stop reading for (0: go on). Throws RATE_LIMITED where the limit says `close`. */
+  admitBytes(count: number, now?: number): number;
+}
+
+/** What the 101 must say. */
+export interface Acceptance {
+  readonly protocol?: string;
+  readonly deflate?: string;
+  readonly headers?: readonly HeaderField[];
+}
+
+/** A dialled upstream, ready to be joined to a client. */
+export interface Bridge {
+  /** The upstream it leads to, as logs and metrics name it. */
+  readonly target: string;
+  readonly accept: Acceptance;
+  /** Carries bytes until one side ends, both sockets destroyed. Never rejects. `head` is what the client sent after its handshake. */
+  run(client: Duplex, head: Buffer, session: SessionHandle): Promise<Ending>;
+  /** The client went away before the 101: give the upstream back. */
+  abandon(): void;
+}
+
+/** Opens the upstream side of a route. Rejects with a GatewayError; `signal` aborts at the deadline or when the client leaves. */
+export type Dial = (request: AdmittedRequest, signal: AbortSignal) => Promise<Bridge>;

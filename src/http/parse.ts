@@ -1,0 +1,108 @@
+import { GatewayError } from '../errors.ts';
+import { type AddressMatcher, normaliseAddress } from './address.ts';
+import { badRequest, type Fields, readFields } from './fields.ts';
+import { clientOf } from './forwarded.ts';
+import { parseDeflateOffer, parseProtocols } from './offers.ts';
+import type { GatewayRequest, UpgradeRequest } from './request.ts';
+import { parseHost, parseTarget } from './target.ts';
+
+/**
+ * From what Node's parser hands on to a request whose form has been checked. By hand and on the raw fields: for an upgrade Node
+ * lets a missing or doubled Host, a body, HTTP/0.9 and any target pass, and `message.headers` joins or drops duplicates.
+ */
+
+/** What is read of a request; Node's IncomingMessage fits. */
+export interface RequestHead {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly httpVersion: string;
+  readonly rawHeaders: readonly string[];
+}
+
+/** What the listener knows about where a request came from. */
+export interface ConnectionInfo {
+  readonly id: string;
+  /** The socket's peer; undefined once it is gone. */
+  readonly peerAddress: string | undefined;
+  /** The socket speaks TLS. */
+  readonly secure: boolean;
+  /** Whose X-Forwarded-* and Forwarded are believed. */
+  readonly trustedProxies: AddressMatcher;
+}
+
+/** Checks a plain request. Throws BAD_REQUEST, HEADERS_TOO_LARGE, or CLIENT_LOST if the socket is gone. */
+export function parseRequest(head: RequestHead, arrival: ConnectionInfo): GatewayRequest {
+  return readRequest(head, readFields(head.rawHeaders), arrival);
+}
+
+/**
+ * Checks a WebSocket handshake (RFC 6455 §4.2.1). Throws as `parseRequest` does, METHOD_NOT_ALLOWED, and UPGRADE_REQUIRED
+ * where it asks for something other than WebSocket version 13.
+ */
+export function parseUpgrade(head: RequestHead, arrival: ConnectionInfo): UpgradeRequest {
+  const fields = readFields(head.rawHeaders);
+  const request = readRequest(head, fields, arrival);
+  if (request.method !== 'GET') throw new GatewayError('METHOD_NOT_ALLOWED', { headers: { allow: 'GET' } });
+  checkNoBody(fields);
+  checkUpgrade(fields);
+  return {
+    ...request,
+    key: readKey(fields),
+    protocols: parseProtocols(fields.all('sec-websocket-protocol')),
+    deflateOffer: parseDeflateOffer(fields.all('sec-websocket-extensions')),
+  };
+}
+
+function readRequest(head: RequestHead, fields: Fields, arrival: ConnectionInfo): GatewayRequest {
+  // A lone `GET /x` line counts as HTTP/0.9 for Node's parser, and would pass.
+  if (head.httpVersion !== '1.1') throw badRequest('not HTTP/1.1');
+  const authority = fields.one('host');
+  if (authority === undefined) throw badRequest('Host is missing');
+  // Two credentials, and nobody could say which one an upstream would take.
+  fields.one('authorization');
+  const peerAddress = normaliseAddress(arrival.peerAddress ?? '');
+  if (peerAddress === undefined) throw new GatewayError('CLIENT_LOST');
+  const client = clientOf({ address: peerAddress, secure: arrival.secure }, fields, arrival.trustedProxies);
+  return {
+    id: arrival.id,
+    method: head.method ?? '',
+    peerAddress,
+    clientAddress: client.address,
+    secure: client.secure,
+    authority,
+    host: parseHost(authority),
+    ...parseTarget(head.url ?? ''),
+    origin: fields.one('origin'),
+    headers: fields.list,
+  };
+}
+
+/** A body on an upgrade is how requests are smuggled past a proxy: the two sides disagree where the WebSocket begins. */
+function checkNoBody(fields: Fields): void {
+  for (const name of ['content-length', 'transfer-encoding']) {
+    if (fields.all(name).length > 0) throw badRequest(`an upgrade came with ${name}`);
+  }
+}
+
+/** RFC 6455 §4.2.1 items 3, 4 and 6. Exactly `websocket`: h2c and the like are other ways past a proxy. */
+function checkUpgrade(fields: Fields): void {
+  if (fields.one('upgrade')?.toLowerCase() !== 'websocket') throw upgradeRequired();
+  const connection = fields.all('connection').join(',').toLowerCase().split(',');
+  if (!connection.some((option) => option.trim() === 'upgrade')) throw badRequest('Connection lacks upgrade');
+  if (fields.one('sec-websocket-version') !== '13') throw upgradeRequired();
+}
+
+/** The 426 that says what is spoken here (RFC 6455 §4.4, RFC 9110 §15.5.22). */
+export function upgradeRequired(): GatewayError {
+  return new GatewayError('UPGRADE_REQUIRED', {
+    headers: { 'sec-websocket-version': '13', upgrade: 'websocket' },
+  });
+}
+
+/** 16 bytes are 22 digits of base64 and two of padding (RFC 6455 §4.1, item 7). */
+function readKey(fields: Fields): string {
+  const key = fields.one('sec-websocket-key');
+  if (key === undefined || !/^[A-Za-z0-9+/]{22}==$/.test(key))
+    throw badRequest('Sec-WebSocket-Key is not 16 bytes');
+  return key;
+}

@@ -1,0 +1,39 @@
+/** A request as routing and admission see it. Types only; the listener makes them. */
+
+/** One header field as it came: name as sent, value as sent. */
+export type HeaderField = readonly [name: string, value: string];
+
+/** A request as admission and routing see it; made by `listener/`. */
+export interface GatewayRequest {
+  /** Unique, made by us: in both access-log lines and in `x-request-id` upstream. */
+  readonly id: string;
+  readonly method: string;
+  /** The socket's peer, IPv4-mapped IPv6 already written as IPv4. */
+  readonly peerAddress: string;
+  /** The peer, or whom a trusted proxy says it speaks for. */
+  readonly clientAddress: string;
+  /** The client spoke TLS to us (or, a trusted proxy says, to it). */
+  readonly secure: boolean;
+  /** The Host header as sent, `host[:port]`. */
+  readonly authority: string;
+  /** The host alone, lower case, no port, IPv6 without brackets. */
+  readonly host: string;
+  /** Path as sent, starting with `/`; no dot-segments, encoded slashes, NULs, empty or malformed escapes. */
+  readonly path: string;
+  /** Query as sent, without the `?`; empty if none. */
+  readonly query: string;
+  /** The one Origin header as sent; undefined if there is none. */
+  readonly origin: string | undefined;
+  /** Every header field in order. */
+  readonly headers: readonly HeaderField[];
+}
+
+/** A WebSocket handshake whose form has been checked (RFC 6455 §4.2.1). */
+export interface UpgradeRequest extends GatewayRequest {
+  /** Sec-WebSocket-Key: 16 bytes in base64. */
+  readonly key: string;
+  /** Subprotocols offered, in order; token carriers are still among them. */
+  readonly protocols: readonly string[];
+  /** The permessage-deflate offers (RFC 7692 §7.1) in one field value; undefined if there are none. */
+  readonly deflateOffer: string | undefined;
+}

@@ -1,0 +1,184 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { type Dispatcher, Pool } from 'undici';
+import type { TlsTrust } from './connect.ts';
+
+/** One request of a bridge to its HTTP service. `path` includes the query and comes after the target's own path. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+}
+
+/** A complete answer; header names in lower case. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface ExchangeLimits {
+  readonly signal: AbortSignal;
+  /** Milliseconds from the call to the last byte of the answer. */
+  readonly timeoutMs: number;
+  /** Largest answer in bytes; `'ignored'` reads the body and keeps nothing of it. */
+  readonly bodySize: number | 'ignored';
+}
+
+/** One base URL with its connections. */
+export interface HttpTarget {
+  readonly url: string;
+  /** Sends the request once, never again by itself. Rejects with ExchangeFailed. */
+  exchange(request: HttpRequest, limits: ExchangeLimits): Promise<HttpAnswer>;
+}
+
+/** The targets of one route; `close` drops their connections, and may be called twice. */
+export interface HttpClient {
+  readonly targets: readonly HttpTarget[];
+  close(): Promise<void>;
+}
+
+export interface HttpClientOptions {
+  /** Base URLs; a path in one is put before every request's path. */
+  readonly urls: readonly string[];
+  /** Milliseconds for TCP and TLS to come up, when all targets are tried: each has its share. */
+  readonly connectMs: number;
+  readonly tls?: TlsTrust;
+}
+
+export type FailureKind = 'unreachable' | 'timeout' | 'broken' | 'too big' | 'aborted';
+
+/** An exchange that brought no complete answer. */
+export class ExchangeFailed extends Error {
+  readonly kind: FailureKind;
+  /** Not a byte of the request has left: sending it again cannot double it. */
+  readonly unsent: boolean;
+
+  constructor(kind: FailureKind, unsent: boolean, cause?: unknown) {
+    super(`the exchange failed: ${kind}`, { cause });
+    this.name = 'ExchangeFailed';
+    this.kind = kind;
+    this.unsent = unsent;
+  }
+}
+
+/** Opens the connection pools of a route's targets. Connections are made when they are needed. */
+export function openHttpClient({ urls, connectMs, tls }: HttpClientOptions): HttpClient {
+  // Polls hang for as long as the service likes, before and amid the answer: only our own timer may cut them.
+  // One request a connection at a time, so that no answer waits behind a hanging one.
+  const options = {
+    pipelining: 1,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { timeout: Math.ceil(connectMs / urls.length), ...tls },
+  };
+  const pools = urls.map((url) => new Pool(new URL(url).origin, options));
+  return {
+    targets: pools.map((pool, index) => httpTarget(pool, urls[index] as string)),
+    async close() {
+      await Promise.all(pools.map((pool) => pool.destroy()));
+    },
+  };
+}
+
+function httpTarget(pool: Pool, url: string): HttpTarget {
+  const prefix = new URL(url).pathname.replace(/\/$/, '');
+  return {
+    url,
+    exchange(request, limits) {
+      return new Promise((resolve, reject) => {
+        const options = { ...request, path: prefix + request.path } as Dispatcher.DispatchOptions;
+        pool.dispatch(options, new Exchange(limits, resolve, reject));
+      });
+    },
+  };
+}
+
+/** Follows one request through undici; settles its promise once. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #limits: ExchangeLimits;
+  readonly #resolve: (answer: HttpAnswer) => void;
+  readonly #reject: (failure: ExchangeFailed) => void;
+  readonly #timer: NodeJS.Timeout;
+  readonly #chunks: Buffer[] = [];
+  #controller: Dispatcher.DispatchController | undefined;
+  #failure: ExchangeFailed | undefined;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #size = 0;
+
+  constructor(
+    limits: ExchangeLimits,
+    resolve: (answer: HttpAnswer) => void,
+    reject: (failure: ExchangeFailed) => void,
+  ) {
+    this.#limits = limits;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#timer = setTimeout(this.#onTimeout, limits.timeoutMs);
+    limits.signal.addEventListener('abort', this.#onAbort);
+    if (limits.signal.aborted) this.#onAbort();
+  }
+
+  /** undici calls this in the same breath as it writes the request. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#failure) {
+      controller.abort(this.#failure);
+      return;
+    }
+    this.#controller = controller;
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    // 1xx answers come before the one that counts (RFC 9110 §15.2): the last one stays.
+    this.#status = status;
+    this.#headers = tidied(headers);
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#limits.bodySize === 'ignored') return;
+    this.#size += chunk.length;
+    if (this.#size > this.#limits.bodySize) {
+      this.#fail('too big');
+      return;
+    }
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.#failure) return;
+    this.#release();
+    this.#resolve({ status: this.#status, headers: this.#headers, body: Buffer.concat(this.#chunks) });
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error & { code?: string }): void {
+    if (this.#controller) this.#fail('broken', error);
+    else this.#fail(error.code === 'UND_ERR_CONNECT_TIMEOUT' ? 'timeout' : 'unreachable', error);
+  }
+
+  readonly #onTimeout = (): void => this.#fail('timeout');
+  readonly #onAbort = (): void => this.#fail('aborted', this.#limits.signal.reason);
+
+  #fail(kind: FailureKind, cause?: unknown): void {
+    if (this.#failure) return;
+    this.#release();
+    this.#failure = new ExchangeFailed(kind, this.#controller === undefined, cause);
+    this.#reject(this.#failure);
+    this.#controller?.abort(this.#failure);
+  }
+
+  #release(): void {
+    clearTimeout(this.#timer);
+    this.#limits.signal.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+/** undici gives a list for any field that came more than once, and none for a lone Set-Cookie. */
+function tidied(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const fields = Object.entries(headers).map(([name, value]) => {
+    if (name === 'set-cookie') return [name, [value].flat()];
+    return [name, Array.isArray(value) ? value.join(', ') : value];
+  });
+  return Object.fromEntries(fields);
+}

@@ -1,0 +1,274 @@
+import { describe, expect, test } from 'vitest';
+import { checkToken } from '../../../src/admission/token/index.ts';
+import { createVerifier, type TokenVerifier } from '../../../src/admission/token/verifier.ts';
+import { tokenSource } from '../../../src/config/fields.ts';
+import type { AuthConfig } from '../../../src/config/schema.ts';
+import { GatewayError } from '../../../src/errors.ts';
+import type { UpgradeRequest } from '../../../src/http/request.ts';
+import { emptyGrant, requestOf } from '../../support/requests.ts';
+import {
+  claims,
+  codeOf,
+  issuer,
+  mint,
+  NOW_MS,
+  NOW_S,
+  SECRET,
+  signingKey,
+  unsigned,
+} from '../../support/tokens.ts';
+
+const key = signingKey('HS256');
+const otherKey = signingKey('HS256', 'of somebody else');
+const OTHER = 'https://other.test/';
+const valid = mint(key, { scope: 'chat read' });
+
+const now = () => NOW_MS;
+const main = await createVerifier(issuer({ secret: SECRET, algorithms: ['HS256'] }), { now });
+const other = await createVerifier(
+  issuer({ issuer: OTHER, secret: 'of somebody else', algorithms: ['HS256'] }),
+  { now },
+);
+const next = await createVerifier(issuer({ secret: 'of somebody else', algorithms: ['HS256'] }), { now });
+
+interface Options {
+  readonly token?: string;
+  readonly verifiers?: Record<string, TokenVerifier>;
+  readonly require?: AuthConfig['require'];
+}
+
+function checkOf({ token = 'header', verifiers = { main }, require = {} }: Options) {
+  const auth: AuthConfig = {
+    issuer: Object.keys(verifiers),
+    token: token.split(' ').map((word) => tokenSource.parse(word)),
+    require,
+    forward: {},
+    onExpiry: 'close',
+    forwardToken: false,
+  };
+  return checkToken(auth, new Map(Object.entries(verifiers)));
+}
+
+async function admit(options: Options, changes: Partial<UpgradeRequest>) {
+  const grant = emptyGrant();
+  await checkOf(options)(requestOf(changes), grant);
+  return grant;
+}
+
+/** The refusal's code and the field that explains it. */
+async function refusal(options: Options, changes: Partial<UpgradeRequest>) {
+  const error = await admit(options, changes).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(GatewayError);
+  const { code, headers } = error as GatewayError;
+  return [code, headers['www-authenticate']];
+}
+
+const bearer = (token: string) => ({ headers: [['Authorization', `Bearer ${token}`]] as const });
+const cookie = (token: string) => ({ headers: [['Cookie', `session=${token}`]] as const });
+
+/** A verifier that refuses every token, and keeps what it was asked about. */
+function spy(iss: string, asked: string[]): TokenVerifier {
+  async function verify(token: string): Promise<never> {
+    asked.push(token);
+    throw new GatewayError('TOKEN_INVALID');
+  }
+  return { issuer: iss, verify, ready: true, close() {} };
+}
+
+describe('a token that suffices', () => {
+  test('leaves its claims, subject, expiry and place in the grant', async () => {
+    expect(await admit({}, bearer(valid))).toEqual({
+      subject: 'alice',
+      claims: claims({ scope: 'chat read' }),
+      expiresAt: (NOW_S + 3600) * 1000,
+      credential: { from: 'header' },
+      copies: [],
+      releases: [],
+    });
+  });
+
+  test('may come in a cookie if an Origin comes with it', async () => {
+    const grant = await admit({ token: 'cookie:session' }, { ...cookie(valid), origin: 'https://app.test' });
+    expect(grant.credential).toEqual({ from: 'cookie', name: 'session' });
+  });
+
+  test('may stand in several places, which are all noted', async () => {
+    const grant = await admit(
+      { token: 'subprotocol query:t' },
+      { ...bearer(valid), query: `t=${valid}`, protocols: ['bearer', valid] },
+    );
+    expect(grant.credential).toEqual({ from: 'subprotocol', carriers: ['bearer', valid], answer: 'bearer' });
+    expect(grant.copies).toEqual([{ from: 'query', name: 't' }, { from: 'header' }]);
+  });
+
+  test('may stand in a cookie too without an Origin, for the header speaks for the sender', async () => {
+    const headers = [...bearer(valid).headers, ...cookie(valid).headers];
+    await expect(admit({ token: 'cookie:session header' }, { headers })).resolves.toBeDefined();
+  });
+});
+
+describe('refusals', () => {
+  test.each<[string, Options, Partial<UpgradeRequest>, string, string]>([
+    ['no token', {}, {}, 'TOKEN_MISSING', 'Bearer realm="app.test"'],
+    ['a token elsewhere', {}, cookie(valid), 'TOKEN_MISSING', 'Bearer realm="app.test"'],
+    [
+      'an Authorization nobody named',
+      { token: 'subprotocol' },
+      bearer(valid),
+      'TOKEN_MISSING',
+      'Bearer realm="app.test"',
+    ],
+    [
+      'a forged token',
+      {},
+      bearer(unsigned({ alg: 'HS256' })),
+      'TOKEN_INVALID',
+      'Bearer realm="app.test", error="invalid_token"',
+    ],
+    [
+      'an empty token',
+      { token: 'subprotocol' },
+      { protocols: ['authorization.bearer.'] },
+      'TOKEN_INVALID',
+      'Bearer realm="app.test", error="invalid_token"',
+    ],
+    [
+      'an expired token',
+      {},
+      bearer(mint(key, { exp: NOW_S - 60 })),
+      'TOKEN_EXPIRED',
+      'Bearer realm="app.test", error="invalid_token", error_description="The token has expired"',
+    ],
+    [
+      'too little scope',
+      { require: { scope: ['chat', 'write'] } },
+      bearer(valid),
+      'FORBIDDEN',
+      'Bearer realm="app.test", error="insufficient_scope", scope="chat write"',
+    ],
+    [
+      'another claim',
+      { require: { role: 'admin' } },
+      bearer(valid),
+      'FORBIDDEN',
+      'Bearer realm="app.test", error="insufficient_scope"',
+    ],
+    [
+      'a scope that would break out of its quotes',
+      { require: { scope: 'a"b\\c\u00e9\r\nX: y' } },
+      bearer(valid),
+      'FORBIDDEN',
+      'Bearer realm="app.test", error="insufficient_scope", scope="abcX: y"',
+    ],
+    [
+      'two different tokens, both valid',
+      { token: 'header query:t' },
+      { ...bearer(valid), query: `t=${mint(key, { sub: 'bob' })}` },
+      'BAD_REQUEST',
+      'Bearer realm="app.test", error="invalid_request", error_description="More than one token"',
+    ],
+    [
+      'another token in an Authorization nobody named',
+      { token: 'query:t' },
+      { ...bearer('x.y.z'), query: `t=${valid}` },
+      'BAD_REQUEST',
+      'Bearer realm="app.test", error="invalid_request", error_description="More than one token"',
+    ],
+    [
+      'a second cookie of the same name',
+      { token: 'cookie:session' },
+      { origin: 'https://app.test', headers: [['Cookie', `session=${valid}; session=x.y.z`]] },
+      'BAD_REQUEST',
+      'Bearer realm="app.test", error="invalid_request", error_description="More than one token"',
+    ],
+  ])('%s', async (_, options, request, code, field) => {
+    expect(await refusal(options, request)).toEqual([code, field]);
+  });
+
+  test('an upgrade with a valid token in a cookie, without an Origin', async () => {
+    expect(await refusal({ token: 'cookie:session' }, { ...cookie(valid), key: 'k' })).toEqual([
+      'ORIGIN_REFUSED',
+      undefined,
+    ]);
+  });
+
+  test('a plain POST with a valid token in a cookie, without an Origin; opening a page passes', async () => {
+    const options = { token: 'cookie:session' };
+    expect(await refusal(options, { ...cookie(valid), method: 'POST' })).toEqual([
+      'ORIGIN_REFUSED',
+      undefined,
+    ]);
+    await expect(admit(options, cookie(valid))).resolves.toBeDefined();
+  });
+
+  test('every token while the keys are not there, without a word about the token', async () => {
+    const keyless: TokenVerifier = {
+      issuer: main.issuer,
+      verify: () => Promise.reject(new GatewayError('KEYS_UNAVAILABLE')),
+      ready: false,
+      close() {},
+    };
+    expect(await refusal({ verifiers: { keyless } }, bearer(valid))).toEqual(['KEYS_UNAVAILABLE', undefined]);
+  });
+
+  test('leave the grant as it was', async () => {
+    const grant = emptyGrant();
+    const check = checkOf({ require: { role: 'admin' } });
+    await codeOf(Promise.resolve(check(requestOf(bearer(valid)), grant)));
+    expect(grant).toEqual(emptyGrant());
+  });
+});
+
+describe('several issuers', () => {
+  const verifiers = { main, other };
+
+  test('are chosen among by iss', async () => {
+    const theirs = mint(otherKey, { iss: OTHER, sub: 'olga' });
+    await expect(admit({ verifiers }, bearer(valid))).resolves.toMatchObject({ subject: 'alice' });
+    await expect(admit({ verifiers }, bearer(theirs))).resolves.toMatchObject({ subject: 'olga' });
+  });
+
+  test.each([
+    ['an iss nobody has', mint(key, { iss: 'https://nobody.test/' })],
+    ['no iss', mint(key, { iss: undefined })],
+    ['an iss in a list', mint(key, { iss: [main.issuer] })],
+    ["one issuer's iss with another's key", mint(otherKey)],
+    ['no token at all', 'hello'],
+    ['no claims', 'e30.bnVsbA.AAAA'],
+    ['9 KiB', mint(key, { pad: 'x'.repeat(9_000) })],
+  ])('refuse %s', async (_, token) => {
+    expect((await refusal({ verifiers }, bearer(token)))[0]).toBe('TOKEN_INVALID');
+  });
+
+  test('of one iss are tried in turn, as when an issuer changes its kind of key', async () => {
+    const both = { main, next };
+    await expect(admit({ verifiers: both }, bearer(valid))).resolves.toBeDefined();
+    await expect(admit({ verifiers: both }, bearer(mint(otherKey)))).resolves.toBeDefined();
+    const stranger = mint(signingKey('HS256', 'of nobody'));
+    expect((await refusal({ verifiers: both }, bearer(stranger)))[0]).toBe('TOKEN_INVALID');
+  });
+
+  test('of one iss give the reason that says most', async () => {
+    const both = { main, next };
+    const exp = NOW_S - 60;
+    expect((await refusal({ verifiers: both }, bearer(mint(key, { exp }))))[0]).toBe('TOKEN_EXPIRED');
+    expect((await refusal({ verifiers: both }, bearer(mint(otherKey, { exp }))))[0]).toBe('TOKEN_EXPIRED');
+  });
+
+  test('are asked only about tokens with their iss', async () => {
+    const asked: string[] = [];
+    await refusal({ verifiers: { main, spy: spy(OTHER, asked) } }, bearer(unsigned({ alg: 'HS256' })));
+    expect(asked).toEqual([]);
+  });
+
+  test('do not matter where there is one: its keys are asked before any claim is read', async () => {
+    const asked: string[] = [];
+    await refusal({ verifiers: { spy: spy(OTHER, asked) } }, bearer(valid));
+    expect(asked).toEqual([valid]);
+  });
+
+  test('must all be there when the gateway starts', () => {
+    const auth = { issuer: ['main', 'nobody'], token: [], require: {} } as unknown as AuthConfig;
+    expect(() => checkToken(auth, new Map([['main', main]]))).toThrow('there is no issuer named nobody');
+  });
+});

@@ -1,0 +1,182 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { tokenFinder } from '../../../src/admission/token/sources.ts';
+import { tokenSource } from '../../../src/config/fields.ts';
+import { GatewayError } from '../../../src/errors.ts';
+import { requestOf } from '../../support/requests.ts';
+import { encode } from '../../support/tokens.ts';
+
+const JWT = 'aaa.bbb.ccc';
+const K8S = `base64url.bearer.authorization.k8s.io.${encode(JWT)}`;
+const AUTHORIZATION = `authorization.bearer.${JWT}`;
+
+/** Finds tokens where the configuration's words say. */
+function find(words: string, request: Parameters<typeof requestOf>[0]) {
+  return tokenFinder(words.split(' ').map((word) => tokenSource.parse(word)))(requestOf(request));
+}
+
+describe('header', () => {
+  test.each([[`Bearer ${JWT}`], [`bearer ${JWT}`], [`BEARER   ${JWT}`]])('finds the token of %j', (value) => {
+    expect(find('header', { headers: [['AUTHORIZATION', value]] })).toEqual([
+      { token: JWT, credential: { from: 'header' } },
+    ]);
+  });
+
+  test.each(['', 'Bearer', 'Bearer ', 'Basic YTpi', `Bearer${JWT}`, `Basic Bearer ${JWT}`])(
+    'finds none in %j',
+    (value) => {
+      expect(find('header', { headers: [['Authorization', value]] })).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['the same token', [JWT, JWT]],
+    ['different tokens', [JWT, 'x.y.z']],
+  ])('refuses two fields with %s', (_, tokens) => {
+    const headers = tokens.map((token) => ['Authorization', `Bearer ${token}`] as const);
+    expect(() => find('header', { headers })).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
+    expect(() => find('subprotocol', { headers })).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
+  });
+});
+
+describe('subprotocol', () => {
+  test.each([
+    ['bearer and the item after it', ['bearer', JWT], ['bearer', JWT], 'bearer'],
+    ['bearer in any case', ['Bearer', JWT], ['Bearer', JWT], 'Bearer'],
+    ['bearer among real ones', ['chat', 'bearer', JWT, 'mqtt'], ['bearer', JWT], 'bearer'],
+    ['authorization.bearer.', [AUTHORIZATION], [AUTHORIZATION], undefined],
+    ['authorization.bearer. beside a real one', [AUTHORIZATION, 'chat', 'v2'], [AUTHORIZATION], 'chat'],
+    ["Kubernetes' form", [K8S], [K8S], undefined],
+    ["Kubernetes' form beside a real one", ['v4.channel.k8s.io', K8S], [K8S], 'v4.channel.k8s.io'],
+  ])('finds %s', (_, protocols, carriers, answer) => {
+    expect(find('subprotocol', { protocols })).toEqual([
+      { token: JWT, credential: { from: 'subprotocol', carriers, answer } },
+    ]);
+  });
+
+  test.each([[[]], [['chat']], [['chat', 'bearer']], [[JWT]], [['bearer.authorization', 'k8s.io']]])(
+    'finds none in %j',
+    (protocols) => {
+      expect(find('subprotocol', { protocols })).toEqual([]);
+    },
+  );
+
+  test('finds none in a request that is no upgrade', () => {
+    expect(find('subprotocol', { headers: [['Sec-WebSocket-Protocol', `bearer, ${JWT}`]] })).toEqual([]);
+  });
+
+  test.each(['YWFh.YmJi', `${encode(JWT)}=`, 'a', '!'])('finds an empty token behind %j', (text) => {
+    const protocols = [`base64url.bearer.authorization.k8s.io.${text}`];
+    expect(find('subprotocol', { protocols })).toMatchObject([{ token: '' }]);
+  });
+
+  test('finds every form at once, and names no carrier in answer', () => {
+    const found = find('subprotocol', { protocols: [AUTHORIZATION, 'bearer', JWT, K8S] });
+    expect(found.map(({ token }) => token)).toEqual([JWT, JWT, JWT]);
+    expect(found.map(({ credential }) => 'answer' in credential && credential.answer)).toEqual([
+      undefined,
+      'bearer',
+      undefined,
+    ]);
+  });
+});
+
+describe('cookie', () => {
+  const credential = { from: 'cookie', name: 'session' };
+  test.each([
+    ['alone', [`session=${JWT}`]],
+    ['among others', [`a=1; session=${JWT};b=2`]],
+    ['in quotes', [`session="${JWT}"`]],
+    ['in a second field', ['a=1', `session=${JWT}`]],
+  ])('is found %s', (_, fields) => {
+    const headers = fields.map((field) => ['Cookie', field] as const);
+    expect(find('cookie:session', { headers })).toEqual([{ token: JWT, credential }]);
+  });
+
+  test.each(['', 'session', 'session=', 'Session=x', 'my-session=x', 'session_=x', 'a=session=x'])(
+    'is not found in %j',
+    (field) => {
+      expect(find('cookie:session', { headers: [['Cookie', field]] })).toEqual([]);
+    },
+  );
+
+  test('is found twice if it is there twice', () => {
+    const headers = [['Cookie', `session=${JWT}; session=x.y.z`]] as const;
+    expect(find('cookie:session', { headers }).map(({ token }) => token)).toEqual([JWT, 'x.y.z']);
+  });
+});
+
+describe('query', () => {
+  const credential = { from: 'query', name: 'access_token' };
+  test.each([`access_token=${JWT}`, `a=1&access_token=${JWT}&b`, `access%5Ftoken=${JWT}`])(
+    'is found in %j',
+    (query) => {
+      expect(find('query:access_token', { query })).toEqual([{ token: JWT, credential }]);
+    },
+  );
+
+  test.each(['', 'access_token', 'access_token=', 'Access_Token=x', 'x_access_token=x', 'a=access_token=x'])(
+    'is not found in %j',
+    (query) => {
+      expect(find('query:access_token', { query })).toEqual([]);
+    },
+  );
+
+  test('is found twice if it is there twice, however it is written', () => {
+    const query = `access_token=${JWT}&access%5ftoken=x.y.z`;
+    expect(find('query:access_token', { query }).map(({ token }) => token)).toEqual([JWT, 'x.y.z']);
+  });
+});
+
+describe('several places', () => {
+  const request = {
+    headers: [
+      ['Authorization', 'Bearer h.h.h'],
+      ['Cookie', 'session=c.c.c'],
+    ] as const,
+    query: 'access_token=q.q.q',
+    protocols: ['bearer', 's.s.s'],
+  };
+  const tokens = (words: string) => find(words, request).map(({ token }) => token);
+
+  test('are looked at in the order of the configuration', () => {
+    expect(tokens('query:access_token subprotocol header cookie:session')).toEqual([
+      'q.q.q',
+      's.s.s',
+      'h.h.h',
+      'c.c.c',
+    ]);
+  });
+
+  test('are not looked at unless they are named', () => {
+    expect(find('header', { ...request, headers: [] })).toEqual([]);
+    expect(find('cookie:other', request)).toEqual([]);
+  });
+
+  test('include an Authorization beside another token though nobody named it', () => {
+    expect(tokens('cookie:session')).toEqual(['c.c.c', 'h.h.h']);
+  });
+});
+
+test('finds something or refuses in any request whatever', () => {
+  const text = fc.string({ unit: 'binary' });
+  const name = fc.oneof(fc.constantFrom('Authorization', 'Cookie', 'cookie'), text);
+  const value = fc.oneof(
+    text,
+    fc.array(fc.constantFrom('Bearer', ' ', 'session', '=', ';', '"')).map(String),
+  );
+  const requests = fc.record({
+    headers: fc.array(fc.tuple(name, value)),
+    query: fc.oneof(fc.webQueryParameters(), text),
+    protocols: fc.array(fc.oneof(text, fc.constantFrom('bearer', K8S, AUTHORIZATION)), { maxLength: 5 }),
+  });
+  fc.assert(
+    fc.property(requests, (request) => {
+      try {
+        find('header subprotocol cookie:session query:access_token', request);
+      } catch (error) {
+        expect(error).toBeInstanceOf(GatewayError);
+      }
+    }),
+  );
+});

@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { compileFraming } from '../../../src/bridge/poll/framing.ts';
+
+function answer(body: string | Buffer, type = 'application/json') {
+  return { status: 200, headers: { 'content-type': type }, body: Buffer.from(body) };
+}
+
+function texts(framing: Parameters<typeof compileFraming>[0], body: string): unknown[] {
+  return compileFraming(framing)(answer(body)).messages.map(({ data }) => data);
+}
+
+describe('body', () => {
+  const read = compileFraming({ framing: 'body' });
+  test.each([
+    ['text/plain', false],
+    ['TEXT/html; charset=utf-8', false],
+    ['application/json', false],
+    ['application/problem+json; charset=utf-8', false],
+    ['application/jsonp', true],
+    ['application/octet-stream', true],
+    ['', true],
+  ])('takes %s as binary: %s', (type, binary) => {
+    const { messages } = read(answer('{}', type));
+    expect(messages).toEqual([{ data: binary ? Buffer.from('{}') : '{}', binary }]);
+  });
+
+  test('has no message in an empty body', () => {
+    expect(read(answer('')).messages).toEqual([]);
+  });
+
+  test('refuses text that is not UTF-8', () => {
+    expect(() => read(answer(Buffer.from([0xff]), 'text/plain'))).toThrow(
+      expect.objectContaining({ code: 'UPSTREAM_INVALID' }),
+    );
+  });
+
+  test('keeps a byte order mark', () => {
+    expect(read(answer('\ufeffa', 'text/plain')).messages[0]?.data).toBe('\ufeffa');
+  });
+});
+
+describe('json-array', () => {
+  test('takes the items at the pointer: strings as they are, others as JSON', () => {
+    const body = '{"events":["a",{"b":1},2,null,12345678901234567890]}';
+    const expected = ['a', '{"b":1}', '2', 'null', '12345678901234567890'];
+    expect(texts({ framing: 'json-array', at: '/events' }, body)).toEqual(expected);
+  });
+
+  test('passes over items that have no message', () => {
+    const body = '[{"data":"x"},{"type":"heartbeat"},{"data":{"y":1}}]';
+    expect(texts({ framing: 'json-array', item: '/data' }, body)).toEqual(['x', '{"y":1}']);
+  });
+
+  test('has no message where there is no array', () => {
+    expect(texts({ framing: 'json-array', at: '/events' }, '{"next":5}')).toEqual([]);
+  });
+
+  test.each(['{"events":', '{"events":{}}', '{"events":"x"}', '\xff'])('refuses %j', (body) => {
+    const read = compileFraming({ framing: 'json-array', at: '/events' });
+    expect(() => read(answer(Buffer.from(body, 'latin1')))).toThrow(
+      expect.objectContaining({ code: 'UPSTREAM_INVALID' }),
+    );
+  });
+});
+
+describe('ndjson', () => {
+  test('takes one message a line, empty lines none', () => {
+    expect(texts({ framing: 'ndjson' }, '"a"\n\n{"b":[1,2]}\r\n   \n3')).toEqual(['a', '{"b":[1,2]}', '3']);
+  });
+
+  test('looks for the cursor in the last line', () => {
+    const { document } = compileFraming({ framing: 'ndjson' })(answer('{"id":1}\n{"id":2}\n\n'));
+    expect(document()).toEqual({ id: 2 });
+  });
+
+  test('gives back any strings', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string()), (strings) => {
+        const body = strings.map((text) => `${JSON.stringify(text)}\n`).join('');
+        expect(texts({ framing: 'ndjson' }, body)).toEqual(strings);
+      }),
+    );
+  });
+
+  test('throws nothing but UPSTREAM_INVALID, whatever comes', () => {
+    const read = compileFraming({ framing: 'ndjson', item: '/a' });
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        try {
+          read(answer(Buffer.from(bytes)));
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'UPSTREAM_INVALID' });
+        }
+      }),
+    );
+  });
+});

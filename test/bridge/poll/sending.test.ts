@@ -1,0 +1,271 @@
+import { once } from 'node:events';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Clock } from '../../../src/bridge/poll/backoff.ts';
+import { GatewayError } from '../../../src/errors.ts';
+import { closeOf, fixtures, rawClient, type TestService, until } from '../../support/poll.ts';
+
+const { service, harness, undo } = fixtures();
+afterEach(undo);
+
+const clock: Clock = {
+  now: () => performance.now(),
+  random: () => 1,
+  sleep: (_, signal) => sleep(1, undefined, { signal }),
+};
+
+/** A route that listens to a poll which is held, and sends. */
+function sendingTo({ url }: TestService, send: object = {}, rest: object = {}) {
+  return { target: url, poll: { path: '/poll' }, send: { path: '/send', ...send }, ...rest };
+}
+
+function sentTo({ requests }: TestService): string[] {
+  return requests.filter(({ url }) => url === '/send').map(({ body }) => String(body));
+}
+
+describe('messages', () => {
+  test('arrive one at a time and in order, however long each takes', async () => {
+    let open = 0;
+    let most = 0;
+    const backend = await service(async (request, response) => {
+      if (request.url === '/poll') return;
+      most = Math.max(most, ++open);
+      await sleep(Number(request.body) % 3);
+      open--;
+      response.end();
+    });
+    const gateway = await harness(sendingTo(backend));
+    const client = await gateway.connect();
+    const expected = Array.from({ length: 60 }, (_, index) => String(index));
+    for (const text of expected) client.send(text);
+    await until(() => sentTo(backend).length === 60);
+    expect(sentTo(backend)).toEqual(expected);
+    expect(most).toBe(1);
+  });
+
+  test('may be empty', async () => {
+    const backend = await service((request, response) => void (request.url === '/send' && response.end()));
+    const gateway = await harness(sendingTo(backend));
+    const client = await gateway.connect();
+    client.send('');
+    client.send('x');
+    await until(() => sentTo(backend).length === 2);
+    expect(sentTo(backend)).toEqual(['', 'x']);
+  });
+
+  test('wait for a service that cannot be reached', async () => {
+    const backend = await service((request, response) => void (request.url === '/send' && response.end()));
+    await backend.stop();
+    const gateway = await harness(sendingTo(backend), { clock });
+    const client = await gateway.connect();
+    client.send('a');
+    client.send('b');
+    await until(() => gateway.sessions[0]?.up.messages === 2);
+    await backend.start();
+    await until(() => sentTo(backend).length === 2);
+    expect(sentTo(backend)).toEqual(['a', 'b']);
+  });
+
+  test('to a service that stays out of reach end with 1013', async () => {
+    const backend = await service(() => {});
+    await backend.stop();
+    const gateway = await harness(sendingTo(backend, {}, { outage: '50ms' }), { clock });
+    const client = await gateway.connect();
+    client.send('a');
+    expect((await closeOf(client)).code).toBe(1013);
+  });
+
+  test.each([429, 503])('refused with %i and Retry-After are sent again', async (status) => {
+    const backend = await service((request, response) => {
+      if (request.url === '/poll') return;
+      const refused = sentTo(backend).length === 1;
+      response.writeHead(refused ? status : 200, refused ? { 'retry-after': '1' } : {}).end();
+    });
+    const gateway = await harness(sendingTo(backend), { clock });
+    const client = await gateway.connect();
+    client.send('a');
+    client.send('b');
+    await until(() => sentTo(backend).length === 3);
+    expect(sentTo(backend)).toEqual(['a', 'a', 'b']);
+  });
+
+  test.each([
+    [401, 3000, 'upstream'],
+    [403, 3003, 'upstream'],
+    [404, 1014, 'upstream'],
+    [413, 1009, 'upstream'],
+    [415, 1003, 'gateway'],
+    [422, 1014, 'upstream'],
+  ])('refused for good with %i close the client with %i', async (status, code, by) => {
+    const backend = await service((request, response) => {
+      if (request.url === '/send') response.writeHead(status).end();
+    });
+    const gateway = await harness(sendingTo(backend));
+    const client = await gateway.connect();
+    client.send('a');
+    client.send('b');
+    expect((await closeOf(client)).code).toBe(code);
+    expect(await gateway.endings[0]).toMatchObject({ code, by });
+    expect(sentTo(backend)).toEqual(['a']);
+  });
+
+  test('close a client with 1003 where it may only listen', async () => {
+    const backend = await service(() => {});
+    const gateway = await harness({ target: backend.url, poll: { path: '/poll' } });
+    const client = await gateway.connect();
+    client.send('a');
+    expect((await closeOf(client)).code).toBe(1003);
+  });
+});
+
+describe('a message whose fate is unknown', () => {
+  /** Cuts the connection, or fails, after the first message has arrived. */
+  function failing(how: 'cut' | 502 | 'silence') {
+    return service((request, response) => {
+      if (request.url === '/poll') return;
+      const isFirst = backendOf().length === 1;
+      if (!isFirst) response.end();
+      else if (how === 'cut') response.destroy();
+      else if (how !== 'silence') response.writeHead(how).end();
+    });
+  }
+  let backend: TestService;
+  const backendOf = () => sentTo(backend);
+
+  test.each(['cut', 502, 'silence'] as const)('is never sent again by itself: %s', async (how) => {
+    backend = await failing(how);
+    const gateway = await harness(sendingTo(backend, { timeout: '100ms' }), { clock });
+    const client = await gateway.connect();
+    client.send('a');
+    client.send('b');
+    expect((await closeOf(client)).code).toBe(1014);
+    expect(await gateway.endings[0]).toMatchObject({ by: 'upstream', error: { code: 'UPSTREAM_LOST' } });
+    expect(sentTo(backend)).toEqual(['a']);
+  });
+
+  test.each(['cut', 502, 'silence'] as const)(
+    'is sent again under the same key where the service drops what it has had: %s',
+    async (how) => {
+      backend = await failing(how);
+      const gateway = await harness(sendingTo(backend, { timeout: '100ms', retry: 'idempotent' }), { clock });
+      const client = await gateway.connect();
+      client.send('a');
+      client.send('b');
+      await until(() => sentTo(backend).length === 3);
+      const keys = backend.requests.map(({ headers }) => headers['idempotency-key']).filter(Boolean);
+      const id = gateway.sessions[0]?.id;
+      expect(sentTo(backend)).toEqual(['a', 'a', 'b']);
+      expect(keys).toEqual([`${id}:1`, `${id}:1`, `${id}:2`]);
+    },
+  );
+});
+
+describe('the flow from the client', () => {
+  test('stops while messages beyond queueSize wait, and goes on', async () => {
+    let open = false;
+    const held: (() => void)[] = [];
+    const backend = await service((request, response) => {
+      if (request.url === '/poll') return;
+      if (open) response.end();
+      else held.push(() => response.end());
+    });
+    const gateway = await harness(sendingTo(backend, {}, { queueSize: '1KiB' }));
+    const client = await rawClient(gateway);
+    const frames = Array.from({ length: 300 }, (_, index) => [0x81, 0x83, 0, 0, 0, 0, ...digits(index)]);
+    client.write(Buffer.from(frames.flat()));
+    await until(() => held.length === 1);
+    for (let i = 0; i < 200; i++) await setImmediate();
+    // The queue and the message in flight, though one read brought all of them.
+    expect(gateway.sessions[0]?.up.messages).toBeLessThan(25);
+    open = true;
+    held[0]?.();
+    await until(() => sentTo(backend).length === 300, 'the rest');
+    expect(sentTo(backend).map(Number)).toEqual(Array.from({ length: 300 }, (_, index) => index));
+  });
+
+  test('pauses for as long as the session says', async () => {
+    const waits = [0, 20, 0, 0, 5, 0];
+    const backend = await service((request, response) => void (request.url === '/send' && response.end()));
+    const gateway = await harness(sendingTo(backend), {
+      session: { admitMessage: () => waits.shift() ?? 0, admitBytes: (count) => (count === 2 ? 10 : 0) },
+    });
+    const client = await gateway.connect();
+    for (const text of ['a', 'bb', 'c', 'd']) client.send(text);
+    await until(() => sentTo(backend).length === 4);
+    expect(sentTo(backend)).toEqual(['a', 'bb', 'c', 'd']);
+    expect(waits).toEqual([]);
+  });
+
+  test.each(['ping', 'pong'] as const)('counts a %s too', async (kind) => {
+    let asked = 0;
+    const backend = await service(() => {});
+    const gateway = await harness(sendingTo(backend), {
+      session: {
+        admitMessage() {
+          if (++asked > 3) throw new GatewayError('RATE_LIMITED');
+          return 0;
+        },
+      },
+    });
+    const client = await gateway.connect();
+    for (let i = 0; i < 4; i++) client[kind]();
+    expect((await closeOf(client)).code).toBe(1008);
+    expect(await gateway.endings[0]).toMatchObject({ code: 1008, by: 'gateway' });
+    expect(gateway.sessions[0]?.up.messages).toBe(0);
+  });
+
+  test('does not count the pong that answers our ping', async () => {
+    const asked: number[] = [];
+    const backend = await service((request, response) => void (request.url === '/send' && response.end()));
+    const gateway = await harness(sendingTo(backend), {
+      session: { admitMessage: () => 0 * asked.push(0) },
+    });
+    const client = await gateway.connect();
+    const pinged = once(client, 'ping');
+    gateway.sessions[0]?.link?.ping();
+    await pinged;
+    client.send('after the pong');
+    await until(() => sentTo(backend).length === 1);
+    expect(asked.length).toBe(1);
+  });
+
+  test.each([
+    ['admitMessage', { admitMessage: () => refuse() }],
+    ['admitBytes', { admitBytes: () => refuse() }],
+  ])('ends with what %s throws', async (_, session) => {
+    const backend = await service((request, response) => void (request.url === '/send' && response.end()));
+    const gateway = await harness(sendingTo(backend), { session });
+    const client = await gateway.connect();
+    client.send('a');
+    expect((await closeOf(client)).code).toBe(1008);
+    await gateway.endings[0];
+    expect(sentTo(backend)).toEqual([]);
+  });
+});
+
+/** Three digits in ASCII. */
+function digits(number: number): Buffer {
+  return Buffer.from(String(number).padStart(3, '0'));
+}
+
+test('nothing that comes after a refused message is sent', async () => {
+  const admitMessage = (() => {
+    let refused = false;
+    return () => {
+      if (refused) return 0;
+      refused = true;
+      return refuse();
+    };
+  })();
+  const backend = await service((request, response) => void (request.url === '/send' && response.end()));
+  const gateway = await harness(sendingTo(backend), { session: { admitMessage, closeMs: 50 } });
+  const client = await rawClient(gateway);
+  const frame = [0x81, 0x81, 0, 0, 0, 0, 0x61];
+  client.write(Buffer.from([...frame, ...frame, ...frame]));
+  expect(await gateway.endings[0]).toMatchObject({ code: 1008 });
+  expect(sentTo(backend)).toEqual([]);
+});
+
+function refuse(): never {
+  throw new GatewayError('RATE_LIMITED');
+}

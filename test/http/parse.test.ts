@@ -1,0 +1,216 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { asGatewayError, GatewayError } from '../../src/errors.ts';
+import { parseRequest, parseUpgrade } from '../../src/http/parse.ts';
+import { arrival, type Changes, handshake, rawHeaders, refusal } from '../support/handshakes.ts';
+
+describe('a handshake', () => {
+  test('is read', () => {
+    const changes = {
+      Origin: 'https://app.example.com',
+      'Sec-WebSocket-Protocol': ['bearer, t', 'chat'],
+      'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits',
+    };
+    expect(parseUpgrade(handshake(changes), arrival())).toEqual({
+      id: 'r1',
+      method: 'GET',
+      peerAddress: '192.0.2.1',
+      clientAddress: '192.0.2.1',
+      secure: true,
+      authority: 'app.example.com',
+      host: 'app.example.com',
+      path: '/chat/room',
+      query: 'x=1',
+      origin: 'https://app.example.com',
+      headers: expect.arrayContaining([['Origin', 'https://app.example.com']]),
+      key: 'dGhlIHNhbXBsZSBub25jZQ==',
+      protocols: ['bearer', 't', 'chat'],
+      deflateOffer: 'permessage-deflate; client_max_window_bits',
+    });
+  });
+
+  test.each<[string, Changes]>([
+    ['Upgrade in any case', { Upgrade: 'WebSocket' }],
+    ['other options in Connection', { Connection: 'keep-alive, UPGRADE' }],
+    ['Connection in two fields', { Connection: ['keep-alive', 'Upgrade'] }],
+    ['a Host with a port', { Host: 'app.example.com:8443' }],
+  ])('may have %s', (_, changes) => {
+    expect(parseUpgrade(handshake(changes), arrival()).host).toBe('app.example.com');
+  });
+
+  test.each<[string, Changes]>([
+    ['no Host', { Host: undefined }],
+    ['two Hosts', { Host: ['app.example.com', 'app.example.com'] }],
+    ['a junk Host', { Host: 'a b' }],
+    ['an empty Host', { Host: '' }],
+    ['two Origins', { Origin: ['https://a.example', 'https://a.example'] }],
+    ['two Authorizations', { Authorization: ['Bearer a', 'Bearer a'] }],
+    ['a Content-Length', { 'Content-Length': '0' }],
+    ['a Transfer-Encoding', { 'Transfer-Encoding': 'chunked' }],
+    ['two Upgrades', { Upgrade: ['websocket', 'websocket'] }],
+    ['no Connection', { Connection: undefined }],
+    ['a Connection that lacks upgrade', { Connection: 'keep-alive' }],
+    ['a Connection that only resembles it', { Connection: 'upgraded' }],
+    ['two versions', { 'Sec-WebSocket-Version': ['13', '13'] }],
+    ['no key', { 'Sec-WebSocket-Key': undefined }],
+    ['two keys', { 'Sec-WebSocket-Key': ['dGhlIHNhbXBsZSBub25jZQ==', 'dGhlIHNhbXBsZSBub25jZQ=='] }],
+    ['a key of 15 bytes', { 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25j' }],
+    ['a key of 17 bytes', { 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZTE=' }],
+    ['a key that is no base64', { 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZ!==' }],
+    ['a malformed subprotocol', { 'Sec-WebSocket-Protocol': 'a b' }],
+    ['a malformed extension', { 'Sec-WebSocket-Extensions': 'a=' }],
+    ['a line break in a value', { 'X-A': 'a\r\nX-User: root' }],
+  ])('with %s is a bad request', (_, changes) => {
+    const error = refusal(() => parseUpgrade(handshake(changes), arrival()));
+    expect([error.code, error.status]).toEqual(['BAD_REQUEST', 400]);
+  });
+
+  test.each<[string, Changes]>([
+    ['no Upgrade', { Upgrade: undefined }],
+    ['h2c', { Upgrade: 'h2c' }],
+    ['a choice', { Upgrade: 'websocket, h2c' }],
+    ['a version of the protocol', { Upgrade: 'websocket/13' }],
+    ['no version', { 'Sec-WebSocket-Version': undefined }],
+    ['version 8', { 'Sec-WebSocket-Version': '8' }],
+    ['version 013', { 'Sec-WebSocket-Version': '013' }],
+    ['several versions', { 'Sec-WebSocket-Version': '13, 8' }],
+  ])('with %s is told what is spoken here', (_, changes) => {
+    const error = refusal(() => parseUpgrade(handshake(changes), arrival()));
+    expect([error.code, error.status]).toEqual(['UPGRADE_REQUIRED', 426]);
+    expect(error.headers).toEqual({ 'sec-websocket-version': '13', upgrade: 'websocket' });
+  });
+
+  test.each(['POST', 'HEAD', 'DELETE', 'get', ''])('by the method "%s" is refused', (method) => {
+    const error = refusal(() => parseUpgrade(handshake({}, { method }), arrival()));
+    expect([error.code, error.headers.allow]).toEqual(['METHOD_NOT_ALLOWED', 'GET']);
+  });
+
+  test.each(['0.9', '1.0', '2.0'])('over HTTP/%s is refused', (httpVersion) => {
+    expect(refusal(() => parseUpgrade(handshake({}, { httpVersion }), arrival())).code).toBe('BAD_REQUEST');
+  });
+
+  test('for anything but a path is refused', () => {
+    const url = 'http://10.0.0.1/chat';
+    expect(refusal(() => parseUpgrade(handshake({}, { url }), arrival())).code).toBe('BAD_REQUEST');
+  });
+
+  test('with more than a hundred fields is too large', () => {
+    const many = Object.fromEntries(Array.from({ length: 96 }, (_, i) => [`X-${i}`, 'v']));
+    expect(refusal(() => parseUpgrade(handshake(many), arrival())).code).toBe('HEADERS_TOO_LARGE');
+  });
+
+  test('whose socket is gone is nobody’s', () => {
+    expect(refusal(() => parseUpgrade(handshake(), arrival({ peerAddress: undefined }))).code).toBe(
+      'CLIENT_LOST',
+    );
+  });
+
+  test('comes from the client that a trusted proxy names', () => {
+    const changes = { 'X-Forwarded-For': '198.51.100.1', 'X-Forwarded-Proto': 'https' };
+    const from = arrival({
+      peerAddress: '::ffff:10.0.0.1',
+      secure: false,
+      trustedProxies: (it) => it === '10.0.0.1',
+    });
+    expect(parseUpgrade(handshake(changes), from)).toMatchObject({
+      peerAddress: '10.0.0.1',
+      clientAddress: '198.51.100.1',
+      secure: true,
+    });
+  });
+
+  test('of random fields and target is read or refused, never anything else', () => {
+    const name = fc.oneof(
+      fc.constantFrom(...rawHeaders(), 'Origin', 'Forwarded', 'Sec-WebSocket-Protocol'),
+      fc.string(),
+    );
+    const value = fc.oneof(
+      fc.constantFrom(...rawHeaders(), 'https://a', ''),
+      fc.string(),
+      fc.string({ unit: 'binary' }),
+    );
+    const fields = fc.array(fc.tuple(name, value)).map((pairs) => pairs.flat());
+    const heads = fc.record({
+      method: fc.option(fc.constantFrom('GET', 'POST', ''), { nil: undefined }),
+      url: fc.option(fc.oneof(fc.webPath(), fc.string()), { nil: undefined }),
+      httpVersion: fc.constantFrom('1.1', '1.1', '1.0'),
+      rawHeaders: fc.tuple(fc.constantFrom([], rawHeaders()), fields).map((lists) => lists.flat()),
+    });
+    fc.assert(
+      fc.property(heads, fc.boolean(), (head, trusted) => {
+        for (const parse of [parseRequest, parseUpgrade]) {
+          try {
+            parse(head, arrival({ trustedProxies: () => trusted }));
+          } catch (error) {
+            expect(error).toBeInstanceOf(GatewayError);
+          }
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('a plain request', () => {
+  test.each(['GET', 'POST', 'DELETE', 'OPTIONS'])('may be a %s with a body', (method) => {
+    const head = handshake({ Upgrade: undefined, 'Content-Length': '5' }, { method });
+    expect(parseRequest(head, arrival())).toMatchObject({ method, path: '/chat/room', query: 'x=1' });
+  });
+
+  test.each<[string, Parameters<typeof handshake>]>([
+    ['two Hosts', [{ Host: ['a', 'b'] }]],
+    ['no Host', [{ Host: undefined }]],
+    ['two Authorizations', [{ Authorization: ['a', 'b'] }]],
+    ['two Origins', [{ Origin: ['a', 'b'] }]],
+    ['HTTP/1.0', [{}, { httpVersion: '1.0' }]],
+    ['a dot-segment', [{}, { url: '/a/../b' }]],
+    ['an absolute target', [{}, { url: 'http://a/' }]],
+  ])('with %s is refused', (_, [changes, head]) => {
+    expect(refusal(() => parseRequest(handshake(changes, head), arrival())).code).toBe('BAD_REQUEST');
+  });
+});
+
+describe('bytes that Node’s parser lets pass', () => {
+  const fields = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13'];
+  const good = ['GET /chat HTTP/1.1', 'Host: a', ...fields, 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='];
+
+  test.each<[string, string, string]>([
+    ['a good handshake', 'read', good.join('\r\n')],
+    ['a missing Host', 'BAD_REQUEST', good.filter((line) => line !== 'Host: a').join('\r\n')],
+    ['two Hosts', 'BAD_REQUEST', [...good, 'Host: b'].join('\r\n')],
+    ['a Content-Length', 'BAD_REQUEST', [...good, 'Content-Length: 5'].join('\r\n')],
+    ['a Transfer-Encoding', 'BAD_REQUEST', [...good, 'Transfer-Encoding: chunked'].join('\r\n')],
+    ['a request line without a version', 'BAD_REQUEST', `GET /chat\n${good.slice(1).join('\r\n')}`],
+    ['an absolute target', 'BAD_REQUEST', ['GET http://b/chat HTTP/1.1', ...good.slice(1)].join('\r\n')],
+    ['h2c', 'UPGRADE_REQUIRED', good.join('\r\n').replace('websocket', 'h2c')],
+    ['two Origins', 'BAD_REQUEST', [...good, 'Origin: http://a', 'Origin: http://b'].join('\r\n')],
+  ])('%s: %s', async (_, outcome, head) => {
+    expect(await outcomeOf(`${head}\r\n\r\n`)).toBe(outcome);
+  });
+});
+
+/** Sends `bytes` through Node's own parser; the code with which what comes out of it is refused, or `read`. */
+async function outcomeOf(bytes: string): Promise<string> {
+  const server = createServer({ requireHostHeader: false });
+  const judge = (message: IncomingMessage) => {
+    try {
+      parseUpgrade(message, arrival({ peerAddress: message.socket.remoteAddress }));
+      message.socket.end('read');
+    } catch (error) {
+      message.socket.end(asGatewayError(error).code);
+    }
+  };
+  server.on('upgrade', judge).on('request', judge);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  try {
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    socket.write(bytes);
+    return await text(socket);
+  } finally {
+    server.close();
+  }
+}
