@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Grant } from './admission/grant.ts';
 import { admit, release } from './admission/index.ts';
+import { failed } from './bridge/closing.ts';
 import type { Bridge, Ending } from './bridge/contract.ts';
-import { endingOf } from './bridge/ending.ts';
 import { asGatewayError, GatewayError } from './errors.ts';
 import { type ConnectionInfo, parseUpgrade } from './http/parse.ts';
 import type { HeaderField, UpgradeRequest } from './http/request.ts';
@@ -124,7 +124,7 @@ async function runSession(sessions: Sessions, { session, running, releases }: Ac
     sessions.end(session, await running);
   } catch (thrown) {
     session.destroy();
-    sessions.end(session, endingOf(asGatewayError(thrown)));
+    sessions.end(session, failed(asGatewayError(thrown)));
   } finally {
     release({ releases });
   }

@@ -6,7 +6,7 @@ import { type OpenedUpstream, openWebSocket } from '../upstream/handshake.ts';
 import { createDialler } from '../upstream/pool.ts';
 import { parseWebSocketUrl } from '../upstream/target.ts';
 import type { Bridge, Dial } from './contract.ts';
-import { Relay } from './relay.ts';
+import { relay } from './relay.ts';
 
 /** The bridge to an upstream that speaks WebSocket itself. Throws if the route's `ca` cannot be read. */
 export function createWebSocketDial(route: RouteConfig): Dial {
@@ -55,11 +55,11 @@ function bridgeTo(
   return {
     target,
     accept: { protocol, deflate, headers },
-    run(client, clientHead, session) {
-      const relay = new Relay(client, socket, deflate !== undefined, session);
-      relay.start(clientHead, head);
-      return relay.done;
-    },
+    run: (client, clientHead, session) =>
+      relay(
+        { client, clientHead, upstream: socket, upstreamHead: head, deflate: deflate !== undefined },
+        session,
+      ),
     abandon: () => socket.destroy(),
   };
 }

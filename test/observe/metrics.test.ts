@@ -4,7 +4,7 @@ import { combine, type SessionRecord } from '../../src/observe/index.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { gatewayRequest, sessionRecord } from '../support/observe.ts';
 
-const BYE = { code: 1000, reason: 'bye', by: 'client' } as const;
+const BYE = { code: 1000, reason: 'bye', by: 'client', clean: true } as const;
 
 function start() {
   const open = new Set<SessionRecord>();
@@ -104,7 +104,7 @@ describe('createMetrics', () => {
     [4999, '4xxx'],
   ])('counts close code %i as %s', async (code, label) => {
     const { value, begin, end } = start();
-    end(begin(sessionRecord()), { code, reason: '', by: 'upstream' });
+    end(begin(sessionRecord()), { code, reason: '', by: 'upstream', clean: true });
     expect(await value(`sallyport_sessions_ended_total{route="chat",code="${label}",by="upstream"}`)).toBe(1);
   });
 
@@ -118,7 +118,7 @@ describe('createMetrics', () => {
 
   test('no label holds a subject, an address, an id, a path or an origin', async () => {
     const { metrics, begin, end } = start();
-    end(begin(sessionRecord()), { code: 4321, reason: 'private reason', by: 'client' });
+    end(begin(sessionRecord()), { code: 4321, reason: 'private reason', by: 'client', clean: true });
     metrics.served(gatewayRequest({ path: '/private' }), 'site', 200, 1, 1);
     expect(await metrics.render()).not.toMatch(/ada|203\.0\.113|10\.0\.0\.1|s-1|\/chat|example|4321|private/);
   });

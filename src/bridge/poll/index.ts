@@ -5,10 +5,11 @@ import { ExchangeFailed, type HttpAnswer, type HttpClient, type HttpTarget } fro
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { Bridge, Dial } from '../contract.ts';
 import { type Clock, systemClock } from './backoff.ts';
-import { closeSession, runPoll } from './engine.ts';
+import { runPoll } from './engine.ts';
 import { compileGeneric } from './generic.ts';
 import { compileHeaders } from './headers.ts';
 import type { Profile } from './profile.ts';
+import { closeSession } from './service.ts';
 import { createSessionClient, type SessionClient } from './session-client.ts';
 
 /** Header fields of a refused `open` that the client may see. */
