@@ -19,11 +19,16 @@ interface Failure {
 
 const FAILURES = {
   BAD_REQUEST: { status: 400, close: 1002, sentence: 'The request is malformed.' },
-  UPGRADE_REQUIRED: { status: 426, close: 1002, sentence: 'This address speaks WebSocket version 13 only.' },
+  UPGRADE_REQUIRED: {
+    status: 426,
+    close: 1002,
+    sentence: 'This address takes WebSocket handshakes (version 13) only.',
+  },
   METHOD_NOT_ALLOWED: { status: 405, close: 1002, sentence: 'This method is not served here.' },
   HEADERS_TOO_LARGE: { status: 431, close: 1002, sentence: 'The request has too many or too large headers.' },
   REQUEST_TIMEOUT: { status: 408, close: 1002, sentence: 'The request did not arrive in time.' },
   NO_ROUTE: { status: 404, close: 1008, sentence: 'No route leads here.' },
+  UPGRADE_NOT_SERVED: { status: 404, close: 1008, sentence: 'This address takes no WebSocket handshakes.' },
   ORIGIN_REFUSED: { status: 403, close: 3003, sentence: 'This origin may not connect here.' },
   ADDRESS_REFUSED: { status: 403, close: 3003, sentence: 'This address may not connect here.' },
   FORBIDDEN: { status: 403, close: 3003, sentence: 'The token does not permit this.' },

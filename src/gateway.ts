@@ -15,9 +15,10 @@ import { combine } from './observe/index.ts';
 import { createAccessLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createPlainHandler } from './plain.ts';
-import { createRouter } from './router.ts';
+import { Routes } from './route-table.ts';
 import { compileRoute } from './routes.ts';
 import { Sessions } from './session/registry.ts';
+import { createMemoryStore } from './store/memory.ts';
 
 export interface Address {
   readonly host: string;
@@ -73,17 +74,17 @@ class Closers {
 
 async function open(config: Config, logger: Logger, closers: Closers): Promise<Gateway> {
   const verifiers = await openVerifiers(config, logger, closers);
-  const routes = config.routes.map((route) => compileRoute(route, verifiers));
-  for (const route of routes) closers.add(() => route.leads.close());
+  const store = createMemoryStore();
+  const routes = new Routes(config.routes.map((route) => compileRoute(route, { verifiers, store })));
+  closers.add(() => routes.close());
 
   let draining: Promise<void> | undefined;
   const isDraining = () => draining !== undefined;
   const sessions: Sessions = new Sessions(() => observer);
   const metrics = createMetrics(() => sessions);
   const observer = combine(createAccessLog(logger), metrics);
-  const router = createRouter(routes);
-  const handshake = createHandshake({ router, sessions, observer, isDraining });
-  const plain = createPlainHandler({ router, observer });
+  const handshake = createHandshake({ routes, sessions, observer, isDraining });
+  const plain = createPlainHandler({ routes, observer });
 
   const handlers = handlersFor(handshake, plain, matchAddress(config.trustedProxies));
   const addresses = await openListeners(config, handlers, logger, closers);

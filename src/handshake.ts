@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Grant } from './admission/grant.ts';
-import { admit, release } from './admission/index.ts';
+import { release } from './admission/index.ts';
 import { failed } from './bridge/closing.ts';
 import type { Bridge, Ending } from './bridge/contract.ts';
 import { asGatewayError, GatewayError } from './errors.ts';
@@ -9,15 +9,15 @@ import { type ConnectionInfo, parseUpgrade } from './http/parse.ts';
 import type { HeaderField, UpgradeRequest } from './http/request.ts';
 import { refuseUpgrade, writeAccept } from './listener/accept.ts';
 import { type Arriving, watchClient } from './listener/arriving.ts';
-import type { Observer, RefusedRequest, SessionRecord } from './observe/index.ts';
-import type { Router } from './router.ts';
-import type { GatewayRoute } from './routes.ts';
+import type { Observer, RefusedRequest } from './observe/index.ts';
+import type { Routes } from './route-table.ts';
+import type { Route, UpgradeHandler } from './routes.ts';
 import type { Sessions } from './session/registry.ts';
 import type { Session } from './session/session.ts';
 import { admitted } from './upstream/forward.ts';
 
 export interface HandshakeDeps {
-  readonly router: Router<GatewayRoute>;
+  readonly routes: Routes;
   readonly sessions: Sessions;
   readonly observer: Observer;
   readonly isDraining: () => boolean;
@@ -28,7 +28,7 @@ interface Progress {
   readonly arrival: ConnectionInfo;
   readonly client: Arriving;
   request?: UpgradeRequest;
-  route?: GatewayRoute;
+  route?: Route;
   grant?: Grant;
   bridge?: Bridge;
 }
@@ -61,32 +61,30 @@ export function createHandshake(deps: HandshakeDeps) {
 async function dial(deps: HandshakeDeps, progress: Progress, message: IncomingMessage): Promise<Dialled> {
   const request = parseUpgrade(message, progress.arrival);
   progress.request = request;
-  const { route, captures } = deps.router(request.host, request.path) ?? {};
-  if (route === undefined || captures === undefined) throw new GatewayError('NO_ROUTE');
-  progress.route = route;
-  const { leads, config } = route;
-  if (leads.bridge === undefined)
-    throw new GatewayError('NO_ROUTE', { detail: 'an http route takes no upgrades' });
+  const found = deps.routes.current.find(request.host, request.path, 'upgrade');
+  progress.route = found.route ?? found.other;
+  if (found.route === undefined) throw new GatewayError(found.other ? 'UPGRADE_NOT_SERVED' : 'NO_ROUTE');
+  const { route, captures } = found;
   if (deps.isDraining()) throw new GatewayError('DRAINING');
 
   const { client } = progress;
-  client.allow(config.timeouts.handshake);
-  const grant = await admit(route.checks, request);
-  progress.grant = grant;
-  const bridge = await leads.dial(admitted(request, grant, captures, config), client.signal);
+  client.allow(route.config.timeouts.handshake);
+  const grant: Grant = { claims: {}, releases: [deps.routes.retain(route)] };
+  progress.grant = await route.admit(request, grant);
+  const bridge = await route.upgrade.dial(admitted(request, grant, captures, route.config), client.signal);
   progress.bridge = bridge;
   if (client.gone) throw new GatewayError('CLIENT_LOST');
   // A drain that began meanwhile has asked the open connections to close, and would miss this one.
   if (deps.isDraining()) throw new GatewayError('DRAINING');
-  return { request, grant, route, kind: leads.bridge, bridge };
+  return { request, grant, config: route.config, upgrade: route.upgrade, bridge };
 }
 
 /** An upgrade that has been let in and has its upstream. */
 interface Dialled {
   readonly request: UpgradeRequest;
   readonly grant: Grant;
-  readonly route: GatewayRoute;
-  readonly kind: SessionRecord['bridge'];
+  readonly config: Route['config'];
+  readonly upgrade: UpgradeHandler;
   readonly bridge: Bridge;
 }
 
@@ -99,13 +97,13 @@ interface Accepted {
 
 /** Writes the 101 and lets the bridge run. Throws only if the 101 cannot be written. */
 function accept({ sessions }: HandshakeDeps, client: Arriving, dialled: Dialled): Accepted {
-  const { request, grant, route, kind, bridge } = dialled;
+  const { request, grant, config, upgrade, bridge } = dialled;
   // From here to `run` nothing is awaited: no event can fall between two listeners.
   const head = client.release();
   const protocol = bridge.accept.protocol ?? harmlessAnswer(grant);
   writeAccept(client.socket, request.key, protocol, fieldsOf(bridge.accept));
-  const meter = route.meter(request, grant);
-  const session = sessions.open({ route: route.config, bridge: kind, request, grant, meter, protocol });
+  const meter = upgrade.meter(request, grant);
+  const session = sessions.open({ route: config, bridge: upgrade.bridge, request, grant, meter, protocol });
   return { session, running: bridge.run(client.socket, head, session), releases: grant.releases };
 }
 
@@ -143,5 +141,5 @@ function refusedRequest({ arrival, request, route }: Progress): RefusedRequest {
   const { id, peerAddress = '' } = arrival;
   if (request === undefined) return { id, kind: 'upgrade', peerAddress };
   const { clientAddress, host, path, origin } = request;
-  return { id, kind: 'upgrade', peerAddress, clientAddress, host, path, origin, route: route?.config.name };
+  return { id, kind: 'upgrade', peerAddress, clientAddress, host, path, origin, route: route?.name };
 }

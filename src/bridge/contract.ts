@@ -53,6 +53,8 @@ export interface SessionHandle {
   readonly closeMs: number;
   /** Largest client message in bytes (Infinity if unlimited). */
   readonly messageSize: number;
+  /** Most fragments one client message may have. */
+  readonly fragments: number;
   /** The bridge introduces itself, once, before any byte is read. Ends at once if the session is to end already. */
   attach(link: Link): void;
   /**

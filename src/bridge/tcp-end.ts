@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { GOING_AWAY, NO_STATUS, NORMAL } from '../frames/close.ts';
+import { resetSocket } from '../stream/reset.ts';
 import { Sink } from '../stream/sink.ts';
 import { Source, type Take } from '../stream/source.ts';
 import type { End, EndEvents } from './closing.ts';
@@ -87,9 +88,7 @@ export class TcpEnd implements End {
   }
 
   destroy(): void {
-    if (this.socket.destroyed) return;
-    if (this.#isDone) this.socket.destroy();
-    else this.socket.resetAndDestroy();
+    resetSocket(this.socket);
   }
 
   ping(): void {}

@@ -1,17 +1,17 @@
-import type { RouteConfig } from '../config/schema.ts';
+import type { RouteConfig, UpstreamConfig } from '../config/schema.ts';
 import type { HeaderField } from '../http/request.ts';
 import { openSocket, trustOf } from '../upstream/connect.ts';
 import type { AdmittedRequest } from '../upstream/forward.ts';
 import { type OpenedUpstream, openWebSocket } from '../upstream/handshake.ts';
 import { createDialler } from '../upstream/pool.ts';
-import { parseWebSocketUrl } from '../upstream/target.ts';
+import { parseWebSocketUrl, type WebSocketTarget, webSocketTargetOf } from '../upstream/target.ts';
 import type { Bridge, Dial } from './contract.ts';
 import { relay } from './relay.ts';
 
-/** The bridge to an upstream that speaks WebSocket itself. Throws if the route's `ca` cannot be read. */
+/** The bridge to an upstream that speaks WebSocket itself: `websocket`, or else `http`. Throws if the route's `ca` cannot be read. */
 export function createWebSocketDial(route: RouteConfig): Dial {
   const trust = trustOf(route.upstream.tls);
-  const targets = (route.upstream.websocket ?? []).map((text) => parseWebSocketUrl(text));
+  const targets = targetsOf(route.upstream);
   const dialTargets = createDialler(targets, route.timeouts.handshake);
 
   return async function dial(request, signal) {
@@ -23,6 +23,11 @@ export function createWebSocketDial(route: RouteConfig): Dial {
     });
     return bridgeTo(opened, nameable(request, opened.protocol));
   };
+}
+
+function targetsOf({ websocket, http }: UpstreamConfig): WebSocketTarget[] {
+  if (websocket) return websocket.map(parseWebSocketUrl);
+  return http === undefined ? [] : [webSocketTargetOf(http)];
 }
 
 function offerOf(request: AdmittedRequest, target: string) {

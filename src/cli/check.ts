@@ -1,8 +1,9 @@
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
-import type { Config, LimitsConfig, RouteConfig } from '../config/schema.ts';
+import { type Config, DEFAULT_FRAGMENTS, type LimitsConfig, type RouteConfig } from '../config/schema.ts';
 import { formatByteRate, formatRate, formatSize } from '../config/units.ts';
-import { kindsOf } from '../config/unused-keys.ts';
+import { kindsOf, servedKinds, type UpstreamKind, upgradesTo } from '../config/upstream-kinds.ts';
+import type { RequestKind } from '../http/request.ts';
 import type { Context } from './context.ts';
 import { checkMaterials } from './materials.ts';
 import { table } from './table.ts';
@@ -27,27 +28,38 @@ function endpoint(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port === 0 ? 'any' : port}`;
 }
 
+/** In the order in which routes are tried; a route with two upstreams has a row for each. */
 function routeRows({ routes }: Config): string[][] {
-  const rows = routes.map((route) => [
-    route.name,
-    `${route.match.host ?? ''}${route.match.path}`,
-    upstreamText(route),
-    authText(route),
-    limitsText(route.limits),
-  ]);
-  return [['ROUTE', 'MATCH', 'UPSTREAM', 'AUTH', 'LIMITS'], ...rows];
+  const rows = routes.flatMap((route) =>
+    kindsOf(route.upstream).map((upstream) => {
+      const kinds = kindsTo(upstream, route);
+      return [
+        `${route.match.host ?? ''}${route.match.path}`,
+        kinds.map((kind) => `${kind}s`).join(', '),
+        route.name,
+        upstreamText(upstream, route),
+        authText(route),
+        limitsText(kinds, route.limits),
+      ];
+    }),
+  );
+  return [['MATCH', 'TAKES', 'ROUTE', 'UPSTREAM', 'AUTH', 'LIMITS'], ...rows];
 }
 
-function upstreamText({ upstream }: RouteConfig): string {
+/** What the route takes to one of its upstreams. */
+function kindsTo(kind: UpstreamKind, { upstream }: RouteConfig): RequestKind[] {
+  const upgrades = upgradesTo(upstream);
+  return servedKinds(upstream).filter((served) => kind === (served === 'upgrade' ? upgrades : 'http'));
+}
+
+function upstreamText(kind: UpstreamKind, { upstream }: RouteConfig): string {
   const targets = {
     websocket: upstream.websocket,
     tcp: upstream.tcp?.map(({ host, port }) => endpoint(host, port)),
     poll: upstream.poll?.target,
     http: upstream.http === undefined ? undefined : [upstream.http],
   };
-  return kindsOf(upstream)
-    .map((kind) => `${kind} ${targets[kind]?.join(', ')}`)
-    .join();
+  return `${kind} ${targets[kind]?.join(', ')}`;
 }
 
 function authText({ auth }: RouteConfig): string {
@@ -56,13 +68,22 @@ function authText({ auth }: RouteConfig): string {
   return `${auth.issuer.join(', ')} by ${sources.join(', ')}`;
 }
 
-function limitsText({ upgrades, connections, messages, bytes, messageSize }: LimitsConfig): string {
+function limitsText(kinds: readonly RequestKind[], limits: LimitsConfig): string {
+  const { upgrades } = limits;
   const parts = [
     upgrades && `upgrades ${formatRate(upgrades.rate)} per ${upgrades.per}`,
+    ...(kinds.includes('upgrade') ? sessionLimits(limits) : []),
+  ];
+  return parts.filter(Boolean).join(', ') || 'none';
+}
+
+/** Plain requests are not met by these. Every route limits fragments, so only a number of its own is told. */
+function sessionLimits({ connections, messages, bytes, messageSize, fragments }: LimitsConfig) {
+  return [
     connections && `connections ${connections.max} per ${connections.per}`,
     messages && `messages ${formatRate(messages.rate)} per ${messages.per}`,
     bytes && `bytes ${formatByteRate(bytes.rate)} per ${bytes.per}`,
     messageSize && `messages up to ${formatSize(messageSize)}`,
+    fragments !== DEFAULT_FRAGMENTS && `messages of up to ${fragments} fragments`,
   ];
-  return parts.filter(Boolean).join(', ') || 'none';
 }

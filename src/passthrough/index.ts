@@ -7,8 +7,9 @@ import type { RouteConfig, UpstreamTls } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import { upstreamHeaders, withoutToken } from '../upstream/forward.ts';
+import { joinPath } from '../upstream/target.ts';
 import { exchange, type Served, StaleConnection } from './exchange.ts';
-import { asHeaders, type Body, bodyOf, isBodiless, joinPath } from './head.ts';
+import { asHeaders, type Body, bodyOf, isBodiless } from './head.ts';
 import { createSender } from './library.ts';
 
 /** Plain HTTP to the upstream of one route. */

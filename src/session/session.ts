@@ -69,6 +69,9 @@ export class Session implements SessionHandle, SessionRecord {
   get messageSize(): number {
     return this.#config.limits.messageSize ?? Infinity;
   }
+  get fragments(): number {
+    return this.#config.limits.fragments;
+  }
   get durationMs(): number {
     return performance.now() - this.#since;
   }

@@ -44,7 +44,7 @@ routes:
   - name: a
     match: { path: chat }
     auth: { issuer: mian }
-    upstream: { http: http://127.0.0.1:1 }
+    upstream: { http: http://127.0.0.1:1, upgrades: off }
     keepalive: off
   - name: a
     match: { path: / }

@@ -169,6 +169,7 @@ describe('before the 101', () => {
 
   test.each([
     ['NO_ROUTE', 404, handshake('/nowhere'), {}],
+    ['UPGRADE_NOT_SERVED', 404, handshake('/plain'), {}],
     [
       'UPGRADE_REQUIRED',
       426,

@@ -137,7 +137,7 @@ async function ended(bridge: string, clients: readonly Wire[]): Promise<void> {
     for (const client of clients) expect(await client.ended()).toMatchObject({ code });
   } else if (bridge === 'websocket') {
     for (const wire of ws.wires.slice(-clients.length))
-      expect(await wire.ended()).toMatchObject({ code: 1013 });
+      expect(await wire.ended()).toMatchObject({ code: 1001 });
   } else if (bridge === 'tcp') {
     for (const wire of tcp.wires.slice(-clients.length)) await wire.ended();
   } else await eventually(() => farewells >= clients.length);

@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
+import { resetSocket } from '../../src/stream/reset.ts';
 import { startUpstream, type Upstream } from './faulty.ts';
 import { BINARY, CLOSE, frame, switching, type Wire } from './raw.ts';
 
@@ -51,7 +52,7 @@ export interface Service {
 export function failWire(wire: Wire, fault: Fault): void {
   wire.polite = false;
   if (fault === 'FIN') wire.socket.end();
-  if (fault === 'RST') wire.socket.resetAndDestroy();
+  if (fault === 'RST') resetSocket(wire.socket);
   if (fault === 'half-open') wire.socket.pause();
 }
 

@@ -152,6 +152,7 @@ function testSession(id: string, own: Partial<SessionHandle> = {}): TestSession 
     down: { messages: 0, bytes: 0 },
     stallMs: 10_000,
     closeMs: 1_000,
+    fragments: 16_384,
     messageSize: Infinity,
     link: undefined,
     attach(link) {
