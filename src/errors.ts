@@ -31,6 +31,11 @@ const FAILURES = {
   UPGRADE_NOT_SERVED: { status: 404, close: 1008, sentence: 'This address takes no WebSocket handshakes.' },
   ORIGIN_REFUSED: { status: 403, close: 3003, sentence: 'This origin may not connect here.' },
   ADDRESS_REFUSED: { status: 403, close: 3003, sentence: 'This address may not connect here.' },
+  HOST_REFUSED: {
+    status: 403,
+    close: 3003,
+    sentence: 'The admin listener does not answer to this name; admin.names lists those it does.',
+  },
   FORBIDDEN: { status: 403, close: 3003, sentence: 'The token does not permit this.' },
   TOKEN_MISSING: { status: 401, close: 3000, sentence: 'A token is required.' },
   TOKEN_INVALID: { status: 401, close: 3000, sentence: 'The token is not valid.' },

@@ -13,6 +13,7 @@ import { type ListenerHandlers, openListener } from './listener/server.ts';
 import { type AdminDeps, type Readiness, startAdmin } from './observe/admin.ts';
 import { combine } from './observe/index.ts';
 import { createAccessLog } from './observe/log.ts';
+import { droppedLines } from './observe/log-destination.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createPlainHandler } from './plain.ts';
 import { Routes } from './route-table.ts';
@@ -81,7 +82,10 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<G
   let draining: Promise<void> | undefined;
   const isDraining = () => draining !== undefined;
   const sessions: Sessions = new Sessions(() => observer);
-  const metrics = createMetrics(() => sessions);
+  const metrics = createMetrics(
+    () => sessions,
+    () => droppedLines(logger),
+  );
   const observer = combine(createAccessLog(logger), metrics);
   const handshake = createHandshake({ routes, sessions, observer, isDraining });
   const plain = createPlainHandler({ routes, observer });

@@ -4,6 +4,7 @@ import {
   cidr,
   duration,
   headerName,
+  hostName,
   hostPattern,
   hostPort,
   leeway,
@@ -220,7 +221,14 @@ export const schema = z.strictObject({
     .prefault([])
     .describe('Only their X-Forwarded-For and Forwarded are believed'),
   admin: z
-    .strictObject({ host: z.string().default('127.0.0.1'), port })
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port,
+      names: z
+        .array(hostName)
+        .prefault([])
+        .describe('Called by these names too, besides localhost and the address a connection came to'),
+    })
     .optional()
     .describe('/livez /readyz /metrics'),
   issuers: z.record(z.string(), issuer).default({}),

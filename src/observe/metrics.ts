@@ -24,15 +24,20 @@ interface Tally {
 
 /**
  * Metrics in a registry of their own, labelled by what the configuration names and by closed sets only. `open` lists
- * the sessions open now: their live counters are added at each scrape, so a message costs nothing here.
+ * the sessions open now: their live counters are added at each scrape, so a message costs nothing here. `droppedLines`
+ * says how many lines the log has dropped.
  *
  * Make one per process: Node's own gauges (event loop, garbage collection) watch until the process ends.
  */
-export function createMetrics(open: () => Iterable<SessionRecord>): Metrics {
+export function createMetrics(
+  open: () => Iterable<SessionRecord>,
+  droppedLines: () => number = () => 0,
+): Metrics {
   const registry = new Registry();
   const meters = createMeters(registry);
   const tallies = new Map<string, Tally>();
   collectDefaultMetrics({ register: registry });
+  countDroppedLines(registry, droppedLines);
 
   function tallyOf({ route, bridge }: SessionRecord): Tally {
     const key = `${bridge} ${route}`;
@@ -136,6 +141,19 @@ function createMeters(registry: Registry) {
       registers,
     }),
   };
+}
+
+/** The log has its own count, which is read at each scrape. */
+function countDroppedLines(registry: Registry, droppedLines: () => number): void {
+  new Counter({
+    name: 'sallyport_log_lines_dropped_total',
+    help: 'Log lines dropped because their destination was full, gone or not read.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(droppedLines());
+    },
+  });
 }
 
 const OUR_CLOSE_CODES: ReadonlySet<number> = new Set(ERROR_CODES.map((code) => new GatewayError(code).close));

@@ -123,6 +123,17 @@ describe('createMetrics', () => {
     expect(await metrics.render()).not.toMatch(/ada|203\.0\.113|10\.0\.0\.1|s-1|\/chat|example|4321|private/);
   });
 
+  test('tells how many log lines were dropped, from the first scrape on', async () => {
+    let dropped = 0;
+    const metrics = createMetrics(
+      () => [],
+      () => dropped,
+    );
+    expect(await metrics.render()).toContain('\nsallyport_log_lines_dropped_total 0\n');
+    dropped = 7;
+    expect(await metrics.render()).toContain('\nsallyport_log_lines_dropped_total 7\n');
+  });
+
   test('gives the process metrics too, in the text format', async () => {
     const { metrics } = start();
     expect(await metrics.render()).toMatch(/^process_cpu_seconds_total \d/m);

@@ -37,6 +37,11 @@ export async function folderWith(files: Readonly<Record<string, string>>): Promi
   return path;
 }
 
+interface Outputs {
+  readonly stdout?: 'pipe' | number;
+  readonly stderr?: 'pipe' | number;
+}
+
 /** `sallyport` in a process of its own, killed at the end of the test if it still runs. */
 export class Process {
   out = '';
@@ -44,8 +49,16 @@ export class Process {
   readonly exit: Promise<number | null>;
   readonly #child: ChildProcess;
 
-  constructor(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, ['src/main.ts', ...argv], { env: { ...process.env, ...env } });
+  /** `stdout` and `stderr` may be descriptors in place of the pipes that are read here. */
+  constructor(
+    argv: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    { stdout = 'pipe', stderr = 'pipe' }: Outputs = {},
+  ) {
+    this.#child = spawn(process.execPath, ['src/main.ts', ...argv], {
+      env: { ...process.env, ...env },
+      stdio: ['pipe', stdout, stderr],
+    });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.out += text;
     });
