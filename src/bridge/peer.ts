@@ -46,12 +46,12 @@ export abstract class Side implements FrameHandler {
   constructor(
     name: 'client' | 'upstream',
     socket: Duplex,
-    options: Omit<ReaderOptions, 'masked'>,
+    options: Omit<ReaderOptions, 'masked' | 'maxFragments'>,
     events: SideEvents,
   ) {
     this.name = name;
     this.socket = socket;
-    this.reader = new FrameReader({ ...options, masked: name === 'client' }, this);
+    this.reader = new FrameReader({ ...options, maxFragments: Infinity, masked: name === 'client' }, this);
     this.#events = events;
   }
 

@@ -11,8 +11,8 @@ import { encode, ISSUER, mint, mintText, SECRET, signingKey, unsigned } from '..
 const HS = signingKey('HS256');
 const EXP = Math.floor(Date.now() / 1000) + 3600;
 
-/** Stands in the names of the fuzz tests, so that a failure can be played again. */
-const SEED = Date.now() % 2 ** 31;
+/** Stands in the names of the fuzz tests, so that a failure can be played again: with FC_SEED. */
+const SEED = fc.readConfigureGlobal().seed ?? Date.now() % 2 ** 31;
 
 let gateway: TestGateway;
 let echo: Upstream;
