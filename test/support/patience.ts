@@ -3,16 +3,21 @@
 /** How long to wait for what comes about at once if all is well, in ms. */
 export const PATIENCE_MS = 3_000;
 
+const LATE = Symbol('late');
+
 /** Settles as `promise` does. Rejects if that takes longer than `ms`, and names what did not come about. */
 export async function within<T>(
   promise: PromiseLike<T>,
   what: string | (() => string),
   ms = PATIENCE_MS,
 ): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(tooLate(what, ms)), ms).unref();
+  const late = Promise.withResolvers<typeof LATE>();
+  const timer = setTimeout(() => late.resolve(LATE), ms).unref();
   try {
-    return await Promise.race([promise, late.promise]);
+    const first = await Promise.race([promise, late.promise]);
+    // Thrown here and not by the timer, so that the stack shows who has waited.
+    if (first === LATE) throw tooLate(what, ms);
+    return first;
   } finally {
     clearTimeout(timer);
   }
