@@ -28,8 +28,8 @@ export async function judge(mutant: Mutant, { sources, baseline, run }: JudgeDep
   for (const stage of inStages(mutant.file, testsReaching(mutant.file, sources))) {
     const passing = await baseline.passing(stage);
     for (const tests of bySpeed(passing)) {
-      const ms = tests.reduce((sum, test) => sum + (passing.get(test) ?? 0), GRACE_MS);
-      const { outcome, failure } = await run(mutant, tests, 3 * ms);
+      const ms = tests.reduce((sum, test) => sum + (passing.get(test) ?? 0), 0);
+      const { outcome, failure } = await run(mutant, tests, GRACE_MS + 3 * ms);
       if (outcome === 'timeout') return { mutant, outcome, by: undefined };
       if (outcome === 'failed') return { mutant, outcome: 'killed', by: failure };
     }
