@@ -86,7 +86,8 @@ export class Peer implements End {
     this.#events = events;
     this.#limits = isClient ? session : undefined;
     this.#stallMs = session.stallMs;
-    this.reader = new FrameReader({ masked: isClient, deflate, maxMessage: largest }, frames);
+    const maxFragments = isClient ? session.fragments : Infinity;
+    this.reader = new FrameReader({ masked: isClient, deflate, maxMessage: largest, maxFragments }, frames);
     this.source = new Source(socket, take ?? ((chunk) => this.receive(chunk)));
     this.sink = new Sink(socket, { stallMs: session.stallMs, onStall: () => this.#onStall() });
   }

@@ -53,6 +53,8 @@ test.each([
   [{ path: '/chat/a/*' }, { path: '/chat/*' }],
   [{ path: '/chat/b' }, { path: '/chat/{room}' }],
   [{ path: '/{a}' }, { path: '/' }],
+  [{ path: '/{a}/*' }, { path: '/*' }],
+  [{ path: '/{a}/*' }, { path: '/b' }],
   [{ path: '/{a}' }, { path: '/x/*' }],
   [{ path: '/a' }, { path: '/A' }],
   [{ host: 'a.example', path: '/' }, { path: '/' }],

@@ -5,6 +5,7 @@ import { ERROR_CODES, type ErrorCode, GatewayError } from '../../src/errors.ts';
 import { startFailing } from '../support/failing.ts';
 import { startEcho, type Upstream } from '../support/faulty.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { open as openListener } from '../support/listener.ts';
 import { flood, frame, handshake, open, say, TEXT, type Wire } from '../support/raw.ts';
 import { mint, signingKey } from '../support/tokens.ts';
 
@@ -184,11 +185,16 @@ describe('before the 101', () => {
     ],
     ['METHOD_NOT_ALLOWED', 405, handshake('/http/open').replace('GET', 'POST'), { allow: 'GET' }],
     ['HEADERS_TOO_LARGE', 431, handshake('/http/open', { 'X-Long': 'x'.repeat(20_000) }), {}],
-    // The deadline for a request's head is the listener's own: ten seconds.
-    ['REQUEST_TIMEOUT', 408, 'GET /http/open HTTP/1.1\r\nHost: a\r\n', {}],
   ] as const)('answers %s with %i, whatever the routes say', async (code, status, bytes, headers) => {
     using wire = await say(gateway.port, bytes);
     await expectRefusal(wire, code, status, headers);
+  });
+
+  test('answers 408 for REQUEST_TIMEOUT where the head does not come in time', async () => {
+    // The deadline is the listener's own, ten seconds: here it is one tenth of one.
+    const listener = await openListener({}, { headers: 100, check: 20 });
+    using wire = await say(listener.address.port, 'GET /http/open HTTP/1.1\r\nHost: a\r\n');
+    await expectRefusal(wire, 'REQUEST_TIMEOUT', 408);
   });
 
   test('answers 500 for INTERNAL, and logs what nobody foresaw', async () => {

@@ -6,6 +6,10 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Context } from '../../src/cli/context.ts';
 import { run } from '../../src/cli/run.ts';
+import { within } from './patience.ts';
+
+/** A process of its own takes its time to start on a busy machine. */
+const START_MS = 10_000;
 
 export interface Outcome {
   readonly code: number;
@@ -88,7 +92,7 @@ export class Process {
       const ended = this.exit.then((code) =>
         Promise.reject(new Error(`ended with ${code}: ${this.out}${this.err}`)),
       );
-      await Promise.race([more, ended]);
+      await within(Promise.race([more, ended]), `a line like ${pattern}`, START_MS);
     }
   }
 }

@@ -12,6 +12,7 @@ import {
   type ListenerHandlers,
   openListener,
 } from '../../src/listener/server.ts';
+import { within } from './patience.ts';
 
 export const silent = pino({ enabled: false });
 
@@ -52,13 +53,14 @@ export function dial({ address }: Listener): Socket {
 export function say(listener: Listener, bytes: string): Promise<string> {
   const socket = dial(listener);
   socket.write(bytes);
-  return text(socket);
+  return within(text(socket), 'the end of an answer');
 }
 
 /** Resolves when the server has ended or reset the connection. */
 export function gone(client: Socket): Promise<unknown> {
   client.on('error', () => {}).on('end', () => client.destroy());
-  return new Promise((resolve) => client.resume().once('close', resolve));
+  const closed = new Promise((resolve) => client.resume().once('close', resolve));
+  return within(closed, 'the end of a connection');
 }
 
 /** A self-signed certificate for these DNS names, in two files of `folder`. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { webSocketTargetOf } from '../../src/upstream/target.ts';
+import { parseWebSocketUrl, webSocketTargetOf } from '../../src/upstream/target.ts';
 
 describe('the WebSockets of an http service', () => {
   test.each([
@@ -21,4 +21,65 @@ describe('the WebSockets of an http service', () => {
   ])('of %s are asked for %s, %j as %s', (url, path, query, target) => {
     expect(webSocketTargetOf(url).targetFor({ path, query, captures: {} })).toBe(target);
   });
+});
+
+function targetFor(url: string, captures: Record<string, string>, path = '/client/path', query = ''): string {
+  return parseWebSocketUrl(url).targetFor({ path, query, captures });
+}
+
+describe('a captured segment stays one segment of the path', () => {
+  test.each([
+    ['blue', 'blue'],
+    ['a b', 'a%20b'],
+    ['a?admin=1', 'a%3Fadmin%3D1'],
+    ['a#b', 'a%23b'],
+    ['a/b', 'a%2Fb'],
+    ['../x', '..%2Fx'],
+    ['a\\b', 'a%5Cb'],
+    ['100%', '100%25'],
+    ['%2F', '%252F'],
+    ['a&b=c', 'a%26b%3Dc'],
+    ['a\r\nX: y', 'a%0D%0AX%3A%20y'],
+    ['José 🦊', 'Jos%C3%A9%20%F0%9F%A6%8A'],
+    ['$&', '%24%26'],
+    ['{other}', '%7Bother%7D'],
+  ])('%j as %s', (capture, written) => {
+    const filled = targetFor('ws://a/rooms/{room}/ws', { room: capture });
+    expect(filled).toBe(`/rooms/${written}/ws`);
+    expect(new URL(filled, 'ws://a').pathname.split('/')).toHaveLength(4);
+  });
+});
+
+describe('the path and query that are asked for', () => {
+  test.each([
+    ['the client’s own without a path in the URL', 'ws://a', '/client/path'],
+    ['the URL’s, if it is no more than a slash', 'ws://a/', '/'],
+    ['the URL’s', 'ws://a/root', '/root'],
+    ['every placeholder filled', 'ws://a/{room}/{user}/{room}', '/r/u/r'],
+    ['nothing for what was not captured', 'ws://a/x{nobody}/{room}', '/x/r'],
+  ])('%s', (_name, url, expected) => {
+    expect(targetFor(url, { room: 'r', user: 'u' })).toBe(expected);
+  });
+
+  test.each([
+    ['ws://a', '', '/p'],
+    ['ws://a', 'x=1', '/p?x=1'],
+    ['ws://a?k=v', '', '/p?k=v'],
+    ['ws://a?k=v', 'x=1', '/p?k=v&x=1'],
+    ['ws://a?', 'x=1', '/p?x=1'],
+    ['ws://a/{room}?k=v', 'x={room}', '/r?k=v&x={room}'],
+  ])('of %s for a client that asks "%s": %s', (url, query, expected) => {
+    expect(targetFor(url, { room: 'r' }, '/p', query)).toBe(expected);
+  });
+});
+
+test.each([
+  ['ws://a.example', { host: 'a.example', port: 80, secure: false }],
+  ['wss://a.example', { host: 'a.example', port: 443, secure: true }],
+  ['WSS://a.example/x', { host: 'a.example', port: 443, secure: true }],
+  ['ws://127.0.0.1:3000/x?y', { host: '127.0.0.1', port: 3000, secure: false }],
+  ['wss://[2001:db8::1]:8443', { host: '2001:db8::1', port: 8443, secure: true }],
+  ['ws://[::1]/x', { host: '::1', port: 80, secure: false }],
+])('%s leads to the right place', (url, expected) => {
+  expect(parseWebSocketUrl(url)).toMatchObject(expected);
 });
