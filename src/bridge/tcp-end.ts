@@ -3,6 +3,7 @@ import { GOING_AWAY, NO_STATUS, NORMAL } from '../frames/close.ts';
 import { resetSocket } from '../stream/reset.ts';
 import { Sink } from '../stream/sink.ts';
 import { Source, type Take } from '../stream/source.ts';
+import { isUnacknowledged } from '../stream/unacknowledged.ts';
 import type { End, EndEvents } from './closing.ts';
 import type { Ending, SessionHandle } from './contract.ts';
 
@@ -38,6 +39,8 @@ export class TcpEnd implements End {
   isTold = false;
   /** It is told by a reset. */
   #isBroken = false;
+  /** `performance.now()` when its host was first seen not to acknowledge what we sent; undefined while it does. */
+  #unheardSince: number | undefined;
 
   constructor({ socket, session, take, beforeTold, events }: TcpEndOptions) {
     this.socket = socket;
@@ -91,14 +94,24 @@ export class TcpEnd implements End {
     resetSocket(this.socket);
   }
 
-  ping(): void {}
+  /** A protocol that is not ours cannot be pinged; but whether its host takes our bytes can be seen. */
+  ping(): void {
+    void this.#look();
+  }
 
-  silence(): undefined {
-    return undefined;
+  silence(now: number): number | undefined {
+    if (this.#unheardSince === undefined || this.isTold) return undefined;
+    this.ping();
+    return now - this.#unheardSince;
   }
 
   bury(): void {
     this.#isGone = true;
+  }
+
+  async #look(): Promise<void> {
+    const isUnheard = await isUnacknowledged(this.socket);
+    this.#unheardSince = isUnheard ? (this.#unheardSince ?? performance.now()) : undefined;
   }
 
   #onFin(): void {
