@@ -4,7 +4,7 @@ import { prettyFactory } from 'pino-pretty';
 import type { ErrorCode, GatewayError } from '../errors.ts';
 import type { Observer, RefusedRequest, SessionRecord } from './index.ts';
 import { standardOutput, streamDestination } from './log-destination.ts';
-import { describeError, REDACTED, SECRET_FIELDS, tidyFields, tidyText } from './redact.ts';
+import { describeError, REDACTED, SECRET_FIELDS, redactFields, redactText } from './redact.ts';
 
 export type { Logger };
 
@@ -32,11 +32,11 @@ export function createLogger({ pretty: forPeople = false, level, destination }: 
     level: level ?? 'info',
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }), log: tidyFields },
+    formatters: { level: (label: string) => ({ level: label }), log: redactFields },
     // What a child logger is bound to passes by the formatters.
     redact: { paths: SECRET_FIELDS.map((name) => `["${name}"]`), censor: REDACTED },
-    // `tidyFields` has described errors already; pino's own serializer would copy whatever properties they have.
-    serializers: { err: (described: unknown) => described, msg: tidyText },
+    // `redactFields` has described errors already; pino's own serializer would copy whatever properties they have.
+    serializers: { err: (described: unknown) => described, msg: redactText },
   };
   const hooks = forPeople ? { streamWrite: prettyFactory(FOR_PEOPLE) } : {};
   return pino({ ...options, hooks }, openDestination(destination));
