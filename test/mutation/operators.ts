@@ -124,9 +124,20 @@ function returnEarly({ type, body }: SyntaxNode): Edit[] {
   return [{ from: body.start + 1, to: body.start + 1, text: ' return;' }];
 }
 
-function changeConstant(node: SyntaxNode): Edit[] {
-  const { type, value } = node;
+/** A time in milliseconds by its name. */
+const DURATION = /(?:Ms|_MS)\s*[:=]\s*$/;
+const DAY_MS = 24 * 3_600_000;
+
+function changeConstant(node: SyntaxNode, text: string): Edit[] {
+  const { type, value, start } = node;
   if (type !== 'Literal') return [];
+  // A millisecond more than seconds or hours is no fault.
+  if (
+    Number(value) >= 1_000 &&
+    Number(value) <= DAY_MS &&
+    DURATION.test(text.slice(Math.max(0, start - 40), start))
+  )
+    return [];
   if (typeof value === 'number') return [replace(node, String(value + 1))];
   return typeof value === 'boolean' ? [replace(node, String(!value))] : [];
 }
