@@ -1,9 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { admit, release } from './admission/index.ts';
 import { asGatewayError, GatewayError } from './errors.ts';
-import { type ConnectionInfo, parseRequest, upgradeRequired } from './http/parse.ts';
+import { parseRequest, upgradeRequired } from './http/parse.ts';
 import type { GatewayRequest } from './http/request.ts';
-import { answerRefusal } from './listener/refusal.ts';
+import type { PendingRequest } from './listener/pending-request.ts';
 import type { Observer } from './observe/index.ts';
 import type { Router } from './router.ts';
 import type { GatewayRoute } from './routes.ts';
@@ -21,13 +20,8 @@ interface Progress {
 
 /** The story of one plain request: parse → route → admit → pass through. Whatever goes wrong is answered in the one catch. */
 export function createPlainHandler({ router, observer }: PlainDeps) {
-  async function serve(
-    message: IncomingMessage,
-    response: ServerResponse,
-    arrival: ConnectionInfo,
-    progress: Progress,
-  ) {
-    const request = parseRequest(message, arrival);
+  async function serve({ head, connection, message, response }: PendingRequest, progress: Progress) {
+    const request = parseRequest(head, connection);
     progress.request = request;
     const { route } = router(request.host, request.path) ?? {};
     if (route === undefined) throw new GatewayError('NO_ROUTE');
@@ -43,25 +37,20 @@ export function createPlainHandler({ router, observer }: PlainDeps) {
     }
   }
 
-  return async function onRequest(
-    message: IncomingMessage,
-    response: ServerResponse,
-    arrival: ConnectionInfo,
-  ): Promise<void> {
+  return async function onRequest(pending: PendingRequest): Promise<void> {
     const startedAt = performance.now();
     const progress: Progress = {};
-    response.on('error', () => response.destroy());
     try {
-      const { request, route, status, bytes } = await serve(message, response, arrival, progress);
+      const { request, route, status, bytes } = await serve(pending, progress);
       observer.served(request, route.config.name, status, bytes, performance.now() - startedAt);
     } catch (thrown) {
       const error = asGatewayError(thrown);
-      const { id, peerAddress = '' } = arrival;
+      const { id, peerAddress = '' } = pending.connection;
       const { clientAddress, host, path, origin } = progress.request ?? {};
       const route = progress.route?.config.name;
       const refused = { id, kind: 'request', peerAddress, clientAddress, host, path, origin, route } as const;
       observer.refused(refused, error, performance.now() - startedAt);
-      answerRefusal(response, error);
+      pending.refuse(error);
     }
   };
 }

@@ -1,20 +1,15 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { ListenerConfig } from '../config/schema.ts';
-import { type ErrorCode, GatewayError } from '../errors.ts';
+import type { AddressMatcher } from '../http/address.ts';
 import { ListenerError } from './error.ts';
-import { answerRefusal, writeRefusal } from './refusal.ts';
+import { type ListenerHandlers, type PlainSockets, serveHttp1 } from './http1.ts';
 import { tlsOptions } from './tls.ts';
 
-/** What a listener hands on. Neither may throw; whoever takes the socket ends it. */
-export interface ListenerHandlers {
-  upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): void;
-  request(message: IncomingMessage, response: ServerResponse): void;
-}
+export type { ListenerHandlers };
 
 /** In milliseconds. Node's own are minutes, and a silent peer holds a socket all that time. */
 export interface ListenerDeadlines {
@@ -36,6 +31,8 @@ export interface ListenerDeadlines {
 
 export interface ListenerDeps {
   readonly logger: Logger;
+  /** Whose X-Forwarded-* and Forwarded are believed. */
+  readonly trustedProxies: AddressMatcher;
   readonly deadlines?: Partial<ListenerDeadlines>;
 }
 
@@ -58,22 +55,16 @@ const DEADLINES: ListenerDeadlines = {
   linger: 2_000,
 };
 
-/** What llhttp and Node's connection check report, as failures of ours; anything else of theirs is a bad request. */
-const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
-  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
-  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
-};
-
 /** Opens one listener, plain or TLS. Throws ListenerError for a certificate that does not serve or an address that cannot be had. */
 export async function openListener(
   config: ListenerConfig,
   handlers: ListenerHandlers,
-  { logger, deadlines: given }: ListenerDeps,
+  { logger, trustedProxies, deadlines: given }: ListenerDeps,
 ): Promise<Listener> {
   const deadlines = { ...DEADLINES, ...given };
   const server = await createHttpServer(config, deadlines);
   const plain = guardConnections(server, config.tls !== undefined, logger);
-  serve(server, handlers, { plain, linger: deadlines.linger });
+  serveHttp1(server, handlers, { plain, trustedProxies, lingerMs: deadlines.linger });
   await listen(server, config);
   server.on('error', function onServerError(error) {
     logger.error({ err: error }, 'the listener failed to accept a connection');
@@ -114,9 +105,6 @@ async function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadl
   return server;
 }
 
-/** Sockets that speak plain HTTP so far, each with the response being written on it. */
-type PlainSockets = Map<Duplex, ServerResponse | undefined>;
-
 /** Gives every socket an error listener at birth and returns those that have not been upgraded. */
 function guardConnections(server: Server, secure: boolean, logger: Logger): PlainSockets {
   const plain: PlainSockets = new Map();
@@ -141,60 +129,6 @@ function guardConnections(server: Server, secure: boolean, logger: Logger): Plai
     socket.on('close', onSocketClose);
   });
   return plain;
-}
-
-function serve(
-  server: Server,
-  handlers: ListenerHandlers,
-  { plain, linger }: { plain: PlainSockets; linger: number },
-): void {
-  server.on('upgrade', function onUpgrade(message: IncomingMessage, socket: Duplex, head: Buffer) {
-    // A 101 pipelined behind an unfinished response would be read as part of it.
-    if (plain.get(socket)) {
-      socket.destroy();
-      return;
-    }
-    plain.delete(socket);
-    handlers.upgrade(message, socket, head);
-  });
-  server.on('request', function onRequest(message, response) {
-    const { socket } = message;
-    plain.set(socket, response);
-    response.once('close', function onResponseClose() {
-      if (plain.get(socket) === response) plain.set(socket, undefined);
-      if (!server.listening) socket.destroySoon();
-    });
-    handlers.request(message, response);
-  });
-  // 100 only when the handler starts to read: a refused request is never asked for its body (RFC 9110 §10.1.1).
-  server.on('checkContinue', function onCheckContinue(message, response) {
-    message.once('resume', () => {
-      if (!response.headersSent) response.writeContinue();
-    });
-    server.emit('request', message, response);
-  });
-  server.on('connect', function onConnect(_message, socket: Duplex) {
-    writeRefusal(socket, new GatewayError('METHOD_NOT_ALLOWED', { headers: { allow: 'GET' } }), {
-      lingerMs: linger,
-    });
-  });
-  server.on('clientError', function onClientError(error: NodeJS.ErrnoException, socket: Duplex) {
-    // After a refusal the rest of what the client sends is an error again.
-    if (socket.writableEnded) return;
-    if (!isRequestError(error)) {
-      socket.destroy();
-      return;
-    }
-    const refusal = new GatewayError(CLIENT_ERRORS[error.code ?? ''] ?? 'BAD_REQUEST', { cause: error });
-    const response = plain.get(socket);
-    if (response) answerRefusal(response, refusal, { lingerMs: linger });
-    else writeRefusal(socket, refusal, { lingerMs: linger });
-  });
-}
-
-/** Resets and failed TLS handshakes arrive as `clientError` too; nobody is there to read an answer. */
-function isRequestError({ code }: NodeJS.ErrnoException): boolean {
-  return code?.startsWith('HPE_') === true || code === 'ERR_HTTP_REQUEST_TIMEOUT';
 }
 
 async function listen(server: Server, { host, port }: ListenerConfig): Promise<void> {

@@ -7,7 +7,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Listener } from '../../src/listener/server.ts';
 import { tlsOptions } from '../../src/listener/tls.ts';
-import { certificate, dial, gone, open } from '../support/listener.ts';
+import { certificate, dial, ended, open } from '../support/listener.ts';
 
 interface Files {
   cert: string;
@@ -53,8 +53,8 @@ describe('a TLS listener', () => {
   test('hands on requests and upgrades over TLS', async () => {
     const listener = await open(
       {
-        upgrade: (_message, socket) => socket.end('up'),
-        request: (_message, response) => response.end('hello'),
+        upgrade: (pending) => pending.accept(undefined, []).end('up'),
+        request: ({ response }) => response.end('hello'),
       },
       {},
       tls(app),
@@ -64,7 +64,7 @@ describe('a TLS listener', () => {
     expect(await text(get)).toMatch(/hello$/);
     const upgrade = await shake(listener);
     upgrade.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-    expect(await text(upgrade)).toBe('up');
+    expect(await text(upgrade)).toMatch(/\r\n\r\nup$/);
     expect(listener.address.secure).toBe(true);
   });
 
@@ -102,14 +102,14 @@ describe('a TLS listener', () => {
 
   test('ends a client that does not finish its handshake', async () => {
     const listener = await open({}, { handshake: 40 }, tls(app));
-    await gone(dial(listener));
+    await ended(dial(listener));
   });
 
   test('ends a client that speaks plain HTTP, and goes on', async () => {
     const listener = await open({}, {}, tls(app));
     const client = dial(listener);
     client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await gone(client);
+    await ended(client);
     await shake(listener);
   });
 });

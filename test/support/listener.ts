@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -6,20 +7,23 @@ import pino from 'pino';
 import { generate } from 'selfsigned';
 import { onTestFinished } from 'vitest';
 import type { ListenerConfig } from '../../src/config/schema.ts';
+import { GatewayError } from '../../src/errors.ts';
 import {
   type Listener,
   type ListenerDeadlines,
+  type ListenerDeps,
   type ListenerHandlers,
   openListener,
 } from '../../src/listener/server.ts';
 
-export const silent = pino({ enabled: false });
+/** What a listener needs, and tests do not look at. */
+export const deps: ListenerDeps = { logger: pino({ enabled: false }), trustedProxies: () => false };
 
 const unexpected: ListenerHandlers = {
-  upgrade(_message, socket) {
-    socket.destroy(new Error('no upgrade was expected'));
+  upgrade(pending) {
+    pending.refuse(new GatewayError('INTERNAL', { detail: 'no upgrade was expected' }));
   },
-  request(_message, response) {
+  request({ response }) {
     response.destroy(new Error('no request was expected'));
   },
 };
@@ -33,7 +37,7 @@ export async function open(
   const listener = await openListener(
     { host: '127.0.0.1', port: 0, tls },
     { ...unexpected, ...handlers },
-    { logger: silent, deadlines: { close: 200, ...deadlines } },
+    { ...deps, deadlines: { close: 200, ...deadlines } },
   );
   onTestFinished(() => listener.close());
   return listener;
@@ -55,10 +59,29 @@ export function say(listener: Listener, bytes: string): Promise<string> {
   return text(socket);
 }
 
-/** Resolves when the server has ended or reset the connection. */
-export function gone(client: Socket): Promise<unknown> {
+/** The listener's side of the next connection that it takes. */
+export function serverSocket({ address }: Listener): Promise<Socket> {
+  const { promise, resolve } = deferred<Socket>();
+  function onSocket(message: unknown): void {
+    const { socket } = message as { socket: Socket };
+    if (socket.localPort === address.port) resolve(socket);
+  }
+  subscribe('net.server.socket', onSocket);
+  onTestFinished(() => void unsubscribe('net.server.socket', onSocket));
+  return promise;
+}
+
+/** Resolves when the connection has ended at either end. A client does not keep its side open then. */
+export function ended(client: Socket): Promise<unknown> {
   client.on('error', () => {}).on('end', () => client.destroy());
-  return new Promise((resolve) => client.resume().once('close', resolve));
+  client.resume();
+  return gone(client);
+}
+
+/** Resolves when a socket is closed. */
+export function gone(socket: Socket): Promise<unknown> {
+  if (socket.closed) return Promise.resolve();
+  return new Promise((resolve) => socket.once('close', resolve));
 }
 
 /** A self-signed certificate for these DNS names, in two files of `folder`. */
