@@ -4,11 +4,14 @@ import type { Config } from './config/schema.ts';
 import { GatewayError } from './errors.ts';
 import { createHandshake } from './handshake.ts';
 import { matchAddress } from './http/address.ts';
+import { Connections } from './listener/connections.ts';
+import { connectionsWithin, readDescriptorLimit } from './listener/descriptors.ts';
 import { type ListenerDeps, type ListenerHandlers, openListener } from './listener/server.ts';
 import { type AdminDeps, type Readiness, startAdmin } from './observe/admin.ts';
+import { combineConnectionObservers, createConnectionLog } from './observe/connections.ts';
 import { combine } from './observe/index.ts';
 import { createAccessLog } from './observe/log.ts';
-import { createMetrics } from './observe/metrics.ts';
+import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { createPlainHandler } from './plain.ts';
 import { createRouter } from './router.ts';
 import { compileRoute } from './routes.ts';
@@ -84,8 +87,8 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<G
     upgrade: (pending) => void handshake(pending),
     request: (pending) => void plain(pending),
   };
-  const trustedProxies = matchAddress(config.trustedProxies);
-  const addresses = await openListeners(config, handlers, { logger, trustedProxies }, closers);
+  const deps = await listenerDeps(config, metrics, logger);
+  const addresses = await openListeners(config, handlers, deps, closers);
   const ready = readinessOf(verifiers, isDraining);
   const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);
 
@@ -107,6 +110,25 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<G
       return draining;
     },
   };
+}
+
+async function listenerDeps(config: Config, metrics: Metrics, logger: Logger): Promise<ListenerDeps> {
+  const observer = combineConnectionObservers(createConnectionLog(logger), metrics.connections);
+  const connections = new Connections(await mostConnections(config, logger), observer);
+  return { logger, trustedProxies: matchAddress(config.trustedProxies), connections, observer };
+}
+
+async function mostConnections({ limits }: Config, logger: Logger): Promise<number> {
+  const openFiles = await readDescriptorLimit();
+  const fitting = connectionsWithin(openFiles);
+  const connections = limits.connections === 'auto' ? fitting : limits.connections;
+  if (connections > fitting)
+    logger.warn(
+      { connections, openFiles },
+      `the limit of open files has room for ${fitting} connections only`,
+    );
+  if (connections < Infinity) logger.info({ connections, openFiles }, 'connections are bounded');
+  return connections;
 }
 
 async function openListeners(

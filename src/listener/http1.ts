@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, GatewayError } from '../errors.ts';
 import type { AddressMatcher } from '../http/address.ts';
-import type { ConnectionInfo } from '../http/parse.ts';
+import type { Connections } from './connections.ts';
 import { Http1Request, type PendingRequest } from './pending-request.ts';
-import { Http1Upgrade, type PendingUpgrade } from './pending-upgrade.ts';
+import { type Http1Parts, Http1Upgrade, type PendingUpgrade } from './pending-upgrade.ts';
 import { answerRefusal, writeRefusal } from './refusal.ts';
 
 /** What a listener hands on. Neither may throw; who is given one decides it. */
@@ -16,10 +16,11 @@ export interface ListenerHandlers {
 }
 
 /** Sockets that speak plain HTTP so far, each with the response being written on it. */
-export type PlainSockets = Map<Duplex, ServerResponse | undefined>;
+export type PlainSockets = Map<Socket, ServerResponse | undefined>;
 
 export interface Http1Deps {
   readonly plain: PlainSockets;
+  readonly connections: Connections;
   readonly trustedProxies: AddressMatcher;
   /** Milliseconds for a refused client to read why. */
   readonly lingerMs: number;
@@ -33,29 +34,48 @@ const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
 
 /** Makes of what Node's HTTP/1.1 server finds pending upgrades and requests; answers what is neither. */
 export function serveHttp1(server: Server, handlers: ListenerHandlers, deps: Http1Deps): void {
-  const { plain, lingerMs } = deps;
+  handOn(server, handlers, deps);
+  server.on('connect', function onConnect(_message, socket: Duplex) {
+    const allow = { allow: 'GET' };
+    writeRefusal(socket, new GatewayError('METHOD_NOT_ALLOWED', { headers: allow }), deps.lingerMs);
+  });
+  server.on('clientError', function onClientError(error: NodeJS.ErrnoException, socket: Socket) {
+    // The one that was refused may run into a deadline as well.
+    if (!socket.writableEnded) answerError(error, socket, deps);
+  });
+}
 
-  server.on('upgrade', function onUpgrade(message: IncomingMessage, socket: Duplex, early: Buffer) {
-    // Behind a request that was refused in the same breath.
-    if (socket.writableEnded) return;
+function handOn(server: Server, handlers: ListenerHandlers, deps: Http1Deps): void {
+  const { plain, connections } = deps;
+  // What was read in one go with a request that was refused, or with the end of a TLS handshake that came too late, is
+  // handed on by Node although nobody can be answered: hence the looks at `writable`.
+  server.on('upgrade', function onUpgrade(message: IncomingMessage, _socket: Duplex, early: Buffer) {
+    const { socket } = message;
+    if (!socket.writable) return;
     // A 101 pipelined behind an unfinished response would be read as part of it.
     if (plain.get(socket)) {
       socket.destroy();
       return;
     }
     plain.delete(socket);
-    const connection = connectionOf(message, deps);
-    handlers.upgrade(new Http1Upgrade({ head: message, connection, client: socket, early, lingerMs }));
+    const pending = new Http1Upgrade(partsOf(message, deps), early);
+    if (connections.begin(socket)) handlers.upgrade(pending);
+    else pending.refuse(new GatewayError('GATEWAY_FULL'));
   });
   server.on('request', function onRequest(message, response) {
     const { socket } = message;
-    if (socket.writableEnded) return;
+    if (!socket.writable) return;
     plain.set(socket, response);
     response.once('close', function onResponseClose() {
-      if (plain.get(socket) === response) plain.set(socket, undefined);
+      if (plain.get(socket) === response) {
+        plain.set(socket, undefined);
+        connections.rest(socket);
+      }
       if (!server.listening) socket.destroySoon();
     });
-    handlers.request(new Http1Request(message, response, connectionOf(message, deps), lingerMs));
+    const pending = new Http1Request(partsOf(message, deps), response);
+    if (connections.begin(socket)) handlers.request(pending);
+    else pending.refuse(new GatewayError('GATEWAY_FULL'));
   });
   // 100 only when the handler starts to read: a refused request is never asked for its body (RFC 9110 §10.1.1).
   server.on('checkContinue', function onCheckContinue(message, response) {
@@ -64,34 +84,25 @@ export function serveHttp1(server: Server, handlers: ListenerHandlers, deps: Htt
     });
     server.emit('request', message, response);
   });
-  server.on('connect', function onConnect(_message, socket: Duplex) {
-    writeRefusal(socket, new GatewayError('METHOD_NOT_ALLOWED', { headers: { allow: 'GET' } }), lingerMs);
-  });
-  server.on('clientError', function onClientError(error: NodeJS.ErrnoException, socket: Duplex) {
-    // The one that was refused may run into a deadline as well.
-    if (socket.writableEnded) return;
-    if (!isRequestError(error)) {
-      socket.destroy();
-      return;
-    }
-    const refusal = new GatewayError(CLIENT_ERRORS[error.code ?? ''] ?? 'BAD_REQUEST', { cause: error });
-    const response = plain.get(socket);
-    if (response) answerRefusal(response, refusal, lingerMs);
-    else writeRefusal(socket, refusal, lingerMs);
-  });
+}
+
+/** Tells a client what is wrong with its request. Resets and failed TLS handshakes come as errors too; nobody is there to read. */
+function answerError(error: NodeJS.ErrnoException, socket: Socket, { plain, lingerMs }: Http1Deps): void {
+  const { code = '' } = error;
+  if (!code.startsWith('HPE_') && code !== 'ERR_HTTP_REQUEST_TIMEOUT') {
+    socket.destroy();
+    return;
+  }
+  const refusal = new GatewayError(CLIENT_ERRORS[code] ?? 'BAD_REQUEST', { cause: error });
+  const response = plain.get(socket);
+  if (response) answerRefusal(response, refusal, lingerMs);
+  else writeRefusal(socket, refusal, lingerMs);
 }
 
 /** Each request is given its id and its whereabouts here. */
-function connectionOf({ socket }: IncomingMessage, { trustedProxies }: Http1Deps): ConnectionInfo {
-  return {
-    id: randomUUID(),
-    peerAddress: (socket as Socket).remoteAddress,
-    secure: 'encrypted' in socket,
-    trustedProxies,
-  };
-}
-
-/** Resets and failed TLS handshakes arrive as `clientError` too; nobody is there to read an answer. */
-function isRequestError({ code }: NodeJS.ErrnoException): boolean {
-  return code?.startsWith('HPE_') === true || code === 'ERR_HTTP_REQUEST_TIMEOUT';
+function partsOf(message: IncomingMessage, { trustedProxies, connections, lingerMs }: Http1Deps): Http1Parts {
+  const { socket } = message;
+  const secure = 'encrypted' in socket;
+  const connection = { id: randomUUID(), peerAddress: socket.remoteAddress, secure, trustedProxies };
+  return { message, connection, connections, lingerMs };
 }

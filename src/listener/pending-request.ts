@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GatewayError } from '../errors.ts';
 import type { ConnectionInfo, RequestHead } from '../http/parse.ts';
+import type { Connections } from './connections.ts';
+import type { Http1Parts } from './pending-upgrade.ts';
 import { answerRefusal } from './refusal.ts';
 
 /** A plain request that is being decided. Who is given one answers it on `response`, or calls `refuse`. */
@@ -18,17 +20,14 @@ export class Http1Request implements PendingRequest {
   readonly connection: ConnectionInfo;
   readonly message: IncomingMessage;
   readonly response: ServerResponse;
+  readonly #connections: Connections;
   readonly #lingerMs: number;
 
-  constructor(
-    message: IncomingMessage,
-    response: ServerResponse,
-    connection: ConnectionInfo,
-    lingerMs: number,
-  ) {
+  constructor({ message, connection, connections, lingerMs }: Http1Parts, response: ServerResponse) {
+    this.connection = connection;
     this.message = message;
     this.response = response;
-    this.connection = connection;
+    this.#connections = connections;
     this.#lingerMs = lingerMs;
     response.on('error', () => response.destroy());
   }
@@ -39,5 +38,6 @@ export class Http1Request implements PendingRequest {
 
   refuse(error: GatewayError): void {
     answerRefusal(this.response, error, this.#lingerMs);
+    this.#connections.rest(this.message.socket);
   }
 }

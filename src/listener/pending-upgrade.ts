@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { GatewayError } from '../errors.ts';
 import { closePayload } from '../frames/close.ts';
@@ -6,6 +8,7 @@ import { frame } from '../frames/writer.ts';
 import type { ConnectionInfo, RequestHead } from '../http/parse.ts';
 import type { HeaderField } from '../http/request.ts';
 import { linger } from '../stream/linger.ts';
+import type { Connections } from './connections.ts';
 import { writeRefusal } from './refusal.ts';
 import { switchingHead } from './switching.ts';
 
@@ -39,13 +42,11 @@ export interface PendingUpgrade {
 const MAX_EARLY_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 
-/** What an upgrade over HTTP/1.1 is made of. */
-export interface Http1UpgradeParts {
-  readonly head: RequestHead;
+/** What pending upgrades and requests over HTTP/1.1 have in common. */
+export interface Http1Parts {
+  readonly message: IncomingMessage;
   readonly connection: ConnectionInfo;
-  readonly client: Duplex;
-  /** What Node has read behind the handshake. */
-  readonly early: Buffer;
+  readonly connections: Connections;
   /** Milliseconds for a refused client to read why. */
   readonly lingerMs: number;
 }
@@ -57,7 +58,8 @@ export interface Http1UpgradeParts {
 export class Http1Upgrade implements PendingUpgrade {
   readonly head: RequestHead;
   readonly connection: ConnectionInfo;
-  readonly #client: Duplex;
+  readonly #client: Socket;
+  readonly #connections: Connections;
   readonly #lingerMs: number;
   // One controller and one plain timer: composed signals and AbortSignal.timeout cost a multiple, and outlive the upgrade.
   readonly #controller = new AbortController();
@@ -66,15 +68,18 @@ export class Http1Upgrade implements PendingUpgrade {
   readonly #chunks: Buffer[];
   #length: number;
 
-  constructor({ head, connection, client, early, lingerMs }: Http1UpgradeParts) {
-    this.head = head;
+  /** `early` is what Node has read behind the handshake. */
+  constructor({ message, connection, connections, lingerMs }: Http1Parts, early: Buffer) {
+    this.head = message;
     this.connection = connection;
-    this.#client = client;
+    this.#client = message.socket;
+    this.#connections = connections;
     this.#lingerMs = lingerMs;
     this.#chunks = [early];
     this.#length = early.length;
     // The error listener stays for the socket's life; after an error comes `close`.
-    client.on('error', ignore).on('end', this.#onGone).on('close', this.#onGone).on('data', this.#onData);
+    this.#client.on('error', ignore).on('end', this.#onGone).on('close', this.#onGone);
+    this.#client.on('data', this.#onData);
   }
 
   get signal(): AbortSignal {
@@ -101,6 +106,7 @@ export class Http1Upgrade implements PendingUpgrade {
   refuse(error: GatewayError): void {
     this.#stopWatching();
     writeRefusal(this.#client, error, this.#lingerMs);
+    this.#connections.rest(this.#client);
   }
 
   refuseByClose(error: GatewayError, offered: readonly string[]): void {
@@ -112,6 +118,7 @@ export class Http1Upgrade implements PendingUpgrade {
     const head = Buffer.from(switchingHead(this.head.rawHeaders, harmless(offered), []), 'latin1');
     this.#client.write(Buffer.concat([head, frame(CLOSE, closePayload(error.close, error.message))]));
     void linger(this.#client, this.#lingerMs);
+    this.#connections.rest(this.#client);
   }
 
   readonly #onData = (chunk: Buffer): void => {

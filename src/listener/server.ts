@@ -5,9 +5,12 @@ import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { ListenerConfig } from '../config/schema.ts';
 import type { AddressMatcher } from '../http/address.ts';
+import type { Connections } from './connections.ts';
 import { ListenerError } from './error.ts';
 import { type ListenerHandlers, type PlainSockets, serveHttp1 } from './http1.ts';
+import type { ConnectionObserver } from './observer.ts';
 import { tlsOptions } from './tls.ts';
+import { TlsHandshakes } from './tls-handshakes.ts';
 
 export type { ListenerHandlers };
 
@@ -33,6 +36,9 @@ export interface ListenerDeps {
   readonly logger: Logger;
   /** Whose X-Forwarded-* and Forwarded are believed. */
   readonly trustedProxies: AddressMatcher;
+  /** Of all listeners together. */
+  readonly connections: Connections;
+  readonly observer: ConnectionObserver;
   readonly deadlines?: Partial<ListenerDeadlines>;
 }
 
@@ -59,16 +65,14 @@ const DEADLINES: ListenerDeadlines = {
 export async function openListener(
   config: ListenerConfig,
   handlers: ListenerHandlers,
-  { logger, trustedProxies, deadlines: given }: ListenerDeps,
+  deps: ListenerDeps,
 ): Promise<Listener> {
-  const deadlines = { ...DEADLINES, ...given };
+  const deadlines = { ...DEADLINES, ...deps.deadlines };
   const server = await createHttpServer(config, deadlines);
-  const plain = guardConnections(server, config.tls !== undefined, logger);
-  serveHttp1(server, handlers, { plain, trustedProxies, lingerMs: deadlines.linger });
+  const plain = guardConnections(server, config.tls !== undefined, deps);
+  serveHttp1(server, handlers, { ...deps, plain, lingerMs: deadlines.linger });
   await listen(server, config);
-  server.on('error', function onServerError(error) {
-    logger.error({ err: error }, 'the listener failed to accept a connection');
-  });
+  server.on('error', (error) => deps.observer.acceptFailed(error));
   const { address: host, port } = server.address() as AddressInfo;
   let closed: Promise<void> | undefined;
   return {
@@ -105,9 +109,11 @@ async function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadl
   return server;
 }
 
-/** Gives every socket an error listener at birth and returns those that have not been upgraded. */
-function guardConnections(server: Server, secure: boolean, logger: Logger): PlainSockets {
+/** Gives every socket an error listener at birth, finds it a place, and returns those that speak plain HTTP so far. */
+function guardConnections(server: Server, secure: boolean, deps: ListenerDeps): PlainSockets {
+  const { connections, observer, logger } = deps;
   const plain: PlainSockets = new Map();
+  const handshakes = new TlsHandshakes(connections, observer);
   function onSocketError(error: Error): void {
     logger.debug({ err: error }, 'a client connection failed');
   }
@@ -115,11 +121,7 @@ function guardConnections(server: Server, secure: boolean, logger: Logger): Plai
   function onSocketClose(this: Socket): void {
     plain.delete(this);
   }
-  server.on('connection', function onConnection(socket: Socket) {
-    socket.on('error', onSocketError);
-  });
-  server.on(secure ? 'secureConnection' : 'connection', function onHttpConnection(socket: Socket) {
-    if (secure) socket.on('error', onSocketError);
+  function onHttpConnection(socket: Socket): void {
     // A TLS handshake may end after the listener has closed.
     if (!server.listening) {
       socket.destroy();
@@ -127,6 +129,18 @@ function guardConnections(server: Server, secure: boolean, logger: Logger): Plai
     }
     plain.set(socket, undefined);
     socket.on('close', onSocketClose);
+  }
+  server.on('connection', function onConnection(socket: Socket) {
+    socket.on('error', onSocketError);
+    if (!connections.take(socket, secure ? 'tls handshake' : 'http')) return;
+    if (secure) handshakes.begin(socket);
+    else onHttpConnection(socket);
+  });
+  if (!secure) return plain;
+  handshakes.watch(server);
+  server.on('secureConnection', function onSecureConnection(socket: Socket) {
+    socket.on('error', onSocketError);
+    onHttpConnection(socket);
   });
   return plain;
 }

@@ -23,6 +23,9 @@ test('prints what a configuration comes to, in columns', async () => {
 http, ws  127.0.0.1:8080
 admin     [::1]:9090
 
+LIMIT        VALUE
+connections  auto, from the limit of open files
+
 ROUTE  MATCH          UPSTREAM                       AUTH             LIMITS
 chat   /chat          websocket ws://127.0.0.1:3000  main by header   upgrades 10/m per address, connections 5 per subject, messages 50/s per connection, bytes 1MiB/s per route, messages up to 64KiB
 vnc    v.example/vnc  tcp [::1]:5900, b:1            main by query:t  none
@@ -38,6 +41,14 @@ test('prints every problem on stderr and ends with 2', async () => {
   const { code, out, err } = await sallyport(['check', join(folder, 'gate.yaml')]);
   expect({ code, out }).toEqual({ code: 2, out: '' });
   expect(err.split('\n')).toHaveLength(4);
+});
+
+test('says how many connections there may be', async () => {
+  const folder = await folderWith({
+    'gate.yaml': sampleConfig({ top: 'limits: { connections: 500 }' }),
+  });
+  const { out } = await sallyport(['check', join(folder, 'gate.yaml')]);
+  expect(out).toContain('\nconnections  500\n');
 });
 
 test('reads variables from the environment', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { GatewayError, UpstreamAnswered } from '../../src/errors.ts';
 import type { PendingUpgrade } from '../../src/listener/pending-upgrade.ts';
-import { deferred, dial, gone, open, say, serverSocket } from '../support/listener.ts';
+import { deferred, dial, flood, gone, open, say, serverSocket } from '../support/listener.ts';
 
 const UPGRADE =
   'GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
@@ -207,12 +207,7 @@ describe('of a flood behind a refusal no more than a part is read', () => {
       heard += chunk;
     });
     client.write(bytes);
-    const megabyte = Buffer.alloc(2 ** 20, 'x');
-    const flood = () => {
-      while (client.writable && client.write(megabyte));
-    };
-    client.on('drain', flood).on('error', () => {});
-    flood();
+    flood(client);
     const server = await socket;
     await gone(server);
     expect(server.bytesRead).toBeLessThan(2 ** 20);

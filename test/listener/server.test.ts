@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import type { PendingRequest } from '../../src/listener/pending-request.ts';
 import { openListener } from '../../src/listener/server.ts';
-import { deferred, deps, dial, ended, open, say } from '../support/listener.ts';
+import { deferred, depsOf, dial, ended, open, say } from '../support/listener.ts';
 
 const UPGRADE = 'GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 const GET = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
@@ -224,11 +224,11 @@ describe('close', () => {
 test('a taken port is named, with what to do', async () => {
   const { address } = await open();
   const handlers = { upgrade() {}, request() {} };
-  const second = openListener({ host: '127.0.0.1', port: address.port }, handlers, deps);
+  const second = openListener({ host: '127.0.0.1', port: address.port }, handlers, depsOf());
   await expect(second).rejects.toThrow(`127.0.0.1:${address.port} is taken: stop the program`);
 });
 
 test('a foreign address is named', async () => {
-  const opened = openListener({ host: '192.0.2.1', port: 0 }, { upgrade() {}, request() {} }, deps);
+  const opened = openListener({ host: '192.0.2.1', port: 0 }, { upgrade() {}, request() {} }, depsOf());
   await expect(opened).rejects.toThrow('192.0.2.1:0 is not an address of this machine');
 });

@@ -44,8 +44,18 @@ export class Process {
   readonly exit: Promise<number | null>;
   readonly #child: ChildProcess;
 
-  constructor(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, ['src/main.ts', ...argv], { env: { ...process.env, ...env } });
+  /** `openFiles` is how many it may have open. */
+  constructor(
+    argv: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    openFiles: number | 'unlimited' = 'unlimited',
+  ) {
+    const program = [process.execPath, 'src/main.ts', ...argv];
+    const [command, ...args] =
+      openFiles === 'unlimited'
+        ? program
+        : ['sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, ...program];
+    this.#child = spawn(command as string, args, { env: { ...process.env, ...env } });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.out += text;
     });

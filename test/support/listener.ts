@@ -8,6 +8,8 @@ import { generate } from 'selfsigned';
 import { onTestFinished } from 'vitest';
 import type { ListenerConfig } from '../../src/config/schema.ts';
 import { GatewayError } from '../../src/errors.ts';
+import { Connections } from '../../src/listener/connections.ts';
+import type { ConnectionObserver } from '../../src/listener/observer.ts';
 import {
   type Listener,
   type ListenerDeadlines,
@@ -16,8 +18,20 @@ import {
   openListener,
 } from '../../src/listener/server.ts';
 
-/** What a listener needs, and tests do not look at. */
-export const deps: ListenerDeps = { logger: pino({ enabled: false }), trustedProxies: () => false };
+/** Nobody listens to it. */
+export const unheard: ConnectionObserver = {
+  opened() {},
+  closed() {},
+  parted() {},
+  tlsFailed() {},
+  acceptFailed() {},
+};
+
+/** What a listener needs, and most tests do not look at; `max` and `observer` are for those that do. */
+export function depsOf(max = Infinity, observer = unheard): ListenerDeps {
+  const connections = new Connections(max, observer);
+  return { logger: pino({ enabled: false }), trustedProxies: () => false, connections, observer };
+}
 
 const unexpected: ListenerHandlers = {
   upgrade(pending) {
@@ -33,6 +47,7 @@ export async function open(
   handlers: Partial<ListenerHandlers> = {},
   deadlines: Partial<ListenerDeadlines> = {},
   tls?: ListenerConfig['tls'],
+  deps = depsOf(),
 ): Promise<Listener> {
   const listener = await openListener(
     { host: '127.0.0.1', port: 0, tls },
@@ -69,6 +84,16 @@ export function serverSocket({ address }: Listener): Promise<Socket> {
   subscribe('net.server.socket', onSocket);
   onTestFinished(() => void unsubscribe('net.server.socket', onSocket));
   return promise;
+}
+
+/** Sends for as long as it is read. */
+export function flood(client: Socket): void {
+  const megabyte = Buffer.alloc(2 ** 20, 'x');
+  function pour(): void {
+    while (client.writable && client.write(megabyte));
+  }
+  client.on('drain', pour).on('error', () => {});
+  pour();
 }
 
 /** Resolves when the connection has ended at either end. A client does not keep its side open then. */
