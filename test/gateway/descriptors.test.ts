@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { eventually, metric } from '../support/census.ts';
 import { folderWith, Process } from '../support/cli.ts';
 import { deadPort, startEcho } from '../support/faulty.ts';
+import { startGateway } from '../support/gateway.ts';
 import { handshake, open, say, TEXT, type Wire } from '../support/raw.ts';
 
 /** A gateway whose process may have few files open. */
@@ -20,6 +21,19 @@ const CROWD = 500;
 
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 const FULL = /^HTTP\/1.1 503 .*\r\nretry-after: 5\r\n.*GATEWAY_FULL: /s;
+
+test('as many sessions fit as the configuration says, and the refused are counted and logged', async () => {
+  await using echo = await startEcho();
+  await using gateway = await startGateway(`limits: { connections: 2 }
+routes:
+  - { name: echo, match: { path: /echo }, auth: none, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }`);
+  const { sessions } = await fill(gateway.port);
+  expect(sessions).toHaveLength(2);
+  const refused = await gateway.metrics();
+  expect(metric(refused, 'sallyport_connections_refused_total', { reason: 'full' })).toBe(1);
+  expect(metric(refused, 'sallyport_connections_open')).toBeGreaterThanOrEqual(2);
+  await gateway.logged(({ level, reasons }) => level === 'warn' && (reasons as { full: number })?.full === 1);
+});
 
 /** Its port, and what a probe and a scraper read. */
 async function start() {

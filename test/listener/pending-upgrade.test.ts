@@ -66,8 +66,8 @@ test.each([
 
 test('time that is up aborts, though nobody is gone; once accepted, it does not count', async () => {
   const [late, intime] = [await pend(), await pend()];
-  late.pending.allow(10);
-  intime.pending.allow(10);
+  intime.pending.allow(5);
+  late.pending.allow(20);
   intime.pending.accept(undefined, []);
   await once(late.pending.signal, 'abort');
   expect(late.pending.gone).toBe(false);

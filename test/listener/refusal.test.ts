@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { GatewayError, UpstreamAnswered } from '../../src/errors.ts';
 import type { PendingUpgrade } from '../../src/listener/pending-upgrade.ts';
+import { eventually } from '../support/census.ts';
 import { deferred, dial, flood, gone, open, say, serverSocket } from '../support/listener.ts';
 
 const UPGRADE =
@@ -199,7 +200,7 @@ describe('of a flood behind a refusal no more than a part is read', () => {
     ['a broken body', 400, { request: () => {} }, `${chunked}not hex\r\n`],
     ['CONNECT', 405, {}, 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n'],
   ])('%s', async (_what, status, handlers, bytes) => {
-    const listener = await open(handlers, { linger: 3_000 });
+    const listener = await open(handlers, { linger: 60_000 });
     const socket = serverSocket(listener);
     const client = dial(listener);
     let heard = '';
@@ -209,7 +210,10 @@ describe('of a flood behind a refusal no more than a part is read', () => {
     client.write(bytes);
     flood(client);
     const server = await socket;
-    await gone(server);
+    await eventually(
+      () => server.closed,
+      () => `still open after ${server.bytesRead} bytes`,
+    );
     expect(server.bytesRead).toBeLessThan(2 ** 20);
     expect(heard).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
