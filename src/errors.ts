@@ -27,6 +27,7 @@ const FAILURES = {
   METHOD_NOT_ALLOWED: { status: 405, close: 1002, sentence: 'This method is not served here.' },
   HEADERS_TOO_LARGE: { status: 431, close: 1002, sentence: 'The request has too many or too large headers.' },
   REQUEST_TIMEOUT: { status: 408, close: 1002, sentence: 'The request did not arrive in time.' },
+  TLS_REQUIRED: { status: 400, close: 1002, sentence: 'This port speaks TLS: use https or wss.' },
   NO_ROUTE: { status: 404, close: 1008, sentence: 'No route leads here.' },
   UPGRADE_NOT_SERVED: { status: 404, close: 1008, sentence: 'This address takes no WebSocket handshakes.' },
   ORIGIN_REFUSED: { status: 403, close: 3003, sentence: 'This origin may not connect here.' },
@@ -48,6 +49,12 @@ const FAILURES = {
     source: 'client',
   },
   TOO_MANY_CONNECTIONS: { status: 429, close: 1013, sentence: 'Too many open connections.', retryAfter: 5 },
+  GATEWAY_FULL: {
+    status: 503,
+    close: 1013,
+    sentence: 'The gateway is full; try again later.',
+    retryAfter: 5,
+  },
   UPSTREAM_REFUSED: {
     status: 502,
     close: 1014,

@@ -1,14 +1,11 @@
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { Grant } from './admission/grant.ts';
 import { release } from './admission/index.ts';
 import { failed } from './bridge/closing.ts';
 import type { Bridge, Ending } from './bridge/contract.ts';
 import { asGatewayError, GatewayError } from './errors.ts';
-import { type ConnectionInfo, parseUpgrade } from './http/parse.ts';
+import { parseUpgrade } from './http/parse.ts';
 import type { HeaderField, UpgradeRequest } from './http/request.ts';
-import { refuseUpgrade, writeAccept } from './listener/accept.ts';
-import { type Arriving, watchClient } from './listener/arriving.ts';
+import type { PendingUpgrade } from './listener/pending-upgrade.ts';
 import type { Observer, RefusedRequest } from './observe/index.ts';
 import type { Routes } from './route-table.ts';
 import type { Route, UpgradeHandler } from './routes.ts';
@@ -25,8 +22,7 @@ export interface HandshakeDeps {
 
 /** What is known of an upgrade so far; a refusal tells of it. */
 interface Progress {
-  readonly arrival: ConnectionInfo;
-  readonly client: Arriving;
+  readonly pending: PendingUpgrade;
   request?: UpgradeRequest;
   route?: Route;
   grant?: Grant;
@@ -38,16 +34,11 @@ interface Progress {
  * answered in the one catch; after it, every failure is a close code, and the bridge's business.
  */
 export function createHandshake(deps: HandshakeDeps) {
-  return async function handshake(
-    message: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    arrival: ConnectionInfo,
-  ): Promise<void> {
+  return async function handshake(pending: PendingUpgrade): Promise<void> {
     const startedAt = performance.now();
-    const progress: Progress = { arrival, client: watchClient(socket, head) };
+    const progress: Progress = { pending };
     try {
-      const accepted = accept(deps, progress.client, await dial(deps, progress, message));
+      const accepted = accept(deps, pending, await dial(deps, progress));
       // Not awaited here: all that is known of the upgrade would stay in memory for as long as the session.
       void runSession(deps.sessions, accepted);
     } catch (thrown) {
@@ -58,8 +49,9 @@ export function createHandshake(deps: HandshakeDeps) {
 }
 
 /** Everything that may be refused with an HTTP status, up to an upstream that is ready. */
-async function dial(deps: HandshakeDeps, progress: Progress, message: IncomingMessage): Promise<Dialled> {
-  const request = parseUpgrade(message, progress.arrival);
+async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
+  const { pending } = progress;
+  const request = parseUpgrade(pending.head, pending.connection);
   progress.request = request;
   const found = deps.routes.current.find(request.host, request.path, 'upgrade');
   progress.route = found.route ?? found.other;
@@ -67,13 +59,12 @@ async function dial(deps: HandshakeDeps, progress: Progress, message: IncomingMe
   const { route, captures } = found;
   if (deps.isDraining()) throw new GatewayError('DRAINING');
 
-  const { client } = progress;
-  client.allow(route.config.timeouts.handshake);
+  pending.allow(route.config.timeouts.handshake);
   const grant: Grant = { claims: {}, releases: [deps.routes.retain(route)] };
   progress.grant = await route.admit(request, grant);
-  const bridge = await route.upgrade.dial(admitted(request, grant, captures, route.config), client.signal);
+  const bridge = await route.upgrade.dial(admitted(request, grant, captures, route.config), pending.signal);
   progress.bridge = bridge;
-  if (client.gone) throw new GatewayError('CLIENT_LOST');
+  if (pending.gone) throw new GatewayError('CLIENT_LOST');
   // A drain that began meanwhile has asked the open connections to close, and would miss this one.
   if (deps.isDraining()) throw new GatewayError('DRAINING');
   return { request, grant, config: route.config, upgrade: route.upgrade, bridge };
@@ -96,15 +87,14 @@ interface Accepted {
 }
 
 /** Writes the 101 and lets the bridge run. Throws only if the 101 cannot be written. */
-function accept({ sessions }: HandshakeDeps, client: Arriving, dialled: Dialled): Accepted {
+function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: Dialled): Accepted {
   const { request, grant, config, upgrade, bridge } = dialled;
   // From here to `run` nothing is awaited: no event can fall between two listeners.
-  const head = client.release();
   const protocol = bridge.accept.protocol ?? harmlessAnswer(grant);
-  writeAccept(client.socket, request.key, protocol, fieldsOf(bridge.accept));
+  const client = pending.accept(protocol, fieldsOf(bridge.accept));
   const meter = upgrade.meter(request, grant);
   const session = sessions.open({ route: config, bridge: upgrade.bridge, request, grant, meter, protocol });
-  return { session, running: bridge.run(client.socket, head, session), releases: grant.releases };
+  return { session, running: bridge.run(client, pending.early, session), releases: grant.releases };
 }
 
 /** The harmless half of a token pair: browsers fail a connection that offered subprotocols and got none. */
@@ -129,16 +119,16 @@ async function runSession(sessions: Sessions, { session, running, releases }: Ac
 }
 
 function refuse({ observer }: HandshakeDeps, progress: Progress, thrown: unknown, durationMs: number): void {
-  const { client, request, route, bridge } = progress;
-  const error = client.gone ? new GatewayError('CLIENT_LOST', { cause: thrown }) : asGatewayError(thrown);
-  client.release();
+  const { pending, request, route, bridge } = progress;
+  const error = pending.gone ? new GatewayError('CLIENT_LOST', { cause: thrown }) : asGatewayError(thrown);
   bridge?.abandon();
   observer.refused(refusedRequest(progress), error, durationMs);
-  refuseUpgrade(client.socket, error, request, route?.config.refuse === 'close');
+  if (request && route?.config.refuse === 'close') pending.refuseByClose(error, request.protocols);
+  else pending.refuse(error);
 }
 
-function refusedRequest({ arrival, request, route }: Progress): RefusedRequest {
-  const { id, peerAddress = '' } = arrival;
+function refusedRequest({ pending, request, route }: Progress): RefusedRequest {
+  const { id, peerAddress = '' } = pending.connection;
   if (request === undefined) return { id, kind: 'upgrade', peerAddress };
   const { clientAddress, host, path, origin } = request;
   return { id, kind: 'upgrade', peerAddress, clientAddress, host, path, origin, route: route?.name };

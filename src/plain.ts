@@ -1,10 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Grant } from './admission/grant.ts';
 import { release } from './admission/index.ts';
 import { asGatewayError, GatewayError } from './errors.ts';
-import { type ConnectionInfo, parseRequest, upgradeRequired } from './http/parse.ts';
+import { parseRequest, upgradeRequired } from './http/parse.ts';
 import type { GatewayRequest } from './http/request.ts';
-import { answerRefusal } from './listener/refusal.ts';
+import type { PendingRequest } from './listener/pending-request.ts';
 import type { Observer } from './observe/index.ts';
 import type { Routes } from './route-table.ts';
 import type { Route } from './routes.ts';
@@ -22,13 +21,8 @@ interface Progress {
 
 /** The story of one plain request: parse → route → admit → pass through. Whatever goes wrong is answered in the one catch. */
 export function createPlainHandler({ routes, observer }: PlainDeps) {
-  async function serve(
-    message: IncomingMessage,
-    response: ServerResponse,
-    arrival: ConnectionInfo,
-    progress: Progress,
-  ) {
-    const request = parseRequest(message, arrival);
+  async function serve({ head, connection, message, response }: PendingRequest, progress: Progress) {
+    const request = parseRequest(head, connection);
     progress.request = request;
     const found = routes.current.find(request.host, request.path, 'request');
     progress.route = found.route ?? found.other;
@@ -45,25 +39,20 @@ export function createPlainHandler({ routes, observer }: PlainDeps) {
     }
   }
 
-  return async function onRequest(
-    message: IncomingMessage,
-    response: ServerResponse,
-    arrival: ConnectionInfo,
-  ): Promise<void> {
+  return async function onRequest(pending: PendingRequest): Promise<void> {
     const startedAt = performance.now();
     const progress: Progress = {};
-    response.on('error', () => response.destroy());
     try {
-      const { request, route, status, bytes } = await serve(message, response, arrival, progress);
+      const { request, route, status, bytes } = await serve(pending, progress);
       observer.served(request, route.name, status, bytes, performance.now() - startedAt);
     } catch (thrown) {
       const error = asGatewayError(thrown);
-      const { id, peerAddress = '' } = arrival;
+      const { id, peerAddress = '' } = pending.connection;
       const { clientAddress, host, path, origin } = progress.request ?? {};
       const route = progress.route?.name;
       const refused = { id, kind: 'request', peerAddress, clientAddress, host, path, origin, route } as const;
       observer.refused(refused, error, performance.now() - startedAt);
-      answerRefusal(response, error);
+      pending.refuse(error);
     }
   };
 }

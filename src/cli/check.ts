@@ -13,7 +13,9 @@ export async function check(context: Context, file: string): Promise<void> {
   const { config, warnings } = await loadConfig(file, context);
   for (const warning of warnings) context.stderr.write(`warning: ${formatProblem(file, warning)}\n`);
   await checkMaterials(config);
-  context.stdout.write(`${table(listenerRows(config))}\n${table(routeRows(config))}`);
+  context.stdout.write(
+    `${table(listenerRows(config))}\n${table(limitRows(config))}\n${table(routeRows(config))}`,
+  );
 }
 
 function listenerRows({ listeners, admin }: Config): string[][] {
@@ -22,6 +24,14 @@ function listenerRows({ listeners, admin }: Config): string[][] {
     endpoint(host, port),
   ]);
   return [['LISTENER', 'ADDRESS'], ...open, ...(admin ? [['admin', endpoint(admin.host, admin.port)]] : [])];
+}
+
+function limitRows({ limits }: Config): string[][] {
+  const isAuto = limits.connections === 'auto';
+  return [
+    ['LIMIT', 'VALUE'],
+    ['connections', isAuto ? 'auto, from the limit of open files' : `${limits.connections}`],
+  ];
 }
 
 function endpoint(host: string, port: number): string {

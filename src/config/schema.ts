@@ -214,8 +214,18 @@ const route = z
   })
   .superRefine(routeRules);
 
+const processLimits = z.strictObject({
+  connections: z
+    .union([z.literal('auto'), z.int().min(1)], 'expected auto, or a whole number of them')
+    .default('auto')
+    .describe(
+      'Requests and WebSockets at a time, over all listeners; beyond it 503. auto: as many as fit into the limit of open files',
+    ),
+});
+
 export const schema = z.strictObject({
   listeners: z.array(listener).min(1),
+  limits: processLimits.prefault({}).describe('Of the whole process'),
   trustedProxies: z
     .array(cidr)
     .prefault([])

@@ -4,7 +4,7 @@ import { prettyFactory } from 'pino-pretty';
 import type { ErrorCode, GatewayError } from '../errors.ts';
 import type { Observer, RefusedRequest, SessionRecord } from './index.ts';
 import { standardOutput, streamDestination } from './log-destination.ts';
-import { describeError, REDACTED, SECRET_FIELDS, redactFields, redactText } from './redact.ts';
+import { describeError, REDACTED, redactFields, redactText, SECRET_FIELDS } from './redact.ts';
 
 export type { Logger };
 

@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Traffic } from '../bridge/contract.ts';
 import { ERROR_CODES, GatewayError } from '../errors.ts';
+import type { ConnectionObserver } from '../listener/observer.ts';
+import { createConnectionMetrics } from './connections.ts';
 import type { Observer, SessionRecord } from './index.ts';
 
 /** Counts what the gateway does; `render` is one Prometheus scrape. */
@@ -9,6 +11,8 @@ export interface Metrics extends Observer {
   render(): Promise<string>;
   /** The Content-Type of what `render` gives. */
   readonly contentType: string;
+  /** Counts what befalls connections, whatever they ask for. */
+  readonly connections: ConnectionObserver;
 }
 
 /** Sessions last from one message to days. */
@@ -68,6 +72,7 @@ export function createMetrics(
 
   return {
     contentType: registry.contentType,
+    connections: createConnectionMetrics(registry),
     render() {
       takeStock();
       return registry.metrics();

@@ -29,6 +29,9 @@ test('prints what a configuration comes to, in columns', async () => {
 http, ws  127.0.0.1:8080
 admin     [::1]:9090
 
+LIMIT        VALUE
+connections  auto, from the limit of open files
+
 MATCH          TAKES               ROUTE  UPSTREAM                       AUTH             LIMITS
 /chat          upgrades            chat   websocket ws://127.0.0.1:3000  main by header   ${FEW}
 v.example/vnc  upgrades            vnc    tcp [::1]:5900, b:1            main by query:t  none
@@ -56,6 +59,14 @@ test('prints every problem on stderr and ends with 2', async () => {
   const { code, out, err } = await sallyport(['check', join(folder, 'gate.yaml')]);
   expect({ code, out }).toEqual({ code: 2, out: '' });
   expect(err.split('\n')).toHaveLength(4);
+});
+
+test('says how many connections there may be', async () => {
+  const folder = await folderWith({
+    'gate.yaml': sampleConfig({ top: 'limits: { connections: 500 }' }),
+  });
+  const { out } = await sallyport(['check', join(folder, 'gate.yaml')]);
+  expect(out).toContain('\nconnections  500\n');
 });
 
 test('reads variables from the environment', async () => {

@@ -41,9 +41,13 @@ export async function folderWith(files: Readonly<Record<string, string>>): Promi
   return path;
 }
 
-interface Outputs {
+/** What a process is given to run with. */
+interface Surroundings {
+  /** Descriptors in place of the pipes that are read here. */
   readonly stdout?: 'pipe' | number;
   readonly stderr?: 'pipe' | number;
+  /** How many files it may have open. */
+  readonly openFiles?: number | 'unlimited';
 }
 
 /** `sallyport` in a process of its own, killed at the end of the test if it still runs. */
@@ -53,13 +57,17 @@ export class Process {
   readonly exit: Promise<number | null>;
   readonly #child: ChildProcess;
 
-  /** `stdout` and `stderr` may be descriptors in place of the pipes that are read here. */
   constructor(
     argv: readonly string[],
     env: Readonly<Record<string, string>> = {},
-    { stdout = 'pipe', stderr = 'pipe' }: Outputs = {},
+    { stdout = 'pipe', stderr = 'pipe', openFiles = 'unlimited' }: Surroundings = {},
   ) {
-    this.#child = spawn(process.execPath, ['src/main.ts', ...argv], {
+    const program = [process.execPath, 'src/main.ts', ...argv];
+    const [command, ...args] =
+      openFiles === 'unlimited'
+        ? program
+        : ['sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, ...program];
+    this.#child = spawn(command as string, args, {
       env: { ...process.env, ...env },
       stdio: ['pipe', stdout, stderr],
     });

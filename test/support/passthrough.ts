@@ -83,7 +83,7 @@ export async function openFront(
         .then(report, (thrown) => {
           const error =
             thrown instanceof GatewayError ? thrown : new GatewayError('INTERNAL', { cause: thrown });
-          answerRefusal(response, error, { lingerMs: 100 });
+          answerRefusal(response, error, 100);
           report(error);
         });
     }),

@@ -7,8 +7,7 @@ import { Routes } from '../../src/route-table.ts';
 import { compileRoute, type Route } from '../../src/routes.ts';
 import { Sessions } from '../../src/session/registry.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
-import { arrival } from './handshakes.ts';
-import { silent } from './listener.ts';
+import { depsOf } from './listener.ts';
 
 /** A gateway's inside, with its table of routes at hand. */
 export interface Swappable extends AsyncDisposable {
@@ -45,11 +44,8 @@ export async function startSwappable(text: string): Promise<Swappable> {
   const plain = createPlainHandler({ routes, observer });
   const listener: Listener = await openListener(
     { host: '127.0.0.1', port: 0 },
-    {
-      upgrade: (message, socket, head) => void handshake(message, socket, head, arrival()),
-      request: (message, response) => void plain(message, response, arrival()),
-    },
-    { logger: silent },
+    { upgrade: (pending) => void handshake(pending), request: (pending) => void plain(pending) },
+    depsOf(),
   );
   return {
     port: listener.address.port,
