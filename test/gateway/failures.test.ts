@@ -1,11 +1,14 @@
 import crypto from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ERROR_CODES, type ErrorCode, GatewayError } from '../../src/errors.ts';
 import { startFailing } from '../support/failing.ts';
 import { startEcho, type Upstream } from '../support/faulty.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
-import { open as openListener } from '../support/listener.ts';
+import { certificate, open as openListener } from '../support/listener.ts';
 import { flood, frame, handshake, open, say, TEXT, type Wire } from '../support/raw.ts';
 import { mint, signingKey } from '../support/tokens.ts';
 
@@ -195,6 +198,29 @@ describe('before the 101', () => {
     const listener = await openListener({}, { headers: 100, check: 20 });
     using wire = await say(listener.address.port, 'GET /http/open HTTP/1.1\r\nHost: a\r\n');
     await expectRefusal(wire, 'REQUEST_TIMEOUT', 408);
+  });
+
+  test('answers 503 for GATEWAY_FULL, whatever the routes say', async () => {
+    await using full = await startGateway(
+      `limits: { connections: 1 }
+routes: [{ name: a, match: { path: / }, auth: none, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }]`,
+    );
+    using _first = await open(full.port, '/');
+    using wire = await say(full.port, handshake('/'));
+    await expectRefusal(wire, 'GATEWAY_FULL', 503, { 'retry-after': '5' });
+  });
+
+  test('answers 400 for TLS_REQUIRED to a client that speaks plain HTTP where TLS is spoken', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-failures-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const { cert, key } = await certificate(folder, ['app.example.com']);
+    await using secure = await startGateway(
+      `listeners: [{ host: 127.0.0.1, port: 0, tls: { certificates: [{ cert: ${cert}, key: ${key} }] } }]
+routes: [{ name: a, match: { path: / }, auth: none, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }]`,
+    );
+    using wire = await say(secure.port, handshake('/'));
+    await expectRefusal(wire, 'TLS_REQUIRED', 400);
+    await secure.logged(({ reasons }) => (reasons as { plain_http: number })?.plain_http === 1);
   });
 
   test('answers 500 for INTERNAL, and logs what nobody foresaw', async () => {

@@ -11,7 +11,7 @@ import type { ConnectionObserver } from '../../src/listener/observer.ts';
 import type { PendingRequest } from '../../src/listener/pending-request.ts';
 import type { PendingUpgrade } from '../../src/listener/pending-upgrade.ts';
 import type { Listener, ListenerHandlers } from '../../src/listener/server.ts';
-import { certificate, depsOf, dial, gone, open, say, serverSocket } from '../support/listener.ts';
+import { certificate, closed, depsOf, dial, open, say, serverSocket } from '../support/listener.ts';
 
 const UPGRADE =
   'GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
@@ -111,7 +111,7 @@ describe('beyond the bound', () => {
     expect(ears.partings).toEqual(['full']);
     first.destroy();
     (await server).destroy();
-    await gone(await server);
+    await closed(await server);
     await session(listener);
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { GatewayError, UpstreamAnswered } from '../../src/errors.ts';
 import type { PendingUpgrade } from '../../src/listener/pending-upgrade.ts';
 import { eventually } from '../support/census.ts';
-import { deferred, dial, flood, gone, open, say, serverSocket } from '../support/listener.ts';
+import { closed, deferred, dial, flood, open, say, serverSocket } from '../support/listener.ts';
 
 const UPGRADE =
   'GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
@@ -71,7 +71,7 @@ describe('a refused upgrade', () => {
     expect((await client.toArray()).join('')).toMatch(
       /^HTTP\/1.1 401 .*TOKEN_MISSING: A token is required.\n$/s,
     );
-    await gone(await socket);
+    await closed(await socket);
   });
 
   test('is disconnected after the linger deadline if it does not leave', async () => {
@@ -81,7 +81,7 @@ describe('a refused upgrade', () => {
     );
     const socket = serverSocket(listener);
     dial(listener).resume().write(UPGRADE);
-    await gone(await socket);
+    await closed(await socket);
   });
 
   test('that is gone already gives its socket back', async () => {
@@ -92,7 +92,7 @@ describe('a refused upgrade', () => {
     client.write(UPGRADE);
     const pending = await arrived.promise;
     client.resetAndDestroy();
-    await gone(await socket);
+    await closed(await socket);
     expect(pending.gone).toBe(true);
     pending.refuse(new GatewayError('NO_ROUTE'));
     pending.refuseByClose(new GatewayError('NO_ROUTE'), []);
@@ -122,7 +122,7 @@ describe('a refused request', () => {
     expect((await client.toArray()).join('')).toMatch(
       /^HTTP\/1.1 401 .*TOKEN_EXPIRED: The token has expired.\n$/s,
     );
-    await gone(await socket);
+    await closed(await socket);
   });
 
   test('is disconnected after the linger deadline if its body does not end', async () => {
@@ -132,7 +132,7 @@ describe('a refused request', () => {
     );
     const socket = serverSocket(listener);
     expect(await say(listener, POST)).toMatch(/^HTTP\/1.1 401 /);
-    await gone(await socket);
+    await closed(await socket);
   });
 
   test('is cut off when its response had begun', async () => {

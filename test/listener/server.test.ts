@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import type { PendingRequest } from '../../src/listener/pending-request.ts';
 import { openListener } from '../../src/listener/server.ts';
-import { deferred, depsOf, dial, ended, open, say } from '../support/listener.ts';
+import { deferred, depsOf, dial, gone, open, say } from '../support/listener.ts';
 
 const UPGRADE = 'GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 const GET = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
@@ -61,7 +61,7 @@ describe('what a listener hands on', () => {
     client.on('data', (chunk) => {
       heard += chunk;
     });
-    await ended(client);
+    await gone(client);
     expect(heard).not.toContain('switched');
   });
 });
@@ -99,7 +99,7 @@ describe('requests that never get through', () => {
     client.on('data', (chunk) => {
       heard += chunk;
     });
-    await ended(client);
+    await gone(client);
     expect(heard).not.toContain('400');
   });
 
@@ -180,7 +180,7 @@ describe('close', () => {
     await Promise.all([once(idle, 'data'), once(fresh, 'connect')]);
     // A second round trip: the server has seen both connections.
     await say(listener, 'junk\r\n\r\n');
-    await Promise.all([listener.close(), ended(fresh), ended(idle)]);
+    await Promise.all([listener.close(), gone(fresh), gone(idle)]);
   });
 
   test('lets a request under way finish, then ends its connection', async () => {
@@ -200,7 +200,7 @@ describe('close', () => {
     const client = dial(listener);
     client.write(GET);
     await begun.promise;
-    await Promise.all([listener.close(), ended(client)]);
+    await Promise.all([listener.close(), gone(client)]);
   });
 
   test('leaves upgraded sockets alone and can be called twice', async () => {

@@ -16,8 +16,8 @@ import {
   deferred,
   depsOf,
   dial,
-  ended,
   flood,
+  gone,
   open,
   say,
   serverSocket,
@@ -117,7 +117,7 @@ describe('a TLS listener', () => {
 
   test('ends a client that does not finish its handshake', async () => {
     const listener = await open({}, { handshake: 40 }, tls(app));
-    await ended(dial(listener));
+    await gone(dial(listener));
   });
 
   test('tells a client that speaks plain HTTP what is spoken here, and goes on', async () => {
@@ -135,13 +135,13 @@ describe('a TLS listener', () => {
     const handlers = { request: asked.push.bind(asked), upgrade: asked.push.bind(asked) };
     const listener = await open(handlers, {}, tls(app));
     const server = serverSocket(listener);
-    const raw = dial(listener).on('error', () => {});
+    const raw = dial(listener);
     await server;
     await listener.close();
     const late = connect({ socket: raw, rejectUnauthorized: false });
     onTestFinished(() => void late.destroy());
     late.write(`GET / HTTP/1.1\r\nHost: x\r\n${fields}\r\n`);
-    await ended(late);
+    await gone(late);
     expect(asked).toEqual([]);
   });
 
@@ -181,7 +181,7 @@ describe('a handshake that fails is told of, with the reason', () => {
 
   test.each([
     ['plain_http', (listener: Listener) => say(listener, 'GET / HTTP/1.1\r\n\r\n')],
-    ['timeout', (listener: Listener) => ended(dial(listener))],
+    ['timeout', (listener: Listener) => gone(dial(listener))],
     ['ended', async (listener: Listener) => void dial(listener).end(Buffer.from([22, 3, 1]))],
     ['other', (listener: Listener) => say(listener, 'junk junk junk')],
     [

@@ -62,6 +62,8 @@ export async function open(
 /** A raw client; destroyed when the test has finished. It keeps its side open after the server's FIN. */
 export function dial({ address }: Listener): Socket {
   const socket = connect({ port: address.port, host: '127.0.0.1', allowHalfOpen: true });
+  // A reset may come when nobody waits for anything any more.
+  socket.on('error', () => {});
   onTestFinished(() => {
     socket.destroy();
   });
@@ -98,14 +100,14 @@ export function flood(client: Socket): void {
 }
 
 /** Resolves when the connection has ended at either end. A client does not keep its side open then. */
-export function ended(client: Socket): Promise<unknown> {
+export function gone(client: Socket): Promise<unknown> {
   client.on('error', () => {}).on('end', () => client.destroy());
   client.resume();
-  return gone(client);
+  return closed(client);
 }
 
 /** Resolves when a socket is closed. */
-export function gone(socket: Socket): Promise<unknown> {
+export function closed(socket: Socket): Promise<unknown> {
   if (socket.closed) return Promise.resolve();
   return within(new Promise((resolve) => socket.once('close', resolve)), 'the end of a connection');
 }
