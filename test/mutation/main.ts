@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Baseline } from './baseline.ts';
 import { isEquivalent } from './equivalent.ts';
-import { judge, type Verdict } from './judge.ts';
+import { type JudgeDeps, judge, type Verdict } from './judge.ts';
 import { type Mutant, mutantsOf } from './mutants.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import { describe, scoreTable, toJson } from './report.ts';
@@ -58,45 +58,27 @@ function choose({ rooms, only, sample, seed }: Options, sources: ReadonlyMap<str
 /** Tries them in as many trees as there are jobs. Ends early, with what is known by then, when the process is told to stop. */
 async function tryAll(
   mutants: readonly Mutant[],
-  { seed, jobs }: Options,
+  options: Options,
   sources: ReadonlyMap<string, string>,
 ): Promise<Verdict[]> {
   const trees: Tree[] = [];
   const verdicts: Verdict[] = [];
   const waiting = [...mutants];
-  const { signal } = stop;
-
-  async function plant(): Promise<Tree> {
-    const tree = await copyTree(ROOT);
-    trees.push(tree);
-    return tree;
-  }
-
-  async function work(baseline: Baseline): Promise<void> {
-    const tree = await plant();
-    const run = (mutant: Mutant, tests: readonly string[], timeoutMs: number) =>
-      tree.withFile(mutant.file, mutant.text, () =>
-        runTests({ tree: tree.path, tests, timeoutMs, jobs, seed, bail: true, signal }),
-      );
-    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      const verdict = await judge(mutant, { sources, baseline, run });
-      verdicts.push(verdict);
-      print(`${verdicts.length}/${mutants.length} ${verdict.outcome} ${mutant.file}:${mutant.line}`);
-      if (verdict.outcome === 'survived') print(describe(verdict));
-    }
-  }
-
-  const working: Promise<void>[] = [];
+  let working: Promise<void>[] = [];
   try {
-    const { path } = await plant();
-    const healthy = (tests: readonly string[]) =>
-      runTests({ tree: path, tests, timeoutMs: BASELINE_MS, jobs, seed, bail: false, signal });
-    const baseline = new Baseline(healthy, print);
-    for (let job = 0; job < jobs; job++) working.push(work(baseline));
+    while (trees.length <= options.jobs) trees.push(await copyTree(ROOT));
+    const [healthy, ...sick] = trees as [Tree, ...Tree[]];
+    const baseline = new Baseline((tests) => run(healthy, tests, BASELINE_MS, options, false), print);
+    working = sick.map(async function work(tree) {
+      for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+        verdicts.push(await judge(mutant, { sources, baseline, run: faulty(tree, options) }));
+        tell(verdicts, mutants.length);
+      }
+    });
     await Promise.all(working);
   } catch (error) {
-    if (!signal.aborted) throw error;
-    print(`stopped by ${signal.reason.message}`);
+    if (!stop.signal.aborted) throw error;
+    print(`stopped by ${stop.signal.reason.message}`);
     process.exitCode = 130;
   } finally {
     stop.abort();
@@ -105,6 +87,23 @@ async function tryAll(
     await Promise.all(trees.map((tree) => tree.remove()));
   }
   return verdicts;
+}
+
+function run({ path }: Tree, tests: readonly string[], timeoutMs: number, options: Options, bail = true) {
+  const { jobs, seed } = options;
+  return runTests({ tree: path, tests, timeoutMs, jobs, seed, bail, signal: stop.signal });
+}
+
+/** Runs tests in a tree with a fault in it. */
+function faulty(tree: Tree, options: Options): JudgeDeps['run'] {
+  return ({ file, text }, tests, timeoutMs) =>
+    tree.withFile(file, text, () => run(tree, tests, timeoutMs, options));
+}
+
+function tell(verdicts: readonly Verdict[], of: number): void {
+  const last = verdicts.at(-1) as Verdict;
+  print(`${verdicts.length}/${of} ${last.outcome} ${last.mutant.file}:${last.mutant.line}`);
+  if (last.outcome === 'survived') print(describe(last));
 }
 
 function print(text: string): void {

@@ -24,8 +24,8 @@ function registry() {
   const sessions = new Sessions(() => observer as Observer);
   const route = httpRoute('http://127.0.0.1:9', { timeouts: { lifetime: '1h' } });
 
-  /** Opens a connection; `obedient` ends at once when it is told to close. */
-  function open({ obedient = true } = {}): { session: Session; told: string[] } {
+  /** Opens a connection; `obedient` ends at once when it is told to close, one that is not `attached` has no bridge yet. */
+  function open({ obedient = true, attached = true } = {}): { session: Session; told: string[] } {
     const told: string[] = [];
     const meter = { admitMessage: () => 0, admitBytes: () => 0 };
     const parts = {
@@ -46,7 +46,7 @@ function registry() {
         sessions.end(session, BYE);
       },
     };
-    session.attach(link as Link);
+    if (attached) session.attach(link as Link);
     return { session, told };
   }
   return { sessions, heard, open };
@@ -124,6 +124,17 @@ describe('a drain', () => {
     sessions.end(slow.session, BYE);
     await draining;
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('bears a connection whose bridge is not there yet', async () => {
+    const { sessions, open } = registry();
+    const early = open({ attached: false });
+    const slow = open({ obedient: false });
+    const draining = sessions.drain(GOING_AWAY, 5_000);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(slow.told).toEqual(['close 1001', 'destroy']);
+    sessions.end(early.session, BYE);
+    await draining;
   });
 
   test('destroys at its deadline what has not gone by then, and nothing else', async () => {

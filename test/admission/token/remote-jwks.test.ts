@@ -252,6 +252,14 @@ describe('a provider that fails', () => {
     expect(warnings).toHaveLength(1);
   });
 
+  test('is named in the log by its status', async () => {
+    const { provider, clock, verifier, warnings } = await setUp(oldSet);
+    provider.answer((_, response) => response.writeHead(503).end(newSet));
+    clock.ms += 30 * SECOND;
+    await codeOf(verifier.verify(newToken));
+    expect(warnings).toMatchObject([{ err: { message: 'answered 503' } }]);
+  });
+
   test('is not followed elsewhere', async () => {
     const elsewhere = await startIdentityProvider(newSet);
     onTestFinished(() => elsewhere.close());
