@@ -18,6 +18,7 @@ import { createPlainHandler } from './plain.ts';
 import { createRouter } from './router.ts';
 import { compileRoute } from './routes.ts';
 import { Sessions } from './session/registry.ts';
+import { createUpstreamContext } from './upstream/context.ts';
 
 export interface Address {
   readonly host: string;
@@ -73,7 +74,9 @@ class Closers {
 
 async function open(config: Config, logger: Logger, closers: Closers): Promise<Gateway> {
   const verifiers = await openVerifiers(config, logger, closers);
-  const routes = config.routes.map((route) => compileRoute(route, verifiers));
+  const upstreams = createUpstreamContext();
+  closers.add(() => upstreams.resolver.close());
+  const routes = config.routes.map((route) => compileRoute(route, verifiers, upstreams));
   for (const route of routes) closers.add(() => route.leads.close());
 
   let draining: Promise<void> | undefined;

@@ -11,8 +11,10 @@ import type { GatewayRequest } from './http/request.ts';
 import type { SessionRecord } from './observe/index.ts';
 import { createPassthrough, type Passthrough } from './passthrough/index.ts';
 import { createMeters, type Meter } from './session/meter.ts';
-import { openHttpClient } from './upstream/client.ts';
-import { trustOf } from './upstream/connect.ts';
+import { type HttpTarget, openHttpTarget } from './upstream/client.ts';
+import type { UpstreamContext } from './upstream/context.ts';
+import { HttpPool } from './upstream/http-pool.ts';
+import { Pool } from './upstream/pool.ts';
 
 /** A route of the configuration, compiled: what to check, and where it leads. */
 export interface GatewayRoute {
@@ -33,32 +35,39 @@ export type Leads =
 export function compileRoute(
   config: RouteConfig,
   verifiers: ReadonlyMap<string, TokenVerifier>,
+  upstreams: UpstreamContext,
 ): GatewayRoute {
   const meters = createMeters(config.limits);
   return {
     config,
     match: config.match,
     checks: createAdmission(config, { verifiers }),
-    leads: leadsOf(config),
+    leads: leadsOf(config, upstreams),
     meter: (request, grant) => meters((per) => limitKey(per, request, grant)),
   };
 }
 
-function leadsOf(config: RouteConfig): Leads {
+function leadsOf(config: RouteConfig, upstreams: UpstreamContext): Leads {
   const { upstream } = config;
-  const close = () => {};
-  if (upstream.websocket) return { bridge: 'websocket', dial: createWebSocketDial(config), close };
-  if (upstream.tcp) return { bridge: 'tcp', dial: createTcpDial(config), close };
-  if (upstream.poll) return pollLeads(config, upstream.poll.target);
-  const passthrough = createPassthrough(config);
+  if (upstream.websocket) {
+    const pool = new Pool(config, 'websocket', upstreams);
+    return { bridge: 'websocket', dial: createWebSocketDial(config, pool), close: () => pool.close() };
+  }
+  if (upstream.tcp) {
+    const pool = new Pool(config, 'tcp', upstreams);
+    return { bridge: 'tcp', dial: createTcpDial(config, pool), close: () => pool.close() };
+  }
+  if (upstream.poll) {
+    const http = openPollClients(config, upstreams);
+    return { bridge: 'poll', dial: createPollDial(config, { http }), close: () => http.close() };
+  }
+  const passthrough = createPassthrough(config, { upstreams });
   return { bridge: undefined, passthrough, close: passthrough.close };
 }
 
-function pollLeads(config: RouteConfig, urls: readonly string[]): Leads {
-  const http = openHttpClient({
-    urls,
-    connectMs: config.timeouts.handshake,
-    tls: trustOf(config.upstream.tls),
-  });
-  return { bridge: 'poll', dial: createPollDial(config, { http }), close: http.close };
+/** The HTTP clients of a poll route, one for each endpoint. */
+export function openPollClients(config: RouteConfig, upstreams: UpstreamContext): HttpPool<HttpTarget> {
+  return new HttpPool(new Pool(config, 'poll', upstreams), ({ target }, connect) =>
+    openHttpTarget(target, connect),
+  );
 }

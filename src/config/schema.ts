@@ -5,7 +5,6 @@ import {
   duration,
   headerName,
   hostPattern,
-  hostPort,
   leeway,
   oneOrMany,
   optionalDuration,
@@ -14,9 +13,9 @@ import {
   rate,
   size,
   tokenSource,
-  url,
 } from './fields.ts';
 import { pollUpstream } from './poll.ts';
+import { addressTargets, poolFields, urlTargets } from './pool.ts';
 import { issuerRules, routeRules } from './rules.ts';
 
 /**
@@ -157,10 +156,11 @@ const upstreamTls = z.strictObject({
 });
 
 const upstream = z.strictObject({
-  websocket: oneOrMany(url('ws', 'wss')).optional().describe('Without a path, the client’s path is kept'),
-  tcp: oneOrMany(hostPort).optional().describe('host:port of a raw TCP service'),
+  websocket: urlTargets('ws', 'wss').optional().describe('Without a path, the client’s path is kept'),
+  tcp: addressTargets.optional().describe('host:port of a raw TCP service'),
   poll: pollUpstream.optional().describe('An HTTP service without WebSockets'),
-  http: url('http', 'https').optional().describe('Plain HTTP passes through'),
+  http: urlTargets('http', 'https').optional().describe('Plain HTTP passes through'),
+  ...poolFields,
   protocols: z
     .array(z.string().min(1))
     .min(1)

@@ -45,7 +45,7 @@ export function asHeaders(fields: readonly HeaderField[]): IncomingHttpHeaders {
 }
 
 /** Path and query for the upstream: after the base's own path, and with the base's own query first. */
-export function joinPath(base: URL, path: string, query: string): string {
+export function joinPath(base: Pick<URL, 'pathname' | 'search'>, path: string, query: string): string {
   const queries = [base.search.slice(1), query].filter((part) => part !== '');
   return base.pathname.replace(/\/$/, '') + path + (queries.length === 0 ? '' : `?${queries.join('&')}`);
 }
