@@ -13,8 +13,8 @@ export class Endpoint {
   readonly standing: Standing;
   /** Sessions and requests that lead to it, dials under way among them. */
   live = 0;
-  /** Its name does not stand for it any more, or no target names it: it gets nothing new. */
-  isGone = false;
+  /** Pools that give it new sessions: two while a new configuration takes over, none once its name stands for others. */
+  pools = 0;
 
   constructor(route: string, target: Target, address: string, random?: () => number) {
     this.route = route;
@@ -22,6 +22,11 @@ export class Endpoint {
     this.address = address;
     this.name = endpointName(target, address);
     this.standing = new Standing(random);
+  }
+
+  /** It gets nothing new. */
+  get isGone(): boolean {
+    return this.pools === 0;
   }
 
   isWell(now: number): boolean {

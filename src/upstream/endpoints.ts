@@ -23,21 +23,20 @@ export class Endpoints {
     return this.#all.values();
   }
 
-  /** The endpoint of that name, or a new one. `isLate`: its target has had others for a while, so it starts slowly. */
+  /** The endpoint of that name, or a new one; a pool that uses it counts itself in. `isLate`: its target has had others for a while, so it starts slowly. */
   obtain(route: string, target: Target, address: string, isLate: boolean): Endpoint {
     const key = keyOf(route, endpointName(target, address));
     const known = this.#all.get(key);
     const endpoint = known ?? new Endpoint(route, target, address, this.#options.random);
     if (isLate && (known === undefined || known.isGone)) endpoint.standing.join(this.#options.now());
     endpoint.target = target;
-    endpoint.isGone = false;
     this.#all.set(key, endpoint);
     return endpoint;
   }
 
-  /** It gets nothing new from now on. */
+  /** A pool gives it no new sessions from now on. */
   drop(endpoint: Endpoint): void {
-    endpoint.isGone = true;
+    endpoint.pools -= 1;
     this.settle(endpoint);
   }
 

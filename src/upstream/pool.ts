@@ -145,6 +145,7 @@ export class Pool {
     }
     for (const endpoint of endpoints) {
       if (before.includes(endpoint)) continue;
+      endpoint.pools += 1;
       for (const member of this.#members) member.added?.(endpoint);
     }
   }

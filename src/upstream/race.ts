@@ -2,7 +2,6 @@ import { GatewayError } from '../errors.ts';
 
 /** One attempt's time: its signal aborts when its share of the deadline is over, and with the whole dial. */
 export class Share {
-  readonly startedAt = performance.now();
   readonly #controller = new AbortController();
   readonly #whole: AbortSignal;
   readonly #timer: NodeJS.Timeout;
@@ -77,6 +76,8 @@ export function race<C, R extends Prize>(course: Course<C, R>, options: RaceOpti
   const { promise, resolve, reject } = Promise.withResolvers<Win<C, R>>();
   const { signal, shareMs, delayMs = DELAY_MS } = options;
   const running = new Map<C, Share>();
+  /** Those that have had the delay to themselves. */
+  const late = new Set<C>();
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
 
@@ -87,12 +88,17 @@ export function race<C, R extends Prize>(course: Course<C, R>, options: RaceOpti
     const share = new Share(shareMs, signal);
     running.set(candidate, share);
     clearTimeout(timer);
-    timer = setTimeout(start, delayMs);
+    timer = setTimeout(onDelay, delayMs);
     course.attempt(candidate, share.signal).then(
       (prize) => onSuccess({ candidate, prize, share }),
       (error) => onFailure(candidate, share, error),
     );
     return true;
+  }
+
+  function onDelay(): void {
+    for (const candidate of running.keys()) late.add(candidate);
+    start();
   }
 
   function onSuccess(win: Win<C, R>): void {
@@ -102,9 +108,8 @@ export function race<C, R extends Prize>(course: Course<C, R>, options: RaceOpti
       return;
     }
     finish();
-    const now = performance.now();
     for (const [candidate, share] of running) {
-      course.lost(candidate, now - share.startedAt >= delayMs);
+      course.lost(candidate, late.has(candidate));
       share.cancel();
     }
     resolve(win);
