@@ -18,7 +18,7 @@ import { createPlainHandler } from './plain.ts';
 import { createRouter } from './router.ts';
 import { compileRoute } from './routes.ts';
 import { Sessions } from './session/registry.ts';
-import { createUpstreamContext } from './upstream/context.ts';
+import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
 
 export interface Address {
   readonly host: string;
@@ -74,7 +74,11 @@ class Closers {
 
 async function open(config: Config, logger: Logger, closers: Closers): Promise<Gateway> {
   const verifiers = await openVerifiers(config, logger, closers);
-  const upstreams = createUpstreamContext();
+  const metrics = createMetrics(
+    () => sessions,
+    () => upstreams.endpoints,
+  );
+  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics });
   closers.add(() => upstreams.resolver.close());
   const routes = config.routes.map((route) => compileRoute(route, verifiers, upstreams));
   for (const route of routes) closers.add(() => route.leads.close());
@@ -82,7 +86,6 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<G
   let draining: Promise<void> | undefined;
   const isDraining = () => draining !== undefined;
   const sessions: Sessions = new Sessions(() => observer);
-  const metrics = createMetrics(() => sessions);
   const observer = combine(createAccessLog(logger), metrics);
   const router = createRouter(routes);
   const handshake = createHandshake({ router, sessions, observer, isDraining });

@@ -105,7 +105,15 @@ function accept({ sessions }: HandshakeDeps, client: Arriving, dialled: Dialled)
   const protocol = bridge.accept.protocol ?? harmlessAnswer(grant);
   writeAccept(client.socket, request.key, protocol, fieldsOf(bridge.accept));
   const meter = route.meter(request, grant);
-  const session = sessions.open({ route: route.config, bridge: kind, request, grant, meter, protocol });
+  const session = sessions.open({
+    route: route.config,
+    bridge: kind,
+    target: bridge.target,
+    request,
+    grant,
+    meter,
+    protocol,
+  });
   return { session, running: bridge.run(client.socket, head, session), releases: grant.releases };
 }
 

@@ -37,7 +37,7 @@ export function createPlainHandler({ router, observer }: PlainDeps) {
     const grant = await admit(route.checks, request);
     try {
       const served = await route.leads.passthrough.serve(request, grant, message, response);
-      return { request, route, ...served };
+      return { request, route: route.config.name, ...served };
     } finally {
       release(grant);
     }
@@ -52,8 +52,8 @@ export function createPlainHandler({ router, observer }: PlainDeps) {
     const progress: Progress = {};
     response.on('error', () => response.destroy());
     try {
-      const { request, route, status, bytes } = await serve(message, response, arrival, progress);
-      observer.served(request, route.config.name, status, bytes, performance.now() - startedAt);
+      const { request, ...served } = await serve(message, response, arrival, progress);
+      observer.served(request, served, performance.now() - startedAt);
     } catch (thrown) {
       const error = asGatewayError(thrown);
       const { id, peerAddress = '' } = arrival;
