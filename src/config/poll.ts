@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { duration, headerName, optionalDuration, size, url } from './fields.ts';
-import { namesIn } from './placeholders.ts';
+import { complaintAbout, namesIn } from './placeholders.ts';
 import { targetsOf } from './pool.ts';
 
 /** The configuration of `upstream: { poll: … }`: an HTTP service that is polled in place of a WebSocket. */
@@ -147,7 +147,7 @@ export function placeholderRules(matchPath: string, config: PollConfig, context:
       context.addIssue({
         code: 'custom',
         path: ['upstream', 'poll', part, 'path'],
-        message: `nothing fills {${name}} here`,
+        message: complaintAbout(name),
       });
     }
   }

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { z } from 'zod';
 import { duration, hostPort, url, word } from './fields.ts';
-import { namesIn } from './placeholders.ts';
+import { complaintAbout, namesIn } from './placeholders.ts';
 
 /** The configuration of an upstream's targets: one or many, how to choose among them, how to tell whether they are well. */
 
@@ -177,7 +177,7 @@ function placeholderRules(
 
   function report(names: readonly string[], path: PropertyKey[], count: number, index: number): void {
     const place = count > 1 ? [...path, index] : path;
-    if (names.length > 0) complain(place, `nothing fills {${names[0]}} here`);
+    if (names[0] !== undefined) complain(place, complaintAbout(names[0]));
   }
 }
 

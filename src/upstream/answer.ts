@@ -98,8 +98,9 @@ function bodyOf(response: IncomingMessage, signal: AbortSignal): Promise<Buffer>
 }
 
 /**
- * All of the answer's own fields, Set-Cookie among them: a proxy forwards what it has no reason to drop (RFC 9110 §7.6.1), as on
- * plain requests and on a 101. What speaks of the connection, the body's framing or our handshake stays behind.
+ * The answer's fields, Set-Cookie among them: a proxy forwards what it has no reason to drop (RFC 9110 §7.6.1), as on plain
+ * requests and on a 101. What Connection nominates and what belongs to our own handshake stays behind; whoever answers the client
+ * drops what speaks of the connection and the body's framing.
  */
 function endToEnd(raw: readonly string[]): HeaderField[] {
   const fields = Array.from(
@@ -109,8 +110,6 @@ function endToEnd(raw: readonly string[]): HeaderField[] {
   const nominated = nominatedFields(fields);
   return fields.filter(([name]) => {
     const key = name.toLowerCase();
-    const kind = headerClass(key);
-    const isOurs = kind === 'hop-by-hop' || kind === 'framing' || kind === 'handshake';
-    return !isOurs && !nominated.has(cgiSpelling(key));
+    return headerClass(key) !== 'handshake' && !nominated.has(cgiSpelling(key));
   });
 }
