@@ -33,6 +33,8 @@ export interface Surroundings {
   readonly behaviour: Map<string, Behaviour>;
   /** Addresses that were dialled, in order. */
   readonly dialled: string[];
+  /** What `connect` gave. */
+  readonly sockets: Socket[];
   /** What observers heard: `target outcome`, and `target forgotten`. */
   readonly heard: string[];
   /** Addresses by name; an error for a name that has none. */
@@ -45,6 +47,7 @@ export function surroundings(): Surroundings {
   const behaviour = new Map<string, Behaviour>();
   const names = new Map<string, readonly string[] | Error>();
   const dialled: string[] = [];
+  const sockets: Socket[] = [];
   const heard: string[] = [];
 
   async function lookUp(name: string): Promise<Addresses> {
@@ -56,7 +59,11 @@ export function surroundings(): Surroundings {
     dialled.push(`${host}:${port}`);
     const how = behaviour.get(`${host}:${port}`) ?? 'fine';
     if (how instanceof Error) return Promise.reject(how);
-    if (how === 'fine') return Promise.resolve(fakeSocket());
+    if (how === 'fine') {
+      const socket = fakeSocket();
+      sockets.push(socket);
+      return Promise.resolve(socket);
+    }
     return new Promise((_, reject) => {
       signal.addEventListener('abort', () => reject(new Error('given up')), { once: true });
     });
@@ -67,7 +74,7 @@ export function surroundings(): Surroundings {
   };
   const resolver = new Resolver({ now, lookups: { dns: lookUp, system: lookUp } });
   const context = createUpstreamContext({ now, connect, observer, resolver, random: () => 0.5 });
-  return { context, clock, behaviour, dialled, heard, names };
+  return { context, clock, behaviour, dialled, sockets, heard, names };
 }
 
 function fakeSocket(): Socket {
