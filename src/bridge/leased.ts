@@ -6,7 +6,7 @@ export function leased(bridge: Bridge, release: () => void): Bridge {
     ...bridge,
     run(client, head, session) {
       const done = bridge.run(client, head, session);
-      void done.finally(release);
+      void done.then(release, release);
       return done;
     },
     abandon() {

@@ -1,4 +1,7 @@
-/** The names of the `{placeholders}` in a path or URL, in order; a brace without its partner counts as one, with what follows it. */
+/**
+ * The names of the `{placeholders}` in a path or URL, in order; a brace without its partner counts as one, with what
+ * follows it.
+ */
 export function namesIn(text: string): string[] {
   return [...text.matchAll(/\{([^{}]*)\}|\{[^{}]*|\}/g)].map(([whole, name]) => name ?? whole);
 }

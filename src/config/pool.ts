@@ -4,7 +4,10 @@ import { z } from 'zod';
 import { duration, hostPort, url, word } from './fields.ts';
 import { complaintAbout, namesIn } from './placeholders.ts';
 
-/** The configuration of an upstream's targets: one or many, how to choose among them, how to tell whether they are well. */
+/**
+ * The configuration of an upstream's targets: one or many, how to choose among them, how to tell whether they are
+ * well.
+ */
 
 const weight = z
   .int()
@@ -36,7 +39,9 @@ export const addressTargets = oneOrManyOf(
     .transform((one): AddressTarget => ({ ...one.address, weight: one.weight })),
 );
 
-/** A text, a mapping, or a list of them: the alternatives side by side, so that an error can tell which one was meant. */
+/**
+ * A text, a mapping, or a list of them: the alternatives side by side, so that an error can tell which one was meant.
+ */
 function oneOrManyOf<A extends z.ZodType, B extends z.ZodType>(plain: A, mapping: B) {
   type Item = z.output<A> | z.output<B>;
   return z

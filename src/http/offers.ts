@@ -59,8 +59,8 @@ function isWellFormed([name, ...parameters]: readonly Parameter[]): boolean {
 }
 
 /**
- * Whether an upstream's Sec-WebSocket-Extensions accepts one of the offers in `offer`, as `parseDeflateOffer` gives them (RFC 7692
- * §7.1): permessage-deflate once, no parameter twice or malformed, and of the parameters
+ * Whether an upstream's Sec-WebSocket-Extensions accepts one of the offers in `offer`, as `parseDeflateOffer` gives
+ * them (RFC 7692 §7.1): permessage-deflate once, no parameter twice or malformed, and of the parameters
  *
  *   server_no_context_takeover   there if it was offered; else free
  *   client_no_context_takeover   free

@@ -27,8 +27,8 @@ interface Tally {
 
 /**
  * Metrics in a registry of their own, labelled by what the configuration names and by closed sets only. `open` lists
- * the sessions open now: their live counters are added at each scrape, so a message costs nothing here. `endpoints` lists those that
- * sessions may lead to; an endpoint that is forgotten takes its labels along.
+ * the sessions open now: their live counters are added at each scrape, so a message costs nothing here. `endpoints`
+ * lists those that sessions may lead to; an endpoint that is forgotten takes its labels along.
  *
  * Make one per process: Node's own gauges (event loop, garbage collection) watch until the process ends.
  */

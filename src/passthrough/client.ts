@@ -17,7 +17,10 @@ const MAX_IDLE = 64;
 /** Less than what servers commonly wait before they close an idle connection: 5 s in Node, more elsewhere. */
 const KEEP_IDLE_MS = 4_000;
 
-/** Opens the client of one endpoint. `maxSockets` is never reached, for nobody admits so many requests: nothing queues. */
+/**
+ * Opens the client of one endpoint. `maxSockets` is never reached, for nobody admits so many requests: nothing
+ * queues.
+ */
 export function openPlainClient(
   { target, address }: Endpoint,
   connect: Connector,

@@ -13,10 +13,10 @@ const MAX_BODY_BYTES = 64 * 1024;
 const BODY_MS = 1_000;
 
 /**
- * Reads the answer to a request that has gone out on `socket` already; `early` is what has been read of it. Of its body
- * counts what has come a second after its head, or when `signal` aborts, and at most 64 KiB. The caller destroys the socket. Never resolves:
- * rejects with UpstreamAnswered for a refusal (3xx to 5xx), UPSTREAM_INVALID for any other status and for what is not HTTP, or
- * UPSTREAM_LOST for a connection that ends.
+ * Reads the answer to a request that has gone out on `socket` already; `early` is what has been read of it. Of its
+ * body counts what has come a second after its head, or when `signal` aborts, and at most 64 KiB. The caller destroys
+ * the socket. Never resolves: rejects with UpstreamAnswered for a refusal (3xx to 5xx), UPSTREAM_INVALID for any
+ * other status and for what is not HTTP, or UPSTREAM_LOST for a connection that ends.
  */
 export function readAnswer(socket: Socket, early: Buffer, signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
@@ -56,7 +56,10 @@ export function lost(cause: unknown): GatewayError {
   return new GatewayError(String(code).startsWith('HPE_') ? 'UPSTREAM_INVALID' : 'UPSTREAM_LOST', { cause });
 }
 
-/** A handshake is refused by 3xx to 5xx (RFC 6455 §4.1). A page in its place, an empty success, or a number that is no status is nonsense. */
+/**
+ * A handshake is refused by 3xx to 5xx (RFC 6455 §4.1). A page in its place, an empty success, or a number that is no
+ * status is nonsense.
+ */
 async function refusalOf(response: IncomingMessage, signal: AbortSignal): Promise<GatewayError> {
   const { statusCode: status = 0 } = response;
   // When the socket is destroyed, this is what an unfinished answer tells.
@@ -98,9 +101,9 @@ function bodyOf(response: IncomingMessage, signal: AbortSignal): Promise<Buffer>
 }
 
 /**
- * The answer's fields, Set-Cookie among them: a proxy forwards what it has no reason to drop (RFC 9110 §7.6.1), as on plain
- * requests and on a 101. What Connection nominates and what belongs to our own handshake stays behind; whoever answers the client
- * drops what speaks of the connection and the body's framing.
+ * The answer's fields, Set-Cookie among them: a proxy forwards what it has no reason to drop (RFC 9110 §7.6.1), as on
+ * plain requests and on a 101. What Connection nominates and what belongs to our own handshake stays behind; whoever
+ * answers the client drops what speaks of the connection and the body's framing.
  */
 function endToEnd(raw: readonly string[]): HeaderField[] {
   const fields = Array.from(

@@ -49,7 +49,10 @@ export class ExchangeFailed extends Error {
   }
 }
 
-/** Opens the client of one endpoint; a path of its target is put before every request's path. Connections are made when they are needed. */
+/**
+ * Opens the client of one endpoint; a path of its target is put before every request's path. Connections are made
+ * when they are needed.
+ */
 export function openHttpTarget({ host, port, secure, path }: Target, connect: Connector): HttpTarget {
   const origin = `${secure ? 'https' : 'http'}://${hostPort(host, port)}`;
   // Polls hang for as long as the service likes, before and amid the answer: only our own timer may cut them.

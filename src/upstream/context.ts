@@ -19,7 +19,10 @@ export interface EndpointRecord {
   isWell(now: number): boolean;
 }
 
-/** What the pools of one gateway share: names, and what is known of endpoints, which outlives the pools of one configuration. */
+/**
+ * What the pools of one gateway share: names, and what is known of endpoints, which outlives the pools of one
+ * configuration.
+ */
 export interface UpstreamContext {
   readonly resolver: Resolver;
   readonly endpoints: Endpoints;

@@ -13,8 +13,8 @@ export interface DialRequest<R> {
   /** Aborts at the deadline, or when the client leaves. */
   readonly signal: AbortSignal;
   /**
-   * What makes the upstream's side ready on a socket that is open: a handshake, or nothing. Destroys the socket if it fails.
-   * No byte of the client's messages may have been sent by then, so that another endpoint can be asked.
+   * What makes the upstream's side ready on a socket that is open: a handshake, or nothing. Destroys the socket if it
+   * fails. No byte of the client's messages may have been sent by then, so that another endpoint can be asked.
    */
   readonly join: (socket: Socket, endpoint: Endpoint, signal: AbortSignal) => R | Promise<R>;
   /** The place to begin with; absent: the pool picks. */
@@ -33,13 +33,13 @@ export interface Dialled<R> {
 const MAX_ATTEMPTS = 6;
 
 /**
- * Dials a pool. The policy's choice goes first. If it has not connected after 250 ms, the next best is dialled beside it, and so
- * on, whether that is another target, another address of the same name or the same host in the other family: whoever connects
- * first is used (RFC 8305). One that fails makes room for the next at once. Each has its share of the pool's time, a lone one
- * has all of it; at most six are tried.
+ * Dials a pool. The policy's choice goes first. If it has not connected after 250 ms, the next best is dialled beside
+ * it, and so on, whether that is another target, another address of the same name or the same host in the other
+ * family: whoever connects first is used (RFC 8305). One that fails makes room for the next at once. Each has its
+ * share of the pool's time, a lone one has all of it; at most six are tried.
  *
- * Rejects with the failure itself if the upstream has answered or there is one target only, else with NO_HEALTHY_UPSTREAM; its
- * `dials` names all that failed.
+ * Rejects with the failure itself if the upstream has answered or there is one target only, else with
+ * NO_HEALTHY_UPSTREAM; its `dials` names all that failed.
  */
 export async function dial<R>(pool: Pool, request: DialRequest<R>): Promise<Dialled<R>> {
   const waiting = pool.ready(request.signal);
@@ -49,7 +49,10 @@ export async function dial<R>(pool: Pool, request: DialRequest<R>): Promise<Dial
     : new Search(pool, request).run();
 }
 
-/** A place at the policy's choice without a dial, for sessions that outlast a service which is away. Rejects where no name has an address. */
+/**
+ * A place at the policy's choice without a dial, for sessions that outlast a service which is away. Rejects where no
+ * name has an address.
+ */
 export async function place(pool: Pool, policy: Policy, asking: Asking, signal: AbortSignal): Promise<Lease> {
   const waiting = pool.ready(signal);
   if (waiting !== undefined) await waiting;
@@ -168,8 +171,8 @@ class Search<R> {
 }
 
 /**
- * Takes the endpoint out, unless it is not to blame: it has answered, or the client has left. Which of the two has ended the dial, the
- * deadline or the client, the signal does not say; half the time without success is blame enough.
+ * Takes the endpoint out, unless it is not to blame: it has answered, or the client has left. Which of the two has
+ * ended the dial, the deadline or the client, the signal does not say; half the time without success is blame enough.
  */
 function settle(lease: Lease, error: GatewayError, signal: AbortSignal, pool: Pool, startedAt: number): void {
   const hasLeft = signal.aborted && pool.context.now() - startedAt < pool.timeoutMs / 2;

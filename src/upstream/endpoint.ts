@@ -13,7 +13,9 @@ export class Endpoint {
   readonly standing: Standing;
   /** Sessions and requests that lead to it, dials under way among them. */
   live = 0;
-  /** Pools that give it new sessions: two while a new configuration takes over, none once its name stands for others. */
+  /**
+   * Pools that give it new sessions: two while a new configuration takes over, none once its name stands for others.
+   */
   pools = 0;
 
   constructor(route: string, target: Target, address: string, random?: () => number) {

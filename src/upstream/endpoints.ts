@@ -8,8 +8,9 @@ export interface EndpointsOptions {
 }
 
 /**
- * All endpoints by route and name: counts and health belong to these, not to the pool that uses them, so that a pool made from a
- * new configuration goes on where the last one was. One that is gone stays until the last session leaves it.
+ * All endpoints by route and name: counts and health belong to these, not to the pool that uses them, so that a pool
+ * made from a new configuration goes on where the last one was. One that is gone stays until the last session leaves
+ * it.
  */
 export class Endpoints {
   readonly #options: EndpointsOptions;
@@ -23,7 +24,10 @@ export class Endpoints {
     return this.#all.values();
   }
 
-  /** The endpoint of that name, or a new one; a pool that uses it counts itself in. `isLate`: its target has had others for a while, so it starts slowly. */
+  /**
+   * The endpoint of that name, or a new one; a pool that uses it counts itself in. `isLate`: its target has had
+   * others for a while, so it starts slowly.
+   */
   obtain(route: string, target: Target, address: string, isLate: boolean): Endpoint {
     const key = keyOf(route, endpointName(target, address));
     const known = this.#all.get(key);

@@ -32,9 +32,9 @@ interface Entry<C> {
 }
 
 /**
- * The HTTP clients of a pool, one for each endpoint, made when it is first used and closed when it goes. A request gets an endpoint to
- * which a connection is open, or is opened now, before a byte of the request is sent: so another endpoint can be dialled whatever the
- * request is.
+ * The HTTP clients of a pool, one for each endpoint, made when it is first used and closed when it goes. A request
+ * gets an endpoint to which a connection is open, or is opened now, before a byte of the request is sent: so another
+ * endpoint can be dialled whatever the request is.
  */
 export class HttpPool<C extends EndpointClient> {
   readonly #pool: Pool;
@@ -48,8 +48,9 @@ export class HttpPool<C extends EndpointClient> {
   }
 
   /**
-   * Picks an endpoint and sees to a connection; `isFresh`: to one that has carried nothing yet. `limit` gives the signal that ends the
-   * dial, and is asked for it only if there is one. Rejects as `dial` does. Whoever gets the lease releases it with `release` of this pool.
+   * Picks an endpoint and sees to a connection; `isFresh`: to one that has carried nothing yet. `limit` gives the
+   * signal that ends the dial, and is asked for it only if there is one. Rejects as `dial` does. Whoever gets the
+   * lease releases it with `release` of this pool.
    */
   async connect(
     policy: Policy,
@@ -116,7 +117,10 @@ export class HttpPool<C extends EndpointClient> {
     return entry;
   }
 
-  /** Another connection for whoever has a place there already: what becomes of it counts for the endpoint's health, too. */
+  /**
+   * Another connection for whoever has a place there already: what becomes of it counts for the endpoint's health,
+   * too.
+   */
   async #reconnect(endpoint: Endpoint): Promise<Socket> {
     const { now, observer } = this.#pool.context;
     const startedAt = now();

@@ -39,7 +39,9 @@ export class Lease {
     this.endpoint.standing.leave();
   }
 
-  /** The dial has failed, or what it opened could not be used: the endpoint is taken out for a while. Ends the lease. */
+  /**
+   * The dial has failed, or what it opened could not be used: the endpoint is taken out for a while. Ends the lease.
+   */
   failed(code: ErrorCode): void {
     this.#blame(code);
   }

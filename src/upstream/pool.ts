@@ -19,8 +19,8 @@ export interface PoolMembers {
 }
 
 /**
- * The targets of one kind of one route, each with as many endpoints as its host has addresses now. Picks among them; who they are
- * and how they do is the context's to remember.
+ * The targets of one kind of one route, each with as many endpoints as its host has addresses now. Picks among them;
+ * who they are and how they do is the context's to remember.
  */
 export class Pool {
   readonly route: string;
@@ -65,24 +65,29 @@ export class Pool {
   }
 
   /**
-   * Waits for the first addresses, where there are none yet. Undefined if there are some, which costs nothing. Never rejects:
-   * `pick` then has nothing to give, and `unresolved` says why.
+   * Waits for the first addresses, where there are none yet. Undefined if there are some, which costs nothing. Never
+   * rejects: `pick` then has nothing to give, and `unresolved` says why.
    */
   ready(signal: AbortSignal): Promise<void> | undefined {
     if (this.#endpoints.length > 0 || this.#isClosed) return undefined;
     return new Promise((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true });
       const refreshes = this.#watches.map(async (watch) => {
         await watch.refresh();
-        if (this.#endpoints.length > 0) resolve();
+        if (this.#endpoints.length > 0) finish();
       });
-      void Promise.all(refreshes).then(() => resolve());
+      void Promise.all(refreshes).then(finish);
+      signal.addEventListener('abort', finish, { once: true });
+      if (signal.aborted) finish();
+      function finish(): void {
+        signal.removeEventListener('abort', finish);
+        resolve();
+      }
     });
   }
 
   /**
-   * A place at the best endpoint that is not among `except`: of those that are well or due for a probe, or, if there are none, of
-   * those that are out. Undefined if all are among `except`.
+   * A place at the best endpoint that is not among `except`: of those that are well or due for a probe, or, if there
+   * are none, of those that are out. Undefined if all are among `except`.
    */
   pick(policy: Policy, asking: Asking, except?: ReadonlySet<Endpoint>): Lease | undefined {
     const now = this.context.now();

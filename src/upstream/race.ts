@@ -67,10 +67,10 @@ export interface Win<C, R> {
 const DELAY_MS = 250;
 
 /**
- * RFC 8305 §5: attempts start one after the other, each 250 ms after the last or as soon as one fails, and those before go
- * on; the first that succeeds ends the others. Node's own racing gives an attempt up when the next one starts, and so loses
- * to a slow address beside a dead one. Rejects with the last failure when all have failed, or with UPSTREAM_TIMEOUT if
- * `signal` has aborted.
+ * RFC 8305 §5: attempts start one after the other, each 250 ms after the last or as soon as one fails, and those
+ * before go on; the first that succeeds ends the others. Node's own racing gives an attempt up when the next one
+ * starts, and so loses to a slow address beside a dead one. Rejects with the last failure when all have failed, or
+ * with UPSTREAM_TIMEOUT if `signal` has aborted.
  */
 export function race<C, R extends Prize>(course: Course<C, R>, options: RaceOptions): Promise<Win<C, R>> {
   const { promise, resolve, reject } = Promise.withResolvers<Win<C, R>>();

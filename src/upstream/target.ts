@@ -8,7 +8,10 @@ type PathParts = Pick<AdmittedRequest, 'path' | 'query' | 'captures'>;
 
 /** A target of the configuration, taken apart. It has as many endpoints as its host has addresses. */
 export interface Target {
-  /** `host:port`, IPv6 in brackets; with `#2` and so on behind it for another one of the same host and port in its list. */
+  /**
+   * `host:port`, IPv6 in brackets; with `#2` and so on behind it for another one of the same host and port in its
+   * list.
+   */
   readonly name: string;
   /** A name in lower case and ASCII, or an address without brackets. */
   readonly host: string;

@@ -33,8 +33,9 @@ interface Opened {
 }
 
 /**
- * The poll bridge of a route: an HTTP service behind a WebSocket. Each session is given one endpoint and keeps it. With
- * `open` in the configuration the service is asked before the 101. The dial rejects as `dial` of the upstreams does, and with UpstreamAnswered (the service refused), UPSTREAM_TIMEOUT, UPSTREAM_LOST or UPSTREAM_INVALID.
+ * The poll bridge of a route: an HTTP service behind a WebSocket. Each session is given one endpoint and keeps it.
+ * With `open` in the configuration the service is asked before the 101. The dial rejects as `dial` of the upstreams
+ * does, and with UpstreamAnswered (the service refused), UPSTREAM_TIMEOUT, UPSTREAM_LOST or UPSTREAM_INVALID.
  */
 export function createPollDial(route: RouteConfig, { http, clock = systemClock }: PollDeps): Dial {
   const config = route.upstream.poll as PollConfig;
@@ -66,7 +67,10 @@ export function createPollDial(route: RouteConfig, { http, clock = systemClock }
     }
   }
 
-  /** A kept connection may be closed in the moment it is to be used; where nothing was sent, a new one is as good as the first. */
+  /**
+   * A kept connection may be closed in the moment it is to be used; where nothing was sent, a new one is as good as
+   * the first.
+   */
   async function openSession(request: AdmittedRequest, signal: AbortSignal): Promise<Opened> {
     const limit = () => signal;
     // Without `open` a session may begin during an outage, and waits for its end.
@@ -93,7 +97,7 @@ export function createPollDial(route: RouteConfig, { http, clock = systemClock }
           head,
           session,
         );
-        void done.finally(release);
+        void done.then(release, release);
         return done;
       },
       abandon() {

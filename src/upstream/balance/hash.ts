@@ -13,9 +13,9 @@ const KEYS: Readonly<Record<HashKey['from'], (asking: Asking, name: string) => s
 };
 
 /**
- * Rendezvous hashing: every key has a score at every target, and goes where that is highest. So a target that goes moves its
- * own keys only, to everywhere, and gateways agree without asking each other. A request without a key goes where the
- * fewest sessions are.
+ * Rendezvous hashing: every key has a score at every target, and goes where that is highest. So a target that goes
+ * moves its own keys only, to everywhere, and gateways agree without asking each other. A request without a key goes
+ * where the fewest sessions are.
  */
 export function hashBy({ from, name }: HashKey): Policy {
   const otherwise = leastConnections();

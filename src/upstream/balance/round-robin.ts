@@ -1,8 +1,8 @@
 import type { Candidate, Policy } from './policy.ts';
 
 /**
- * In turn, each as often as its weight says, and spread out: 3 and 1 come as a a b a. (nginx calls it smooth: each gains its
- * weight at every turn, and the richest pays for all.)
+ * In turn, each as often as its weight says, and spread out: 3 and 1 come as a a b a. (nginx calls it smooth: each
+ * gains its weight at every turn, and the richest pays for all.)
  */
 export function roundRobin(): Policy {
   const credits = new WeakMap<Candidate, number>();

@@ -16,8 +16,8 @@ const PROBES: Readonly<Record<UpstreamKind, Probe>> = {
 };
 
 /**
- * Asks every endpoint of a pool, over and over, whether it is well: the first time somewhere in the first interval, so that
- * the gateways of a fleet do not ask in step. Returns its own undo.
+ * Asks every endpoint of a pool, over and over, whether it is well: the first time somewhere in the first interval,
+ * so that the gateways of a fleet do not ask in step. Returns its own undo.
  */
 export function startChecks(pool: Pool, kind: UpstreamKind, health: HealthConfig): () => void {
   const stops = new Map<Endpoint, () => void>();

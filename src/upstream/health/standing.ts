@@ -12,9 +12,9 @@ const SLOW_START_MS = 10_000;
 const SLOWEST = 0.1;
 
 /**
- * A failed dial takes the endpoint out for 1 s, the next one for 2 s, and so on up to 30 s, each ± 25 %; then a single dial is let
- * through, and if that works it is back. A check that is configured may take it out as well. Who has come back, or has
- * joined later than the others, gets its whole weight over 10 s only.
+ * A failed dial takes the endpoint out for 1 s, the next one for 2 s, and so on up to 30 s, each ± 25 %; then a
+ * single dial is let through, and if that works it is back. A check that is configured may take it out as well. Who
+ * has come back, or has joined later than the others, gets its whole weight over 10 s only.
  *
  *         failed                 its time is over         a dial takes the probe
  *   well ────────→ out (1…30 s) ─────────────────→ due ──────────────────────→ out

@@ -16,9 +16,9 @@ const MAX_ADDRESSES = 256;
 const MAX_RETRY_MS = 30_000;
 
 /**
- * Keeps the addresses of one host current: a numeric one is known at once and for ever, a name is looked up again each
- * time its answer runs out. While its servers do not answer, the last addresses stay (RFC 8767); when they say that there are
- * none, none are left.
+ * Keeps the addresses of one host current: a numeric one is known at once and for ever, a name is looked up again
+ * each time its answer runs out. While its servers do not answer, the last addresses stay (RFC 8767); when they say
+ * that there are none, none are left.
  */
 export class HostWatch {
   readonly host: string;
