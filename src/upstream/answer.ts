@@ -2,7 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex, Writable } from 'node:stream';
 import { GatewayError, UpstreamAnswered } from '../errors.ts';
-import { cgiSpelling, headerClass, nominatedFields } from '../http/header-classes.ts';
+import { cgiSpelling, type HeaderClass, headerClass, nominatedFields } from '../http/header-classes.ts';
 import type { HeaderField } from '../http/request.ts';
 
 /** What an upstream says instead of a 101, read by Node's own parser: status, and a body framed in any of HTTP's ways. */
@@ -100,10 +100,12 @@ function bodyOf(response: IncomingMessage, signal: AbortSignal): Promise<Buffer>
   });
 }
 
+/** What stays behind: it speaks of the connection, of a body that is whole by now, or of our own handshake. */
+const DROPPED: ReadonlySet<HeaderClass | undefined> = new Set(['hop-by-hop', 'framing', 'handshake']);
+
 /**
- * The answer's fields, Set-Cookie among them: a proxy forwards what it has no reason to drop (RFC 9110 §7.6.1), as on
- * plain requests and on a 101. What Connection nominates and what belongs to our own handshake stays behind; whoever
- * answers the client drops what speaks of the connection and the body's framing.
+ * The answer's own fields, Set-Cookie among them: a proxy forwards what it has no reason to drop (RFC 9110 §7.6.1), as
+ * on plain requests and on a 101.
  */
 function endToEnd(raw: readonly string[]): HeaderField[] {
   const fields = Array.from(
@@ -113,6 +115,6 @@ function endToEnd(raw: readonly string[]): HeaderField[] {
   const nominated = nominatedFields(fields);
   return fields.filter(([name]) => {
     const key = name.toLowerCase();
-    return headerClass(key) !== 'handshake' && !nominated.has(cgiSpelling(key));
+    return !DROPPED.has(headerClass(key)) && !nominated.has(cgiSpelling(key));
   });
 }
