@@ -1,23 +1,23 @@
-import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { type Logger, pino } from 'pino';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError } from './errors.ts';
 import { createHandshake } from './handshake.ts';
-import { type AddressMatcher, matchAddress } from './http/address.ts';
-import type { ConnectionInfo } from './http/parse.ts';
-import { type ListenerHandlers, openListener } from './listener/server.ts';
+import { matchAddress } from './http/address.ts';
+import { Connections } from './listener/connections.ts';
+import { connectionsWithin, readDescriptorLimit } from './listener/descriptors.ts';
+import { type ListenerDeps, type ListenerHandlers, openListener } from './listener/server.ts';
 import { type AdminDeps, type Readiness, startAdmin } from './observe/admin.ts';
+import { combineConnectionObservers, createConnectionLog } from './observe/connections.ts';
 import { combine } from './observe/index.ts';
 import { createAccessLog } from './observe/log.ts';
-import { createMetrics } from './observe/metrics.ts';
+import { droppedLines } from './observe/log-destination.ts';
+import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { createPlainHandler } from './plain.ts';
-import { createRouter } from './router.ts';
+import { Routes } from './route-table.ts';
 import { compileRoute } from './routes.ts';
 import { Sessions } from './session/registry.ts';
+import { createMemoryStore } from './store/memory.ts';
 import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
 
 export interface Address {
@@ -74,25 +74,31 @@ class Closers {
 
 async function open(config: Config, logger: Logger, closers: Closers): Promise<Gateway> {
   const verifiers = await openVerifiers(config, logger, closers);
+  const store = createMemoryStore();
   const metrics = createMetrics(
     () => sessions,
+    () => droppedLines(logger),
     () => upstreams.endpoints,
   );
   const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics });
   closers.add(() => upstreams.resolver.close());
-  const routes = config.routes.map((route) => compileRoute(route, verifiers, upstreams));
-  for (const route of routes) closers.add(() => route.leads.close());
+  const compiled = config.routes.map((route) => compileRoute(route, { verifiers, store, upstreams }));
+  const routes = new Routes(compiled);
+  closers.add(() => routes.close());
 
   let draining: Promise<void> | undefined;
   const isDraining = () => draining !== undefined;
   const sessions: Sessions = new Sessions(() => observer);
   const observer = combine(createAccessLog(logger), metrics);
-  const router = createRouter(routes);
-  const handshake = createHandshake({ router, sessions, observer, isDraining });
-  const plain = createPlainHandler({ router, observer });
+  const handshake = createHandshake({ routes, sessions, observer, isDraining });
+  const plain = createPlainHandler({ routes, observer });
 
-  const handlers = handlersFor(handshake, plain, matchAddress(config.trustedProxies));
-  const addresses = await openListeners(config, handlers, logger, closers);
+  const handlers: ListenerHandlers = {
+    upgrade: (pending) => void handshake(pending),
+    request: (pending) => void plain(pending),
+  };
+  const deps = await listenerDeps(config, metrics, logger);
+  const addresses = await openListeners(config, handlers, deps, closers);
   const ready = readinessOf(verifiers, isDraining);
   const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);
 
@@ -116,18 +122,37 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<G
   };
 }
 
+async function listenerDeps(config: Config, metrics: Metrics, logger: Logger): Promise<ListenerDeps> {
+  const observer = combineConnectionObservers(createConnectionLog(logger), metrics.connections);
+  const connections = new Connections(await mostConnections(config, logger), observer);
+  return { logger, trustedProxies: matchAddress(config.trustedProxies), connections, observer };
+}
+
+async function mostConnections({ limits }: Config, logger: Logger): Promise<number> {
+  const openFiles = await readDescriptorLimit();
+  const fitting = connectionsWithin(openFiles);
+  const connections = limits.connections === 'auto' ? fitting : limits.connections;
+  if (connections > fitting)
+    logger.warn(
+      { connections, openFiles },
+      `the limit of open files has room for ${fitting} connections only`,
+    );
+  if (connections < Infinity) logger.info({ connections, openFiles }, 'connections are bounded');
+  return connections;
+}
+
 async function openListeners(
   config: Config,
   handlers: ListenerHandlers,
-  logger: Logger,
+  deps: ListenerDeps,
   closers: Closers,
 ): Promise<Gateway['addresses']> {
   const addresses: Gateway['addresses'][number][] = [];
   for (const listener of config.listeners) {
-    const opened = await openListener(listener, handlers, { logger });
+    const opened = await openListener(listener, handlers, deps);
     closers.add(() => opened.close());
     addresses.push(opened.address);
-    logger.info(opened.address, 'listening');
+    deps.logger.info(opened.address, 'listening');
   }
   return addresses;
 }
@@ -158,31 +183,4 @@ async function openVerifiers(config: Config, logger: Logger, closers: Closers) {
     closers.add(() => verifier.close());
   }
   return verifiers;
-}
-
-/** What the listeners call; each request is given its id and its whereabouts here. */
-function handlersFor(
-  handshake: (
-    message: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    arrival: ConnectionInfo,
-  ) => Promise<void>,
-  plain: (message: IncomingMessage, response: ServerResponse, arrival: ConnectionInfo) => Promise<void>,
-  trustedProxies: AddressMatcher,
-): ListenerHandlers {
-  const arrivalOf = ({ socket }: IncomingMessage): ConnectionInfo => ({
-    id: randomUUID(),
-    peerAddress: (socket as Socket).remoteAddress,
-    secure: 'encrypted' in socket,
-    trustedProxies,
-  });
-  return {
-    upgrade(message, socket, head) {
-      void handshake(message, socket, head, arrivalOf(message));
-    },
-    request(message, response) {
-      void plain(message, response, arrivalOf(message));
-    },
-  };
 }

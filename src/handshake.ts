@@ -1,23 +1,20 @@
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { Grant } from './admission/grant.ts';
-import { admit, release } from './admission/index.ts';
+import { release } from './admission/index.ts';
+import { failed } from './bridge/closing.ts';
 import type { Bridge, Ending } from './bridge/contract.ts';
-import { endingOf } from './bridge/ending.ts';
 import { asGatewayError, GatewayError } from './errors.ts';
-import { type ConnectionInfo, parseUpgrade } from './http/parse.ts';
+import { parseUpgrade } from './http/parse.ts';
 import type { HeaderField, UpgradeRequest } from './http/request.ts';
-import { refuseUpgrade, writeAccept } from './listener/accept.ts';
-import { type Arriving, watchClient } from './listener/arriving.ts';
-import type { Observer, RefusedRequest, SessionRecord } from './observe/index.ts';
-import type { Router } from './router.ts';
-import type { GatewayRoute } from './routes.ts';
+import type { PendingUpgrade } from './listener/pending-upgrade.ts';
+import type { Observer, RefusedRequest } from './observe/index.ts';
+import type { Routes } from './route-table.ts';
+import type { Route, UpgradeHandler } from './routes.ts';
 import type { Sessions } from './session/registry.ts';
 import type { Session } from './session/session.ts';
 import { admitted } from './upstream/forward.ts';
 
 export interface HandshakeDeps {
-  readonly router: Router<GatewayRoute>;
+  readonly routes: Routes;
   readonly sessions: Sessions;
   readonly observer: Observer;
   readonly isDraining: () => boolean;
@@ -25,10 +22,9 @@ export interface HandshakeDeps {
 
 /** What is known of an upgrade so far; a refusal tells of it. */
 interface Progress {
-  readonly arrival: ConnectionInfo;
-  readonly client: Arriving;
+  readonly pending: PendingUpgrade;
   request?: UpgradeRequest;
-  route?: GatewayRoute;
+  route?: Route;
   grant?: Grant;
   bridge?: Bridge;
 }
@@ -38,16 +34,11 @@ interface Progress {
  * answered in the one catch; after it, every failure is a close code, and the bridge's business.
  */
 export function createHandshake(deps: HandshakeDeps) {
-  return async function handshake(
-    message: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    arrival: ConnectionInfo,
-  ): Promise<void> {
+  return async function handshake(pending: PendingUpgrade): Promise<void> {
     const startedAt = performance.now();
-    const progress: Progress = { arrival, client: watchClient(socket, head) };
+    const progress: Progress = { pending };
     try {
-      const accepted = accept(deps, progress.client, await dial(deps, progress, message));
+      const accepted = accept(deps, pending, await dial(deps, progress));
       // Not awaited here: all that is known of the upgrade would stay in memory for as long as the session.
       void runSession(deps.sessions, accepted);
     } catch (thrown) {
@@ -58,35 +49,33 @@ export function createHandshake(deps: HandshakeDeps) {
 }
 
 /** Everything that may be refused with an HTTP status, up to an upstream that is ready. */
-async function dial(deps: HandshakeDeps, progress: Progress, message: IncomingMessage): Promise<Dialled> {
-  const request = parseUpgrade(message, progress.arrival);
+async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
+  const { pending } = progress;
+  const request = parseUpgrade(pending.head, pending.connection);
   progress.request = request;
-  const { route, captures } = deps.router(request.host, request.path) ?? {};
-  if (route === undefined || captures === undefined) throw new GatewayError('NO_ROUTE');
-  progress.route = route;
-  const { leads, config } = route;
-  if (leads.bridge === undefined)
-    throw new GatewayError('NO_ROUTE', { detail: 'an http route takes no upgrades' });
+  const found = deps.routes.current.find(request.host, request.path, 'upgrade');
+  progress.route = found.route ?? found.other;
+  if (found.route === undefined) throw new GatewayError(found.other ? 'UPGRADE_NOT_SERVED' : 'NO_ROUTE');
+  const { route, captures } = found;
   if (deps.isDraining()) throw new GatewayError('DRAINING');
 
-  const { client } = progress;
-  client.allow(config.timeouts.handshake);
-  const grant = await admit(route.checks, request);
-  progress.grant = grant;
-  const bridge = await leads.dial(admitted(request, grant, captures, config), client.signal);
+  pending.allow(route.config.timeouts.handshake);
+  const grant: Grant = { claims: {}, releases: [deps.routes.retain(route)] };
+  progress.grant = await route.admit(request, grant);
+  const bridge = await route.upgrade.dial(admitted(request, grant, captures, route.config), pending.signal);
   progress.bridge = bridge;
-  if (client.gone) throw new GatewayError('CLIENT_LOST');
+  if (pending.gone) throw new GatewayError('CLIENT_LOST');
   // A drain that began meanwhile has asked the open connections to close, and would miss this one.
   if (deps.isDraining()) throw new GatewayError('DRAINING');
-  return { request, grant, route, kind: leads.bridge, bridge };
+  return { request, grant, config: route.config, upgrade: route.upgrade, bridge };
 }
 
 /** An upgrade that has been let in and has its upstream. */
 interface Dialled {
   readonly request: UpgradeRequest;
   readonly grant: Grant;
-  readonly route: GatewayRoute;
-  readonly kind: SessionRecord['bridge'];
+  readonly config: Route['config'];
+  readonly upgrade: UpgradeHandler;
   readonly bridge: Bridge;
 }
 
@@ -98,23 +87,22 @@ interface Accepted {
 }
 
 /** Writes the 101 and lets the bridge run. Throws only if the 101 cannot be written. */
-function accept({ sessions }: HandshakeDeps, client: Arriving, dialled: Dialled): Accepted {
-  const { request, grant, route, kind, bridge } = dialled;
+function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: Dialled): Accepted {
+  const { request, grant, config, upgrade, bridge } = dialled;
   // From here to `run` nothing is awaited: no event can fall between two listeners.
-  const head = client.release();
   const protocol = bridge.accept.protocol ?? harmlessAnswer(grant);
-  writeAccept(client.socket, request.key, protocol, fieldsOf(bridge.accept));
-  const meter = route.meter(request, grant);
+  const client = pending.accept(protocol, fieldsOf(bridge.accept));
+  const meter = upgrade.meter(request, grant);
   const session = sessions.open({
-    route: route.config,
-    bridge: kind,
+    route: config,
+    bridge: upgrade.bridge,
     target: bridge.target,
     request,
     grant,
     meter,
     protocol,
   });
-  return { session, running: bridge.run(client.socket, head, session), releases: grant.releases };
+  return { session, running: bridge.run(client, pending.early, session), releases: grant.releases };
 }
 
 /** The harmless half of a token pair: browsers fail a connection that offered subprotocols and got none. */
@@ -132,24 +120,24 @@ async function runSession(sessions: Sessions, { session, running, releases }: Ac
     sessions.end(session, await running);
   } catch (thrown) {
     session.destroy();
-    sessions.end(session, endingOf(asGatewayError(thrown)));
+    sessions.end(session, failed(asGatewayError(thrown)));
   } finally {
     release({ releases });
   }
 }
 
 function refuse({ observer }: HandshakeDeps, progress: Progress, thrown: unknown, durationMs: number): void {
-  const { client, request, route, bridge } = progress;
-  const error = client.gone ? new GatewayError('CLIENT_LOST', { cause: thrown }) : asGatewayError(thrown);
-  client.release();
+  const { pending, request, route, bridge } = progress;
+  const error = pending.gone ? new GatewayError('CLIENT_LOST', { cause: thrown }) : asGatewayError(thrown);
   bridge?.abandon();
   observer.refused(refusedRequest(progress), error, durationMs);
-  refuseUpgrade(client.socket, error, request, route?.config.refuse === 'close');
+  if (request && route?.config.refuse === 'close') pending.refuseByClose(error, request.protocols);
+  else pending.refuse(error);
 }
 
-function refusedRequest({ arrival, request, route }: Progress): RefusedRequest {
-  const { id, peerAddress = '' } = arrival;
+function refusedRequest({ pending, request, route }: Progress): RefusedRequest {
+  const { id, peerAddress = '' } = pending.connection;
   if (request === undefined) return { id, kind: 'upgrade', peerAddress };
   const { clientAddress, host, path, origin } = request;
-  return { id, kind: 'upgrade', peerAddress, clientAddress, host, path, origin, route: route?.config.name };
+  return { id, kind: 'upgrade', peerAddress, clientAddress, host, path, origin, route: route?.name };
 }

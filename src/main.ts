@@ -12,6 +12,9 @@ if (major < 22 || (major === 22 && minor < 12)) {
   process.exit(1);
 }
 
+// Whoever reads them may leave, and a disk may be full: without a listener either would end the process.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 const context: Context = {
   argv: process.argv.slice(2),
   env: process.env,

@@ -1,67 +1,58 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { admit, release } from './admission/index.ts';
+import type { Grant } from './admission/grant.ts';
+import { release } from './admission/index.ts';
 import { asGatewayError, GatewayError } from './errors.ts';
-import { type ConnectionInfo, parseRequest, upgradeRequired } from './http/parse.ts';
+import { parseRequest, upgradeRequired } from './http/parse.ts';
 import type { GatewayRequest } from './http/request.ts';
-import { answerRefusal } from './listener/refusal.ts';
+import type { PendingRequest } from './listener/pending-request.ts';
 import type { Observer } from './observe/index.ts';
-import type { Router } from './router.ts';
-import type { GatewayRoute } from './routes.ts';
+import type { Routes } from './route-table.ts';
+import type { Route } from './routes.ts';
 
 export interface PlainDeps {
-  readonly router: Router<GatewayRoute>;
+  readonly routes: Routes;
   readonly observer: Observer;
 }
 
 /** What is known of a request so far; a refusal tells of it. */
 interface Progress {
   request?: GatewayRequest;
-  route?: GatewayRoute;
+  route?: Route;
 }
 
 /** The story of one plain request: parse → route → admit → pass through. Whatever goes wrong is answered in the one catch. */
-export function createPlainHandler({ router, observer }: PlainDeps) {
-  async function serve(
-    message: IncomingMessage,
-    response: ServerResponse,
-    arrival: ConnectionInfo,
-    progress: Progress,
-  ) {
-    const request = parseRequest(message, arrival);
+export function createPlainHandler({ routes, observer }: PlainDeps) {
+  async function serve({ head, connection, message, response }: PendingRequest, progress: Progress) {
+    const request = parseRequest(head, connection);
     progress.request = request;
-    const { route } = router(request.host, request.path) ?? {};
-    if (route === undefined) throw new GatewayError('NO_ROUTE');
-    progress.route = route;
-    // Only a WebSocket handshake leads anywhere here (RFC 9110 §15.5.22).
-    if (route.leads.bridge !== undefined) throw upgradeRequired();
-    const grant = await admit(route.checks, request);
+    const found = routes.current.find(request.host, request.path, 'request');
+    progress.route = found.route ?? found.other;
+    // Only a WebSocket handshake is served here (RFC 9110 §15.5.22).
+    if (found.route === undefined) throw found.other ? upgradeRequired() : new GatewayError('NO_ROUTE');
+    const { route } = found;
+    const grant: Grant = { claims: {}, releases: [routes.retain(route)] };
     try {
-      const served = await route.leads.passthrough.serve(request, grant, message, response);
-      return { request, route: route.config.name, ...served };
+      await route.admit(request, grant);
+      const served = await route.request(request, grant, message, response);
+      return { request, route: route.name, ...served };
     } finally {
       release(grant);
     }
   }
 
-  return async function onRequest(
-    message: IncomingMessage,
-    response: ServerResponse,
-    arrival: ConnectionInfo,
-  ): Promise<void> {
+  return async function onRequest(pending: PendingRequest): Promise<void> {
     const startedAt = performance.now();
     const progress: Progress = {};
-    response.on('error', () => response.destroy());
     try {
-      const { request, ...served } = await serve(message, response, arrival, progress);
+      const { request, ...served } = await serve(pending, progress);
       observer.served(request, served, performance.now() - startedAt);
     } catch (thrown) {
       const error = asGatewayError(thrown);
-      const { id, peerAddress = '' } = arrival;
+      const { id, peerAddress = '' } = pending.connection;
       const { clientAddress, host, path, origin } = progress.request ?? {};
-      const route = progress.route?.config.name;
+      const route = progress.route?.name;
       const refused = { id, kind: 'request', peerAddress, clientAddress, host, path, origin, route } as const;
       observer.refused(refused, error, performance.now() - startedAt);
-      answerRefusal(response, error);
+      pending.refuse(error);
     }
   };
 }

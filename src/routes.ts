@@ -1,5 +1,5 @@
-import type { Check, Grant } from './admission/grant.ts';
-import { createAdmission } from './admission/index.ts';
+import type { Grant } from './admission/grant.ts';
+import { admit, createAdmission } from './admission/index.ts';
 import { limitKey } from './admission/limits.ts';
 import type { TokenVerifier } from './admission/token/verifier.ts';
 import type { Dial } from './bridge/contract.ts';
@@ -7,62 +7,105 @@ import { createPollDial } from './bridge/poll/index.ts';
 import { createTcpDial } from './bridge/tcp.ts';
 import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
+import { servedKinds, upgradesTo } from './config/upstream-kinds.ts';
 import type { GatewayRequest } from './http/request.ts';
 import type { SessionRecord } from './observe/index.ts';
 import { createPassthrough, type Passthrough } from './passthrough/index.ts';
 import { createMeters, type Meter } from './session/meter.ts';
+import type { Store } from './store/index.ts';
 import { type HttpTarget, openHttpTarget } from './upstream/client.ts';
 import type { UpstreamContext } from './upstream/context.ts';
 import { HttpPool } from './upstream/http-pool.ts';
 import { Pool } from './upstream/pool.ts';
 
-/** A route of the configuration, compiled: what to check, and where it leads. */
-export interface GatewayRoute {
-  readonly config: RouteConfig;
+/** A route of the configuration, compiled: whom it lets in, and how it serves each kind of request, if it does. */
+export interface Route {
+  readonly name: string;
   readonly match: RouteConfig['match'];
-  readonly checks: readonly Check[];
-  readonly leads: Leads;
+  readonly config: RouteConfig;
+  /**
+   * Runs the route's checks and returns `grant` with what they found. Rejects with the GatewayError of the first that
+   * refuses, and has given back by then what was reserved.
+   */
+  admit(request: GatewayRequest, grant: Grant): Promise<Grant>;
+  readonly upgrade?: UpgradeHandler;
+  readonly request?: RequestHandler;
+  /** Ends the connections it keeps to its upstreams; again is a no-op. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** How a route serves WebSockets. */
+export interface UpgradeHandler {
+  readonly bridge: SessionRecord['bridge'];
+  readonly dial: Dial;
   /** What one admitted connection may send. */
   meter(request: GatewayRequest, grant: Grant): Meter;
 }
 
-/** Where a route leads: WebSockets over a bridge, or plain requests to their upstream; never both. */
-export type Leads =
-  | { readonly bridge: SessionRecord['bridge']; readonly dial: Dial; close(): void | Promise<void> }
-  | { readonly bridge: undefined; readonly passthrough: Passthrough; close(): void | Promise<void> };
+/** How a route serves plain requests. */
+export type RequestHandler = Passthrough['serve'];
+
+export interface RouteDeps {
+  /** By the names of `issuers`. */
+  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+  readonly store: Store;
+  readonly upstreams: UpstreamContext;
+}
+
+/** What a kind of request is served with, and the undo of what it holds open. */
+interface Opened<Handler> {
+  readonly handler: Handler;
+  close(): void | Promise<void>;
+}
 
 /** Compiles a route. Throws the system's error if a file it names cannot be read. */
-export function compileRoute(
-  config: RouteConfig,
-  verifiers: ReadonlyMap<string, TokenVerifier>,
-  upstreams: UpstreamContext,
-): GatewayRoute {
-  const meters = createMeters(config.limits);
+export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
+  const { name, match } = config;
+  const checks = createAdmission(config, deps);
+  const kinds = servedKinds(config.upstream);
+  // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
+  const http = config.upstream.http && new Pool(config, 'http', deps.upstreams);
+  const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, http) : undefined;
+  const request = http && openRequest(config, http);
   return {
+    name,
+    match,
     config,
-    match: config.match,
-    checks: createAdmission(config, { verifiers }),
-    leads: leadsOf(config, upstreams),
-    meter: (request, grant) => meters((per) => limitKey(per, request, grant)),
+    admit: (request, grant) => admit(checks, request, grant),
+    upgrade: upgrade?.handler,
+    request: request?.handler,
+    async close() {
+      await Promise.all([upgrade?.close(), request?.close()]);
+    },
   };
 }
 
-function leadsOf(config: RouteConfig, upstreams: UpstreamContext): Leads {
-  const { upstream } = config;
-  if (upstream.websocket) {
-    const pool = new Pool(config, 'websocket', upstreams);
-    return { bridge: 'websocket', dial: createWebSocketDial(config, pool), close: () => pool.close() };
-  }
-  if (upstream.tcp) {
-    const pool = new Pool(config, 'tcp', upstreams);
-    return { bridge: 'tcp', dial: createTcpDial(config, pool), close: () => pool.close() };
-  }
-  if (upstream.poll) {
-    const http = openPollClients(config, upstreams);
-    return { bridge: 'poll', dial: createPollDial(config, { http }), close: () => http.close() };
-  }
-  const passthrough = createPassthrough(config, { upstreams });
-  return { bridge: undefined, passthrough, close: passthrough.close };
+function openUpgrade(config: RouteConfig, deps: RouteDeps, http: Pool | undefined): Opened<UpgradeHandler> {
+  const meters = createMeters(config, { store: deps.store });
+  const { bridge, dial, close } = openBridge(config, deps.upstreams, http);
+  return {
+    handler: { bridge, dial, meter: (request, grant) => meters((per) => limitKey(per, request, grant)) },
+    close,
+  };
+}
+
+function openBridge(
+  config: RouteConfig,
+  upstreams: UpstreamContext,
+  http: Pool | undefined,
+): Omit<UpgradeHandler, 'meter'> & Pick<Opened<never>, 'close'> {
+  const kind = upgradesTo(config.upstream);
+  if (kind === 'poll') return openPoll(config, upstreams);
+  const own = kind === 'tcp' ? 'tcp' : 'websocket';
+  const pool = kind === 'http' && http ? http : new Pool(config, own, upstreams);
+  const close = () => pool.close();
+  if (kind === 'tcp') return { bridge: 'tcp', dial: createTcpDial(config, pool), close };
+  return { bridge: 'websocket', dial: createWebSocketDial(config, pool), close };
+}
+
+function openPoll(config: RouteConfig, upstreams: UpstreamContext) {
+  const http = openPollClients(config, upstreams);
+  return { bridge: 'poll', dial: createPollDial(config, { http }), close: () => http.close() } as const;
 }
 
 /** The HTTP clients of a poll route, one for each endpoint. */
@@ -70,4 +113,9 @@ export function openPollClients(config: RouteConfig, upstreams: UpstreamContext)
   return new HttpPool(new Pool(config, 'poll', upstreams), ({ target }, connect) =>
     openHttpTarget(target, connect),
   );
+}
+
+function openRequest(config: RouteConfig, pool: Pool): Opened<RequestHandler> {
+  const { serve, close } = createPassthrough(config, { pool });
+  return { handler: serve, close };
 }

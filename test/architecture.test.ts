@@ -10,6 +10,7 @@ const ROOMS = [
   'gateway',
   'handshake',
   'plain',
+  'route-table',
   'routes',
   'router',
   'session',

@@ -1,10 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createRouter } from '../src/router.ts';
+import { createRouter, type Routable } from '../src/router.ts';
 
-function routeFor(host: string | undefined, path: string) {
-  return createRouter([{ match: { host, path } }]);
+/** What stands for a handler: the router only looks whether there is one. */
+const HANDLER = {};
+
+/** Finds among upgrade routes with these matches. */
+function routeOf(...matches: Routable['match'][]) {
+  const find = createRouter(matches.map((match) => ({ match, upgrade: HANDLER })));
+  return (host: string, path: string) => {
+    const found = find(host, path, 'upgrade');
+    return found.route === undefined ? undefined : found;
+  };
 }
+
+const routeFor = (host: string | undefined, path: string) => routeOf({ host, path });
 
 describe('the path of a route', () => {
   test.each([
@@ -44,7 +54,7 @@ describe('the path of a route', () => {
   test.each(['/%61dmin/keys', '/admin;x=1/keys', '/admin;/keys', '/admin%3bx/keys', '/%61dmi%6e;a=b/keys'])(
     'guards %s like /admin/keys, as servers read it so',
     (path) => {
-      const route = createRouter([{ match: { path: '/admin/*' } }, { match: { path: '/*' } }]);
+      const route = routeOf({ path: '/admin/*' }, { path: '/*' });
       expect(route('any', path)?.route.match.path).toBe('/admin/*');
     },
   );
@@ -69,16 +79,36 @@ describe('the host of a route', () => {
 });
 
 test('the first route that fits wins', () => {
-  const routes = [
-    { name: 'one', match: { host: 'a.example', path: '/x' } },
-    { name: 'two', match: { path: '/x' } },
-    { name: 'three', match: { path: '/*' } },
-  ];
-  const route = createRouter(routes);
-  expect(route('a.example', '/x')?.route.name).toBe('one');
-  expect(route('b.example', '/x')?.route.name).toBe('two');
-  expect(route('b.example', '/y')?.route.name).toBe('three');
-  expect(createRouter(routes.slice(0, 1))('b.example', '/x')).toBeUndefined();
+  const find = routeOf({ host: 'a.example', path: '/x' }, { path: '/x' }, { path: '/*' });
+  expect(find('a.example', '/x')?.route.match).toEqual({ host: 'a.example', path: '/x' });
+  expect(find('b.example', '/x')?.route.match).toEqual({ path: '/x' });
+  expect(find('b.example', '/y')?.route.match).toEqual({ path: '/*' });
+});
+
+describe('the kind of a request', () => {
+  const chat = { name: 'chat', match: { path: '/app/chat' }, upgrade: HANDLER };
+  const pages = { name: 'pages', match: { path: '/app/*' }, request: HANDLER };
+  const rest = { name: 'rest', match: { path: '/*' }, upgrade: HANDLER, request: HANDLER };
+
+  test.each([
+    ['/app/chat', 'upgrade', 'chat'],
+    ['/app/chat', 'request', 'pages'],
+    ['/app/x', 'upgrade', 'rest'],
+    ['/app/x', 'request', 'pages'],
+    ['/x', 'upgrade', 'rest'],
+    ['/x', 'request', 'rest'],
+  ] as const)('decides with the path: %s as %s goes to %s', (path, kind, name) => {
+    const find = createRouter([chat, pages, rest] as { name: string; match: Routable['match'] }[]);
+    expect(find('any', path, kind).route?.name).toBe(name);
+  });
+
+  test('names the route that would serve the other one where none serves it', () => {
+    const find = createRouter<typeof chat | typeof pages>([chat, pages]);
+    expect(find('any', '/app/x', 'upgrade')).toEqual({ other: pages });
+    expect(createRouter([chat])('any', '/app/chat', 'request')).toEqual({ other: chat });
+    expect(find('any', '/x', 'upgrade')).toEqual({ other: undefined });
+    expect(find('any', '/x', 'request')).toEqual({ other: undefined });
+  });
 });
 
 test('a route of literals takes exactly its own path', () => {

@@ -8,6 +8,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          setupFiles: ['test/support/fast-check.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/system/**', 'test/browser/**'],
           testTimeout: 20_000,
@@ -17,6 +18,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
+          setupFiles: ['test/support/fast-check.ts'],
           include: ['test/system/**/*.test.ts', 'test/browser/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 60_000,

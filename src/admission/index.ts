@@ -1,7 +1,6 @@
 import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayRequest } from '../http/request.ts';
-import { BucketTable, type Clock } from '../store/buckets.ts';
-import { CounterTable } from '../store/counters.ts';
+import type { Store } from '../store/index.ts';
 import { checkAddress } from './address.ts';
 import type { Check, Grant } from './grant.ts';
 import { burstOf, limitConnections, limitUpgrades, type Per } from './limits.ts';
@@ -12,16 +11,16 @@ import type { TokenVerifier } from './token/verifier.ts';
 interface AdmissionDeps {
   /** By the names of `issuers`. */
   readonly verifiers: ReadonlyMap<string, TokenVerifier>;
-  /** Clock of the limits; `performance.now` unless a test brings its own. */
-  readonly now?: Clock;
+  /** Remembers what the limits have counted. */
+  readonly store: Store;
 }
 
 /**
  * Compiles what a route asks of its clients into checks, the cheap ones first: address, origin, limits, token, and last
- * the limits that count by the token's subject. The route's counts live as long as these checks.
+ * the limits that count by the token's subject.
  */
 export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readonly Check[] {
-  const limits = compileLimits(route, deps.now);
+  const limits = compileLimits(route, deps.store);
   return [
     ...(route.addresses ? [checkAddress(route.addresses)] : []),
     checkOrigin(route.origins),
@@ -31,25 +30,31 @@ export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readon
   ];
 }
 
-function compileLimits({ limits }: RouteConfig, now: Clock | undefined): { per: Per; check: Check }[] {
+function compileLimits({ name, limits }: RouteConfig, store: Store): { per: Per; check: Check }[] {
   const { upgrades, connections } = limits;
   const compiled: { per: Per; check: Check }[] = [];
   if (upgrades) {
-    const table = new BucketTable(upgrades.rate, burstOf(upgrades), { now });
-    compiled.push({ per: upgrades.per, check: limitUpgrades(upgrades, table) });
+    const { per, rate } = upgrades;
+    const buckets = store.buckets(`${name}/upgrades/${per}`, rate, burstOf(upgrades));
+    compiled.push({ per, check: limitUpgrades(upgrades, buckets) });
   }
   if (connections) {
-    compiled.push({ per: connections.per, check: limitConnections(connections, new CounterTable()) });
+    const { per } = connections;
+    const counters = store.counters(`${name}/connections/${per}`);
+    compiled.push({ per, check: limitConnections(connections, counters) });
   }
   return compiled;
 }
 
 /**
- * Runs the checks in order and returns what they granted. Rejects with the GatewayError of the first that refuses; what
- * the ones before it reserved is given back. The caller gives back the rest with `release` when the connection ends.
+ * Runs the checks in order and returns `grant` with what they granted. Rejects with the GatewayError of the first that
+ * refuses; what is reserved by then is given back. The caller gives back the rest with `release` when the connection ends.
  */
-export async function admit(checks: readonly Check[], request: GatewayRequest): Promise<Grant> {
-  const grant: Grant = { claims: {}, releases: [] };
+export async function admit(
+  checks: readonly Check[],
+  request: GatewayRequest,
+  grant: Grant = { claims: {}, releases: [] },
+): Promise<Grant> {
   try {
     for (const check of checks) {
       const pending = check(request, grant);

@@ -5,11 +5,15 @@ import type { AdmittedRequest } from '../upstream/forward.ts';
 
 /** What a bridge is to the rest of the gateway. Types only. */
 
+export type PeerName = 'client' | 'upstream';
+
 /** How a session ended. `by` is whose doing it was. */
 export interface Ending {
   readonly code: number;
   readonly reason: string;
-  readonly by: 'client' | 'upstream' | 'gateway';
+  readonly by: PeerName | 'gateway';
+  /** It was said in the way of the protocol, by whoever ended it: nothing was cut. */
+  readonly clean: boolean;
   /** Why, where there is more to know than code and reason: for the log. */
   readonly error?: GatewayError;
 }
@@ -20,14 +24,20 @@ export interface Traffic {
   bytes: number;
 }
 
-/** How a session reaches the bridge that carries it; both must bear being called at any time, even after the end. */
+/** Whoever has owed a sign of life for longest, and for how many milliseconds. */
+export interface Silence {
+  readonly name: PeerName;
+  readonly forMs: number;
+}
+
+/** How a session reaches the bridge that carries it; all must bear being called at any time, even after the end. */
 export interface Link {
-  /** Sends a ping to every peer that speaks WebSocket, and remembers how much each peer has sent so far. */
+  /** Asks both peers for a sign of life: a ping, where one speaks WebSocket. */
   ping(): void;
-  /** The WebSocket peer that has sent nothing at all since the last `ping`, if any. */
-  silent(): 'client' | 'upstream' | undefined;
-  /** Ends the bridge: Close where a Close may go, flush, deadline, destroy. `run` then resolves. */
-  close(ending: Ending): void;
+  /** Who has not given one at `now` (`performance.now()`); undefined if nobody owes one. */
+  unresponsivePeer(now: number): Silence | undefined;
+  /** Ends the bridge: Close where a Close may go, flush, deadline, destroy. `run` then resolves. `silent` is not waited for. */
+  close(ending: Ending, silent?: PeerName): void;
   /** No more patience: destroys every socket now. `run` then resolves. */
   destroy(): void;
 }
@@ -43,6 +53,8 @@ export interface SessionHandle {
   readonly closeMs: number;
   /** Largest client message in bytes (Infinity if unlimited). */
   readonly messageSize: number;
+  /** Most fragments one client message may have. */
+  readonly fragments: number;
   /** The bridge introduces itself, once, before any byte is read. Ends at once if the session is to end already. */
   attach(link: Link): void;
   /**

@@ -6,7 +6,7 @@ import type { AdmittedRequest } from '../upstream/forward.ts';
 import type { Pool } from '../upstream/pool.ts';
 import type { Bridge, Dial } from './contract.ts';
 import { leased } from './leased.ts';
-import { Tunnel } from './tunnel.ts';
+import { tunnel } from './tunnel.ts';
 
 /** The bridge to a raw TCP service: messages become a byte stream, and each read from it one binary message. */
 export function createTcpDial({ upstream }: RouteConfig, pool: Pool): Dial {
@@ -31,11 +31,7 @@ function bridgeTo(socket: Socket, target: string, protocol: string | undefined, 
   return {
     target,
     accept: { protocol },
-    run(client, head, session) {
-      const tunnel = new Tunnel(client, socket, text, session);
-      tunnel.start(head);
-      return tunnel.done;
-    },
+    run: (client, clientHead, session) => tunnel({ client, clientHead, upstream: socket, text }, session),
     abandon: () => socket.destroy(),
   };
 }

@@ -1,37 +1,97 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { asGatewayError, GatewayError } from '../errors.ts';
-import { ABNORMAL, type CloseStatus, NORMAL } from '../frames/close.ts';
+import { GatewayError } from '../errors.ts';
 import { mask } from '../frames/mask.ts';
 import { BINARY, CONTINUATION, PING, TEXT } from '../frames/opcodes.ts';
-import { CUT, type FrameAction, type FrameReader, PASS, STOP } from '../frames/reader.ts';
+import {
+  CUT,
+  type FrameAction,
+  type FrameHandler,
+  type FrameReader,
+  PASS,
+  STOP,
+  type Violation,
+} from '../frames/reader.ts';
 import { frameHeader } from '../frames/writer.ts';
-import { Flow } from '../stream/flow.ts';
-import type { Ending, Link, SessionHandle } from './contract.ts';
-import { endingOf, endSocket } from './ending.ts';
-import { Side, type SideEvents } from './peer.ts';
+import { Closing } from './closing.ts';
+import type { Ending, SessionHandle } from './contract.ts';
+import { createLink } from './link.ts';
+import { Peer } from './peer.ts';
+import { TcpEnd } from './tcp-end.ts';
 
-/** The WebSocket side of a tunnel: payload is unmasked where it lies, and pushed together within its chunk. */
-class TunnelSide extends Side {
-  /** The flow that begins in this side's socket. */
-  in!: Flow;
+export interface TunnelParts {
+  readonly client: Duplex;
+  /** What came behind the client's handshake. */
+  readonly clientHead: Buffer;
+  readonly upstream: Socket;
+  /** Text messages are taken too, as their UTF-8 bytes. */
+  readonly text: boolean;
+}
+
+/**
+ * Joins a WebSocket client to a TCP socket: payload bytes go through as they come, never assembled into messages; what
+ * the service sends goes back as one binary message a read. RFC 6455 has no half-close: a FIN of the service closes with
+ * 1000, a Close of the client is flushed and becomes our FIN. Resolves with how the session ended once both are closed.
+ */
+export function tunnel(parts: TunnelParts, session: SessionHandle): Promise<Ending> {
+  const joined = new Tunnel(parts, session);
+  joined.start(parts.clientHead);
+  return joined.done;
+}
+
+class Tunnel implements FrameHandler {
   readonly #session: SessionHandle;
   readonly #text: boolean;
+  readonly #closing: Closing;
+  readonly #client: Peer;
+  readonly #service: TcpEnd;
+  /** Payload of the chunk at hand, pushed together where it lies. */
   #chunk: Buffer | undefined;
   #from = 0;
   #to = 0;
 
-  constructor(socket: Duplex, text: boolean, session: SessionHandle, events: SideEvents) {
-    super('client', socket, { deflate: false, maxMessage: session.messageSize }, events);
+  constructor({ client, upstream, text }: TunnelParts, session: SessionHandle) {
     this.#session = session;
     this.#text = text;
+    const events = new Closing({ closeMs: session.closeMs, relaysClose: false });
+    this.#closing = events;
+    const take = (chunk: Buffer) => this.#takeUp(chunk);
+    this.#client = new Peer({
+      name: 'client',
+      socket: client,
+      session,
+      deflate: false,
+      frames: this,
+      events,
+      take,
+    });
+    this.#service = new TcpEnd({
+      socket: upstream,
+      session,
+      take: (chunk) => this.#takeDown(chunk),
+      beforeTold: () => this.#flushUp(),
+      events,
+    });
+    this.#client.source.feed(this.#service.sink);
+    this.#service.source.feed(this.#client.sink);
+    events.join(this.#client, this.#service);
+  }
+
+  get done(): Promise<Ending> {
+    return this.#closing.done;
+  }
+
+  start(clientHead: Buffer): void {
+    this.#session.attach(createLink(this.#closing, [this.#client, this.#service]));
+    this.#service.start();
+    this.#client.start(clientHead);
   }
 
   frame(reader: FrameReader): FrameAction {
-    if (reader.opcode === CONTINUATION) return PASS;
     if (reader.opcode === TEXT && !this.#text)
       throw new GatewayError('UNSUPPORTED_DATA', { detail: 'a text message' });
-    if (this.#admit() === STOP) return STOP;
-    this.#session.up.messages++;
+    if (this.#client.admitFrame(reader) === STOP) return STOP;
+    if (reader.opcode !== CONTINUATION) this.#session.up.messages++;
     return PASS;
   }
 
@@ -49,200 +109,41 @@ class TunnelSide extends Side {
     this.#to += to - from;
   }
 
-  /** What `payload` has put together since the last call. */
-  takePayload(): Buffer | undefined {
-    const payload = this.#chunk?.subarray(this.#from, this.#to);
-    this.#chunk = undefined;
-    return payload;
-  }
-
-  /** A TCP service knows no pings: the gateway answers, unless the client does not read (RFC 6455 §5.5.3 lets us skip some). */
-  protected heartbeat(opcode: number, payload: Buffer): FrameAction {
-    if (this.#admit() === STOP) return STOP;
-    if (opcode === PING && !this.socket.writableNeedDrain) this.sendPong(payload);
+  /** A TCP service knows no pings: the gateway answers. */
+  control(opcode: number, payload: Buffer): FrameAction {
+    const action = this.#client.onControl(opcode, payload);
+    if (action !== undefined) return action;
+    if (this.#client.admit() === STOP) return STOP;
+    if (opcode === PING) this.#client.sendPong(payload);
     return CUT;
   }
 
-  #admit(): FrameAction {
-    const wait = this.#session.admitMessage(this.arrivedAt);
-    if (wait === 0) return PASS;
-    this.in.pauseFor(wait);
-    return STOP;
-  }
-
-  /** Counts bytes against the client's limit; may pause its reading. Throws where the limit says so. */
-  meter(bytes: number): void {
-    const wait = this.#session.admitBytes(bytes, this.arrivedAt);
-    if (wait > 0) this.in.pauseFor(wait);
-  }
-
   raw(): void {}
+
   boundary(): void {}
-  protected askBoundary(): void {}
-  /** Only whole frames are written to the client. */
-  protected atBoundary(): boolean {
-    return true;
+
+  violation(violation: Violation, detail: string): void {
+    this.#client.onViolation(violation, detail);
   }
-}
-
-/**
- * Joins a WebSocket client to a TCP socket: payload bytes go through as they come, never assembled into messages; what
- * the service sends goes back as one binary message a read. RFC 6455 has no half-close: a FIN of the service closes with
- * 1000, a Close of the client is flushed and becomes our FIN.
- */
-export class Tunnel implements Link, SideEvents {
-  readonly #session: SessionHandle;
-  readonly #client: TunnelSide;
-  readonly #upstream: Duplex;
-  readonly #down: Flow;
-  readonly #resolve: (ending: Ending) => void;
-  #ending: Ending | undefined;
-  #upstreamEnded: Promise<void> | undefined;
-  #clientEnded: Promise<void> | undefined;
-  #closeTimer: NodeJS.Timeout | undefined;
-  #seen = 0;
-  readonly done: Promise<Ending>;
-
-  constructor(client: Duplex, upstream: Duplex, text: boolean, session: SessionHandle) {
-    this.#session = session;
-    const { promise, resolve } = Promise.withResolvers<Ending>();
-    this.done = promise;
-    this.#resolve = resolve;
-    this.#upstream = upstream;
-    this.#client = new TunnelSide(client, text, session, this);
-    const stallMs = session.stallMs;
-    const up = {
-      stallMs,
-      take: (chunk: Buffer) => this.#takeUp(chunk),
-      onStall: () => this.#onUpstreamStall(),
-    };
-    const down = {
-      stallMs,
-      take: (chunk: Buffer) => this.#takeDown(chunk),
-      onStall: () => this.#onClientStall(),
-    };
-    this.#client.in = new Flow(client, upstream, up);
-    this.#down = new Flow(upstream, client, down);
-    this.#client.out = this.#down;
-  }
-
-  /** Begins to carry bytes; `head` is what came behind the client's handshake. */
-  start(head: Buffer): void {
-    const onClientGone = () => this.#onClientGone();
-    const onLost = () => this.#end(endingOf(new GatewayError('UPSTREAM_LOST'), 'upstream'));
-    this.#client.socket.on('end', onClientGone).on('error', onClientGone).on('close', onClientGone);
-    this.#upstream
-      .on('end', () => this.#onUpstreamEnd())
-      .on('error', onLost)
-      .on('close', onLost);
-    this.#session.attach(this);
-    this.#down.start();
-    this.#client.in.start(head);
-  }
-
-  ping(): void {
-    this.#seen = this.#client.received;
-    this.#client.in.wasPaused = this.#client.in.paused;
-    this.#client.sendPing();
-  }
-
-  silent(): 'client' | undefined {
-    return this.#client.received === this.#seen && !this.#client.in.wasPaused ? 'client' : undefined;
-  }
-
-  close(ending: Ending): void {
-    this.#end(ending);
-  }
-
-  destroy(): void {
-    this.#client.socket.destroy();
-    this.#upstream.destroy();
-  }
-
-  onClose(_side: Side, { code, reason }: CloseStatus): void {
-    this.#end({ code, reason, by: 'client' });
-  }
-
-  onViolation(_side: Side, error: GatewayError): void {
-    this.#end(endingOf(error));
-  }
-
-  onCloseSent(): void {}
 
   #takeUp(chunk: Buffer): number {
-    try {
-      const taken = this.#client.read(chunk);
-      this.#flushUp();
-      this.#client.meter(taken);
-      return taken;
-    } catch (error) {
-      this.#end(endingOf(asGatewayError(error)));
-      return chunk.length;
-    }
+    const taken = this.#client.receive(chunk);
+    this.#flushUp();
+    return taken;
   }
 
   #flushUp(): void {
-    const payload = this.#client.takePayload();
-    if (payload !== undefined && this.#upstreamEnded === undefined) this.#client.in.write(payload);
+    const payload = this.#chunk?.subarray(this.#from, this.#to);
+    this.#chunk = undefined;
+    if (payload !== undefined && !this.#service.isTold) this.#service.sink.write(payload);
   }
 
   #takeDown(chunk: Buffer): number {
-    if (this.#client.told) return chunk.length;
+    if (!this.#client.takesFrames) return chunk.length;
     this.#session.down.messages++;
     this.#session.down.bytes += chunk.length;
-    this.#down.write(frameHeader(BINARY, chunk.length));
-    this.#down.write(chunk);
+    this.#client.sink.write(frameHeader(BINARY, chunk.length));
+    this.#client.sink.write(chunk);
     return chunk.length;
-  }
-
-  #onUpstreamEnd(): void {
-    this.#end({ code: NORMAL, reason: 'The upstream closed the connection.', by: 'upstream' });
-  }
-
-  #onUpstreamStall(): void {
-    this.#end(endingOf(new GatewayError('PEER_STALLED', { detail: 'upstream' })));
-    this.#upstream.destroy();
-  }
-
-  #onClientStall(): void {
-    this.#end(endingOf(new GatewayError('PEER_STALLED', { detail: 'client' })));
-    this.#client.socket.destroy();
-  }
-
-  #onClientGone(): void {
-    this.#client.gone = true;
-    this.#down.dropSink();
-    this.#end({ code: ABNORMAL, reason: '', by: 'client' });
-  }
-
-  /** The first ending counts; later ones only tell that a peer has finished. */
-  #end(ending: Ending): void {
-    if (this.#ending === undefined) {
-      // What stood before a Close in the same chunk goes out before our FIN.
-      this.#flushUp();
-      this.#ending = ending;
-      this.#client.sendClose(ending.code, ending.reason);
-      this.#endUpstream();
-    }
-    if (this.#client.finished) this.#endClient();
-    else this.#closeTimer ??= setTimeout(() => this.#endClient(), this.#session.closeMs);
-  }
-
-  #endUpstream(): void {
-    // The flow that begins in the service is stopped, so that what it still sends is dropped.
-    this.#down.stop();
-    this.#client.in.flush();
-    this.#upstreamEnded = endSocket(this.#upstream, this.#session.closeMs);
-  }
-
-  #endClient(): void {
-    if (this.#clientEnded !== undefined) return;
-    clearTimeout(this.#closeTimer);
-    this.#client.in.stop();
-    this.#down.flush();
-    this.#clientEnded = endSocket(this.#client.socket, this.#session.closeMs);
-    void Promise.all([this.#clientEnded, this.#upstreamEnded]).then(() =>
-      this.#resolve(this.#ending as Ending),
-    );
   }
 }

@@ -10,9 +10,9 @@ import type { Pool } from '../upstream/pool.ts';
 import { requestTarget } from '../upstream/target.ts';
 import type { Bridge, Dial } from './contract.ts';
 import { leased } from './leased.ts';
-import { Relay } from './relay.ts';
+import { relay } from './relay.ts';
 
-/** The bridge to an upstream that speaks WebSocket itself. */
+/** The bridge to an upstream that speaks WebSocket itself: the pool is one of `websocket`, or of `http`. */
 export function createWebSocketDial({ upstream }: RouteConfig, pool: Pool): Dial {
   const policy = createPolicy(upstream.balance ?? 'least-connections');
 
@@ -56,11 +56,11 @@ function bridgeTo(
   return {
     target,
     accept: { protocol, deflate, headers },
-    run(client, clientHead, session) {
-      const relay = new Relay(client, socket, deflate !== undefined, session);
-      relay.start(clientHead, head);
-      return relay.done;
-    },
+    run: (client, clientHead, session) =>
+      relay(
+        { client, clientHead, upstream: socket, upstreamHead: head, deflate: deflate !== undefined },
+        session,
+      ),
     abandon: () => socket.destroy(),
   };
 }

@@ -1,9 +1,16 @@
 import { loadConfig } from '../config/load.ts';
 import type { UrlTarget } from '../config/pool.ts';
 import { formatProblem } from '../config/problem.ts';
-import type { Config, LimitsConfig, RouteConfig, UpstreamConfig } from '../config/schema.ts';
+import {
+  type Config,
+  DEFAULT_FRAGMENTS,
+  type LimitsConfig,
+  type RouteConfig,
+  type UpstreamConfig,
+} from '../config/schema.ts';
 import { formatByteRate, formatRate, formatSize } from '../config/units.ts';
-import { kindsOf } from '../config/unused-keys.ts';
+import { kindsOf, servedKinds, type UpstreamKind, upgradesTo } from '../config/upstream-kinds.ts';
+import type { RequestKind } from '../http/request.ts';
 import type { Context } from './context.ts';
 import { checkMaterials } from './materials.ts';
 import { table } from './table.ts';
@@ -13,7 +20,9 @@ export async function check(context: Context, file: string): Promise<void> {
   const { config, warnings } = await loadConfig(file, context);
   for (const warning of warnings) context.stderr.write(`warning: ${formatProblem(file, warning)}\n`);
   await checkMaterials(config);
-  context.stdout.write(`${table(listenerRows(config))}\n${table(routeRows(config))}`);
+  context.stdout.write(
+    `${table(listenerRows(config))}\n${table(limitRows(config))}\n${table(routeRows(config))}`,
+  );
 }
 
 function listenerRows({ listeners, admin }: Config): string[][] {
@@ -24,30 +33,50 @@ function listenerRows({ listeners, admin }: Config): string[][] {
   return [['LISTENER', 'ADDRESS'], ...open, ...(admin ? [['admin', endpoint(admin.host, admin.port)]] : [])];
 }
 
+function limitRows({ limits }: Config): string[][] {
+  const isAuto = limits.connections === 'auto';
+  return [
+    ['LIMIT', 'VALUE'],
+    ['connections', isAuto ? 'auto, from the limit of open files' : `${limits.connections}`],
+  ];
+}
+
 function endpoint(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port === 0 ? 'any' : port}`;
 }
 
+/** In the order in which routes are tried; a route with two upstreams has a row for each. */
 function routeRows({ routes }: Config): string[][] {
-  const rows = routes.map((route) => [
-    route.name,
-    `${route.match.host ?? ''}${route.match.path}`,
-    upstreamText(route),
-    authText(route),
-    limitsText(route.limits),
-  ]);
-  return [['ROUTE', 'MATCH', 'UPSTREAM', 'AUTH', 'LIMITS'], ...rows];
+  const rows = routes.flatMap((route) =>
+    kindsOf(route.upstream).map((upstream) => {
+      const kinds = kindsTo(upstream, route);
+      return [
+        `${route.match.host ?? ''}${route.match.path}`,
+        kinds.map((kind) => `${kind}s`).join(', '),
+        route.name,
+        upstreamText(upstream, route),
+        authText(route),
+        limitsText(kinds, route.limits),
+      ];
+    }),
+  );
+  return [['MATCH', 'TAKES', 'ROUTE', 'UPSTREAM', 'AUTH', 'LIMITS'], ...rows];
 }
 
-function upstreamText({ upstream }: RouteConfig): string {
+/** What the route takes to one of its upstreams. */
+function kindsTo(kind: UpstreamKind, { upstream }: RouteConfig): RequestKind[] {
+  const upgrades = upgradesTo(upstream);
+  return servedKinds(upstream).filter((served) => kind === (served === 'upgrade' ? upgrades : 'http'));
+}
+
+function upstreamText(kind: UpstreamKind, { upstream }: RouteConfig): string {
   const targets = {
     websocket: upstream.websocket?.map(urlText),
     tcp: upstream.tcp?.map(({ host, port, weight }) => weighed(endpoint(host, port), weight)),
     poll: upstream.poll?.target.map(urlText),
     http: upstream.http?.map(urlText),
   };
-  const parts = kindsOf(upstream).map((kind) => `${kind} ${targets[kind]?.join(', ')}`);
-  return [...parts, ...balanceText(upstream)].join(' ');
+  return [`${kind} ${targets[kind]?.join(', ')}`, ...balanceText(upstream)].join(' ');
 }
 
 function urlText({ url, weight }: UrlTarget): string {
@@ -71,13 +100,22 @@ function authText({ auth }: RouteConfig): string {
   return `${auth.issuer.join(', ')} by ${sources.join(', ')}`;
 }
 
-function limitsText({ upgrades, connections, messages, bytes, messageSize }: LimitsConfig): string {
+function limitsText(kinds: readonly RequestKind[], limits: LimitsConfig): string {
+  const { upgrades } = limits;
   const parts = [
     upgrades && `upgrades ${formatRate(upgrades.rate)} per ${upgrades.per}`,
+    ...(kinds.includes('upgrade') ? sessionLimits(limits) : []),
+  ];
+  return parts.filter(Boolean).join(', ') || 'none';
+}
+
+/** Plain requests are not met by these. Every route limits fragments, so only a number of its own is told. */
+function sessionLimits({ connections, messages, bytes, messageSize, fragments }: LimitsConfig) {
+  return [
     connections && `connections ${connections.max} per ${connections.per}`,
     messages && `messages ${formatRate(messages.rate)} per ${messages.per}`,
     bytes && `bytes ${formatByteRate(bytes.rate)} per ${bytes.per}`,
     messageSize && `messages up to ${formatSize(messageSize)}`,
+    fragments !== DEFAULT_FRAGMENTS && `messages of up to ${fragments} fragments`,
   ];
-  return parts.filter(Boolean).join(', ') || 'none';
 }

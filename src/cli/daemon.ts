@@ -9,11 +9,13 @@ interface Closable {
 interface Log {
   info(details: object, message: string): void;
   fatal(details: object, message: string): void;
+  flush(done: () => void): void;
 }
 
 /**
  * Keeps a running gateway company until it is to end: the first SIGTERM or SIGINT closes it (exit code 0), a second
- * one does not wait for that (1), and neither does what nobody caught (logged, 1). Never rejects.
+ * one does not wait for that (1), and neither does what nobody caught (logged, 1). The log is flushed while signals are
+ * still heard, so that one more of them does not change the exit code. Never rejects.
  */
 export function untilStopped(context: Context, gateway: Closable, logger: Log): Promise<number> {
   return new Promise<number>((resolve) => {
@@ -36,8 +38,10 @@ export function untilStopped(context: Context, gateway: Closable, logger: Log): 
     }
 
     function finish(code: number): void {
-      for (const each of undo) each();
-      resolve(code);
+      logger.flush(function end() {
+        for (const each of undo) each();
+        resolve(code);
+      });
     }
   });
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../config/load.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
 import { ListenerError } from '../listener/error.ts';
-import { createLogger } from '../observe/log.ts';
+import { createLogger, flushLog } from '../observe/log.ts';
 import { CommandError, type Context, EXIT } from './context.ts';
 import { untilStopped } from './daemon.ts';
 import { demoCertificate } from './demo/certificate.ts';
@@ -29,10 +29,13 @@ export async function demo(context: Context, { port }: DemoOptions): Promise<num
   const services = await startServices();
   try {
     const gateway = await openGateway(context, services, port, logger);
+    // Says where the gateway listens, so it belongs above the greeting.
+    await flushLog(logger);
     context.stdout.write(await greeting(gateway, services));
     return await untilStopped(context, gateway, logger);
   } finally {
     await services.close();
+    await flushLog(logger);
   }
 }
 

@@ -1,6 +1,6 @@
 import { loadConfig } from '../config/load.ts';
 import { createGateway } from '../gateway.ts';
-import { createLogger } from '../observe/log.ts';
+import { createLogger, flushLog } from '../observe/log.ts';
 import type { Context } from './context.ts';
 import { untilStopped } from './daemon.ts';
 import { checkMaterials } from './materials.ts';
@@ -12,8 +12,12 @@ import { checkMaterials } from './materials.ts';
 export async function serve(context: Context, file: string): Promise<number> {
   const { config, warnings } = await loadConfig(file, context);
   const logger = createLogger({ pretty: context.isTTY });
-  for (const { message, ...place } of warnings) logger.warn({ file, ...place }, message);
-  await checkMaterials(config);
-  const gateway = await createGateway(config, { logger });
-  return untilStopped(context, gateway, logger);
+  try {
+    for (const { message, ...place } of warnings) logger.warn({ file, ...place }, message);
+    await checkMaterials(config);
+    const gateway = await createGateway(config, { logger });
+    return await untilStopped(context, gateway, logger);
+  } finally {
+    await flushLog(logger);
+  }
 }

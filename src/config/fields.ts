@@ -81,6 +81,13 @@ export const hostPort = word('host:port, like 10.0.0.9:5900 or [2001:db8::9]:590
   return match && port >= 1 && port <= 65_535 ? { host: (match[1] ?? match[2]) as string, port } : undefined;
 });
 
+/** A name or address by which a host is called, in lower case, without a port; IPv6 without brackets. */
+export const hostName = word('a host name or address like gateway.internal or 10.0.0.9', (text) => {
+  const address = text.replace(/^\[(.*)\]$/, '$1');
+  const isHost = /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i.test(text) || ipaddr.IPv6.isValid(address);
+  return isHost ? address.toLowerCase() : undefined;
+});
+
 /** A host name to match: exact, or with one leading wildcard label. */
 export const hostPattern = word('a host like app.example.com or *.example.com', (text) =>
   /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text) || ipaddr.isValid(text.replace(/^\[|\]$/g, ''))

@@ -3,7 +3,7 @@ import { headerClass } from '../http/header-classes.ts';
 import { isUrl, url } from './fields.ts';
 import { type PollConfig, placeholderRules } from './poll.ts';
 import { type PoolShape, poolRules } from './pool.ts';
-import { kindsOf, UPSTREAM_KINDS } from './unused-keys.ts';
+import { isLegal, kindsOf } from './upstream-kinds.ts';
 
 /**
  * What the shape alone cannot say: keys that exclude or need one another. Each rule reports at the key to mend.
@@ -56,15 +56,15 @@ interface RouteShape {
   upstream: PoolShape & { poll?: PollConfig | undefined };
 }
 
-/** One upstream; what admission needs in order to be safe. */
+/** Upstreams that go together; what admission needs in order to be safe. */
 export function routeRules(route: RouteShape, context: Context): void {
   const kinds = kindsOf(route.upstream);
-  if (kinds.length !== 1) {
+  if (!isLegal(kinds)) {
     const found = kinds.join(' and ') || 'none';
     complain(
       context,
       ['upstream'],
-      `an upstream is exactly one of ${UPSTREAM_KINDS.join(', ')}; this one is ${found}`,
+      `an upstream is http, or one of websocket, tcp, poll, or http and one of those; this one is ${found}`,
     );
   }
   if (route.upstream.poll !== undefined) placeholderRules(route.match.path, route.upstream.poll, context);

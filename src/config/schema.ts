@@ -4,6 +4,7 @@ import {
   cidr,
   duration,
   headerName,
+  hostName,
   hostPattern,
   leeway,
   oneOrMany,
@@ -88,11 +89,14 @@ const over = z
   .default('throttle')
   .describe('Beyond it: pause reading, or close with 1008');
 
+/** More than any sender cuts a message into; each costs us a header to read. */
+export const DEFAULT_FRAGMENTS = 16_384;
+
 const limits = z.strictObject({
   upgrades: z
     .strictObject({ rate, burst: z.int().min(1).optional(), per: countedBy })
     .optional()
-    .describe('Upgrades (on an http route: requests) accepted per time; beyond it 429'),
+    .describe('Upgrades and plain requests accepted per time; beyond it 429'),
   connections: z
     .strictObject({ max: z.int().min(1), per: countedBy })
     .optional()
@@ -108,15 +112,20 @@ const limits = z.strictObject({
   messageSize: size
     .optional()
     .describe('Largest message from the client, as on the wire (compressed if it is)'),
+  fragments: z
+    .int()
+    .min(1)
+    .default(DEFAULT_FRAGMENTS)
+    .describe('Fragments one message from the client may have; beyond it 1009'),
 });
 
 const timeouts = z.strictObject({
   handshake: duration
     .prefault('10s')
-    .describe('From the upgrade request to the 101; on an http route: to the response'),
+    .describe('From the upgrade request to the 101; of a plain request: to the response'),
   idle: optionalDuration
     .optional()
-    .describe('Without a message either way; on an http route: without a byte'),
+    .describe('Without a message either way; of a plain request: without a byte'),
   stall: duration.prefault('30s').describe('A peer may leave our writes unread for this long'),
   lifetime: optionalDuration.optional().describe('Of one connection'),
   close: duration.prefault('5s').describe("For a peer's answer to our Close"),
@@ -159,7 +168,15 @@ const upstream = z.strictObject({
   websocket: urlTargets('ws', 'wss').optional().describe('Without a path, the client’s path is kept'),
   tcp: addressTargets.optional().describe('host:port of a raw TCP service'),
   poll: pollUpstream.optional().describe('An HTTP service without WebSockets'),
-  http: urlTargets('http', 'https').optional().describe('Plain HTTP passes through'),
+  http: urlTargets('http', 'https')
+    .optional()
+    .describe(
+      'Plain requests, and upgrades to the same service unless websocket, tcp or poll stands beside it',
+    ),
+  upgrades: z
+    .literal('off', 'expected off')
+    .optional()
+    .describe('http: takes plain requests only, and leaves upgrades to later routes'),
   ...poolFields,
   protocols: z
     .array(z.string().min(1))
@@ -197,14 +214,31 @@ const route = z
   })
   .superRefine(routeRules);
 
+const processLimits = z.strictObject({
+  connections: z
+    .union([z.literal('auto'), z.int().min(1)], 'expected auto, or a whole number of them')
+    .default('auto')
+    .describe(
+      'Requests and WebSockets at a time, over all listeners; beyond it 503. auto: as many as fit into the limit of open files',
+    ),
+});
+
 export const schema = z.strictObject({
   listeners: z.array(listener).min(1),
+  limits: processLimits.prefault({}).describe('Of the whole process'),
   trustedProxies: z
     .array(cidr)
     .prefault([])
     .describe('Only their X-Forwarded-For and Forwarded are believed'),
   admin: z
-    .strictObject({ host: z.string().default('127.0.0.1'), port })
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port,
+      names: z
+        .array(hostName)
+        .prefault([])
+        .describe('Called by these names too, besides localhost and the address a connection came to'),
+    })
     .optional()
     .describe('/livez /readyz /metrics'),
   issuers: z.record(z.string(), issuer).default({}),

@@ -1,28 +1,26 @@
+import type { RequestKind } from '../http/request.ts';
 import type { Finding, Path } from './problem.ts';
-import { isTree, valueAt } from './tree.ts';
+import { valueAt } from './tree.ts';
+import { isLegal, kindsOf, servedKinds, type UpstreamKind } from './upstream-kinds.ts';
 
-/** What a route's upstream can be; exactly one of them. */
-export const UPSTREAM_KINDS = ['websocket', 'tcp', 'poll', 'http'] as const;
-export type UpstreamKind = (typeof UPSTREAM_KINDS)[number];
+/** What a key needs in order to have an effect: one of these kinds of upstream, or a route that serves these requests. */
+type Need = { readonly upstream: UpstreamKind } | { readonly serves: RequestKind };
 
-/** A plain HTTP route has requests, not connections with messages; the tcp bridge alone has choices of its own. */
-const WITHOUT_EFFECT: Readonly<Record<UpstreamKind, readonly string[]>> = {
-  websocket: ['upstream.protocols', 'upstream.text'],
-  tcp: ['upstream.tls'],
-  poll: ['upstream.protocols', 'upstream.text'],
-  http: [
-    'upstream.protocols',
-    'upstream.text',
-    'limits.connections',
-    'limits.messages',
-    'limits.bytes',
-    'limits.messageSize',
-    'timeouts.lifetime',
-    'timeouts.close',
-    'keepalive',
-    'refuse',
-    'auth.onExpiry',
-  ],
+/** Keys that not every route has a use for. */
+const NEEDS: Readonly<Record<string, Need>> = {
+  'upstream.protocols': { upstream: 'tcp' },
+  'upstream.text': { upstream: 'tcp' },
+  'upstream.upgrades': { upstream: 'http' },
+  'limits.connections': { serves: 'upgrade' },
+  'limits.messages': { serves: 'upgrade' },
+  'limits.bytes': { serves: 'upgrade' },
+  'limits.messageSize': { serves: 'upgrade' },
+  'limits.fragments': { serves: 'upgrade' },
+  'timeouts.lifetime': { serves: 'upgrade' },
+  'timeouts.close': { serves: 'upgrade' },
+  keepalive: { serves: 'upgrade' },
+  refuse: { serves: 'upgrade' },
+  'auth.onExpiry': { serves: 'upgrade' },
 };
 
 /** Keys that are right by themselves, but do nothing with the upstream their route has. Nothing is ignored in silence. */
@@ -30,37 +28,48 @@ export function checkUnusedKeys(tree: unknown): Finding[] {
   const routes = valueAt(tree, ['routes']);
   if (!Array.isArray(routes)) return [];
   return routes.flatMap((route: unknown, index) => {
-    const kinds = kindsOf(valueAt(route, ['upstream']));
-    const [kind] = kinds;
-    return kind === undefined || kinds.length > 1 ? [] : idleKeys(route, kind, ['routes', index]);
+    const upstream = valueAt(route, ['upstream']);
+    // An upstream that is refused as a whole needs no complaint about its parts.
+    return isLegal(kindsOf(upstream)) ? idleKeys(route, upstream, ['routes', index]) : [];
   });
 }
 
-function idleKeys(route: unknown, kind: UpstreamKind, base: Path): Finding[] {
-  const idle = WITHOUT_EFFECT[kind]
-    .map((key) => key.split('.'))
-    .filter((path) => valueAt(route, path) !== undefined);
-  const found = idle.map((path) => ({
-    path: [...base, ...path],
-    message: `has no effect with ${kind === 'http' ? 'an http' : `a ${kind}`} upstream`,
-    hint: 'remove it',
-    atKey: true,
-  }));
-  return [...found, ...idleTls(route, kind, base)];
+function idleKeys(route: unknown, upstream: unknown, base: Path): Finding[] {
+  const written = Object.entries(NEEDS).map(([key, need]) => ({ path: key.split('.'), need }));
+  const found = written
+    .filter(({ path }) => valueAt(route, path) !== undefined)
+    .flatMap(({ path, need }) => {
+      const reason = idleBecause(need, upstream);
+      return reason === undefined ? [] : [idle([...base, ...path], reason)];
+    });
+  return [...found, ...idleSwitch(upstream, base), ...idleTls(upstream, base)];
 }
 
-function idleTls(route: unknown, kind: UpstreamKind, base: Path): Finding[] {
-  const path = ['upstream', 'tls'];
-  if (kind === 'tcp' || valueAt(route, path) === undefined) return [];
-  const isSecure = /"(wss|https):/i.test(JSON.stringify(valueAt(route, ['upstream', kind])) ?? '');
+function idle(path: Path, reason: string): Finding {
+  return { path, message: `has no effect ${reason}`, hint: 'remove it', atKey: true };
+}
+
+function idleBecause(need: Need, upstream: unknown): string | undefined {
+  if ('upstream' in need)
+    return kindsOf(upstream).includes(need.upstream) ? undefined : `without ${need.upstream}`;
+  return servedKinds(upstream).includes(need.serves) ? undefined : 'on a route that takes no upgrades';
+}
+
+/** With a bridge beside http, all upgrades go there. */
+function idleSwitch(upstream: unknown, base: Path): Finding[] {
+  const [bridge, http] = kindsOf(upstream);
+  if (http === undefined || valueAt(upstream, ['upgrades']) === undefined) return [];
+  return [idle([...base, 'upstream', 'upgrades'], `beside ${bridge}, which takes the upgrades`)];
+}
+
+function idleTls(upstream: unknown, base: Path): Finding[] {
+  if (valueAt(upstream, ['tls']) === undefined) return [];
+  const path = [...base, 'upstream', 'tls'];
+  const kinds = kindsOf(upstream);
+  if (kinds.every((kind) => kind === 'tcp')) return [idle(path, 'with tcp alone')];
+  const isSecure = kinds.some((kind) =>
+    /"(wss|https):/i.test(JSON.stringify(valueAt(upstream, [kind])) ?? ''),
+  );
   if (isSecure) return [];
-  return [
-    { path: [...base, ...path], message: 'has no effect: no target is wss:// or https://', atKey: true },
-  ];
-}
-
-/** The kinds an upstream names. */
-export function kindsOf(upstream: unknown): UpstreamKind[] {
-  if (!isTree(upstream)) return [];
-  return UPSTREAM_KINDS.filter((kind) => upstream[kind] !== undefined);
+  return [{ path, message: 'has no effect: no target is wss:// or https://', atKey: true }];
 }

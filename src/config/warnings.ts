@@ -1,9 +1,11 @@
 import ipaddr from 'ipaddr.js';
+import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import type { Finding, Path } from './problem.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
 import { valueAt } from './tree.ts';
+import { servedKinds } from './upstream-kinds.ts';
 
 /**
  * What is legal, but what a careful operator wants to hear. `written` is the configuration as it stands in the
@@ -19,6 +21,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ),
     ...config.routes.flatMap(routeWarnings),
     ...shadowedRoutes(config),
+    ...unguardedFalls(config),
   ];
 }
 
@@ -127,7 +130,7 @@ function plainOrigins({ origins = [], auth }: RouteConfig, path: Path): Finding[
 
 function unnoticedLoss({ keepalive, timeouts, upstream }: RouteConfig, path: Path): Finding[] {
   const isWatched = keepalive !== 'off' || timeouts.idle !== undefined || timeouts.lifetime !== undefined;
-  if (isWatched || upstream.http !== undefined) return [];
+  if (isWatched || !servedKinds(upstream).includes('upgrade')) return [];
   return warn([...path, 'keepalive'], 'a client that vanishes keeps its connection for ever', {
     hint: 'set timeouts.idle or timeouts.lifetime',
   });

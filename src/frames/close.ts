@@ -6,6 +6,8 @@ export const NO_STATUS = 1005;
 /** The connection ended without a Close frame; never sent itself (RFC 6455 §7.4.1). */
 export const ABNORMAL = 1006;
 export const NORMAL = 1000;
+/** A page was left, a server is going down: no fault of whoever reads it (RFC 6455 §7.4.1). */
+export const GOING_AWAY = 1001;
 
 const MAX_REASON = MAX_CONTROL_PAYLOAD - 2;
 

@@ -7,6 +7,8 @@ export interface ReaderOptions {
   readonly deflate: boolean;
   /** Largest message in bytes over all its fragments, as on the wire. */
   readonly maxMessage: number;
+  /** Most frames one message may come in, at least 1; Infinity: any number. Empty ones cost the next hop as much as others. */
+  readonly maxFragments: number;
 }
 
 /**

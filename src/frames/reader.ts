@@ -53,8 +53,8 @@ export class FrameReader {
 
   readonly #handler: FrameHandler;
   readonly #options: ReaderOptions;
-  /** A message has begun and its final fragment has not come. */
-  #fragmented = false;
+  /** Frames of a message whose final fragment has not come; 0: no message has begun. */
+  #fragments = 0;
   #messageBytes = 0;
   /** An unfinished header or control frame, and how many bytes it takes to read on. */
   #held: Buffer | undefined;
@@ -135,7 +135,7 @@ export class FrameReader {
   #begin(): void {
     this.remaining = this.length;
     this.#messageBytes = this.fin ? 0 : this.#messageBytes + this.length;
-    this.#fragmented = !this.fin;
+    this.#fragments = this.fin ? 0 : this.#fragments + 1;
   }
 
   /** A whole control frame: a Close is judged here, and is the last frame of the stream. */
@@ -204,7 +204,7 @@ export class FrameReader {
     this.opcode = first & 0x0f;
     this.fin = first >= 0x80;
     // Judged before the rest has come: nobody need wait behind a header that is wrong already.
-    const fault = headerFault(first, masked, short, this.#fragmented, this.#options);
+    const fault = headerFault(first, masked, short, this.#fragments > 0, this.#options);
     if (fault !== undefined) return this.#refuse('PROTOCOL_ERROR', fault);
     const lengthBytes = short < 126 ? 0 : short === 126 ? 2 : 8;
     const size = 2 + lengthBytes + (masked ? 4 : 0);
@@ -216,15 +216,19 @@ export class FrameReader {
     return isControl ? this.#needed : this.#judgeLength(size, lengthBytes);
   }
 
-  /** Judges the length of a data frame, and of its message so far; returns the header's size or VIOLATED. */
+  /** Judges the length of a data frame, and of its message so far in bytes and frames; returns the header's size or VIOLATED. */
   #judgeLength(size: number, lengthBytes: number): number {
     if (this.length < 0) return this.#refuse('PROTOCOL_ERROR', 'a 64-bit length with its top bit set');
     const shortest = lengthBytes === 8 ? 65_536 : lengthBytes === 2 ? 126 : 0;
     if (this.length < shortest) return this.#refuse('PROTOCOL_ERROR', 'a length not in its shortest form');
     const total = this.#messageBytes + this.length;
     // Beyond 2^53 a length cannot be counted exactly; no such message will ever end.
-    if (total <= this.#options.maxMessage && total <= Number.MAX_SAFE_INTEGER) return size;
-    return this.#refuse('MESSAGE_TOO_BIG', `a message of at least ${total} bytes`);
+    if (total > this.#options.maxMessage || total > Number.MAX_SAFE_INTEGER)
+      return this.#refuse('MESSAGE_TOO_BIG', `a message of at least ${total} bytes`);
+    // Behind a frame that is not final comes at least one more.
+    if (!this.fin && this.#fragments + 2 > this.#options.maxFragments)
+      return this.#refuse('MESSAGE_TOO_BIG', `a message of more than ${this.#options.maxFragments} frames`);
+    return size;
   }
 
   #refuse(kind: Violation, detail: string): typeof VIOLATED {

@@ -11,16 +11,23 @@ const MASKED = 0x80;
  *   where none may be (RFC 6455 §5.1)
  */
 export function frame(opcode: number, payload: Buffer, key?: number): Buffer {
-  const header = frameHeader(opcode, payload.length, key);
+  const header = frameHeader(opcode, payload.length, { key });
   const whole = Buffer.concat([header, payload]);
   if (key !== undefined) mask(whole, header.length, whole.length, key, 0);
   return whole;
 }
 
-/** The header of a final, unfragmented frame whose payload of `length` bytes follows. */
-export function frameHeader(opcode: number, length: number, key?: number): Buffer {
+export interface HeaderOptions {
+  /** As for `frame`. */
+  readonly key?: number | undefined;
+  /** False for a fragment that another one follows (RFC 6455 §5.4). */
+  readonly fin?: boolean;
+}
+
+/** The header of a frame whose payload of `length` bytes follows: final and unmasked unless `options` say otherwise. */
+export function frameHeader(opcode: number, length: number, { key, fin = true }: HeaderOptions = {}): Buffer {
   const header = Buffer.allocUnsafe(MAX_HEADER);
-  header[0] = FIN | opcode;
+  header[0] = fin ? FIN | opcode : opcode;
   let size = writeLength(header, length);
   if (key !== undefined) {
     header[1] = (header[1] as number) | MASKED;

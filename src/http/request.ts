@@ -1,4 +1,7 @@
-/** A request as routing and admission see it. Types only; the listener makes them. */
+/** A request as routing and admission see it; the listener makes them. */
+
+/** What a request asks for: a WebSocket, or a plain answer. A route serves one or both. */
+export type RequestKind = 'upgrade' | 'request';
 
 /** One header field as it came: name as sent, value as sent. */
 export type HeaderField = readonly [name: string, value: string];
@@ -36,4 +39,9 @@ export interface UpgradeRequest extends GatewayRequest {
   readonly protocols: readonly string[];
   /** The permessage-deflate offers (RFC 7692 §7.1) in one field value; undefined if there are none. */
   readonly deflateOffer: string | undefined;
+}
+
+/** Whether a request asks for a WebSocket. */
+export function isUpgrade(request: GatewayRequest): request is UpgradeRequest {
+  return 'key' in request;
 }

@@ -1,16 +1,10 @@
 import { type ServerResponse, STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { type GatewayError, UpstreamAnswered } from '../errors.ts';
 import { headerClass } from '../http/header-classes.ts';
+import { linger } from '../stream/linger.ts';
 
-/** The one way a request is refused over HTTP: a readable body, `Connection: close`, and an end the client gets to see. */
-
-export interface RefusalOptions {
-  /** Milliseconds given to the client to read the answer and close; then the socket is destroyed. */
-  readonly lingerMs?: number;
-}
-
-const LINGER_MS = 2_000;
+/** The one way a request is refused over HTTP/1.1: a readable body, `Connection: close`, and an end the client gets to see. */
 
 /** The listener says itself when it answers, and how long the answer is. */
 function isRelayed(name: string): boolean {
@@ -25,37 +19,41 @@ interface Answer {
 }
 
 /**
- * Refuses an upgrade on its raw socket and ends the TCP connection. Call it once, instead of any other write;
- * the socket needs an `error` listener already. A socket that can no longer be written to is destroyed.
+ * Refuses what came on a raw socket and ends the TCP connection, at the latest after `lingerMs`. Call it once, instead of
+ * any other write; the socket needs an `error` listener already. A socket that can no longer be written to is destroyed.
  */
-export function writeRefusal(socket: Duplex, error: GatewayError, options: RefusalOptions = {}): void {
-  if (socket.destroyed || !socket.writable) {
+export function writeRefusal(socket: Duplex, error: GatewayError, lingerMs: number): void {
+  if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const answer = answerTo(error);
-  socket.end(Buffer.concat([Buffer.from(head(answer), 'latin1'), answer.body]));
-  // Bytes left unread in the kernel would turn our FIN into an RST, which can take the answer with it (RFC 9112 §9.6).
-  socket.resume();
-  const timer = setTimeout(() => socket.destroy(), options.lingerMs ?? LINGER_MS);
-  socket.once('close', () => clearTimeout(timer));
+  socket.write(refusalBytes(error));
+  void linger(socket, lingerMs);
 }
 
 /** Refuses a plain request. A response that has begun already can only be cut off. */
-export function answerRefusal(
-  response: ServerResponse,
-  error: GatewayError,
-  options: RefusalOptions = {},
-): void {
-  if (response.headersSent) {
+export function answerRefusal(response: ServerResponse, error: GatewayError, lingerMs: number): void {
+  const { socket, req, headersSent } = response;
+  if (headersSent) {
     response.destroy();
     return;
   }
-  const { status, headers, body } = answerTo(error);
-  response.writeHead(status, headers);
-  response.write(body);
-  // The answer is out whole; only `end` closes the socket, and must not do so over unread request bytes.
-  afterBody(response.req, options.lingerMs ?? LINGER_MS, () => response.end());
+  const answer = answerTo(error);
+  // Requests ahead of it are still being answered: Node writes this one behind them, then closes.
+  if (socket === null) {
+    response.writeHead(answer.status, answer.headers).end(answer.body);
+    return;
+  }
+  // Not through the response: at its end Node destroys the socket over what is left of the request, and with it the answer.
+  socket.write(bytesOf(req.method === 'HEAD' ? { ...answer, body: NOTHING } : answer));
+  void linger(socket, lingerMs);
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** A refusal as it goes over the wire, head and body. */
+export function refusalBytes(error: GatewayError): Buffer {
+  return bytesOf(answerTo(error));
 }
 
 function answerTo(error: GatewayError): Answer {
@@ -97,21 +95,14 @@ function complete(status: number, headers: Answer['headers'], body: Buffer): Ans
   return { status, headers: { 'cache-control': 'no-store', ...headers, ...length, connection }, body };
 }
 
+function bytesOf(answer: Answer): Buffer {
+  return Buffer.concat([Buffer.from(head(answer), 'latin1'), answer.body]);
+}
+
 function head({ status, headers }: Answer): string {
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, `date: ${new Date().toUTCString()}`];
   for (const [name, value] of Object.entries(headers)) {
     for (const one of [value].flat()) lines.push(`${name}: ${one}`);
   }
   return `${lines.join('\r\n')}\r\n\r\n`;
-}
-
-/** Discards the request's body and calls `done` once: when it has ended, or after `ms`. */
-function afterBody(request: Readable, ms: number, done: () => void): void {
-  const timer = setTimeout(finish, ms);
-  function finish(): void {
-    clearTimeout(timer);
-    request.off('end', finish).off('close', finish);
-    done();
-  }
-  request.once('end', finish).once('close', finish).resume();
 }

@@ -1,20 +1,18 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { ListenerConfig } from '../config/schema.ts';
-import { type ErrorCode, GatewayError } from '../errors.ts';
+import type { AddressMatcher } from '../http/address.ts';
+import type { Connections } from './connections.ts';
 import { ListenerError } from './error.ts';
-import { answerRefusal, writeRefusal } from './refusal.ts';
+import { type ListenerHandlers, type PlainSockets, serveHttp1 } from './http1.ts';
+import type { ConnectionObserver } from './observer.ts';
 import { tlsOptions } from './tls.ts';
+import { TlsHandshakes } from './tls-handshakes.ts';
 
-/** What a listener hands on. Neither may throw; whoever takes the socket ends it. */
-export interface ListenerHandlers {
-  upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): void;
-  request(message: IncomingMessage, response: ServerResponse): void;
-}
+export type { ListenerHandlers };
 
 /** In milliseconds. Node's own are minutes, and a silent peer holds a socket all that time. */
 export interface ListenerDeadlines {
@@ -36,6 +34,11 @@ export interface ListenerDeadlines {
 
 export interface ListenerDeps {
   readonly logger: Logger;
+  /** Whose X-Forwarded-* and Forwarded are believed. */
+  readonly trustedProxies: AddressMatcher;
+  /** Of all listeners together. */
+  readonly connections: Connections;
+  readonly observer: ConnectionObserver;
   readonly deadlines?: Partial<ListenerDeadlines>;
 }
 
@@ -58,26 +61,18 @@ const DEADLINES: ListenerDeadlines = {
   linger: 2_000,
 };
 
-/** What llhttp and Node's connection check report, as failures of ours; anything else of theirs is a bad request. */
-const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
-  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
-  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
-};
-
 /** Opens one listener, plain or TLS. Throws ListenerError for a certificate that does not serve or an address that cannot be had. */
 export async function openListener(
   config: ListenerConfig,
   handlers: ListenerHandlers,
-  { logger, deadlines: given }: ListenerDeps,
+  deps: ListenerDeps,
 ): Promise<Listener> {
-  const deadlines = { ...DEADLINES, ...given };
+  const deadlines = { ...DEADLINES, ...deps.deadlines };
   const server = await createHttpServer(config, deadlines);
-  const plain = guardConnections(server, config.tls !== undefined, logger);
-  serve(server, handlers, { plain, linger: deadlines.linger });
+  const plain = guardConnections(server, config.tls !== undefined, deps);
+  serveHttp1(server, handlers, { ...deps, plain, lingerMs: deadlines.linger });
   await listen(server, config);
-  server.on('error', function onServerError(error) {
-    logger.error({ err: error }, 'the listener failed to accept a connection');
-  });
+  server.on('error', (error) => deps.observer.acceptFailed(error));
   const { address: host, port } = server.address() as AddressInfo;
   let closed: Promise<void> | undefined;
   return {
@@ -114,12 +109,11 @@ async function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadl
   return server;
 }
 
-/** Sockets that speak plain HTTP so far, each with the response being written on it. */
-type PlainSockets = Map<Duplex, ServerResponse | undefined>;
-
-/** Gives every socket an error listener at birth and returns those that have not been upgraded. */
-function guardConnections(server: Server, secure: boolean, logger: Logger): PlainSockets {
+/** Gives every socket an error listener at birth, finds it a place, and returns those that speak plain HTTP so far. */
+function guardConnections(server: Server, secure: boolean, deps: ListenerDeps): PlainSockets {
+  const { connections, observer, logger } = deps;
   const plain: PlainSockets = new Map();
+  const handshakes = new TlsHandshakes(connections, observer);
   function onSocketError(error: Error): void {
     logger.debug({ err: error }, 'a client connection failed');
   }
@@ -127,11 +121,7 @@ function guardConnections(server: Server, secure: boolean, logger: Logger): Plai
   function onSocketClose(this: Socket): void {
     plain.delete(this);
   }
-  server.on('connection', function onConnection(socket: Socket) {
-    socket.on('error', onSocketError);
-  });
-  server.on(secure ? 'secureConnection' : 'connection', function onHttpConnection(socket: Socket) {
-    if (secure) socket.on('error', onSocketError);
+  function onHttpConnection(socket: Socket): void {
     // A TLS handshake may end after the listener has closed.
     if (!server.listening) {
       socket.destroy();
@@ -139,62 +129,20 @@ function guardConnections(server: Server, secure: boolean, logger: Logger): Plai
     }
     plain.set(socket, undefined);
     socket.on('close', onSocketClose);
+  }
+  server.on('connection', function onConnection(socket: Socket) {
+    socket.on('error', onSocketError);
+    if (!connections.take(socket, secure ? 'tls handshake' : 'http')) return;
+    if (secure) handshakes.begin(socket);
+    else onHttpConnection(socket);
+  });
+  if (!secure) return plain;
+  handshakes.watch(server);
+  server.on('secureConnection', function onSecureConnection(socket: Socket) {
+    socket.on('error', onSocketError);
+    onHttpConnection(socket);
   });
   return plain;
-}
-
-function serve(
-  server: Server,
-  handlers: ListenerHandlers,
-  { plain, linger }: { plain: PlainSockets; linger: number },
-): void {
-  server.on('upgrade', function onUpgrade(message: IncomingMessage, socket: Duplex, head: Buffer) {
-    // A 101 pipelined behind an unfinished response would be read as part of it.
-    if (plain.get(socket)) {
-      socket.destroy();
-      return;
-    }
-    plain.delete(socket);
-    handlers.upgrade(message, socket, head);
-  });
-  server.on('request', function onRequest(message, response) {
-    const { socket } = message;
-    plain.set(socket, response);
-    response.once('close', function onResponseClose() {
-      if (plain.get(socket) === response) plain.set(socket, undefined);
-      if (!server.listening) socket.destroySoon();
-    });
-    handlers.request(message, response);
-  });
-  // 100 only when the handler starts to read: a refused request is never asked for its body (RFC 9110 §10.1.1).
-  server.on('checkContinue', function onCheckContinue(message, response) {
-    message.once('resume', () => {
-      if (!response.headersSent) response.writeContinue();
-    });
-    server.emit('request', message, response);
-  });
-  server.on('connect', function onConnect(_message, socket: Duplex) {
-    writeRefusal(socket, new GatewayError('METHOD_NOT_ALLOWED', { headers: { allow: 'GET' } }), {
-      lingerMs: linger,
-    });
-  });
-  server.on('clientError', function onClientError(error: NodeJS.ErrnoException, socket: Duplex) {
-    // After a refusal the rest of what the client sends is an error again.
-    if (socket.writableEnded) return;
-    if (!isRequestError(error)) {
-      socket.destroy();
-      return;
-    }
-    const refusal = new GatewayError(CLIENT_ERRORS[error.code ?? ''] ?? 'BAD_REQUEST', { cause: error });
-    const response = plain.get(socket);
-    if (response) answerRefusal(response, refusal, { lingerMs: linger });
-    else writeRefusal(socket, refusal, { lingerMs: linger });
-  });
-}
-
-/** Resets and failed TLS handshakes arrive as `clientError` too; nobody is there to read an answer. */
-function isRequestError({ code }: NodeJS.ErrnoException): boolean {
-  return code?.startsWith('HPE_') === true || code === 'ERR_HTTP_REQUEST_TIMEOUT';
 }
 
 async function listen(server: Server, { host, port }: ListenerConfig): Promise<void> {

@@ -1,6 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { asGatewayError, GatewayError } from '../errors.ts';
+import { badRequest, readFields } from '../http/fields.ts';
+import { parseHost } from '../http/target.ts';
+import { matchOwnHost, type OwnHostMatcher } from './admin-hosts.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -30,28 +33,45 @@ interface Page {
   readonly body: string;
 }
 
+/** What a request is answered with. */
+interface Desk {
+  readonly pages: ReadonlyMap<string, () => Page | Promise<Page>>;
+  readonly isOwnHost: OwnHostMatcher;
+  readonly logger: Logger;
+}
+
 const TEXT = 'text/plain; charset=utf-8';
-const MAX_CONNECTIONS = 64;
+/** Their descriptors are among those kept back from clients. */
+const MAX_CONNECTIONS = 16;
 const HEADERS_MS = 5_000;
 const REQUEST_MS = 10_000;
 const CHECK_MS = 1_000;
 
+/** Where the admin listener listens; port 0 takes any free one. */
+export interface AdminOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Host names and addresses by which it is called, besides its own address and this machine's names for itself. */
+  readonly names?: readonly string[];
+}
+
 /**
- * Serves `/livez`, `/readyz` and `/metrics` on a listener of their own, apart from what clients can reach. Port 0 takes
- * any free one. Rejects with the system's error (EADDRINUSE, EACCES) if it cannot listen.
+ * Serves `/livez`, `/readyz` and `/metrics` on a listener of their own, apart from what clients can reach, to whoever
+ * calls it by its name. Rejects with the system's error (EADDRINUSE, EACCES) if it cannot listen.
  */
-export async function startAdmin(
-  { host, port }: { readonly host: string; readonly port: number },
-  deps: AdminDeps,
-): Promise<Admin> {
-  const pages = createPages(deps);
+export async function startAdmin({ host, port, names = [] }: AdminOptions, deps: AdminDeps): Promise<Admin> {
+  const desk: Desk = {
+    pages: createPages(deps),
+    isOwnHost: matchOwnHost([host, ...names]),
+    logger: deps.logger,
+  };
   const limits = {
     headersTimeout: HEADERS_MS,
     requestTimeout: REQUEST_MS,
     connectionsCheckingInterval: CHECK_MS,
   };
   const server = createServer(limits, function onRequest(request, response) {
-    void answer(pages, request, response, deps.logger);
+    void answer(desk, request, response);
   });
   server.maxConnections = MAX_CONNECTIONS;
   // Covers the scraper that asks and then does not read.
@@ -61,7 +81,7 @@ export async function startAdmin(
   return { address: server.address() as AddressInfo, close: () => close(server) };
 }
 
-function createPages({ ready, metrics }: AdminDeps): ReadonlyMap<string, () => Page | Promise<Page>> {
+function createPages({ ready, metrics }: AdminDeps): Desk['pages'] {
   return new Map<string, () => Page | Promise<Page>>([
     ['/livez', () => ({ healthy: true, type: TEXT, body: 'alive\n' })],
     ['/readyz', () => readinessPage(ready())],
@@ -76,12 +96,12 @@ function readinessPage({ ready, why }: Readiness): Page {
 
 /** Answers one request; never rejects. */
 async function answer(
-  pages: ReadonlyMap<string, () => Page | Promise<Page>>,
+  { pages, isOwnHost, logger }: Desk,
   request: IncomingMessage,
   response: ServerResponse,
-  logger: Logger,
 ): Promise<void> {
   try {
+    checkHost(isOwnHost, request);
     const page = await pageFor(pages, request)();
     if (!page.healthy) response.statusCode = new GatewayError('DRAINING').status;
     write(request, response, page);
@@ -94,8 +114,15 @@ async function answer(
   }
 }
 
+/** Throws BAD_REQUEST (400) where Host is missing, doubled or malformed, and HOST_REFUSED (403). */
+function checkHost(isOwnHost: OwnHostMatcher, { rawHeaders, socket }: IncomingMessage): void {
+  const authority = readFields(rawHeaders).one('host');
+  if (authority === undefined) throw badRequest('Host is missing');
+  if (!isOwnHost(parseHost(authority), socket.localAddress ?? '')) throw new GatewayError('HOST_REFUSED');
+}
+
 /** Throws METHOD_NOT_ALLOWED (405) and NO_ROUTE (404). */
-function pageFor(pages: ReadonlyMap<string, () => Page | Promise<Page>>, request: IncomingMessage) {
+function pageFor(pages: Desk['pages'], request: IncomingMessage) {
   const page = pages.get((request.url ?? '').split('?', 1)[0] as string);
   if (page === undefined) throw new GatewayError('NO_ROUTE');
   if (request.method === 'GET' || request.method === 'HEAD') return page;

@@ -1,8 +1,10 @@
-import { type LevelWithSilent, type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
+import { Writable } from 'node:stream';
+import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino';
+import { prettyFactory } from 'pino-pretty';
 import type { DialFailure, ErrorCode, GatewayError } from '../errors.ts';
 import type { Observer, RefusedRequest, SessionRecord } from './index.ts';
-import { describeError, REDACTED, SECRET_FIELDS, tidyFields, tidyText } from './redact.ts';
+import { standardOutput, streamDestination } from './log-destination.ts';
+import { describeError, REDACTED, redactFields, redactText, SECRET_FIELDS } from './redact.ts';
 
 export type { Logger };
 
@@ -16,38 +18,38 @@ export interface LoggerOptions {
   readonly destination?: NodeJS.WritableStream;
 }
 
-/**
- * A write a line would cost more than making the line: they are gathered, for at most a fifth of a second. pino writes
- * what is left at a fatal line and when the process ends.
- */
-const STANDARD_OUTPUT = { dest: 1, sync: false, minLength: 8 * 1024, periodicFlush: 200 };
+const FOR_PEOPLE = { colorize: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l' };
 
 /**
  * A pino logger whose lines are safe to keep: one JSON object a line, credentials redacted by the name of their
  * field at any depth, texts cut at 1 KiB, no control character or line separator in any of them.
+ *
+ * No destination can hold up or end the process: at most 1 MiB of lines waits for it, further ones are dropped. Lines to
+ * standard output are gathered for at most a fifth of a second; `flush` them before `process.exit`.
  */
 export function createLogger({ pretty: forPeople = false, level, destination }: LoggerOptions = {}): Logger {
   const options = {
     level: level ?? 'info',
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }), log: tidyFields },
+    formatters: { level: (label: string) => ({ level: label }), log: redactFields },
     // What a child logger is bound to passes by the formatters.
     redact: { paths: SECRET_FIELDS.map((name) => `["${name}"]`), censor: REDACTED },
-    // `tidyFields` has described errors already; pino's own serializer would copy whatever properties they have.
-    serializers: { err: (described: unknown) => described, msg: tidyText },
+    // `redactFields` has described errors already; pino's own serializer would copy whatever properties they have.
+    serializers: { err: (described: unknown) => described, msg: redactText },
   };
-  if (forPeople) return pino(options, prettyStream(destination));
-  return pino(options, destination ?? pino.destination(STANDARD_OUTPUT));
+  const hooks = forPeople ? { streamWrite: prettyFactory(FOR_PEOPLE) } : {};
+  return pino({ ...options, hooks }, openDestination(destination));
 }
 
-function prettyStream(destination: NodeJS.WritableStream | undefined) {
-  return pretty({
-    colorize: true,
-    singleLine: true,
-    translateTime: 'SYS:HH:MM:ss.l',
-    ...(destination ? { destination } : { sync: true }),
-  });
+function openDestination(destination: NodeJS.WritableStream | undefined): DestinationStream {
+  if (destination === undefined) return standardOutput();
+  return destination instanceof Writable ? streamDestination(destination) : destination;
+}
+
+/** Resolves when all lines are written, or have been given up: after a second at the latest. */
+export function flushLog(logger: Logger): Promise<void> {
+  return new Promise((resolve) => logger.flush(() => resolve()));
 }
 
 /** Writes the access log: a line when a session opens and when it ends, one per refusal, one per plain request. */

@@ -1,7 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Traffic } from '../bridge/contract.ts';
 import { ERROR_CODES, GatewayError } from '../errors.ts';
+import type { ConnectionObserver } from '../listener/observer.ts';
 import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
+import { createConnectionMetrics } from './connections.ts';
 import type { Observer, SessionRecord } from './index.ts';
 
 /** Counts what the gateway does; `render` is one Prometheus scrape. */
@@ -10,6 +12,8 @@ export interface Metrics extends Observer, DialObserver {
   render(): Promise<string>;
   /** The Content-Type of what `render` gives. */
   readonly contentType: string;
+  /** Counts what befalls connections, whatever they ask for. */
+  readonly connections: ConnectionObserver;
 }
 
 /** Sessions last from one message to days. */
@@ -27,13 +31,15 @@ interface Tally {
 
 /**
  * Metrics in a registry of their own, labelled by what the configuration names and by closed sets only. `open` lists
- * the sessions open now: their live counters are added at each scrape, so a message costs nothing here. `endpoints`
- * lists those that sessions may lead to; an endpoint that is forgotten takes its labels along.
+ * the sessions open now: their live counters are added at each scrape, so a message costs nothing here. `droppedLines`
+ * says how many lines the log has dropped; `endpoints` lists those that sessions may lead to, and one that is forgotten
+ * takes its labels along.
  *
  * Make one per process: Node's own gauges (event loop, garbage collection) watch until the process ends.
  */
 export function createMetrics(
   open: () => Iterable<SessionRecord>,
+  droppedLines: () => number = () => 0,
   endpoints: () => Iterable<EndpointRecord> = () => [],
 ): Metrics {
   const registry = new Registry();
@@ -42,6 +48,7 @@ export function createMetrics(
   /** All that dials have come to: a closed set. */
   const outcomes = new Set<string>();
   collectDefaultMetrics({ register: registry });
+  countDroppedLines(registry, droppedLines);
 
   function tallyOf({ route, bridge }: SessionRecord): Tally {
     const key = `${bridge} ${route}`;
@@ -79,6 +86,7 @@ export function createMetrics(
 
   return {
     contentType: registry.contentType,
+    connections: createConnectionMetrics(registry),
     render() {
       takeStock();
       return registry.metrics();
@@ -185,6 +193,19 @@ function createMeters(registry: Registry) {
       registers,
     }),
   };
+}
+
+/** The log has its own count, which is read at each scrape. */
+function countDroppedLines(registry: Registry, droppedLines: () => number): void {
+  new Counter({
+    name: 'sallyport_log_lines_dropped_total',
+    help: 'Log lines dropped because their destination was full, gone or not read.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(droppedLines());
+    },
+  });
 }
 
 const OUR_CLOSE_CODES: ReadonlySet<number> = new Set(ERROR_CODES.map((code) => new GatewayError(code).close));

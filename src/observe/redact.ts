@@ -30,7 +30,7 @@ const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-
 const HARMLESS = /^(?:(?!eyJ)[ -~])*$/;
 
 /** A text as it may stand in a log line: at most 1 KiB characters, controls written out as `\u{1b}`. */
-export function tidyText(text: string, max = MAX_TEXT): string {
+export function redactText(text: string, max = MAX_TEXT): string {
   if (text.length <= max && HARMLESS.test(text)) return text;
   const clean = text
     .slice(0, max + 1)
@@ -43,66 +43,66 @@ function writtenOut(character: string): string {
   return `\\u{${character.charCodeAt(0).toString(16)}}`;
 }
 
-/** The fields of a log line, every one tidied at any depth; errors become plain objects. */
-export function tidyFields(fields: object): Record<string, unknown> {
-  return tidyEntries(fields, MAX_DEPTH);
+/** The fields of a log line, every one redacted at any depth; errors become plain objects. */
+export function redactFields(fields: object): Record<string, unknown> {
+  return redactEntries(fields, MAX_DEPTH);
 }
 
-function tidyEntries(fields: object, depth: number): Record<string, unknown> {
+function redactEntries(fields: object, depth: number): Record<string, unknown> {
   // Without a prototype, so that a field named __proto__ is a field.
-  const tidied: Record<string, unknown> = Object.create(null);
+  const redacted: Record<string, unknown> = Object.create(null);
   for (const [name, value] of Object.entries(fields).slice(0, MAX_ENTRIES)) {
-    if (value !== undefined) tidied[tidyText(name)] = tidyField(name, value, depth);
+    if (value !== undefined) redacted[redactText(name)] = redactField(name, value, depth);
   }
-  return tidied;
+  return redacted;
 }
 
-function tidyField(name: string, value: unknown, depth: number): unknown {
-  return SECRET_FIELDS.includes(name.toLowerCase()) ? REDACTED : tidyValue(value, depth);
+function redactField(name: string, value: unknown, depth: number): unknown {
+  return SECRET_FIELDS.includes(name.toLowerCase()) ? REDACTED : redactValue(value, depth);
 }
 
-function tidyValue(value: unknown, depth: number): unknown {
-  if (typeof value === 'string') return tidyText(value);
+function redactValue(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return redactText(value);
   if (typeof value !== 'object' || value === null) return value;
   if (depth === 0) return '[…]';
-  if (value instanceof Error) return tidyError(value, depth);
+  if (value instanceof Error) return redactError(value, depth);
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-  if (Array.isArray(value)) return tidyList(value, depth);
-  return tidyEntries(value, depth - 1);
+  if (Array.isArray(value)) return redactList(value, depth);
+  return redactEntries(value, depth - 1);
 }
 
-function tidyList(list: readonly unknown[], depth: number): unknown[] {
+function redactList(list: readonly unknown[], depth: number): unknown[] {
   // A header field travels as the pair [name, value].
   if (list.length === 2 && typeof list[0] === 'string') {
-    return [tidyText(list[0]), tidyField(list[0], list[1], depth - 1)];
+    return [redactText(list[0]), redactField(list[0], list[1], depth - 1)];
   }
-  return list.slice(0, MAX_ENTRIES).map((item) => tidyValue(item, depth - 1));
+  return list.slice(0, MAX_ENTRIES).map((item) => redactValue(item, depth - 1));
 }
 
 /** Only the properties named here: others carry claims, sockets and whole responses. */
-function tidyError(error: Error & { code?: unknown; detail?: unknown }, depth: number) {
+function redactError(error: Error & { code?: unknown; detail?: unknown }, depth: number) {
   const { name, code, detail, message, cause } = error;
   return {
     type: name,
-    message: tidyText(message),
-    stack: tidyStack(error.stack ?? ''),
-    ...(code === undefined ? {} : { code: tidyValue(code, 0) }),
-    ...(detail === undefined ? {} : { detail: tidyValue(detail, 0) }),
-    ...(cause === undefined ? {} : { cause: tidyValue(cause, depth - 1) }),
+    message: redactText(message),
+    stack: redactStack(error.stack ?? ''),
+    ...(code === undefined ? {} : { code: redactValue(code, 0) }),
+    ...(detail === undefined ? {} : { detail: redactValue(detail, 0) }),
+    ...(cause === undefined ? {} : { cause: redactValue(cause, depth - 1) }),
   };
 }
 
 /** A stack keeps its lines: JSON writes them as `\n`. */
-function tidyStack(stack: string): string {
+function redactStack(stack: string): string {
   const lines = stack.slice(0, MAX_STACK).split('\n').slice(0, MAX_ENTRIES);
-  return lines.map((line) => tidyText(line)).join('\n');
+  return lines.map((line) => redactText(line)).join('\n');
 }
 
 /** An error and what caused it in one line: `the handshake failed: ECONNREFUSED: connect …`. Any thrown value will do. */
 export function describeError(thrown: unknown): string {
   const parts: string[] = [];
   for (let at = thrown; at !== undefined && parts.length < MAX_CAUSES; at = causeOf(at)) parts.push(say(at));
-  return tidyText(parts.join(': '));
+  return redactText(parts.join(': '));
 }
 
 function say(thrown: unknown): string {

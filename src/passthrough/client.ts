@@ -5,8 +5,6 @@ import { createSender, type Parcel } from './library.ts';
 
 /** Plain HTTP to one endpoint. */
 export interface PlainClient extends EndpointClient {
-  /** Of the target's own URL: put before every request's path and query. */
-  readonly base: Pick<URL, 'pathname' | 'search'>;
   /** `kept` reuses connections, `once` gives every request its own. */
   readonly agents: { readonly kept: Agent; readonly once: Agent };
   readonly send: (parcel: Parcel) => void;
@@ -30,9 +28,7 @@ export function openPlainClient(
   const kept = createAgent(connect, keepAlive);
   // With a finite maxSockets Node offers keep-alive all the same, and gives the socket to the next in the queue.
   const once = createAgent(connect, { keepAlive: false, maxSockets: Number.POSITIVE_INFINITY });
-  const { pathname, search } = new URL(`http://a${target.path ?? '/'}?${target.query ?? ''}`);
   return {
-    base: { pathname, search },
     agents: { kept, once },
     send: createSender({ host: address, port: target.port }),
     isIdle: () =>

@@ -44,12 +44,6 @@ export function asHeaders(fields: readonly HeaderField[]): IncomingHttpHeaders {
   return headers;
 }
 
-/** Path and query for the upstream: after the base's own path, and with the base's own query first. */
-export function joinPath(base: Pick<URL, 'pathname' | 'search'>, path: string, query: string): string {
-  const queries = [base.search.slice(1), query].filter((part) => part !== '');
-  return base.pathname.replace(/\/$/, '') + path + (queries.length === 0 ? '' : `?${queries.join('&')}`);
-}
-
 /**
  * The answer's end-to-end fields, for `writeHead`: hop-by-hop ones and those that Connection nominates are dropped
  * (RFC 9110 §7.6.1). `raw` and the result alternate names and values.

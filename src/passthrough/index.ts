@@ -5,13 +5,14 @@ import { asGatewayError, GatewayError } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import { createPolicy } from '../upstream/balance/index.ts';
 import type { Asking } from '../upstream/balance/policy.ts';
-import { createUpstreamContext, type UpstreamContext } from '../upstream/context.ts';
+import { createUpstreamContext } from '../upstream/context.ts';
 import { upstreamHeaders, withoutToken } from '../upstream/forward.ts';
 import { type Connected, HttpPool } from '../upstream/http-pool.ts';
 import { Pool } from '../upstream/pool.ts';
+import { requestTarget } from '../upstream/target.ts';
 import { openPlainClient, type PlainClient } from './client.ts';
 import { exchange, type Served, StaleConnection } from './exchange.ts';
-import { asHeaders, type Body, bodyOf, isBodiless, joinPath } from './head.ts';
+import { asHeaders, type Body, bodyOf, isBodiless } from './head.ts';
 
 /** Plain HTTP to the upstream of one route. */
 export interface Passthrough {
@@ -38,18 +39,17 @@ export interface ServedBy extends Served {
 export interface PassthroughOptions {
   /** Requests at a time, each of which has a connection to the upstream of its own; beyond it TOO_MANY_CONNECTIONS. */
   readonly maxRequests?: number;
-  readonly upstreams?: UpstreamContext;
+  /** Of the route's `http`; absent: one of its own. It is closed with the passthrough. */
+  readonly pool?: Pool;
 }
 
 /** Opens the passthrough of a route with `upstream.http`. Throws the system's error if `upstream.tls.ca` cannot be read. */
 export function createPassthrough(
   route: RouteConfig,
-  { maxRequests = 1024, upstreams = createUpstreamContext() }: PassthroughOptions = {},
+  { maxRequests = 1024, pool = new Pool(route, 'http', createUpstreamContext()) }: PassthroughOptions = {},
 ): Passthrough {
   const policy = createPolicy(route.upstream.balance ?? 'round-robin');
-  const http = new HttpPool(new Pool(route, 'http', upstreams), (endpoint, connect) =>
-    openPlainClient(endpoint, connect, maxRequests),
-  );
+  const http = new HttpPool(pool, (endpoint, connect) => openPlainClient(endpoint, connect, maxRequests));
   let active = 0;
 
   /** A connection for the request. Rejects with CLIENT_LOST if the client leaves while it is made. */
@@ -76,15 +76,21 @@ export function createPassthrough(
     // A server that looks for no body with this method would read it as the connection's next request.
     const isOnce = body.present && isBodiless(request.method);
     const connected = await connect({ clientAddress, origin, path, headers, grant }, response, isOnce);
-    const target = connected.lease.endpoint.name;
+    const { name, target } = connected.lease.endpoint;
     // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
     message.headers = asHeaders([...upstreamHeaders(request, grant, route), ...body.framing]);
-    const carried = { message, response, path: joinPath(connected.client.base, path, query), body, isOnce };
+    const carried = {
+      message,
+      response,
+      path: requestTarget(target, { path, query, captures: {} }),
+      body,
+      isOnce,
+    };
     try {
-      return { ...(await carry(carried, connected)), target };
+      return { ...(await carry(carried, connected)), target: name };
     } catch (thrown) {
       const error = asGatewayError(thrown);
-      error.dials = [{ target, error }];
+      error.dials = [{ target: name, error }];
       throw error;
     } finally {
       http.release(connected.lease);

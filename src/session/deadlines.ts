@@ -1,4 +1,4 @@
-import type { Link } from '../bridge/contract.ts';
+import type { Link, PeerName } from '../bridge/contract.ts';
 import type { KeepaliveConfig, TimeoutsConfig } from '../config/schema.ts';
 import { type ErrorCode, GatewayError } from '../errors.ts';
 
@@ -10,6 +10,8 @@ export interface Limits {
   readonly expiresAt: number | undefined;
 }
 
+type Expire = (error: GatewayError, silent?: PeerName) => void;
+
 /** setTimeout takes at most 2^31-1 ms; a later deadline is looked at again then. */
 const LONGEST_MS = 2_147_483_647;
 
@@ -18,13 +20,13 @@ const LONGEST_MS = 2_147_483_647;
  * the token's expiry. Nothing is done per message: when the timer fires, it looks at what has moved since.
  *
  * @param traffic grows with every message and byte either way
- * @param expire ends the connection; called at most once
+ * @param expire ends the connection, told who does not answer if that is why; called at most once
  */
 export class Deadlines {
   readonly #limits: Limits;
   readonly #link: Link;
   readonly #traffic: () => number;
-  readonly #expire: (error: GatewayError) => void;
+  readonly #expire: Expire;
   #timer: NodeJS.Timeout | undefined;
   #pingAt: number;
   #pongBy = Infinity;
@@ -32,7 +34,7 @@ export class Deadlines {
   #endAt: number;
   #seenTraffic = 0;
 
-  constructor(limits: Limits, link: Link, traffic: () => number, expire: (error: GatewayError) => void) {
+  constructor(limits: Limits, link: Link, traffic: () => number, expire: Expire) {
     const now = performance.now();
     this.#limits = limits;
     this.#link = link;
@@ -67,6 +69,11 @@ export class Deadlines {
       this.#expire(new GatewayError(passed));
       return;
     }
+    const silent = now >= this.#pongBy ? this.#judgeSilence(now) : undefined;
+    if (silent !== undefined) {
+      this.#expire(new GatewayError(silent === 'client' ? 'PEER_SILENT' : 'UPSTREAM_TIMEOUT'), silent);
+      return;
+    }
     if (now >= this.#pingAt) this.#ping(now);
     this.#arm();
   }
@@ -75,12 +82,18 @@ export class Deadlines {
   #passed(now: number): ErrorCode | undefined {
     if (this.#untilExpiry() <= 0) return 'TOKEN_EXPIRED';
     if (now >= this.#endAt) return 'LIFETIME';
-    if (now >= this.#idleAt && !this.#hasMoved(now)) return 'IDLE';
-    if (now < this.#pongBy) return undefined;
+    return now >= this.#idleAt && !this.#hasMoved(now) ? 'IDLE' : undefined;
+  }
+
+  /** The peer that has been silent for too long; if none has, it is seen to when to look again. */
+  #judgeSilence(now: number): PeerName | undefined {
+    const { keepalive } = this.#limits;
+    const silence = this.#link.unresponsivePeer(now);
     this.#pongBy = Infinity;
-    const silent = this.#link.silent();
-    if (silent === undefined) return undefined;
-    return silent === 'client' ? 'PEER_SILENT' : 'UPSTREAM_TIMEOUT';
+    if (silence === undefined || keepalive === 'off') return undefined;
+    if (silence.forMs >= keepalive.within) return silence.name;
+    this.#pongBy = now + keepalive.within - silence.forMs;
+    return undefined;
   }
 
   /** Something came since the last look: idleness is counted from now on. */

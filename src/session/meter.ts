@@ -1,7 +1,8 @@
 import type { LimitsConfig } from '../config/schema.ts';
 import type { Rate } from '../config/units.ts';
 import { GatewayError } from '../errors.ts';
-import { BucketTable, type Clock, TokenBucket } from '../store/buckets.ts';
+import { type Clock, TokenBucket } from '../store/buckets.ts';
+import type { Store } from '../store/index.ts';
 
 /** What one connection may still send; the semantics are SessionHandle's. */
 export interface Meter {
@@ -25,28 +26,42 @@ const oneOf = (admit: Admit | undefined) => (admit ? (now?: number) => admit(1, 
 /** setTimeout holds no more, and fires at once beyond it: a debt of months would be forgiven. */
 const LONGEST_MS = 2_147_483_647;
 
+/** What is read of a route. */
+interface MeteredRoute {
+  readonly name: string;
+  readonly limits: Pick<LimitsConfig, 'messages' | 'bytes'>;
+}
+
+interface MeterDeps {
+  readonly store: Store;
+  /** Clock of the buckets that a lone connection has to itself; `performance.now` unless a test brings its own. */
+  readonly now?: Clock;
+}
+
 /**
  * Compiles a route's per-message limits, which are judged once a frame or a chunk and must cost next to nothing: one
- * bucket for a lone connection, or one shared by all that are counted together. The table lives as long as the result.
+ * bucket for a lone connection, or one of the store's, shared by all that are counted together.
  */
-export function createMeters({ messages, bytes }: LimitsConfig, now?: Clock): (keyOf: KeyOf) => Meter {
-  const forMessages = messages && compile(messages, messages.burst ?? messages.rate.count, now);
+export function createMeters({ name, limits }: MeteredRoute, deps: MeterDeps): (keyOf: KeyOf) => Meter {
+  const { messages, bytes } = limits;
+  const forMessages =
+    messages && compile(`${name}/messages`, messages, messages.burst ?? messages.rate.count, deps);
   // Bytes are counted when they have come; with `throttle` a debt is waited for, not refused.
-  const forBytes = bytes && compile(bytes, bytes.rate.count, now);
+  const forBytes = bytes && compile(`${name}/bytes`, bytes, bytes.rate.count, deps);
   return (keyOf) => ({
     admitMessage: oneOf(forMessages?.(keyOf, take)),
     admitBytes: forBytes?.(keyOf, debit) ?? free,
   });
 }
 
-function compile(limit: Limit & { rate: Rate }, burst: number, now: Clock | undefined) {
+function compile(rule: string, limit: Limit & { rate: Rate }, burst: number, { store, now }: MeterDeps) {
   const { rate, per, over } = limit;
-  const table = new BucketTable(rate, burst, { now });
+  const buckets = store.buckets(`${rule}/${per}`, rate, burst);
   return function meterFor(keyOf: KeyOf, spend: Take): Admit {
     const own = per === 'connection' ? new TokenBucket(rate, burst, now) : undefined;
     const key = per === 'connection' ? '' : keyOf(per);
     return function admitNext(count, now) {
-      const wait = spend(own ?? table.bucket(key), count, now);
+      const wait = spend(own ?? buckets.bucket(key), count, now);
       if (wait > 0 && over === 'close')
         throw new GatewayError('RATE_LIMITED', { detail: `${count} more per ${per}` });
       return Math.min(wait, LONGEST_MS);

@@ -1,5 +1,6 @@
 import type { Grant } from '../admission/grant.ts';
-import type { Ending, Link, SessionHandle, Traffic } from '../bridge/contract.ts';
+import { failed } from '../bridge/closing.ts';
+import type { Ending, Link, PeerName, SessionHandle, Traffic } from '../bridge/contract.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayError } from '../errors.ts';
 import type { UpgradeRequest } from '../http/request.ts';
@@ -71,6 +72,9 @@ export class Session implements SessionHandle, SessionRecord {
   get messageSize(): number {
     return this.#config.limits.messageSize ?? Infinity;
   }
+  get fragments(): number {
+    return this.#config.limits.fragments;
+  }
   get durationMs(): number {
     return performance.now() - this.#since;
   }
@@ -88,7 +92,7 @@ export class Session implements SessionHandle, SessionRecord {
       limits,
       link,
       () => this.#traffic,
-      (error) => this.#expire(error),
+      (error, silent) => this.#expire(error, silent),
     );
   }
 
@@ -119,10 +123,10 @@ export class Session implements SessionHandle, SessionRecord {
     return this.up.messages + this.up.bytes + this.down.messages + this.down.bytes;
   }
 
-  #expire(error: GatewayError): void {
+  #expire(error: GatewayError, silent?: PeerName): void {
     this.#deadlines?.stop();
-    const ending: Ending = { code: error.close, reason: error.message, by: 'gateway', error };
+    const ending = failed(error);
     if (this.#link === undefined) this.#early ??= ending;
-    else this.#link.close(ending);
+    else this.#link.close(ending, silent);
   }
 }

@@ -1,4 +1,5 @@
 import type { Rate } from '../config/units.ts';
+import type { Buckets } from './index.ts';
 
 /** Milliseconds of a clock that never jumps; `performance.now` unless a test brings its own. */
 export type Clock = () => number;
@@ -72,7 +73,7 @@ interface TableOptions {
  * A token bucket per key, in bounded memory: of more keys than there is room for, those not asked for longest are
  * forgotten. Ask for the bucket at every use instead of keeping it, or a forgotten key will be granted twice.
  */
-export class BucketTable {
+export class BucketTable implements Buckets {
   readonly #rate: Rate;
   readonly #burst: number;
   readonly #now: Clock | undefined;

@@ -1,5 +1,7 @@
+import type { Counters } from './index.ts';
+
 /** How many places are taken per key. Holds only keys with places taken, so it is as large as what it counts. */
-export class CounterTable {
+export class CounterTable implements Counters {
   readonly #counts = new Map<string, number>();
 
   /** Keys with at least one place taken. */

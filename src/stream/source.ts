@@ -1,151 +1,180 @@
 import type { Duplex } from 'node:stream';
-import { scratch } from './write-batch.ts';
+import { SMALL_BYTES, SocketReader } from './read-buffers.ts';
+import type { Feeder, Sink } from './sink.ts';
 
-/** What one read takes at most: a 64 KiB message comes in one, its header included. */
-const READ_BYTES = 128 * 1024;
-/** A chunk this small is copied: that costs less than keeping a buffer for its socket. */
-export const SMALL_BYTES = 4 * 1024;
-/** Small reads in a row after which a socket does not stream any more. */
-const QUIET_READS = 8;
-/** Buffers that streaming sockets may hold at the same time, 16 MiB in all. */
-const MAX_BUFFERS = 128;
+/** Takes bytes as they come; returns how many. The rest is offered again, be it empty, when the source goes on after a pause. */
+export type Take = (chunk: Buffer) => number;
+
+const NOTHING = Buffer.alloc(0);
 
 /**
- * Where every socket reads that has no buffer of its own. What comes here is copied out before it is handed on, so it
- * is free again before the next read: one buffer serves any number of connections.
+ * What a socket sends, handed on as it comes. It is not read while the sink that it feeds is full, while somebody holds
+ * it, or while a limit has it wait: what is in flight is bounded by one chunk and the sockets' buffers.
+ *
+ *     flowing ⇄ paused → discarding (what comes is dropped, so that the end is seen) → cut (nothing is read)
  */
-const landing = Buffer.allocUnsafeSlow(READ_BYTES);
-
-/** The buffers of sockets that stream: bounded, and those given back are taken again. */
-const pool = {
-  spare: [] as Buffer[],
-  left: MAX_BUFFERS,
-
-  take(): Buffer | undefined {
-    if (this.left === 0) return undefined;
-    this.left--;
-    return this.spare.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
-  },
-  give(buffer: Buffer): void {
-    this.left++;
-    this.spare.push(buffer);
-  },
-};
-
-/**
- * Who is handed what comes. A chunk that `isBorrowed` is overwritten soon: a small one at the end of the turn, a large one
- * when this returns, unless `keep` has been called.
- */
-type Take = (chunk: Buffer, isBorrowed: boolean) => void;
-
-/** What of a `net.Socket` is not public: the fields behind the `onread` option of `net.connect`, and its handle. */
-interface Innards {
-  _handle?: { useUserBuffer?: (buffer: Buffer) => void } | null;
-  [field: symbol]: unknown;
-}
-
-/** The keys of those fields; the same for every socket, once one has been seen. */
-let fields: { buffer: symbol; callback: symbol; generator: symbol } | undefined;
-
-function findFields(innards: Innards): typeof fields {
-  const symbols = Object.getOwnPropertySymbols(innards);
-  const field = (name: string) => symbols.find((symbol) => symbol.description === name);
-  const [buffer, callback, generator] = [field('kBuffer'), field('kBufferCb'), field('kBufferGen')];
-  return buffer && callback && generator && { buffer, callback, generator };
-}
-
-/**
- * Gives an open socket what only `net.connect({ onread })` can ask for: reads land in the buffer that `next` names after
- * each of them. Returns false, and changes nothing, if the socket has not the shape that Node 22 to 26 gave it.
- */
-function reuseBuffers(
-  socket: Duplex,
-  onRead: (count: number, into: Buffer) => void,
-  next: () => Buffer,
-): boolean {
-  const innards = socket as unknown as Innards;
-  fields ??= findFields(innards);
-  if (fields === undefined || innards[fields.buffer] !== null) return false;
-  if (typeof innards._handle?.useUserBuffer !== 'function') return false;
-  innards[fields.buffer] = next();
-  innards[fields.callback] = onRead;
-  innards[fields.generator] = next;
-  innards._handle.useUserBuffer(next());
-  return true;
-}
-
-/**
- * Reads a socket without a new buffer for every read, which is what reading costs most in Node. A socket with small
- * messages reads into the common `landing`; one that streams gets a buffer to itself and its chunks are not copied.
- * Where the socket is not of the shape that `reuseBuffers` knows, 'data' events serve.
- */
-export class SocketReader {
+export class Source implements Feeder {
+  readonly #socket: Duplex;
   readonly #take: Take;
-  #own: Buffer | undefined;
-  #kept: Buffer | undefined;
-  #quiet = 0;
+  readonly #reader = new SocketReader((chunk, isBorrowed) => this.#onRead(chunk, isBorrowed));
+  #sink: Sink | undefined;
+  /** Taken from the socket, not yet by `take`. */
+  #rest: Buffer | undefined;
+  #isFull = false;
+  #isHeld = false;
+  #waiting: NodeJS.Timeout | undefined;
+  #isDiscarding = false;
+  /** Bytes that may still be read, where that is limited. */
+  #left: number | undefined;
+  #onCut: (() => void) | undefined;
+  /** Bytes read so far. */
+  received = 0;
+  /** It was not read for a while since this was last set to false. */
+  wasPaused = false;
 
-  constructor(take: Take) {
+  constructor(socket: Duplex, take: Take) {
+    this.#socket = socket;
     this.#take = take;
   }
 
-  /** Begins to hand on what comes; the socket still has to be resumed. */
-  open(socket: Duplex): void {
-    // What the socket had read before; and all it reads, where its buffer cannot be ours.
-    socket.on('data', (chunk: Buffer) => this.#take(chunk, false));
-    const onRead = (count: number, into: Buffer) => this.#onRead(count, into);
-    if (reuseBuffers(socket, onRead, () => this.#next())) socket.once('close', () => this.#onClosed());
+  /** What is taken is written to `sink`: while that is full, nothing is read. */
+  feed(sink: Sink): void {
+    this.#sink = sink;
+    sink.fedBy(this);
   }
 
-  /** The chunk at hand is still in use when `take` returns: nothing may be read over it until `release`. */
-  keep(): void {
-    this.#kept = this.#own;
-    this.#own = pool.take();
+  get isPaused(): boolean {
+    return this.#isFull || this.#isHeld || this.#waiting !== undefined;
   }
 
-  /** What was kept is not in use any more. */
+  /** Begins to read; `head` is what had been read already. */
+  start(head: Buffer = NOTHING): void {
+    if (head.length > 0) this.#offer(head);
+    this.#reader.open(this.#socket);
+    if (this.isPaused) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  /** Reads nothing until `release`; `take` may have taken less than it was offered. */
+  hold(): void {
+    if (this.#isDiscarding) return;
+    this.#isHeld = true;
+    this.#pause();
+  }
+
   release(): void {
-    if (this.#kept === undefined) return;
-    pool.give(this.#kept);
-    this.#kept = undefined;
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#offerAgain();
   }
 
-  #onRead(count: number, into: Buffer): void {
-    if (count <= SMALL_BYTES) this.#onSmall(count, into);
-    else this.#onLarge(count, into);
+  /** Reads nothing for so many milliseconds. */
+  pauseFor(ms: number): void {
+    if (this.#isDiscarding) return;
+    clearTimeout(this.#waiting);
+    this.#waiting = setTimeout(() => this.#onWaited(), ms);
+    this.#pause();
   }
 
-  #onSmall(count: number, into: Buffer): void {
-    const chunk = scratch(count);
-    into.copy(chunk, 0, 0, count);
-    this.#take(chunk, true);
-    if (this.#own !== undefined && ++this.#quiet > QUIET_READS) this.#giveBack();
+  /** From now on at most `bytes` are read, without a wait; beyond that nothing, and `onCut` is called. */
+  limit(bytes: number, onCut: () => void): void {
+    this.#left ??= bytes;
+    this.#onCut = onCut;
+    if (this.#waiting === undefined) return;
+    clearTimeout(this.#waiting);
+    this.#onWaited();
   }
 
-  #onLarge(count: number, into: Buffer): void {
-    this.#quiet = 0;
-    if (into === landing) {
-      this.#own ??= pool.take();
-      this.#take(Buffer.from(into.subarray(0, count)), false);
+  /** From now on what still comes is read and dropped, so that its end is seen. Idempotent. */
+  discard(): void {
+    this.#isDiscarding = true;
+    this.#rest = undefined;
+    this.#isFull = false;
+    this.#isHeld = false;
+    clearTimeout(this.#waiting);
+    this.#waiting = undefined;
+    if (this.#left === undefined || this.#left > 0) this.#socket.resume();
+  }
+
+  onFull(): void {
+    if (this.#isDiscarding) return;
+    this.#isFull = true;
+    this.#pause();
+  }
+
+  onRoom(): void {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    this.#goOn();
+  }
+
+  onDrain(): void {
+    this.#reader.release();
+  }
+
+  #onRead(chunk: Buffer, isBorrowed: boolean): void {
+    this.received += chunk.length;
+    if (this.#left !== undefined && !this.#spend(chunk.length)) return;
+    if (this.#isDiscarding) return;
+    if (this.isPaused) {
+      // A stream may still hand over what it had read when it was paused.
+      this.#rest = Buffer.concat([this.#rest ?? NOTHING, chunk]);
       return;
     }
-    this.#take(count === into.length ? into : into.subarray(0, count), true);
+    const sink = this.#sink?.isOpen ? this.#sink : undefined;
+    const isLarge = chunk.length > SMALL_BYTES;
+    if (sink !== undefined) sink.writesAtOnce = isLarge;
+    this.#offer(chunk);
+    if (isBorrowed) this.#giveUp(isLarge ? sink : undefined);
   }
 
-  /** Where the next read is to land. */
-  #next(): Buffer {
-    return this.#own ?? landing;
+  /** False if nothing may be read any more. */
+  #spend(bytes: number): boolean {
+    const left = this.#left as number;
+    this.#left = left - bytes;
+    if (this.#left > 0) return true;
+    this.#socket.pause();
+    if (left > 0) this.#onCut?.();
+    return false;
   }
 
-  #giveBack(): void {
-    if (this.#own !== undefined) pool.give(this.#own);
-    this.#own = undefined;
+  #offer(chunk: Buffer): void {
+    const taken = this.#take(chunk);
+    if (taken < chunk.length && !this.#isDiscarding) this.#rest = chunk.subarray(taken);
   }
 
-  #onClosed(): void {
-    this.#giveBack();
-    // It may still be on its way out: nobody else gets it, but its place in the pool is free.
-    if (this.#kept !== undefined) pool.left++;
-    this.#kept = undefined;
+  /** The chunk just offered is read over next: what is left of it must not lie there, nor what `sink` may have of it. */
+  #giveUp(sink: Sink | undefined): void {
+    if (this.#rest !== undefined) this.#rest = Buffer.from(this.#rest);
+    if (!sink?.isBusy) return;
+    this.#reader.keep();
+    if (!this.#isDiscarding) sink.fillUp();
+  }
+
+  #onWaited(): void {
+    this.#waiting = undefined;
+    this.#offerAgain();
+  }
+
+  /** All bytes may have been taken but for a frame held back whole: it waits to be offered again. */
+  #offerAgain(): void {
+    this.#rest ??= NOTHING;
+    this.#goOn();
+  }
+
+  #pause(): void {
+    this.wasPaused = true;
+    this.#socket.pause();
+  }
+
+  #goOn(): void {
+    if (this.isPaused || this.#isDiscarding) return;
+    const rest = this.#rest;
+    if (rest !== undefined) {
+      this.#rest = undefined;
+      this.#offer(rest);
+    }
+    if (!this.isPaused && !this.#isDiscarding && (this.#left === undefined || this.#left > 0))
+      this.#socket.resume();
   }
 }

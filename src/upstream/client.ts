@@ -53,7 +53,7 @@ export class ExchangeFailed extends Error {
  * Opens the client of one endpoint; a path of its target is put before every request's path. Connections are made
  * when they are needed.
  */
-export function openHttpTarget({ host, port, secure, path }: Target, connect: Connector): HttpTarget {
+export function openHttpTarget({ host, port, secure, base }: Target, connect: Connector): HttpTarget {
   const origin = `${secure ? 'https' : 'http'}://${hostPort(host, port)}`;
   // Polls hang for as long as the service likes, before and amid the answer: only our own timer may cut them.
   // One request a connection at a time, so that no answer waits behind a hanging one.
@@ -68,7 +68,7 @@ export function openHttpTarget({ host, port, secure, path }: Target, connect: Co
       );
     },
   });
-  const prefix = new URL(path ?? '/', origin).pathname.replace(/\/$/, '');
+  const prefix = base?.pathname.replace(/\/$/, '') ?? '';
   return {
     isIdle: () => pool.stats.free > 0,
     close: () => pool.destroy(),

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { RouteConfig } from '../config/schema.ts';
-import type { UpstreamKind } from '../config/unused-keys.ts';
+import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { type DialFailure, GatewayError } from '../errors.ts';
 import type { Asking, Policy } from './balance/policy.ts';
 import { type TlsTrust, trustOf } from './connect.ts';

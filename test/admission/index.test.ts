@@ -4,7 +4,8 @@ import { admit, createAdmission, release } from '../../src/admission/index.ts';
 import type { TokenVerifier } from '../../src/admission/token/verifier.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { GatewayRequest } from '../../src/http/request.ts';
-import { grantOf, plainOf, routeConfig } from '../support/handshakes.ts';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import { grantOf, plainOf, routeConfig, upgradeOf } from '../support/handshakes.ts';
 
 /** Takes the token for the subject; refuses `bad`. */
 const verifier: TokenVerifier = {
@@ -17,15 +18,18 @@ const verifier: TokenVerifier = {
   },
 };
 
-function admissionOf(route: Readonly<Record<string, unknown>>) {
-  return createAdmission(routeConfig(route), { verifiers: new Map([['main', verifier]]), now: () => 0 });
+function admissionOf(
+  route: Readonly<Record<string, unknown>>,
+  store = createMemoryStore({ now: () => 0 }),
+): readonly Check[] {
+  return createAdmission(routeConfig(route), { verifiers: new Map([['main', verifier]]), store });
 }
 
 function requestWith(token?: string, given: Partial<GatewayRequest> = {}): GatewayRequest {
-  return plainOf({ headers: token === undefined ? [] : [['Authorization', `Bearer ${token}`]], ...given });
+  return upgradeOf({ headers: token === undefined ? [] : [['Authorization', `Bearer ${token}`]], ...given });
 }
 
-async function outcome(checks: readonly Check[], request: GatewayRequest): Promise<string> {
+async function outcome(checks: readonly Check[] = [], request: GatewayRequest): Promise<string> {
   try {
     await admit(checks, request);
     return 'admitted';
@@ -82,11 +86,11 @@ describe('admission', () => {
 
   test('gives a place back once, when it is released', async () => {
     const checks = admissionOf({ limits: { connections: { max: 2, per: 'route' } } });
-    const grants = [await admit(checks, plainOf()), await admit(checks, plainOf())];
+    const grants = [await admit(checks, upgradeOf()), await admit(checks, upgradeOf())];
     release(grants[0] as Grant);
     release(grants[0] as Grant);
-    expect(await outcome(checks, plainOf())).toBe('admitted');
-    expect(await outcome(checks, plainOf())).toBe('TOO_MANY_CONNECTIONS');
+    expect(await outcome(checks, upgradeOf())).toBe('admitted');
+    expect(await outcome(checks, upgradeOf())).toBe('TOO_MANY_CONNECTIONS');
   });
 
   test('undoes each reservation once', () => {
@@ -110,11 +114,41 @@ describe('admission', () => {
     expect(ran).toEqual(['second', 'released']);
   });
 
+  test('gives back what was reserved before it as well, when it refuses', async () => {
+    const grant = grantOf();
+    let undone = 0;
+    grant.releases.push(() => (undone += 1));
+    await expect(admit([() => Promise.reject(new Error('no'))], plainOf(), grant)).rejects.toThrow('no');
+    expect(undone).toBe(1);
+  });
+
   test('counts each route for itself', async () => {
-    const route = { limits: { upgrades: { rate: '1/h', per: 'route' } } };
-    const [one, other] = [admissionOf(route), admissionOf(route)];
+    const store = createMemoryStore({ now: () => 0 });
+    const limits = { upgrades: { rate: '1/h', per: 'route' } };
+    const [one, other] = ['one', 'other'].map((name) => admissionOf({ name, limits }, store));
     expect(await outcome(one, plainOf())).toBe('admitted');
     expect(await outcome(one, plainOf())).toBe('RATE_LIMITED');
     expect(await outcome(other, plainOf())).toBe('admitted');
+  });
+
+  test('counts on when a route is compiled again', async () => {
+    const store = createMemoryStore({ now: () => 0 });
+    const limits = { upgrades: { rate: '2/h', per: 'route' }, connections: { max: 1, per: 'route' } };
+    const [first, again] = [admissionOf({ limits }, store), admissionOf({ limits }, store)];
+    const grant = await admit(first, upgradeOf());
+    expect(await outcome(again, upgradeOf())).toBe('TOO_MANY_CONNECTIONS');
+    release(grant);
+    expect(await outcome(again, upgradeOf())).toBe('RATE_LIMITED');
+  });
+
+  test('starts anew under another rate, but keeps the places that are taken', async () => {
+    const store = createMemoryStore({ now: () => 0 });
+    const limitsOf = (rate: string, max: number) => ({
+      limits: { upgrades: { rate, per: 'route' }, connections: { max, per: 'route' } },
+    });
+    expect(await outcome(admissionOf(limitsOf('1/h', 2), store), upgradeOf())).toBe('admitted');
+    expect(await outcome(admissionOf(limitsOf('2/h', 1), store), upgradeOf())).toBe('TOO_MANY_CONNECTIONS');
+    expect(await outcome(admissionOf(limitsOf('2/h', 1), store), plainOf())).toBe('admitted');
+    expect(await outcome(admissionOf(limitsOf('2/h', 1), store), plainOf())).toBe('RATE_LIMITED');
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { burstOf, limitConnections, limitKey, limitUpgrades, type Per } from '../../src/admission/limits.ts';
 import { BucketTable } from '../../src/store/buckets.ts';
 import { CounterTable } from '../../src/store/counters.ts';
-import { grantOf, plainOf, refusal } from '../support/handshakes.ts';
+import { grantOf, plainOf, refusal, upgradeOf } from '../support/handshakes.ts';
 
 const tenPerSecond = { count: 10, perMs: 1000 };
 
@@ -59,9 +59,9 @@ describe('the limit of connections', () => {
   test('refuses the one too many, until a place is given back', () => {
     const check = limitConnections({ max: 2, per: 'address' }, new CounterTable());
     const grants = [grantOf(), grantOf(), grantOf()] as const;
-    void check(plainOf(), grants[0]);
-    void check(plainOf(), grants[1]);
-    const error = refusal(() => check(plainOf(), grants[2]));
+    void check(upgradeOf(), grants[0]);
+    void check(upgradeOf(), grants[1]);
+    const error = refusal(() => check(upgradeOf(), grants[2]));
     expect([error.code, error.status, error.headers['retry-after']]).toEqual([
       'TOO_MANY_CONNECTIONS',
       429,
@@ -69,13 +69,20 @@ describe('the limit of connections', () => {
     ]);
     expect(grants.map((grant) => grant.releases.length)).toEqual([1, 1, 0]);
     grants[0].releases[0]?.();
-    expect(check(plainOf(), grants[2])).toBeUndefined();
+    expect(check(upgradeOf(), grants[2])).toBeUndefined();
   });
 
   test('counts clients apart', () => {
     const check = limitConnections({ max: 1, per: 'address' }, new CounterTable());
-    void check(plainOf({ clientAddress: '192.0.2.1' }), grantOf());
-    expect(check(plainOf({ clientAddress: '192.0.2.2' }), grantOf())).toBeUndefined();
+    void check(upgradeOf({ clientAddress: '192.0.2.1' }), grantOf());
+    expect(check(upgradeOf({ clientAddress: '192.0.2.2' }), grantOf())).toBeUndefined();
+  });
+
+  test('does not count plain requests', () => {
+    const check = limitConnections({ max: 1, per: 'route' }, new CounterTable());
+    const grant = grantOf();
+    for (let i = 0; i < 3; i += 1) expect(check(plainOf(), grant)).toBeUndefined();
+    expect(grant.releases).toEqual([]);
   });
 });
 

@@ -3,18 +3,24 @@ import { expect, test } from 'vitest';
 import { folderWith, sallyport } from '../support/cli.ts';
 import { sampleConfig } from '../support/config.ts';
 
+const FEW =
+  'upgrades 10/m per address, connections 5 per address, messages 50/s per connection, bytes 1MiB/s per route, messages up to 64KiB, messages of up to 99 fragments';
+
 test('prints what a configuration comes to, in columns', async () => {
   const folder = await folderWith({
     'gate.yaml': sampleConfig({
       top: 'admin: { host: "::1", port: 9090 }',
-      route: `    limits:
+      route: `    limits: &few
       upgrades: { rate: 10/m, per: address }
-      connections: { max: 5, per: subject }
+      connections: { max: 5, per: address }
       messages: { rate: 50/s, per: connection }
       bytes: { rate: 1MiB/s, per: route }
       messageSize: 64KiB
+      fragments: 99
   - { name: vnc, match: { host: v.example, path: /vnc }, auth: { issuer: main, token: [query:t] }, upstream: { tcp: ["[::1]:5900", b:1] } }
-  - { name: site, match: { path: /* }, auth: none, upstream: { http: "http://127.0.0.1:1" } }`,
+  - { name: app, match: { path: /app/* }, auth: none, limits: *few, upstream: { http: "http://127.0.0.1:2", websocket: ws://127.0.0.1:3 } }
+  - { name: site, match: { path: /* }, auth: none, upstream: { http: "http://127.0.0.1:1", upgrades: off } }
+  - { name: rest, match: { path: /* }, auth: none, upstream: { http: "http://127.0.0.1:1" } }`,
     }),
   });
   const { code, out, err } = await sallyport(['check', join(folder, 'gate.yaml')]);
@@ -23,14 +29,29 @@ test('prints what a configuration comes to, in columns', async () => {
 http, ws  127.0.0.1:8080
 admin     [::1]:9090
 
-ROUTE  MATCH          UPSTREAM                       AUTH             LIMITS
-chat   /chat          websocket ws://127.0.0.1:3000  main by header   upgrades 10/m per address, connections 5 per subject, messages 50/s per connection, bytes 1MiB/s per route, messages up to 64KiB
-vnc    v.example/vnc  tcp [::1]:5900, b:1            main by query:t  none
-site   /*             http http://127.0.0.1:1        none             none
+LIMIT        VALUE
+connections  auto, from the limit of open files
+
+MATCH          TAKES               ROUTE  UPSTREAM                       AUTH             LIMITS
+/chat          upgrades            chat   websocket ws://127.0.0.1:3000  main by header   ${FEW}
+v.example/vnc  upgrades            vnc    tcp [::1]:5900, b:1            main by query:t  none
+/app/*         upgrades            app    websocket ws://127.0.0.1:3     none             ${FEW}
+/app/*         requests            app    http http://127.0.0.1:2        none             upgrades 10/m per address
+/*             requests            site   http http://127.0.0.1:1        none             none
+/*             upgrades, requests  rest   http http://127.0.0.1:1        none             none
 `);
-  expect(err).toMatch(
-    /^warning: \S+gate.yaml:16:\d+ routes\[1\].auth.token\[0\]: tokens in URLs .*; prefer subprotocol\n$/,
-  );
+  expect(err.split('\n')).toEqual([
+    expect.stringMatching(
+      /^warning: \S+gate.yaml:7:\d+ routes\[0\].match: plain requests for \/chat fall past/,
+    ),
+    expect.stringMatching(
+      /^warning: \S+gate.yaml:17:\d+ routes\[1\].match: plain requests for v.example\/vnc fall/,
+    ),
+    expect.stringMatching(
+      /^warning: \S+gate.yaml:17:\d+ routes\[1\].auth.token\[0\]: tokens in URLs .*; prefer subprotocol$/,
+    ),
+    '',
+  ]);
 });
 
 test('prints every problem on stderr and ends with 2', async () => {
@@ -38,6 +59,14 @@ test('prints every problem on stderr and ends with 2', async () => {
   const { code, out, err } = await sallyport(['check', join(folder, 'gate.yaml')]);
   expect({ code, out }).toEqual({ code: 2, out: '' });
   expect(err.split('\n')).toHaveLength(4);
+});
+
+test('says how many connections there may be', async () => {
+  const folder = await folderWith({
+    'gate.yaml': sampleConfig({ top: 'limits: { connections: 500 }' }),
+  });
+  const { out } = await sallyport(['check', join(folder, 'gate.yaml')]);
+  expect(out).toContain('\nconnections  500\n');
 });
 
 test('reads variables from the environment', async () => {

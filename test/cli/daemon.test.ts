@@ -3,7 +3,7 @@ import type { Context } from '../../src/cli/context.ts';
 import { untilStopped } from '../../src/cli/daemon.ts';
 
 /** A daemon under test: `signal` and `crash` are what its process is told, `closed` ends its gateway. */
-function daemon() {
+function daemon(flush = (done: () => void) => done()) {
   const signals = new Set<(signal: string) => void>();
   const crashes = new Set<(error: unknown) => void>();
   const logged: string[] = [];
@@ -28,6 +28,7 @@ function daemon() {
     {
       info: (_, message) => logged.push(`info ${message}`),
       fatal: (_, message) => logged.push(`fatal ${message}`),
+      flush,
     },
   );
   return {
@@ -62,6 +63,19 @@ describe('untilStopped', () => {
     signal('SIGINT');
     expect(await code).toBe(1);
     expect(closes()).toBe(1);
+  });
+
+  test('still hears signals while the log is flushed, and its exit code stays', async () => {
+    const flushes: (() => void)[] = [];
+    const { code, signal, closed, closes, handlers } = daemon((done) => flushes.push(done));
+    signal('SIGTERM');
+    closed();
+    await expect.poll(() => flushes.length).toBe(1);
+    signal('SIGTERM');
+    expect(handlers()).toBe(2);
+    for (const done of flushes) done();
+    expect(await code).toBe(0);
+    expect({ closes: closes(), handlers: handlers() }).toEqual({ closes: 1, handlers: 0 });
   });
 
   test('ends with 1 when the gateway cannot be closed', async () => {

@@ -79,6 +79,15 @@ describe('a problem is told in words', () => {
     );
   });
 
+  test.each([
+    ['0', '0 is less than 1'],
+    ['many', '"many" does not fit; expected auto, or a whole number of them'],
+    ['1.5', '1.5 does not fit; expected auto, or a whole number of them'],
+  ])('for limits of the whole process: %s', (value, expected) => {
+    const top = `limits: { connections: ${value} }`;
+    expect(problemOf(sampleConfig({ top }))).toContain(`limits.connections: ${expected}`);
+  });
+
   test('for a key of a later version', () => {
     expect(problemOf(`${sampleConfig()}\nstore: { redis: redis://127.0.0.1 }`)).toBe(
       '11:1 store: unknown key; limits are kept in memory in this version; remove it',

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import {
   cidr,
   headerName,
+  hostName,
   hostPattern,
   hostPort,
   leeway,
@@ -47,6 +48,26 @@ describe('origin', () => {
   test('is lower case, as browsers send it', () => {
     expect(origin.parse('HTTPS://App.Example.com')).toBe('https://app.example.com');
   });
+});
+
+describe('hostName', () => {
+  test.each([
+    ['Gateway.Internal', 'gateway.internal'],
+    ['my_gateway', 'my_gateway'],
+    ['10.0.0.9', '10.0.0.9'],
+    ['2001:DB8::9', '2001:db8::9'],
+    ['[2001:db8::9]', '2001:db8::9'],
+  ])('reads %s', (text, value) => expect(hostName.parse(text)).toBe(value));
+
+  test.each([
+    '',
+    '*.internal',
+    'gateway.internal:9090',
+    'http://gateway.internal',
+    '.internal',
+    '[::1',
+    'a b',
+  ])('refuses %j', (text) => expect(accepts(hostName, text)).toBe(false));
 });
 
 describe('hostPort', () => {

@@ -44,7 +44,7 @@ routes:
   - name: a
     match: { path: chat }
     auth: { issuer: mian }
-    upstream: { http: http://127.0.0.1:1 }
+    upstream: { http: http://127.0.0.1:1, upgrades: off }
     keepalive: off
   - name: a
     match: { path: / }
@@ -63,11 +63,11 @@ routes:
   });
 
   test('lists the problems in the message, as editors and terminals follow them', () => {
-    const text = `${sampleConfig()}\nroute: 1\nlimts: 1`;
+    const text = `${sampleConfig()}\nroute: 1\ncolour: 1`;
     const error = new ConfigError('gate.yaml', problemsOf(text));
     expect(error.message).toBe(`gate.yaml has 2 problems:
   gate.yaml:11:1 route: unknown key; did you mean routes?
-  gate.yaml:12:1 limts: unknown key; known here: listeners, trustedProxies, admin, issuers, drain, routes`);
+  gate.yaml:12:1 colour: unknown key; known here: listeners, limits, trustedProxies, admin, issuers, drain, routes`);
   });
 
   test('says once what is wrong with a place', () => {

@@ -45,11 +45,27 @@ describe('an issuer', () => {
 describe('a route', () => {
   test.each([
     ['{}', 'none'],
+    ['{ upgrades: off }', 'none'],
     ['{ websocket: ws://a, tcp: a:1 }', 'websocket and tcp'],
-  ])('with the upstream %s has not exactly one', (upstream, found) => {
+    ['{ http: http://a, websocket: ws://a, tcp: a:1 }', 'websocket and tcp and http'],
+  ])('with the upstream %s is refused', (upstream, found) => {
     expect(problemOf(sampleConfig().replace('{ websocket: ws://127.0.0.1:3000 }', upstream))).toMatch(
-      `routes[0].upstream: an upstream is exactly one of websocket, tcp, poll, http; this one is ${found}`,
+      `routes[0].upstream: an upstream is http, or one of websocket, tcp, poll, or http and one of those; this one is ${found}`,
     );
+  });
+
+  test.each([
+    'http: http://a',
+    'http: http://a, upgrades: off',
+    'http: http://a, websocket: ws://b',
+    'http: http://a, tcp: b:1',
+    'http: http://a, poll: { target: http://b, poll: { path: / } }',
+    'websocket: ws://a',
+    'tcp: a:1',
+    'poll: { target: http://a, poll: { path: / } }',
+  ])('with the upstream { %s } is legal', (upstream) => {
+    const text = sampleConfig().replace('websocket: ws://127.0.0.1:3000', upstream);
+    expect(parsed(text).routes).toHaveLength(1);
   });
 
   test('that takes tokens from cookies must name origins', () => {
@@ -68,14 +84,17 @@ describe('a route', () => {
     expect(parsed(withAuth('{ issuer: main }', limits)).routes).toHaveLength(1);
   });
 
-  test.each(['host', 'Connection', 'x-forwarded-for', 'Sec-WebSocket-Key', 'content-length'])(
-    'cannot forward a claim as %s',
-    (name) => {
-      expect(problemOf(withAuth(`{ issuer: main, forward: { ${name}: sub } }`))).toMatch(
-        /set by the gateway/,
-      );
-    },
-  );
+  test.each([
+    'host',
+    'Connection',
+    'x-forwarded-for',
+    'Sec-WebSocket-Key',
+    'content-length',
+    'Proxy-User',
+    'te',
+  ])('cannot forward a claim as %s', (name) => {
+    expect(problemOf(withAuth(`{ issuer: main, forward: { ${name}: sub } }`))).toMatch(/set by the gateway/);
+  });
 
   test('can forward a claim as any other header', () => {
     const { auth } = parsed(withAuth('{ issuer: main, forward: { X-User: sub } }')).routes[0] ?? {};

@@ -1,12 +1,28 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RouteConfig } from '../../src/config/schema.ts';
 import { shadowedRoutes } from '../../src/config/shadows.ts';
+import { routeConfig } from '../support/handshakes.ts';
 
 type Match = RouteConfig['match'];
 
+const UPSTREAMS = {
+  upgrades: { websocket: 'ws://a' },
+  requests: { http: 'http://a', upgrades: 'off' },
+  both: { http: 'http://a' },
+};
+
+/** Routes in the configuration's order: name, match, what is served. */
+function findingsOf(...routes: { name: string; match: Match; serves?: keyof typeof UPSTREAMS }[]) {
+  return shadowedRoutes({
+    routes: routes.map(({ serves = 'both', ...route }) =>
+      routeConfig({ ...route, upstream: UPSTREAMS[serves] }),
+    ),
+  });
+}
+
 function shadowed(...matches: Match[]): number[] {
   const routes = matches.map((match, index) => ({ name: `r${index}`, match }));
-  return shadowedRoutes({ routes: routes as unknown as RouteConfig[] }).map(({ path }) => Number(path[1]));
+  return findingsOf(...routes).map(({ path }) => Number(path[1]));
 }
 
 test.each([
@@ -37,6 +53,8 @@ test.each([
   [{ path: '/chat/a/*' }, { path: '/chat/*' }],
   [{ path: '/chat/b' }, { path: '/chat/{room}' }],
   [{ path: '/{a}' }, { path: '/' }],
+  [{ path: '/{a}/*' }, { path: '/*' }],
+  [{ path: '/{a}/*' }, { path: '/b' }],
   [{ path: '/{a}' }, { path: '/x/*' }],
   [{ path: '/a' }, { path: '/A' }],
   [{ host: 'a.example', path: '/' }, { path: '/' }],
@@ -61,11 +79,39 @@ test.each([
 );
 
 test('names the route to move', () => {
-  const routes = [
-    { name: 'all', match: { path: '/*' } },
-    { name: 'chat', match: { path: '/chat' } },
-  ];
-  expect(shadowedRoutes({ routes: routes as unknown as RouteConfig[] })).toMatchObject([
+  expect(
+    findingsOf({ name: 'all', match: { path: '/*' } }, { name: 'chat', match: { path: '/chat' } }),
+  ).toMatchObject([
     { message: 'never matches: route all comes first and takes all of it', hint: 'move chat above all' },
   ]);
+});
+
+describe('a route is shadowed only by what serves its kinds', () => {
+  const match = { path: '/x' };
+  test.each([
+    ['upgrades', 'requests', false],
+    ['requests', 'upgrades', false],
+    ['upgrades', 'both', false],
+    ['requests', 'both', false],
+    ['both', 'upgrades', true],
+    ['both', 'requests', true],
+    ['upgrades', 'upgrades', true],
+  ] as const)('%s before %s: %s', (first, second, isShadowed) => {
+    const found = findingsOf({ name: 'a', match, serves: first }, { name: 'b', match, serves: second });
+    expect(found.length > 0).toBe(isShadowed);
+  });
+
+  test('which may be two routes', () => {
+    const found = findingsOf(
+      { name: 'a', match, serves: 'upgrades' },
+      { name: 'b', match: { path: '/*' }, serves: 'requests' },
+      { name: 'c', match },
+    );
+    expect(found).toMatchObject([
+      {
+        message: 'never matches: routes a and b come first and take all of it',
+        path: ['routes', 2, 'match'],
+      },
+    ]);
+  });
 });

@@ -14,44 +14,92 @@ const UPSTREAMS = {
   http: 'http: https://127.0.0.1:1',
 };
 
+const PLAIN = 'http: https://127.0.0.1:1, upgrades: off';
+
+const OF_WEBSOCKETS = [
+  ['limits.messages', ', limits: { messages: { rate: 1/s, per: connection } }'],
+  ['limits.bytes', ', limits: { bytes: { rate: 1B/s, per: connection } }'],
+  ['limits.connections', ', limits: { connections: { max: 1, per: route } }'],
+  ['limits.messageSize', ', limits: { messageSize: 1KiB }'],
+  ['limits.fragments', ', limits: { fragments: 10 }'],
+  ['timeouts.lifetime', ', timeouts: { lifetime: 1h }'],
+  ['timeouts.close', ', timeouts: { close: 1s }'],
+  ['keepalive', ', keepalive: off'],
+  ['refuse', ', refuse: close'],
+] as const;
+
 describe('a key without effect is refused', () => {
-  test.each([
-    ['http', 'limits.messages', ', limits: { messages: { rate: 1/s, per: connection } }'],
-    ['http', 'limits.bytes', ', limits: { bytes: { rate: 1B/s, per: connection } }'],
-    ['http', 'limits.connections', ', limits: { connections: { max: 1, per: route } }'],
-    ['http', 'limits.messageSize', ', limits: { messageSize: 1KiB }'],
-    ['http', 'timeouts.lifetime', ', timeouts: { lifetime: 1h }'],
-    ['http', 'timeouts.close', ', timeouts: { close: 1s }'],
-    ['http', 'keepalive', ', keepalive: off'],
-    ['http', 'refuse', ', refuse: close'],
-  ] as const)('%s: %s', (kind, key, rest) => {
-    expect(problemOf(route(UPSTREAMS[kind], rest))).toMatch(
-      `routes[1].${key}: has no effect with an http upstream; remove it`,
+  test.each(OF_WEBSOCKETS)('%s on a route that takes no upgrades', (key, rest) => {
+    expect(problemOf(route(PLAIN, rest))).toMatch(
+      `routes[1].${key}: has no effect on a route that takes no upgrades; remove it`,
+    );
+  });
+
+  test('auth.onExpiry on a route that takes no upgrades', () => {
+    const text = route(PLAIN).replace(
+      '{ issuer: main }, upstream: { http',
+      '{ issuer: main, onExpiry: close }, upstream: { http',
+    );
+    expect(problemOf(text)).toMatch(
+      'routes[1].auth.onExpiry: has no effect on a route that takes no upgrades',
     );
   });
 
   test.each(['websocket', 'poll', 'http'] as const)('%s: what only tcp knows', (kind) => {
     const found = problemsOf(route(`${UPSTREAMS[kind]}, text: true, protocols: [mqtt]`));
-    expect(found.map(({ path }) => path)).toEqual([
-      'routes[1].upstream.text',
-      'routes[1].upstream.protocols',
+    expect(found.map(({ path, message }) => `${path} ${message}`)).toEqual([
+      'routes[1].upstream.text has no effect without tcp',
+      'routes[1].upstream.protocols has no effect without tcp',
     ]);
   });
 
+  test.each([
+    ['websocket', 'without http'],
+    ['tcp', 'without http'],
+    ['http: http://127.0.0.1:2, websocket', 'beside websocket, which takes the upgrades'],
+    ['http: http://127.0.0.1:2, tcp', 'beside tcp, which takes the upgrades'],
+  ])('upgrades: off with %s', (kinds, reason) => {
+    const [last = ''] = kinds.split(' ').slice(-1);
+    const upstream = `${kinds.slice(0, -last.length)}${UPSTREAMS[last as keyof typeof UPSTREAMS]}`;
+    expect(problemOf(route(`${upstream}, upgrades: off`))).toMatch(
+      `routes[1].upstream.upgrades: has no effect ${reason}; remove it`,
+    );
+  });
+
   test('tls, where no target has it', () => {
-    expect(problemOf(route('websocket: ws://127.0.0.1:1, tls: { servername: a }'))).toMatch(
-      /upstream.tls: has no effect: no target is wss:\/\/ or https:\/\/$/,
+    const insecure = /upstream.tls: has no effect: no target is wss:\/\/ or https:\/\/$/;
+    expect(problemOf(route('websocket: ws://127.0.0.1:1, tls: { servername: a }'))).toMatch(insecure);
+    expect(problemOf(route(`http: http://127.0.0.1:1, ${UPSTREAMS.tcp}, tls: { servername: a }`))).toMatch(
+      insecure,
     );
     expect(problemOf(route(`${UPSTREAMS.tcp}, tls: { servername: a }`))).toMatch(
-      /has no effect with a tcp upstream/,
+      /has no effect with tcp alone/,
     );
   });
 });
 
-test.each(['websocket', 'poll', 'http'] as const)('tls has an effect on a secure %s target', (kind) => {
-  expect(parsed(route(`${UPSTREAMS[kind]}, tls: { servername: a }`)).routes).toHaveLength(2);
+test.each(OF_WEBSOCKETS)('%s has an effect where http takes upgrades', (_key, rest) => {
+  expect(parsed(route(UPSTREAMS.http, rest)).routes).toHaveLength(2);
 });
 
-test('a tcp upstream has protocols and text', () => {
-  expect(parsed(route(`${UPSTREAMS.tcp}, text: true, protocols: [mqtt]`)).routes).toHaveLength(2);
+test('upgrades can only be off', () => {
+  expect(problemOf(route('http: http://127.0.0.1:1, upgrades: on'))).toMatch(
+    'routes[1].upstream.upgrades: "on" is not off',
+  );
 });
+
+test.each([
+  UPSTREAMS.websocket,
+  UPSTREAMS.poll,
+  UPSTREAMS.http,
+  `http: https://127.0.0.1:2, ${UPSTREAMS.tcp}`,
+])('tls has an effect with { %s }', (upstream) => {
+  expect(parsed(route(`${upstream}, tls: { servername: a }`)).routes).toHaveLength(2);
+});
+
+test.each([UPSTREAMS.tcp, `http: https://127.0.0.1:2, ${UPSTREAMS.tcp}`])(
+  '{ %s } has protocols and text',
+  (upstream) => {
+    expect(parsed(route(`${upstream}, text: true, protocols: [mqtt]`)).routes).toHaveLength(2);
+  },
+);

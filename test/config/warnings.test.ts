@@ -117,5 +117,7 @@ describe('a route', () => {
     expect(warningsOf(withAuth('{ issuer: main }', 'keepalive: off\n    timeouts: { idle: 5m }'))).toEqual(
       [],
     );
+    const toHttp = withAuth('{ issuer: main }', 'keepalive: off').replace('websocket: ws:', 'http: http:');
+    expect(warningsOf(toHttp)).toEqual([expect.stringMatching(/^routes\[0\].keepalive: a client/)]);
   });
 });

@@ -31,7 +31,10 @@ test('masking in place equals masking byte by byte, at any alignment and offset'
 test('what the writer writes, the reader reads', () => {
   fc.assert(
     fc.property(
-      fc.uint8Array({ maxLength: 300 }),
+      fc.oneof(
+        { weight: 5, arbitrary: fc.uint8Array({ maxLength: 300 }) },
+        fc.constantFrom(65_535, 65_536, 70_000).map((length) => Buffer.alloc(length, 7)),
+      ),
       fc.option(fc.integer(), { nil: undefined }),
       (payload, key) => {
         const seen: Buffer[] = [];
@@ -47,7 +50,7 @@ test('what the writer writes, the reader reads', () => {
           violation: (violation) => expect.unreachable(violation),
         };
         const reader = new FrameReader(
-          { masked: key !== undefined, deflate: false, maxMessage: Infinity },
+          { masked: key !== undefined, deflate: false, maxMessage: Infinity, maxFragments: Infinity },
           handler,
         );
         reader.push(frame(BINARY, Buffer.from(payload), key));

@@ -5,6 +5,7 @@ import { ERROR_CODES, type ErrorCode, GatewayError } from '../../src/errors.ts';
 import { startFailing } from '../support/failing.ts';
 import { startEcho, type Upstream } from '../support/faulty.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { open as openListener } from '../support/listener.ts';
 import { flood, frame, handshake, open, say, TEXT, type Wire } from '../support/raw.ts';
 import { mint, signingKey } from '../support/tokens.ts';
 
@@ -169,6 +170,7 @@ describe('before the 101', () => {
 
   test.each([
     ['NO_ROUTE', 404, handshake('/nowhere'), {}],
+    ['UPGRADE_NOT_SERVED', 404, handshake('/plain'), {}],
     [
       'UPGRADE_REQUIRED',
       426,
@@ -183,11 +185,16 @@ describe('before the 101', () => {
     ],
     ['METHOD_NOT_ALLOWED', 405, handshake('/http/open').replace('GET', 'POST'), { allow: 'GET' }],
     ['HEADERS_TOO_LARGE', 431, handshake('/http/open', { 'X-Long': 'x'.repeat(20_000) }), {}],
-    // The deadline for a request's head is the listener's own: ten seconds.
-    ['REQUEST_TIMEOUT', 408, 'GET /http/open HTTP/1.1\r\nHost: a\r\n', {}],
   ] as const)('answers %s with %i, whatever the routes say', async (code, status, bytes, headers) => {
     using wire = await say(gateway.port, bytes);
     await expectRefusal(wire, code, status, headers);
+  });
+
+  test('answers 408 for REQUEST_TIMEOUT where the head does not come in time', async () => {
+    // The deadline is the listener's own, ten seconds: here it is one tenth of one.
+    const listener = await openListener({}, { headers: 100, check: 20 });
+    using wire = await say(listener.address.port, 'GET /http/open HTTP/1.1\r\nHost: a\r\n');
+    await expectRefusal(wire, 'REQUEST_TIMEOUT', 408);
   });
 
   test('answers 500 for INTERNAL, and logs what nobody foresaw', async () => {
@@ -304,6 +311,14 @@ describe('after the 101', () => {
     await expectClose(wire, 'GOING_AWAY', 1001);
     await stopped;
   });
+});
+
+test('the admin listener answers 403 for HOST_REFUSED', async () => {
+  const lines = ['GET /metrics HTTP/1.1', 'Host: rebound.example.com', 'Connection: close'];
+  using wire = await say(gateway.gateway.adminAddress?.port ?? 0, `${lines.join('\r\n')}\r\n\r\n`);
+  const { message } = new GatewayError('HOST_REFUSED');
+  expect(await wire.answer()).toMatchObject({ status: 403, body: `${message}\n` });
+  seen.add('HOST_REFUSED');
 });
 
 test('every row of the table was seen by a test above', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { backTo, census, eventually } from '../support/census.ts';
+import { backTo, eventually, quietCensus } from '../support/census.ts';
 import { startEcho, type Upstream } from '../support/faulty.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { BINARY, dial, frame, handshake, open, say, TEXT } from '../support/raw.ts';
@@ -11,8 +11,8 @@ import { encode, ISSUER, mint, mintText, SECRET, signingKey, unsigned } from '..
 const HS = signingKey('HS256');
 const EXP = Math.floor(Date.now() / 1000) + 3600;
 
-/** Stands in the names of the fuzz tests, so that a failure can be played again. */
-const SEED = Date.now() % 2 ** 31;
+/** Stands in the names of the fuzz tests, so that a failure can be played again: with FC_SEED. */
+const SEED = fc.readConfigureGlobal().seed ?? Date.now() % 2 ** 31;
 
 let gateway: TestGateway;
 let echo: Upstream;
@@ -159,7 +159,7 @@ describe('a handshake is refused', () => {
 });
 
 test('a thousand refusals leave no socket behind', async () => {
-  const before = census();
+  const before = await quietCensus();
   for (let i = 0; i < 50; i++) {
     await Promise.all(
       Array.from({ length: 20 }, () => statusOf(handshake('/guarded', { Origin: 'https://x.test' }))),
@@ -182,7 +182,7 @@ function mutate(text: string, changes: readonly { at: number; cut: number; put: 
 }
 
 test(`survives five thousand mutated handshakes (seed ${SEED})`, async () => {
-  const before = census();
+  const before = await quietCensus();
   const sample = fc.sample(fc.array(mutation, { minLength: 1, maxLength: 3 }), {
     numRuns: 5_000,
     seed: SEED,
@@ -217,7 +217,7 @@ const anyFrame = fc
   .map(({ opcode, payload, ...options }) => frame(opcode, Buffer.from(payload), options));
 
 test(`survives twenty thousand random frames (seed ${SEED})`, async () => {
-  const before = census();
+  const before = await quietCensus();
   const sample = fc.sample(fc.array(anyFrame, { minLength: 10, maxLength: 10 }), {
     numRuns: 2_000,
     seed: SEED,

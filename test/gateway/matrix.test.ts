@@ -11,7 +11,7 @@ import {
   SIDES,
   startService,
 } from '../support/cells.ts';
-import { backTo, census, eventually, metric } from '../support/census.ts';
+import { backTo, census, eventually, metric, quietCensus } from '../support/census.ts';
 import { deadPort } from '../support/faulty.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Hole, type Relay, startHole, startRelay } from '../support/processes.ts';
@@ -98,7 +98,7 @@ let fillers: number;
 const dialling = () => census().ConnectWrap ?? 0;
 
 beforeAll(async () => {
-  before = census();
+  before = await quietCensus();
   hole = await startHole();
   fillers = dialling();
   const made = await Promise.all(CELLS.map((cell, index) => stageFor(cell, `r${index}`)));

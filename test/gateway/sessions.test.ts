@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { backTo, census, eventually, metric } from '../support/census.ts';
+import { backTo, eventually, metric, quietCensus } from '../support/census.ts';
 import { startEcho, startUpstream, startWebSocket, type Upstream } from '../support/faulty.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import {
@@ -151,7 +151,7 @@ describe('a drain', () => {
   });
 
   test('ends at its deadline, however its peers behave, and leaves nothing open', async () => {
-    const before = census();
+    const before = await quietCensus();
     const rude = (wire: Wire) => {
       wire.polite = false;
     };

@@ -14,6 +14,8 @@ import { BINARY, frame, open, type Wire } from '../support/raw.ts';
 const MiB = 2 ** 20;
 const SOURCE = 300;
 const CONNECTIONS = 4;
+/** Much traffic takes its time, and the stall deadline is three seconds. */
+const SLOW_MS = 15_000;
 /** The young generation grows with traffic, whoever reads it: a small one leaves what stalled peers cost. */
 const FLAGS = ['--expose-gc', '--max-semi-space-size=1'];
 /** The C library keeps what large buffers leave behind for the next ones: so it gives it back. */
@@ -117,7 +119,7 @@ async function quiet(moved: () => number): Promise<void> {
 /** Lets much traffic through, so that what the process keeps for its own sake is there already. */
 async function warmUp(bridge: string): Promise<void> {
   using client = await open(port, `/${bridge}/down`);
-  await client.until(() => client.received > 64 * MiB, 'the first traffic');
+  await client.until(() => client.received > 64 * MiB, 'the first traffic', SLOW_MS);
 }
 
 /** A client that reads nothing, or sends all it can. */
@@ -134,16 +136,16 @@ async function ended(bridge: string, clients: readonly Wire[]): Promise<void> {
   if (way === 'up') {
     // An HTTP service that takes a message and does not answer may have it or not.
     const code = bridge === 'poll' ? 1014 : 1013;
-    for (const client of clients) expect(await client.ended()).toMatchObject({ code });
+    for (const client of clients) expect(await client.ended(SLOW_MS)).toMatchObject({ code });
   } else if (bridge === 'websocket') {
     for (const wire of ws.wires.slice(-clients.length))
-      expect(await wire.ended()).toMatchObject({ code: 1013 });
+      expect(await wire.ended(SLOW_MS)).toMatchObject({ code: 1001 });
   } else if (bridge === 'tcp') {
-    for (const wire of tcp.wires.slice(-clients.length)) await wire.ended();
-  } else await eventually(() => farewells >= clients.length);
+    for (const wire of tcp.wires.slice(-clients.length)) await wire.ended(SLOW_MS);
+  } else await eventually(() => farewells >= clients.length, 'every farewell', SLOW_MS);
   for (const client of clients) {
     client.socket.resume();
-    await client.ended();
+    await client.ended(SLOW_MS);
   }
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { backTo, census } from '../support/census.ts';
+import { backTo, quietCensus } from '../support/census.ts';
 import { deadPort, startUpstream, startWebSocket, type Upstream } from '../support/faulty.ts';
 import { startGateway } from '../support/gateway.ts';
 import { certificate } from '../support/listener.ts';
@@ -243,7 +243,7 @@ describe('wss:// upstreams', () => {
     ['is signed by nobody known', () => ', tls: { servername: chat.internal }'],
   ])('are refused when their certificate %s', async (_name, tls) => {
     await using gateway = await gatewayTo([`wss://127.0.0.1:${upstream.port}`], tls(files.cert));
-    const before = census();
+    const before = await quietCensus();
     using client = await say(gateway.port, handshake('/x'));
     expect(await client.answer()).toMatchObject({
       status: 502,

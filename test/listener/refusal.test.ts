@@ -1,14 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { GatewayError, UpstreamAnswered } from '../../src/errors.ts';
-import { answerRefusal, writeRefusal } from '../../src/listener/refusal.ts';
-import { deferred, dial, open, say } from '../support/listener.ts';
+import type { PendingUpgrade } from '../../src/listener/pending-upgrade.ts';
+import { eventually } from '../support/census.ts';
+import { deferred, dial, flood, gone, open, say, serverSocket } from '../support/listener.ts';
 
-const UPGRADE = 'GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
-const POST = 'POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n';
+const UPGRADE =
+  'GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+const POST = 'POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n';
+const GET = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
 
 /** What a client reads whose upgrade is refused with `error`. */
 async function refused(error: GatewayError): Promise<string> {
-  const listener = await open({ upgrade: (_message, socket) => writeRefusal(socket, error) });
+  const listener = await open({ upgrade: (pending) => pending.refuse(error) });
   return say(listener, UPGRADE);
 }
 
@@ -57,78 +60,161 @@ describe('a refused upgrade', () => {
   });
 
   test('reads its answer though it is still sending, and is let go when it leaves', async () => {
-    const left = deferred<void>();
-    const listener = await open({
-      upgrade(_message, socket) {
-        writeRefusal(socket, new GatewayError('TOKEN_MISSING'), { lingerMs: 60_000 });
-        socket.once('close', () => left.resolve());
-      },
-    });
+    const listener = await open(
+      { upgrade: (pending) => pending.refuse(new GatewayError('TOKEN_MISSING')) },
+      { linger: 60_000 },
+    );
+    const socket = serverSocket(listener);
     const client = dial(listener);
-    client.write(UPGRADE + 'x'.repeat(1_000_000));
+    client.write(UPGRADE + 'x'.repeat(200_000));
     client.once('end', () => client.end());
     expect((await client.toArray()).join('')).toMatch(
       /^HTTP\/1.1 401 .*TOKEN_MISSING: A token is required.\n$/s,
     );
-    await left.promise;
+    await gone(await socket);
   });
 
   test('is disconnected after the linger deadline if it does not leave', async () => {
-    const destroyed = deferred<void>();
-    const listener = await open({
-      upgrade(_message, socket) {
-        writeRefusal(socket, new GatewayError('NO_ROUTE'), { lingerMs: 30 });
-        socket.once('close', () => destroyed.resolve());
-      },
-    });
+    const listener = await open(
+      { upgrade: (pending) => pending.refuse(new GatewayError('NO_ROUTE')) },
+      { linger: 30 },
+    );
+    const socket = serverSocket(listener);
     dial(listener).resume().write(UPGRADE);
-    await destroyed.promise;
+    await gone(await socket);
   });
 
   test('that is gone already gives its socket back', async () => {
+    const arrived = deferred<PendingUpgrade>();
+    const listener = await open({ upgrade: arrived.resolve }, { linger: 60_000 });
+    const socket = serverSocket(listener);
+    const client = dial(listener);
+    client.write(UPGRADE);
+    const pending = await arrived.promise;
+    client.resetAndDestroy();
+    await gone(await socket);
+    expect(pending.gone).toBe(true);
+    pending.refuse(new GatewayError('NO_ROUTE'));
+    pending.refuseByClose(new GatewayError('NO_ROUTE'), []);
+  });
+
+  test('by a Close reads the code and the sentence behind a 101', async () => {
     const listener = await open({
-      upgrade(_message, socket) {
-        socket.destroy();
-        writeRefusal(socket, new GatewayError('NO_ROUTE'));
-      },
+      upgrade: (pending) => pending.refuseByClose(new GatewayError('NO_ROUTE'), ['chat', 'bearer', 'a.b.c']),
     });
-    expect(await say(listener, UPGRADE)).toBe('');
+    const answer = await say(listener, UPGRADE);
+    expect(answer).toMatch(/^HTTP\/1.1 101 .*\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n/s);
+    expect(answer).toContain('\r\nSec-WebSocket-Protocol: bearer\r\n');
+    expect(answer).toMatch(/No route leads here\.$/);
   });
 });
 
 describe('a refused request', () => {
-  test('reads the refusal, and is disconnected only after its body', async () => {
-    const order: string[] = [];
-    const listener = await open({
-      request(message, response) {
-        message.once('end', () => order.push('body read'));
-        response.once('finish', () => order.push('response ended'));
-        answerRefusal(response, new GatewayError('TOKEN_EXPIRED'));
-      },
-    });
+  test('reads the refusal while its body is still coming, and is let go when that has come', async () => {
+    const listener = await open(
+      { request: (pending) => pending.refuse(new GatewayError('TOKEN_EXPIRED')) },
+      { linger: 60_000 },
+    );
+    const socket = serverSocket(listener);
     const client = dial(listener);
     client.write(POST);
-    client.once('data', () => client.end('x'.repeat(300_000)));
+    client.once('data', () => client.end('x'.repeat(200_000)));
     expect((await client.toArray()).join('')).toMatch(
       /^HTTP\/1.1 401 .*TOKEN_EXPIRED: The token has expired.\n$/s,
     );
-    expect(order).toEqual(['body read', 'response ended']);
+    await gone(await socket);
   });
 
   test('is disconnected after the linger deadline if its body does not end', async () => {
-    const listener = await open({
-      request: (_message, response) =>
-        answerRefusal(response, new GatewayError('TOKEN_EXPIRED'), { lingerMs: 30 }),
-    });
+    const listener = await open(
+      { request: (pending) => pending.refuse(new GatewayError('TOKEN_EXPIRED')) },
+      { linger: 30 },
+    );
+    const socket = serverSocket(listener);
     expect(await say(listener, POST)).toMatch(/^HTTP\/1.1 401 /);
+    await gone(await socket);
   });
 
   test('is cut off when its response had begun', async () => {
     const listener = await open({
-      request(_message, response) {
-        response.write('half', () => answerRefusal(response, new GatewayError('UPSTREAM_LOST')));
+      request(pending) {
+        pending.response.write('half', () => pending.refuse(new GatewayError('UPSTREAM_LOST')));
       },
     });
-    expect(await say(listener, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')).not.toContain('UPSTREAM_LOST');
+    expect(await say(listener, GET)).not.toContain('UPSTREAM_LOST');
+  });
+
+  test('reads the head alone when it asked for no more', async () => {
+    const listener = await open({ request: (pending) => pending.refuse(new GatewayError('NO_ROUTE')) });
+    const answer = await say(listener, GET.replace('GET', 'HEAD'));
+    expect(answer).toMatch(/^HTTP\/1.1 404 .*\r\ncontent-length: \d\d\r\n.*\r\n\r\n$/s);
+  });
+
+  test('waits for its turn behind a request that is still being answered', async () => {
+    const listener = await open({
+      request(pending) {
+        if (pending.head.url === '/a') setImmediate(() => pending.response.end('first'));
+        else pending.refuse(new GatewayError('NO_ROUTE'));
+      },
+    });
+    const answer = await say(listener, GET + GET.replace('/a', '/b'));
+    expect(answer).toMatch(/^HTTP\/1.1 200 .*first.*HTTP\/1.1 404 .*NO_ROUTE: /s);
+  });
+
+  test.each([
+    ['request', GET],
+    ['upgrade', UPGRADE],
+  ])('takes with it the %s pipelined behind it', async (_what, behind) => {
+    const asked: (string | undefined)[] = [];
+    const listener = await open({
+      request(pending) {
+        asked.push(pending.head.url);
+        pending.refuse(new GatewayError('NO_ROUTE'));
+      },
+      upgrade: (pending) => asked.push(pending.head.url),
+    });
+    const answer = await say(listener, GET.replace('/a', '/first') + behind);
+    expect(answer).toMatch(/^HTTP\/1.1 404 .*NO_ROUTE: No route leads here.\n$/s);
+    expect(asked).toEqual(['/first']);
+  });
+});
+
+describe('of a flood behind a refusal no more than a part is read', () => {
+  const refuseAll = {
+    upgrade: (pending: { refuse(error: GatewayError): void }) => pending.refuse(new GatewayError('NO_ROUTE')),
+    request: (pending: { refuse(error: GatewayError): void }) => pending.refuse(new GatewayError('NO_ROUTE')),
+  };
+  const byClose = {
+    upgrade: (pending: PendingUpgrade) => pending.refuseByClose(new GatewayError('NO_ROUTE'), []),
+  };
+  const endless = `${POST.replace('200000', '99999999999')}`;
+  const chunked = POST.replace('Content-Length: 200000', 'Transfer-Encoding: chunked');
+
+  test.each([
+    ['an upgrade, refused by status', 404, refuseAll, UPGRADE],
+    ['an upgrade, refused by a Close', 101, byClose, UPGRADE],
+    ['a request without a body', 404, refuseAll, GET],
+    ['a request whose body is coming', 404, refuseAll, endless],
+    ['too large headers', 431, {}, `GET / HTTP/1.1\r\nA: ${'a'.repeat(20_000)}`],
+    ['malformed bytes', 400, {}, 'junk\r\n\r\n'],
+    ['a broken body', 400, { request: () => {} }, `${chunked}not hex\r\n`],
+    ['CONNECT', 405, {}, 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n'],
+  ])('%s', async (_what, status, handlers, bytes) => {
+    const listener = await open(handlers, { linger: 60_000 });
+    const socket = serverSocket(listener);
+    const client = dial(listener);
+    let heard = '';
+    client.on('data', (chunk) => {
+      heard += chunk;
+    });
+    client.write(bytes);
+    flood(client);
+    const server = await socket;
+    await eventually(
+      () => server.closed,
+      () => `still open after ${server.bytesRead} bytes`,
+    );
+    expect(server.bytesRead).toBeLessThan(2 ** 20);
+    expect(heard).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
 });

@@ -1,24 +1,24 @@
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
+import type { PendingRequest } from '../../src/listener/pending-request.ts';
 import { openListener } from '../../src/listener/server.ts';
-import { deferred, dial, gone, open, say, silent } from '../support/listener.ts';
+import { deferred, depsOf, dial, ended, open, say } from '../support/listener.ts';
 
 const UPGRADE = 'GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 const GET = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
 
-function sayHello(_message: unknown, response: ServerResponse): void {
+function sayHello({ response }: PendingRequest): void {
   response.end('hello');
 }
 
 describe('what a listener hands on', () => {
   test('gives upgrades to `upgrade`, with what the client sent early', async () => {
     const listener = await open({
-      upgrade(message, socket, head) {
-        socket.end(`${message.url} ${head}`);
+      upgrade(pending) {
+        pending.accept(undefined, []).end(`${pending.head.url} ${pending.early}`);
       },
     });
-    expect(await say(listener, `${UPGRADE}early`)).toBe('/a early');
+    expect(await say(listener, `${UPGRADE}early`)).toMatch(/^HTTP\/1.1 101 .*\r\n\r\n\/a early$/s);
   });
 
   test('gives plain requests to `request`', async () => {
@@ -28,19 +28,19 @@ describe('what a listener hands on', () => {
 
   test('passes every header on, however many', async () => {
     const listener = await open({
-      upgrade(message, socket) {
-        socket.end(String(message.rawHeaders.length / 2));
+      upgrade(pending) {
+        pending.accept(undefined, []).end(String(pending.head.rawHeaders.length / 2));
       },
     });
     const many = 'a:\r\n'.repeat(2_500);
-    expect(await say(listener, UPGRADE.replace('\r\n\r\n', `\r\n${many}\r\n`))).toBe('2503');
+    expect(await say(listener, UPGRADE.replace('\r\n\r\n', `\r\n${many}\r\n`))).toMatch(/\r\n2503$/);
   });
 
   test('survives a client that resets right after its upgrade', async () => {
     const taken = deferred<void>();
     const listener = await open({
-      upgrade(_message, socket) {
-        socket.resume().once('close', taken.resolve);
+      upgrade(pending) {
+        pending.signal.addEventListener('abort', () => taken.resolve());
         client.resetAndDestroy();
       },
     });
@@ -52,8 +52,8 @@ describe('what a listener hands on', () => {
 
   test('cuts off an upgrade pipelined behind an unfinished response', async () => {
     const listener = await open({
-      request: (_message, response) => response.write('half'),
-      upgrade: (_message, socket) => socket.end('switched'),
+      request: ({ response }) => response.write('half'),
+      upgrade: (pending) => pending.accept(undefined, []).end('switched'),
     });
     const client = dial(listener);
     client.write(GET + UPGRADE);
@@ -61,7 +61,7 @@ describe('what a listener hands on', () => {
     client.on('data', (chunk) => {
       heard += chunk;
     });
-    await gone(client);
+    await ended(client);
     expect(heard).not.toContain('switched');
   });
 });
@@ -80,7 +80,7 @@ describe('requests that never get through', () => {
     ['16 KiB of headers', `GET / HTTP/1.1\r\nA: ${'a'.repeat(16_384)}\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
     ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
   ])('answers %s with %#', async (_what, bytes, status, code) => {
-    const answer = await say(await open({ request: (message) => message.resume() }), bytes);
+    const answer = await say(await open({ request: ({ message }) => message.resume() }), bytes);
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(answer).toMatch(/\r\nconnection: close\r\n/);
     expect(answer).toMatch(new RegExp(`\r\n\r\n${code}: .+\n$`));
@@ -88,7 +88,7 @@ describe('requests that never get through', () => {
 
   test('cuts off a response that had begun', async () => {
     const listener = await open({
-      request(message, response) {
+      request({ message, response }) {
         response.write('half', () => client.write('not hex\r\n'));
         message.resume();
       },
@@ -99,7 +99,7 @@ describe('requests that never get through', () => {
     client.on('data', (chunk) => {
       heard += chunk;
     });
-    await gone(client);
+    await ended(client);
     expect(heard).not.toContain('400');
   });
 
@@ -107,14 +107,14 @@ describe('requests that never get through', () => {
     const closed = deferred<void>();
     const listener = await open({}, { linger: 60_000 });
     const client = dial(listener);
-    client.write(`GET / HTTP/1.1\r\nA: ${'a'.repeat(4_000_000)}`, () => closed.resolve());
+    client.write(`GET / HTTP/1.1\r\nA: ${'a'.repeat(200_000)}`, () => closed.resolve());
     client.once('end', () => client.end());
     expect((await client.toArray()).join('')).toMatch(/^HTTP\/1.1 431 /);
     await closed.promise;
   });
 
   test('refuses on the response when one is being made', async () => {
-    const listener = await open({ request: (message) => message.resume() }, { linger: 40 });
+    const listener = await open({ request: ({ message }) => message.resume() }, { linger: 40 });
     const answer = await say(
       listener,
       'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nnot hex\r\n',
@@ -136,7 +136,7 @@ describe('deadlines', () => {
 
   test('answers 408 to a body that never ends', async () => {
     const listener = await open(
-      { request: (message) => message.resume() },
+      { request: ({ message }) => message.resume() },
       { headers: 60, request: 80, check: 20, linger: 40 },
     );
     const bytes = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab';
@@ -154,7 +154,7 @@ describe('Expect: 100-continue', () => {
 
   test('asks for the body once the handler reads it', async () => {
     const listener = await open({
-      request(message, response) {
+      request({ message, response }) {
         message.pipe(response);
       },
     });
@@ -180,17 +180,14 @@ describe('close', () => {
     await Promise.all([once(idle, 'data'), once(fresh, 'connect')]);
     // A second round trip: the server has seen both connections.
     await say(listener, 'junk\r\n\r\n');
-    await Promise.all([listener.close(), gone(fresh), gone(idle)]);
+    await Promise.all([listener.close(), ended(fresh), ended(idle)]);
   });
 
   test('lets a request under way finish, then ends its connection', async () => {
-    const begun = deferred<ServerResponse>();
-    const listener = await open(
-      { request: (_message, response) => begun.resolve(response) },
-      { close: 60_000 },
-    );
+    const begun = deferred<PendingRequest>();
+    const listener = await open({ request: begun.resolve }, { close: 60_000 });
     const answer = say(listener, GET);
-    const response = await begun.promise;
+    const { response } = await begun.promise;
     const closed = listener.close();
     response.end('done');
     expect(await answer).toMatch(/done$/);
@@ -203,13 +200,13 @@ describe('close', () => {
     const client = dial(listener);
     client.write(GET);
     await begun.promise;
-    await Promise.all([listener.close(), gone(client)]);
+    await Promise.all([listener.close(), ended(client)]);
   });
 
   test('leaves upgraded sockets alone and can be called twice', async () => {
     const listener = await open({
-      upgrade(_message, socket) {
-        socket.write('open');
+      upgrade(pending) {
+        const socket = pending.accept(undefined, []);
         socket.pipe(socket);
       },
     });
@@ -227,15 +224,11 @@ describe('close', () => {
 test('a taken port is named, with what to do', async () => {
   const { address } = await open();
   const handlers = { upgrade() {}, request() {} };
-  const second = openListener({ host: '127.0.0.1', port: address.port }, handlers, { logger: silent });
+  const second = openListener({ host: '127.0.0.1', port: address.port }, handlers, depsOf());
   await expect(second).rejects.toThrow(`127.0.0.1:${address.port} is taken: stop the program`);
 });
 
 test('a foreign address is named', async () => {
-  const opened = openListener(
-    { host: '192.0.2.1', port: 0 },
-    { upgrade() {}, request() {} },
-    { logger: silent },
-  );
+  const opened = openListener({ host: '192.0.2.1', port: 0 }, { upgrade() {}, request() {} }, depsOf());
   await expect(opened).rejects.toThrow('192.0.2.1:0 is not an address of this machine');
 });

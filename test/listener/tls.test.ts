@@ -5,9 +5,24 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { GatewayError } from '../../src/errors.ts';
+import type { PendingRequest } from '../../src/listener/pending-request.ts';
 import type { Listener } from '../../src/listener/server.ts';
 import { tlsOptions } from '../../src/listener/tls.ts';
-import { certificate, dial, gone, open } from '../support/listener.ts';
+import { tlsFailureOf } from '../../src/listener/tls-handshakes.ts';
+import { eventually } from '../support/census.ts';
+import {
+  certificate,
+  deferred,
+  depsOf,
+  dial,
+  ended,
+  flood,
+  open,
+  say,
+  serverSocket,
+  unheard,
+} from '../support/listener.ts';
 
 interface Files {
   cert: string;
@@ -53,8 +68,8 @@ describe('a TLS listener', () => {
   test('hands on requests and upgrades over TLS', async () => {
     const listener = await open(
       {
-        upgrade: (_message, socket) => socket.end('up'),
-        request: (_message, response) => response.end('hello'),
+        upgrade: (pending) => pending.accept(undefined, []).end('up'),
+        request: ({ response }) => response.end('hello'),
       },
       {},
       tls(app),
@@ -64,7 +79,7 @@ describe('a TLS listener', () => {
     expect(await text(get)).toMatch(/hello$/);
     const upgrade = await shake(listener);
     upgrade.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-    expect(await text(upgrade)).toBe('up');
+    expect(await text(upgrade)).toMatch(/\r\n\r\nup$/);
     expect(listener.address.secure).toBe(true);
   });
 
@@ -102,15 +117,100 @@ describe('a TLS listener', () => {
 
   test('ends a client that does not finish its handshake', async () => {
     const listener = await open({}, { handshake: 40 }, tls(app));
-    await gone(dial(listener));
+    await ended(dial(listener));
   });
 
-  test('ends a client that speaks plain HTTP, and goes on', async () => {
+  test('tells a client that speaks plain HTTP what is spoken here, and goes on', async () => {
     const listener = await open({}, {}, tls(app));
-    const client = dial(listener);
-    client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await gone(client);
+    const answer = await say(listener, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1.1 400 Bad Request\r\n.*TLS_REQUIRED: This port speaks TLS: .*\n$/s);
     await shake(listener);
+  });
+
+  test.each([
+    ['request', ''],
+    ['upgrade', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'],
+  ])('hands on no %s whose TLS handshake ends after it has closed', async (_what, fields) => {
+    const asked: unknown[] = [];
+    const handlers = { request: asked.push.bind(asked), upgrade: asked.push.bind(asked) };
+    const listener = await open(handlers, {}, tls(app));
+    const server = serverSocket(listener);
+    const raw = dial(listener).on('error', () => {});
+    await server;
+    await listener.close();
+    const late = connect({ socket: raw, rejectUnauthorized: false });
+    onTestFinished(() => void late.destroy());
+    late.write(`GET / HTTP/1.1\r\nHost: x\r\n${fields}\r\n`);
+    await ended(late);
+    expect(asked).toEqual([]);
+  });
+
+  test('reads no more than a part of what floods in behind a refusal', async () => {
+    const refuse = { request: (pending: PendingRequest) => pending.refuse(new GatewayError('NO_ROUTE')) };
+    const listener = await open(refuse, { linger: 60_000 }, tls(app));
+    const server = serverSocket(listener);
+    const client = await shake(listener);
+    client.on('error', () => {});
+    client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    flood(client);
+    const socket = await server;
+    await eventually(
+      () => socket.closed,
+      () => `still open after ${socket.bytesRead} bytes`,
+    );
+    expect(socket.bytesRead).toBeLessThan(2 ** 20);
+  });
+});
+
+describe('a handshake that fails is told of, with the reason', () => {
+  async function failures(talk: (listener: Listener) => Promise<unknown>, count = 1): Promise<string[]> {
+    const reasons: string[] = [];
+    const { promise, resolve } = deferred<void>();
+    const deps = depsOf(Infinity, {
+      ...unheard,
+      tlsFailed(reason) {
+        reasons.push(reason);
+        if (reasons.length === count) resolve();
+      },
+    });
+    const listener = await open({}, { handshake: 100 }, tls(app), deps);
+    await talk(listener);
+    await promise;
+    return reasons;
+  }
+
+  test.each([
+    ['plain_http', (listener: Listener) => say(listener, 'GET / HTTP/1.1\r\n\r\n')],
+    ['timeout', (listener: Listener) => ended(dial(listener))],
+    ['ended', async (listener: Listener) => void dial(listener).end(Buffer.from([22, 3, 1]))],
+    ['other', (listener: Listener) => say(listener, 'junk junk junk')],
+    [
+      'version',
+      (listener: Listener) =>
+        shake(listener, {
+          minVersion: 'TLSv1.1',
+          maxVersion: 'TLSv1.1',
+          ciphers: 'DEFAULT@SECLEVEL=0',
+        }).catch(() => {}),
+    ],
+    ['alpn', (listener: Listener) => shake(listener, { ALPNProtocols: ['h2'] }).catch(() => {})],
+    [
+      'cipher',
+      (listener: Listener) =>
+        shake(listener, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' }).catch(() => {}),
+    ],
+  ])('%s', async (reason, talk) => {
+    expect(await failures(talk)).toEqual([reason]);
+  });
+
+  test.each([
+    ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'certificate'],
+    ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN', 'certificate'],
+    ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'certificate'],
+    ['ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', 'cipher'],
+    ['ERR_SSL_BAD_EXTENSION', 'other'],
+  ])('%s is %s', (code, reason) => {
+    expect(tlsFailureOf(code)).toBe(reason);
   });
 });
 

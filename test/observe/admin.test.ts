@@ -1,17 +1,23 @@
 import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Admin, type Readiness, startAdmin } from '../../src/observe/admin.ts';
 import { createLogger } from '../../src/observe/log.ts';
+import { startGateway } from '../support/gateway.ts';
 import { Sink } from '../support/observe.ts';
 
 const opened: Admin[] = [];
 afterEach(() => Promise.all(opened.splice(0).map((admin) => admin.close())));
 
-async function start({ readiness = { ready: true } as Readiness, render = async () => 'up 1\n' } = {}) {
+async function start({
+  readiness = { ready: true } as Readiness,
+  render = async () => 'up 1\n',
+  names = [] as string[],
+} = {}) {
   const log = new Sink();
   const admin = await startAdmin(
-    { host: '127.0.0.1', port: 0 },
+    { host: '127.0.0.1', port: 0, names },
     {
       ready: () => readiness,
       metrics: { render, contentType: 'text/plain; version=0.0.4' },
@@ -22,7 +28,56 @@ async function start({ readiness = { ready: true } as Readiness, render = async 
   return { admin, log, url: `http://127.0.0.1:${admin.address.port}` };
 }
 
+/** What the listener answers to these lines, whole. */
+function ask(port: number | undefined, ...lines: string[]): Promise<string> {
+  const socket = connect(port ?? 0, '127.0.0.1');
+  socket.end(`${[...lines, 'Connection: close'].join('\r\n')}\r\n\r\n`);
+  return text(socket);
+}
+
 describe('startAdmin', () => {
+  test.each(['localhost', 'localhost:9090', 'app.localhost', '127.0.0.1', '[::1]:9090', 'gateway.internal'])(
+    'answers to Host %s',
+    async (host) => {
+      const { admin } = await start({ names: ['gateway.internal'] });
+      expect(await ask(admin.address.port, 'GET /metrics HTTP/1.1', `Host: ${host}`)).toMatch(
+        /^HTTP\/1.1 200 .*up 1\n$/s,
+      );
+    },
+  );
+
+  test('answers to the names that the configuration gives', async () => {
+    await using gate = await startGateway(`listeners: [{ host: 127.0.0.1, port: 0 }]
+admin: { port: 0, names: [Gateway.Internal] }
+routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws://127.0.0.1:1" } }]
+`);
+    const port = gate.gateway.adminAddress?.port;
+    expect(await ask(port, 'GET /livez HTTP/1.1', 'Host: gateway.internal')).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  test.each(['/metrics', '/livez', '/readyz', '/'])(
+    'refuses %s with 403 to a page whose name points here (DNS rebinding)',
+    async (path) => {
+      const { admin } = await start({ names: ['gateway.internal'] });
+      const answer = await ask(admin.address.port, `GET ${path} HTTP/1.1`, 'Host: rebound.example.com:9090');
+      expect(answer).toMatch(/^HTTP\/1.1 403 /);
+      expect(answer).toMatch(/The admin listener does not answer to this name; .*\n$/);
+      expect(answer).not.toContain('up 1');
+    },
+  );
+
+  test.each([
+    ['no Host', ['GET /metrics HTTP/1.1']],
+    ['no Host in HTTP/1.0', ['GET /metrics HTTP/1.0']],
+    ['an empty Host', ['GET /metrics HTTP/1.1', 'Host:']],
+    ['a malformed Host', ['GET /metrics HTTP/1.1', 'Host: local host']],
+    ['a Host with no valid port', ['GET /metrics HTTP/1.1', 'Host: localhost:0']],
+    ['two Hosts', ['GET /metrics HTTP/1.1', 'Host: localhost', 'Host: rebound.example.com']],
+  ])('refuses a request with %s with 400', async (_what, lines) => {
+    const { admin } = await start();
+    expect(await ask(admin.address.port, ...lines)).toMatch(/^HTTP\/1.1 400 /);
+  });
+
   test.each([
     ['/livez', 200, 'alive\n'],
     ['/readyz', 200, 'ready\n'],
@@ -91,7 +146,7 @@ describe('startAdmin', () => {
     const rendering = once(asked, 'render');
     const socket = connect(admin.address.port, '127.0.0.1');
     socket.on('error', () => {});
-    socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');
+    socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await rendering;
     socket.resetAndDestroy();
     asked.emit('answer');
@@ -121,7 +176,7 @@ describe('startAdmin', () => {
     function ask(path: string) {
       const socket = connect(admin.address.port, '127.0.0.1');
       socket.on('error', () => {});
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
       return socket;
     }
     const rendering = once(asked, 'render');

@@ -154,7 +154,7 @@ describe('createAccessLog', () => {
   });
 
   test('tells how a session ended, by whom, and what passed', () => {
-    const ending = { code: 1000, reason: 'bye', by: 'client' } as const;
+    const ending = { code: 1000, reason: 'bye', by: 'client', clean: true } as const;
     expect(observed((log) => log.ended(session, ending, 1234.5))).toEqual({
       level: 'info',
       time: expect.any(String),
@@ -177,7 +177,7 @@ describe('createAccessLog', () => {
     ['INTERNAL', 'error'],
   ] as const)('an ending with %s is logged as %s', (code, level) => {
     const { close, message } = new GatewayError(code);
-    const ending = { code: close, reason: message, by: 'gateway' } as const;
+    const ending = { code: close, reason: message, by: 'gateway', clean: true } as const;
     expect(observed((log) => log.ended(session, ending, 1, { code, detail: 'why' }))).toMatchObject({
       level,
       error: code,
@@ -187,7 +187,7 @@ describe('createAccessLog', () => {
   });
 
   test('an ending nobody foresaw is logged with its stack', () => {
-    const ending = { code: 1011, reason: '', by: 'gateway' } as const;
+    const ending = { code: 1011, reason: '', by: 'gateway', clean: true } as const;
     const line = observed((log) =>
       log.ended(session, ending, 1, { code: 'INTERNAL', cause: new TypeError('bug') }),
     );
@@ -202,7 +202,7 @@ describe('createAccessLog', () => {
     const cause = new Error('dial failed', {
       cause: Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }),
     });
-    const ending = { code: 1014, reason: '', by: 'upstream' } as const;
+    const ending = { code: 1014, reason: '', by: 'upstream', clean: true } as const;
     const line = observed((log) => log.ended(session, ending, 1, { code: 'UPSTREAM_LOST', cause }));
     expect(line.cause).toBe('dial failed: ECONNREFUSED');
     expect(line).not.toHaveProperty('err');

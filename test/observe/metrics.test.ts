@@ -4,7 +4,7 @@ import { combine, type SessionRecord } from '../../src/observe/index.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { gatewayRequest, servedRecord, sessionRecord } from '../support/observe.ts';
 
-const BYE = { code: 1000, reason: 'bye', by: 'client' } as const;
+const BYE = { code: 1000, reason: 'bye', by: 'client', clean: true } as const;
 
 function start() {
   const open = new Set<SessionRecord>();
@@ -82,6 +82,7 @@ describe('createMetrics', () => {
     const endpoints = new Set([good, bad]);
     const metrics = createMetrics(
       () => [],
+      () => 0,
       () => endpoints,
     );
     metrics.dialled(good, 'connected', 20);
@@ -135,7 +136,7 @@ describe('createMetrics', () => {
     [4999, '4xxx'],
   ])('counts close code %i as %s', async (code, label) => {
     const { value, begin, end } = start();
-    end(begin(sessionRecord()), { code, reason: '', by: 'upstream' });
+    end(begin(sessionRecord()), { code, reason: '', by: 'upstream', clean: true });
     expect(await value(`sallyport_sessions_ended_total{route="chat",code="${label}",by="upstream"}`)).toBe(1);
   });
 
@@ -149,9 +150,20 @@ describe('createMetrics', () => {
 
   test('no label holds a subject, an address, an id, a path or an origin', async () => {
     const { metrics, begin, end } = start();
-    end(begin(sessionRecord()), { code: 4321, reason: 'private reason', by: 'client' });
+    end(begin(sessionRecord()), { code: 4321, reason: 'private reason', by: 'client', clean: true });
     metrics.served(gatewayRequest({ path: '/private' }), servedRecord(), 1);
     expect(await metrics.render()).not.toMatch(/ada|203\.0\.113|10\.0\.0\.1|s-1|\/chat|example|4321|private/);
+  });
+
+  test('tells how many log lines were dropped, from the first scrape on', async () => {
+    let dropped = 0;
+    const metrics = createMetrics(
+      () => [],
+      () => dropped,
+    );
+    expect(await metrics.render()).toContain('\nsallyport_log_lines_dropped_total 0\n');
+    dropped = 7;
+    expect(await metrics.render()).toContain('\nsallyport_log_lines_dropped_total 7\n');
   });
 
   test('gives the process metrics too, in the text format', async () => {

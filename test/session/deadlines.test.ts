@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Link } from '../../src/bridge/contract.ts';
+import type { Link, PeerName } from '../../src/bridge/contract.ts';
 import type { GatewayError } from '../../src/errors.ts';
 import { Deadlines, type Limits } from '../../src/session/deadlines.ts';
 
@@ -11,12 +11,13 @@ function watch(limits: Partial<Limits>) {
   const seen = {
     traffic: 0,
     pings: 0,
-    silent: undefined as ReturnType<Link['silent']>,
+    silence: undefined as ReturnType<Link['unresponsivePeer']>,
     ended: undefined as string | undefined,
+    buried: undefined as PeerName | undefined,
   };
   const link: Link = {
     ping: () => void seen.pings++,
-    silent: () => seen.silent,
+    unresponsivePeer: () => seen.silence,
     close() {},
     destroy() {},
   };
@@ -25,8 +26,9 @@ function watch(limits: Partial<Limits>) {
     all,
     link,
     () => seen.traffic,
-    (error: GatewayError) => {
+    (error: GatewayError, silent?: PeerName) => {
       seen.ended = error.code;
+      seen.buried = silent;
     },
   );
   return { seen, deadlines };
@@ -96,10 +98,30 @@ describe('keepalive', () => {
     ['upstream', 'UPSTREAM_TIMEOUT'],
   ] as const)('ends the connection when the %s does not answer in time', (name, code) => {
     const { seen } = watch({ keepalive });
-    seen.silent = name;
+    seen.silence = { name, forMs: 10_000 };
     vi.advanceTimersByTime(39_999);
     expect(seen.ended).toBeUndefined();
     vi.advanceTimersByTime(1);
-    expect(seen.ended).toBe(code);
+    expect([seen.ended, seen.buried]).toEqual([code, name]);
+  });
+
+  test('counts the time to answer from when the ping had left', () => {
+    const { seen } = watch({ keepalive });
+    seen.silence = { name: 'client', forMs: 0 };
+    vi.advanceTimersByTime(40_000);
+    seen.silence = { name: 'client', forMs: 4_000 };
+    vi.advanceTimersByTime(10_000);
+    seen.silence = { name: 'client', forMs: 10_000 };
+    vi.advanceTimersByTime(5_999);
+    expect(seen.ended).toBeUndefined();
+    vi.advanceTimersByTime(1);
+    expect(seen.ended).toBe('PEER_SILENT');
+  });
+
+  test('does not ping again before an answer could have come', () => {
+    const { seen, deadlines } = watch({ keepalive: { every: 1_000, within: 10_000 } });
+    vi.advanceTimersByTime(35_000);
+    expect(seen.pings).toBe(4);
+    deadlines.stop();
   });
 });

@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type Duplex, Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { Flow } from '../../src/stream/flow.ts';
+import { Sink } from '../../src/stream/sink.ts';
+import { Source } from '../../src/stream/source.ts';
 import { type PairMaker, startPairs, turns, turnsUntil } from '../support/pairs.ts';
 
-/** A flow writes on memory that is read over soon: whatever is not through by then must not change. */
+/** A source hands on memory that is read over soon: whatever is not through by then must not change. */
 
 /** More than is copied. */
 const LARGE = 12 * 1024;
@@ -50,11 +51,11 @@ afterAll(async () => {
 interface Joined {
   readonly ours: Socket;
   readonly peer: Socket;
-  readonly flow: Flow;
+  readonly source: Source;
   readonly sink: LateSink;
 }
 
-type Take = (flow: Flow, chunk: Buffer) => number;
+type Take = (source: Source, chunk: Buffer, sink: Sink) => number;
 
 async function join(maker: PairMaker, room: number, take?: Take): Promise<Joined> {
   const sink = new LateSink(room);
@@ -64,18 +65,19 @@ async function join(maker: PairMaker, room: number, take?: Take): Promise<Joined
 async function joinTo(sink: Writable, maker: PairMaker, take?: Take): Promise<Omit<Joined, 'sink'>> {
   const pair = await maker.open();
   onTestFinished(() => pair[Symbol.dispose]());
-  const flow: Flow = new Flow(pair.ours, sink as unknown as Duplex, {
-    stallMs: 60_000,
-    onStall() {},
-    take(chunk) {
-      if (take !== undefined) return take(flow, chunk);
-      flow.write(chunk);
-      return chunk.length;
-    },
+  const to = new Sink(sink as unknown as Duplex, { stallMs: 60_000, onStall() {} });
+  const source: Source = new Source(pair.ours, (chunk) => {
+    if (take !== undefined) return take(source, chunk, to);
+    to.write(chunk);
+    return chunk.length;
   });
-  flow.start();
-  onTestFinished(() => flow.stop());
-  return { ...pair, flow };
+  source.feed(to);
+  source.start();
+  onTestFinished(() => {
+    source.discard();
+    to.drop();
+  });
+  return { ...pair, source };
 }
 
 /** Another connection of the same gateway, which uses all the memory there is to use again. */
@@ -121,10 +123,10 @@ test('small writes that wait behind another are not written over in later turns'
 
 test('what a limit holds back is not written over while it waits', async () => {
   const offered: string[] = [];
-  const one = await join(plain, 2 ** 20, (flow, chunk) => {
+  const one = await join(plain, 2 ** 20, (source, chunk) => {
     offered.push(chunk.toString());
     if (offered.length > 1) return chunk.length;
-    flow.pauseFor(100);
+    source.pauseFor(100);
     return 2;
   });
   await send(one, 'abcd');
@@ -152,7 +154,7 @@ test.each([
   // The first one is a copy: what follows it, no more.
   await one.sink.takeAll();
   await send(one, piece);
-  expect([one.sink.isBusy, one.flow.paused]).toEqual([true, true]);
+  expect([one.sink.isBusy, one.source.isPaused]).toEqual([true, true]);
   const closed = once(one.ours, 'close');
   one.ours.destroy();
   await closed;
@@ -161,9 +163,9 @@ test.each([
 });
 
 test('a large write is not written over by what follows a stop', async () => {
-  const one = await join(plain, 2 ** 20, (flow, chunk) => {
-    flow.write(chunk);
-    if (++reads === 2) flow.stop();
+  const one = await join(plain, 2 ** 20, (source, chunk, sink) => {
+    sink.write(chunk);
+    if (++reads === 2) source.discard();
     return chunk.length;
   });
   let reads = 0;
@@ -196,5 +198,5 @@ test('a source that streams goes on when its sink has taken all, though it was n
     expected += piece;
     expect(await one.sink.takeAll()).toBe(expected);
   }
-  expect(one.flow.paused).toBe(false);
+  expect(one.source.isPaused).toBe(false);
 });

@@ -1,6 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
+import { resetSocket } from '../../src/stream/reset.ts';
 import { startUpstream, type Upstream } from './faulty.ts';
+import { within } from './patience.ts';
 import { BINARY, CLOSE, frame, switching, type Wire } from './raw.ts';
 
 /** The cells of the fault matrix, and the services that stand behind the gateway in them. */
@@ -51,7 +53,7 @@ export interface Service {
 export function failWire(wire: Wire, fault: Fault): void {
   wire.polite = false;
   if (fault === 'FIN') wire.socket.end();
-  if (fault === 'RST') wire.socket.resetAndDestroy();
+  if (fault === 'RST') resetSocket(wire.socket);
   if (fault === 'half-open') wire.socket.pause();
 }
 
@@ -131,7 +133,7 @@ async function pollService(isReluctant: boolean, isFaulty: boolean): Promise<Ser
 
   return {
     upstream,
-    asked: () => asked.promise,
+    asked: () => within(asked.promise, 'a request'),
     stop() {
       for (const response of held) response.writeHead(200, { 'content-length': 100 }).write('half');
     },
@@ -139,15 +141,15 @@ async function pollService(isReluctant: boolean, isFaulty: boolean): Promise<Ser
       over = true;
       for (const response of held) response.writeHead(410).end();
     },
-    closing: () => farewell.promise,
+    closing: () => within(farewell.promise, 'the farewell'),
     fail(fault) {
       failure = fault;
       for (const wire of upstream.wires) failWire(wire, fault);
     },
     async ended() {
       if (upstream.wires.length === 0) return 'nothing';
-      if (isReluctant) return cut.promise.then(() => 'end');
-      return farewell.promise.then(() => 'farewell');
+      if (isReluctant) return within(cut.promise, 'the end of a request').then(() => 'end');
+      return within(farewell.promise, 'the farewell').then(() => 'farewell');
     },
   };
 }

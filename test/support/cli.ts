@@ -6,6 +6,10 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Context } from '../../src/cli/context.ts';
 import { run } from '../../src/cli/run.ts';
+import { within } from './patience.ts';
+
+/** A process of its own takes its time to start on a busy machine. */
+const START_MS = 10_000;
 
 export interface Outcome {
   readonly code: number;
@@ -37,6 +41,15 @@ export async function folderWith(files: Readonly<Record<string, string>>): Promi
   return path;
 }
 
+/** What a process is given to run with. */
+interface Surroundings {
+  /** Descriptors in place of the pipes that are read here. */
+  readonly stdout?: 'pipe' | number;
+  readonly stderr?: 'pipe' | number;
+  /** How many files it may have open. */
+  readonly openFiles?: number | 'unlimited';
+}
+
 /** `sallyport` in a process of its own, killed at the end of the test if it still runs. */
 export class Process {
   out = '';
@@ -44,8 +57,20 @@ export class Process {
   readonly exit: Promise<number | null>;
   readonly #child: ChildProcess;
 
-  constructor(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, ['src/main.ts', ...argv], { env: { ...process.env, ...env } });
+  constructor(
+    argv: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    { stdout = 'pipe', stderr = 'pipe', openFiles = 'unlimited' }: Surroundings = {},
+  ) {
+    const program = [process.execPath, 'src/main.ts', ...argv];
+    const [command, ...args] =
+      openFiles === 'unlimited'
+        ? program
+        : ['sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, ...program];
+    this.#child = spawn(command as string, args, {
+      env: { ...process.env, ...env },
+      stdio: ['pipe', stdout, stderr],
+    });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.out += text;
     });
@@ -75,7 +100,7 @@ export class Process {
       const ended = this.exit.then((code) =>
         Promise.reject(new Error(`ended with ${code}: ${this.out}${this.err}`)),
       );
-      await Promise.race([more, ended]);
+      await within(Promise.race([more, ended]), `a line like ${pattern}`, START_MS);
     }
   }
 }

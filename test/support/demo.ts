@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { within } from './patience.ts';
 
+/** A process of its own takes its time to start on a busy machine. */
+const START_MS = 10_000;
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** A demo in a process of its own, in a folder of its own. */
@@ -23,7 +26,7 @@ export async function startDemo(): Promise<RunningDemo> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-'));
   const child = spawnDemo(folder, 0, 'inherit');
   const exited = once(child, 'exit');
-  const { origin, token } = await greeting(child);
+  const { origin, token } = await within(greeting(child), 'the greeting of the demo', START_MS);
   return {
     origin,
     token,

@@ -75,6 +75,7 @@ function configOf(ports: Record<string, number>): string {
     outage: `auth: none, upstream: { poll: { ${poll}, outage: 50ms } }`,
     tcp: `auth: none, timeouts: { close: 50ms }, upstream: { tcp: "127.0.0.1:${ports.silent}" }`,
   };
+  const plain = `auth: none, upstream: { http: "http://127.0.0.1:${ports.dead}", upgrades: off }`;
   return [
     'issuers:',
     `  main: { issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "\${SECRET}" }`,
@@ -84,6 +85,7 @@ function configOf(ports: Record<string, number>): string {
       `  - { name: http-${name}, match: { path: /http/${name} }, ${rest} }`,
       `  - { name: close-${name}, match: { path: /close/${name} }, refuse: close, ${rest} }`,
     ]),
+    `  - { name: plain, match: { path: /plain }, ${plain} }`,
     ...Object.entries(sessions).map(
       ([name, rest]) => `  - { name: ${name}, match: { path: /${name} }, ${rest} }`,
     ),

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { within } from './patience.ts';
 import { switching, Wire } from './raw.ts';
 
 /** Upstreams of every temper, each on a free port of 127.0.0.1. */
@@ -44,8 +45,7 @@ export async function startUpstream(
       return sockets.size;
     },
     async wire(index = 0) {
-      const signal = AbortSignal.timeout(10_000);
-      while (wires.length <= index) await once(server, 'wire', { signal });
+      while (wires.length <= index) await within(once(server, 'wire'), `connection ${wires.length}`);
       return wires[index] as Wire;
     },
     close,

@@ -2,6 +2,7 @@ import { Writable } from 'node:stream';
 import { parseConfig } from '../../src/config/load.ts';
 import { createGateway, type Gateway } from '../../src/gateway.ts';
 import { createLogger } from '../../src/observe/log.ts';
+import { within } from './patience.ts';
 
 /** A gateway under test, on free ports of 127.0.0.1, and what it has logged. */
 export interface TestGateway extends AsyncDisposable {
@@ -34,7 +35,8 @@ export async function startGateway(text: string, env: Record<string, string> = {
     port,
     log: lines.parsed,
     url: (path) => `ws://127.0.0.1:${port}${path}`,
-    logged: (fits) => lines.find(fits),
+    logged: (fits) =>
+      within(lines.find(fits), () => `a log line that fits ${fits}; the last one was ${lines.last}`),
     metrics: async () => (await fetch(`http://127.0.0.1:${gateway.adminAddress?.port}/metrics`)).text(),
     close,
     [Symbol.asyncDispose]: close,
@@ -51,6 +53,10 @@ class LogLines extends Writable {
     }
     for (const look of this.#waiting) look();
     done();
+  }
+
+  get last(): string {
+    return JSON.stringify(this.parsed.at(-1));
   }
 
   find(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>> {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { within } from './patience.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -36,7 +37,7 @@ export async function startIdentityProvider(first: string | Answer): Promise<Ide
       answer = toAnswer(how);
     },
     async requested(count) {
-      while (hits < count) await once(server, 'hit');
+      while (hits < count) await within(once(server, 'hit'), `request ${hits + 1} of ${count}`);
     },
     async close() {
       const closed = once(server, 'close');

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -6,20 +7,38 @@ import pino from 'pino';
 import { generate } from 'selfsigned';
 import { onTestFinished } from 'vitest';
 import type { ListenerConfig } from '../../src/config/schema.ts';
+import { GatewayError } from '../../src/errors.ts';
+import { Connections } from '../../src/listener/connections.ts';
+import type { ConnectionObserver } from '../../src/listener/observer.ts';
 import {
   type Listener,
   type ListenerDeadlines,
+  type ListenerDeps,
   type ListenerHandlers,
   openListener,
 } from '../../src/listener/server.ts';
+import { within } from './patience.ts';
 
-export const silent = pino({ enabled: false });
+/** Nobody listens to it. */
+export const unheard: ConnectionObserver = {
+  opened() {},
+  closed() {},
+  parted() {},
+  tlsFailed() {},
+  acceptFailed() {},
+};
+
+/** What a listener needs, and most tests do not look at; `max` and `observer` are for those that do. */
+export function depsOf(max = Infinity, observer = unheard): ListenerDeps {
+  const connections = new Connections(max, observer);
+  return { logger: pino({ enabled: false }), trustedProxies: () => false, connections, observer };
+}
 
 const unexpected: ListenerHandlers = {
-  upgrade(_message, socket) {
-    socket.destroy(new Error('no upgrade was expected'));
+  upgrade(pending) {
+    pending.refuse(new GatewayError('INTERNAL', { detail: 'no upgrade was expected' }));
   },
-  request(_message, response) {
+  request({ response }) {
     response.destroy(new Error('no request was expected'));
   },
 };
@@ -29,11 +48,12 @@ export async function open(
   handlers: Partial<ListenerHandlers> = {},
   deadlines: Partial<ListenerDeadlines> = {},
   tls?: ListenerConfig['tls'],
+  deps = depsOf(),
 ): Promise<Listener> {
   const listener = await openListener(
     { host: '127.0.0.1', port: 0, tls },
     { ...unexpected, ...handlers },
-    { logger: silent, deadlines: { close: 200, ...deadlines } },
+    { ...deps, deadlines: { close: 200, ...deadlines } },
   );
   onTestFinished(() => listener.close());
   return listener;
@@ -52,13 +72,42 @@ export function dial({ address }: Listener): Socket {
 export function say(listener: Listener, bytes: string): Promise<string> {
   const socket = dial(listener);
   socket.write(bytes);
-  return text(socket);
+  return within(text(socket), 'the end of an answer');
 }
 
-/** Resolves when the server has ended or reset the connection. */
-export function gone(client: Socket): Promise<unknown> {
+/** The listener's side of the next connection that it takes. */
+export function serverSocket({ address }: Listener): Promise<Socket> {
+  const { promise, resolve } = deferred<Socket>();
+  function onSocket(message: unknown): void {
+    const { socket } = message as { socket: Socket };
+    if (socket.localPort === address.port) resolve(socket);
+  }
+  subscribe('net.server.socket', onSocket);
+  onTestFinished(() => void unsubscribe('net.server.socket', onSocket));
+  return promise;
+}
+
+/** Sends for as long as it is read. */
+export function flood(client: Socket): void {
+  const megabyte = Buffer.alloc(2 ** 20, 'x');
+  function pour(): void {
+    while (client.writable && client.write(megabyte));
+  }
+  client.on('drain', pour).on('error', () => {});
+  pour();
+}
+
+/** Resolves when the connection has ended at either end. A client does not keep its side open then. */
+export function ended(client: Socket): Promise<unknown> {
   client.on('error', () => {}).on('end', () => client.destroy());
-  return new Promise((resolve) => client.resume().once('close', resolve));
+  client.resume();
+  return gone(client);
+}
+
+/** Resolves when a socket is closed. */
+export function gone(socket: Socket): Promise<unknown> {
+  if (socket.closed) return Promise.resolve();
+  return within(new Promise((resolve) => socket.once('close', resolve)), 'the end of a connection');
 }
 
 /** A self-signed certificate for these DNS names, in two files of `folder`. */

@@ -4,6 +4,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { generate } from 'selfsigned';
+import { PATIENCE_MS, tooLate, within } from './patience.ts';
 
 /** Two ends of connections as a bridge has them: `ours` is what the gateway would hold. */
 export interface Pair extends Disposable {
@@ -20,7 +21,6 @@ export interface PairMaker extends AsyncDisposable {
 /** Whether the gateway would have accepted its end, through an HTTP upgrade, or dialled it. */
 export type Origin = 'accepted' | 'dialled';
 
-const PATIENCE_MS = 10_000;
 const REQUEST = 'GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n';
 
 export async function startPairs(origin: Origin, secure: boolean): Promise<PairMaker> {
@@ -38,7 +38,7 @@ export async function startPairs(origin: Origin, secure: boolean): Promise<PairM
     const dialled = secure ? connectTls({ socket: raw, rejectUnauthorized: false }) : raw;
     if (origin === 'accepted') dialled.write(REQUEST);
     else await once(dialled, secure ? 'secureConnect' : 'connect');
-    const arrived = (await arriving) as Socket[];
+    const arrived = (await within(arriving, `an event ${arrival}`)) as Socket[];
     const accepted = (origin === 'accepted' ? arrived[1] : arrived[0]) as Socket;
     const [acceptedRaw] = await accepting;
     for (const socket of [raw, dialled, accepted, acceptedRaw]) {
@@ -94,11 +94,15 @@ export async function turns(count = 1): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Resolves when the condition holds, which is looked at once a turn; rejects after ten seconds. */
-export async function turnsUntil(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
+/** Resolves when the condition holds, which is looked at once a turn; rejects after `ms`, and names `what`, or shows the condition. */
+export async function turnsUntil(
+  condition: () => boolean,
+  what: string | (() => string) = String(condition),
+  ms = PATIENCE_MS,
+): Promise<void> {
+  const deadline = performance.now() + ms;
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`it did not come about: ${condition}`);
+    if (performance.now() > deadline) throw tooLate(what, ms);
     await turns();
   }
 }

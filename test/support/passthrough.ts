@@ -15,6 +15,7 @@ import { answerRefusal } from '../../src/listener/refusal.ts';
 import type { Served } from '../../src/passthrough/exchange.ts';
 import { createPassthrough, type Passthrough, type PassthroughOptions } from '../../src/passthrough/index.ts';
 import { gatewayRequest } from './observe.ts';
+import { within } from './patience.ts';
 
 /** Undo of everything a test has opened, last first; call `closeAll` after each. */
 const undo: (() => unknown)[] = [];
@@ -82,7 +83,7 @@ export async function openFront(
         (thrown) => {
           const error =
             thrown instanceof GatewayError ? thrown : new GatewayError('INTERNAL', { cause: thrown });
-          answerRefusal(response, error, { lingerMs: 100 });
+          answerRefusal(response, error, 100);
           report(error);
         },
       );
@@ -95,7 +96,9 @@ export async function openFront(
     outcomes,
     outcome() {
       const ready = outcomes[taken++];
-      return ready ? Promise.resolve(ready) : new Promise((resolve) => waiting.push(resolve));
+      if (ready) return Promise.resolve(ready);
+      const next = new Promise<Outcome>((resolve) => waiting.push(resolve));
+      return within(next, `outcome ${taken}`);
     },
   };
 }

@@ -18,6 +18,7 @@ import { asGatewayError, UpstreamAnswered } from '../../src/errors.ts';
 import { openPollClients } from '../../src/routes.ts';
 import { createUpstreamContext } from '../../src/upstream/context.ts';
 import type { AdmittedRequest } from '../../src/upstream/forward.ts';
+import { within } from './patience.ts';
 
 /** The poll bridge between real sockets, without the rest of the gateway: a server that admits everybody. */
 
@@ -86,7 +87,7 @@ export async function startHarness(route: RouteConfig, options: HarnessOptions =
     const session = testSession(request.id, options.session);
     sessions.push(session);
     accept(socket, request.key, bridge.accept.protocol);
-    if (options.runAfter) await eventOf(socket.resume(), options.runAfter);
+    if (options.runAfter) await within(eventOf(socket.resume(), options.runAfter), options.runAfter);
     endings.push(bridge.run(socket, head, session));
   });
   server.listen(0, '127.0.0.1');
@@ -100,7 +101,7 @@ export async function startHarness(route: RouteConfig, options: HarnessOptions =
     async connect({ protocols = [], path = '/rooms/blue' } = {}) {
       const client = new WebSocket(url + path, protocols);
       clients.push(client);
-      await once(client, 'open');
+      await within(once(client, 'open'), 'an open WebSocket');
       return client;
     },
     async close() {
@@ -152,6 +153,7 @@ function testSession(id: string, own: Partial<SessionHandle> = {}): TestSession 
     down: { messages: 0, bytes: 0 },
     stallMs: 10_000,
     closeMs: 1_000,
+    fragments: 16_384,
     messageSize: Infinity,
     link: undefined,
     attach(link) {
@@ -264,7 +266,7 @@ export function fixtures() {
   };
 }
 
-/** Collects what a client receives; `next(n)` resolves when at least n messages have come. */
+/** Collects what a client receives; `atLeast(n)` resolves when n messages have come; each may take `ms`. */
 export function inboxOf(client: WebSocket) {
   const messages: { data: Buffer; binary: boolean }[] = [];
   const texts: string[] = [];
@@ -277,11 +279,12 @@ export function inboxOf(client: WebSocket) {
   return {
     messages,
     texts,
-    async atLeast(count: number): Promise<string[]> {
+    async atLeast(count: number, ms?: number): Promise<string[]> {
       while (messages.length < count) {
-        await new Promise<void>((resolve) => {
+        const more = new Promise<void>((resolve) => {
           wake = resolve;
         });
+        await within(more, `message ${messages.length + 1} of ${count}`, ms);
       }
       return texts;
     },
@@ -295,21 +298,14 @@ export async function rawClient({ url }: Harness): Promise<Socket> {
   const lines = ['GET /rooms/blue HTTP/1.1', 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket'];
   lines.push('Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==');
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-  await once(socket, 'data');
+  await within(once(socket, 'data'), 'the 101');
   return socket;
 }
 
 /** How a client's connection ended: the close code and reason it saw. */
 export async function closeOf(client: WebSocket): Promise<{ code: number; reason: string }> {
-  const [code, reason] = (await once(client, 'close')) as [number, Buffer];
+  const [code, reason] = (await within(once(client, 'close'), 'the Close')) as [number, Buffer];
   return { code, reason: reason.toString() };
 }
 
-/** Resolves when the condition holds; rejects after ten seconds. */
-export async function until(condition: () => boolean, what = 'the condition'): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`${what} did not come about`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
+export { eventually as until } from './patience.ts';

@@ -1,8 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { within } from './patience.ts';
 
 /** Peers in processes of their own, to be killed or to hang. */
+
+/** Many start at once. */
+const START_MS = 10_000;
 
 export interface Relay {
   readonly port: number;
@@ -63,6 +67,7 @@ async function start(script: string, args: number[]): Promise<{ child: ChildProc
   const child = spawn(process.execPath, ['-e', script, ...args.map(String)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+  const said = once(child.stdout as NodeJS.ReadableStream, 'data') as Promise<[Buffer]>;
+  const [line] = await within(said, 'the port of a process', START_MS);
   return { child, line: line.toString() };
 }

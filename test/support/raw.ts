@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { PATIENCE_MS, tooLate, within } from './patience.ts';
 
 /** WebSocket peers on raw sockets: they say exactly what a test tells them to, legal or not. */
 
@@ -12,7 +13,6 @@ export const PONG = 10;
 
 /** Masking keys must be hard to guess (RFC 6455 §5.3), but not for our own gateway. */
 const KEY = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
-const PATIENCE_MS = 15_000;
 
 export interface Frame {
   readonly opcode: number;
@@ -131,10 +131,10 @@ export class Wire {
   }
 
   /** Resolves when the condition holds; it is looked at whenever something comes. */
-  async until(condition: () => boolean, what: string): Promise<void> {
-    const deadline = AbortSignal.timeout(PATIENCE_MS);
+  async until(condition: () => boolean, what: string, ms = PATIENCE_MS): Promise<void> {
+    const deadline = AbortSignal.timeout(ms);
     while (!condition()) {
-      if (deadline.aborted) throw new Error(`${what} did not come about: ${this.#summary()}`);
+      if (deadline.aborted) throw tooLate(`${what}, but ${this.#summary()}`, ms);
       await new Promise<void>((resolve) => {
         const wake = () => {
           deadline.removeEventListener('abort', wake);
@@ -166,8 +166,8 @@ export class Wire {
   }
 
   /** Waits for the end of the TCP connection: the close code and reason, if there was a Close. */
-  async ended(): Promise<{ code: number; reason: string } | undefined> {
-    await this.until(() => this.end !== undefined, 'the end');
+  async ended(ms?: number): Promise<{ code: number; reason: string } | undefined> {
+    await this.until(() => this.end !== undefined, 'the end', ms);
     return this.close;
   }
 
@@ -253,7 +253,7 @@ function readFrame(bytes: Buffer): { frame: Frame; size: number } | undefined {
 export async function dial(port: number, options: WireOptions = {}): Promise<Wire> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
   const wire = new Wire(socket, { client: true, ...options });
-  await once(socket, 'connect');
+  await within(once(socket, 'connect'), 'a connection');
   return wire;
 }
 

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
+import { within } from './patience.ts';
 
 /** A WebSocket client that says any bytes, right or wrong, and keeps what comes back as it came (RFC 6455 §5.2). */
 
@@ -134,22 +135,23 @@ export class RawClient {
   /** The frame of this number, 0 the first, once it has come. */
   async frame(index: number): Promise<HeardFrame> {
     while (this.#frames.length <= index) {
-      await new Promise<void>((resolve) => {
+      const more = new Promise<void>((resolve) => {
         this.#onFrame = resolve;
       });
+      await within(more, `frame ${this.#frames.length}, where ${index} is awaited`);
     }
     return this.#frames[index] as HeardFrame;
   }
 
   /** Every byte behind the 101, once the server has ended. Rejects on a reset. */
   async bytes(): Promise<Buffer> {
-    await this.#ended;
+    await within(this.#ended, 'the end');
     return Buffer.concat(this.#bytes);
   }
 
   /** Every frame, once the server has ended. Rejects on a reset, and if the last frame is not whole. */
   async frames(): Promise<readonly HeardFrame[]> {
-    await this.#ended;
+    await within(this.#ended, 'the end');
     if (this.#restLength > 0) throw new Error(`${this.#restLength} bytes of an unfinished frame came last`);
     return this.#frames;
   }
@@ -203,7 +205,7 @@ export async function openRaw(
   lines.push('Connection: Upgrade', 'Sec-WebSocket-Version: 13');
   lines.push(`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`, ...fields);
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-  const { head, rest } = await readHead(socket);
+  const { head, rest } = await within(readHead(socket), 'the head of an answer');
   if (head.startsWith('HTTP/1.1 101 ')) return new RawClient(socket, head, rest);
   throw new Error(`no 101 but: ${head}${rest.toString('latin1')}${await text(socket)}`);
 }

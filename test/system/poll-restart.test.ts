@@ -13,6 +13,8 @@ import { inboxOf, until } from '../support/poll.ts';
 
 const SERVICE = fileURLToPath(new URL('../support/notebook.ts', import.meta.url));
 const LAST = 1_000;
+/** A service that starts anew, and the pause before it is asked again. */
+const SLOW_MS = 30_000;
 const KILLS = 6;
 
 const undo: (() => unknown)[] = [];
@@ -77,12 +79,12 @@ routes:
   const sending = sendAll();
   for (let kill = 1; kill <= KILLS; kill++) {
     const mark = (kill * LAST) / (KILLS + 2);
-    await until(() => inbox.texts.length >= mark, `message ${mark}`);
+    await until(() => inbox.texts.length >= mark, `message ${mark}`, SLOW_MS);
     await service.kill();
     service = await startNotebook(file, service.port);
   }
   await sending;
-  await inbox.atLeast(LAST);
+  await inbox.atLeast(LAST, SLOW_MS);
   while ((await notes()).length < LAST) await sleep(20);
   client.close(1000);
   const ended = await gateway.logged(({ close }) => close === 1000);

@@ -61,6 +61,22 @@ describe('the client’s own fields', () => {
     ];
     expect(endToEnd(headers, [])).toEqual([['X-Three', '3']]);
   });
+
+  test.each([
+    ['x-foo', 'x_foo'],
+    ['x_foo', 'x-foo'],
+    ['x_foo', 'X_Foo'],
+  ])('nominated as %s do not include %s, which servers may take for the same', (option, name) => {
+    expect(
+      endToEnd(
+        [
+          [name, '1'],
+          ['Connection', `Upgrade, ${option}`],
+        ],
+        [],
+      ),
+    ).toEqual([]);
+  });
 });
 
 describe('claims in header fields', () => {

@@ -1,16 +1,22 @@
-import { expect, test } from 'vitest';
-import { requestTarget, targetsOf } from '../../src/upstream/target.ts';
+import { describe, expect, test } from 'vitest';
+import { requestTarget, type Target, targetsOf } from '../../src/upstream/target.ts';
 
-const PLAIN = { secure: false, weight: 1, path: undefined, query: undefined };
+const PLAIN = { secure: false, weight: 1, path: undefined, query: undefined, base: undefined };
+
+function parse(url: string): Target {
+  const [target] = targetsOf({ websocket: [{ url }] }, 'websocket');
+  if (target === undefined) throw new Error('no target');
+  return target;
+}
 
 test.each([
   ['ws://Chat.Internal', { name: 'chat.internal:80', host: 'chat.internal', port: 80 }],
   ['wss://10.0.0.7', { name: '10.0.0.7:443', host: '10.0.0.7', port: 443, secure: true }],
-  ['http://[2001:DB8::1]:8080', { name: '[2001:db8::1]:8080', host: '2001:db8::1', port: 8080 }],
   [
-    'https://a/b/{c}?d=e',
-    { name: 'a:443', host: 'a', port: 443, secure: true, path: '/b/{c}', query: 'd=e' },
+    'http://[2001:DB8::1]:8080',
+    { name: '[2001:db8::1]:8080', host: '2001:db8::1', port: 8080, base: { pathname: '/', search: '' } },
   ],
+  ['wss://a/b/{c}?d=e', { name: 'a:443', host: 'a', port: 443, secure: true, path: '/b/{c}', query: 'd=e' }],
   ['ws://bücher.example', { name: 'xn--bcher-kva.example:80', host: 'xn--bcher-kva.example', port: 80 }],
 ])('%s is taken apart', (url, parts) => {
   expect(targetsOf({ websocket: [{ url }] }, 'websocket')).toEqual([{ ...PLAIN, ...parts }]);
@@ -37,11 +43,85 @@ test('no two targets of a list have one name', () => {
   ]);
 });
 
+describe('the WebSockets of an http service', () => {
+  test.each([
+    ['http://10.0.0.5:3000', { host: '10.0.0.5', port: 3000, secure: false }],
+    ['http://app.internal', { host: 'app.internal', port: 80, secure: false }],
+    ['https://app.internal', { host: 'app.internal', port: 443, secure: true }],
+    ['https://[2001:db8::9]:8443/base', { host: '2001:db8::9', port: 8443, secure: true }],
+  ])('of %s are at %j', (url, place) => {
+    expect(parse(url)).toMatchObject(place);
+  });
+
+  test.each([
+    ['http://a', '/live', '', '/live'],
+    ['http://a/', '/live', 'x=1', '/live?x=1'],
+    ['http://a/base', '/', '', '/base/'],
+    ['http://a/base/', '/live/caf%E9', 'x=%2F', '/base/live/caf%E9?x=%2F'],
+    ['http://a/base?key=k', '/live', '', '/base/live?key=k'],
+    ['http://a/base?key=k', '/live', 'x=1', '/base/live?key=k&x=1'],
+  ])('of %s are asked for %s, %j as %s', (url, path, query, target) => {
+    expect(requestTarget(parse(url), { path, query, captures: {} })).toBe(target);
+  });
+});
+
+function targetFor(url: string, captures: Record<string, string>, path = '/client/path', query = ''): string {
+  return requestTarget(parse(url), { path, query, captures });
+}
+
+describe('a captured segment stays one segment of the path', () => {
+  test.each([
+    ['blue', 'blue'],
+    ['a b', 'a%20b'],
+    ['a?admin=1', 'a%3Fadmin%3D1'],
+    ['a#b', 'a%23b'],
+    ['a/b', 'a%2Fb'],
+    ['../x', '..%2Fx'],
+    ['a\\b', 'a%5Cb'],
+    ['100%', '100%25'],
+    ['%2F', '%252F'],
+    ['a&b=c', 'a%26b%3Dc'],
+    ['a\r\nX: y', 'a%0D%0AX%3A%20y'],
+    ['José 🦊', 'Jos%C3%A9%20%F0%9F%A6%8A'],
+    ['$&', '%24%26'],
+    ['{other}', '%7Bother%7D'],
+  ])('%j as %s', (capture, written) => {
+    const filled = targetFor('ws://a/rooms/{room}/ws', { room: capture });
+    expect(filled).toBe(`/rooms/${written}/ws`);
+    expect(new URL(filled, 'ws://a').pathname.split('/')).toHaveLength(4);
+  });
+});
+
+describe('the path and query that are asked for', () => {
+  test.each([
+    ['the client’s own without a path in the URL', 'ws://a', '/client/path'],
+    ['the URL’s, if it is no more than a slash', 'ws://a/', '/'],
+    ['the URL’s', 'ws://a/root', '/root'],
+    ['every placeholder filled', 'ws://a/{room}/{user}/{room}', '/r/u/r'],
+    ['nothing for what was not captured', 'ws://a/x{nobody}/{room}', '/x/r'],
+  ])('%s', (_name, url, expected) => {
+    expect(targetFor(url, { room: 'r', user: 'u' })).toBe(expected);
+  });
+
+  test.each([
+    ['ws://a', '', '/p'],
+    ['ws://a', 'x=1', '/p?x=1'],
+    ['ws://a?k=v', '', '/p?k=v'],
+    ['ws://a?k=v', 'x=1', '/p?k=v&x=1'],
+    ['ws://a?', 'x=1', '/p?x=1'],
+    ['ws://a/{room}?k=v', 'x={room}', '/r?k=v&x={room}'],
+  ])('of %s for a client that asks "%s": %s', (url, query, expected) => {
+    expect(targetFor(url, { room: 'r' }, '/p', query)).toBe(expected);
+  });
+});
+
 test.each([
-  ['ws://a', '/chat/%41', 'q=1', '/chat/%41?q=1'],
-  ['ws://a/', '/chat', '', '/'],
-  ['ws://a/r/{room}?k=v', '/chat', 'q=1', '/r/a%2Fb?k=v&q=1'],
-])('%s is asked for what it says, else for what the client asked for', (url, path, query, expected) => {
-  const [target] = targetsOf({ websocket: [{ url }] }, 'websocket');
-  expect(target && requestTarget(target, { path, query, captures: { room: 'a/b' } })).toBe(expected);
+  ['ws://a.example', { host: 'a.example', port: 80, secure: false }],
+  ['wss://a.example', { host: 'a.example', port: 443, secure: true }],
+  ['WSS://a.example/x', { host: 'a.example', port: 443, secure: true }],
+  ['ws://127.0.0.1:3000/x?y', { host: '127.0.0.1', port: 3000, secure: false }],
+  ['wss://[2001:db8::1]:8443', { host: '2001:db8::1', port: 8443, secure: true }],
+  ['ws://[::1]/x', { host: '::1', port: 80, secure: false }],
+])('%s leads to the right place', (url, expected) => {
+  expect(parse(url)).toMatchObject(expected);
 });

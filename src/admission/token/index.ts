@@ -1,6 +1,6 @@
 import type { AuthConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
-import type { GatewayRequest } from '../../http/request.ts';
+import { type GatewayRequest, isUpgrade } from '../../http/request.ts';
 import type { Check } from '../grant.ts';
 import { challenge } from './challenge.ts';
 import { invalid, unverifiedIssuer } from './jwt.ts';
@@ -55,7 +55,7 @@ function oneToken(found: readonly Found[], request: GatewayRequest): readonly [F
 
 /** Opening a page sends no Origin and changes nothing (RFC 9110 §9.2.1); everything else must say where it comes from. */
 function isForgeable(request: GatewayRequest): boolean {
-  const isReading = !('key' in request) && (request.method === 'GET' || request.method === 'HEAD');
+  const isReading = !isUpgrade(request) && (request.method === 'GET' || request.method === 'HEAD');
   return request.origin === undefined && !isReading;
 }
 

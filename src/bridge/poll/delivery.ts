@@ -1,56 +1,47 @@
-import type { Duplex } from 'node:stream';
-import type { WebSocket } from 'ws';
-import { GatewayError } from '../../errors.ts';
-import type { SessionHandle } from '../contract.ts';
+import { BINARY, CONTINUATION, TEXT } from '../../frames/opcodes.ts';
+import { frameHeader } from '../../frames/writer.ts';
+import type { Traffic } from '../contract.ts';
+import type { Peer } from '../peer.ts';
 import type { Message } from './profile.ts';
 
 /**
  * Bytes given to the socket at a time. Long messages are sent in fragments of this size (RFC 6455 §5.4), so that a
- * client that reads slowly can be told from one that has stopped.
+ * client that reads slowly can be told from one that has stopped, and pings go in between.
  */
 const WINDOW = 64 * 1024;
 
 interface Fragment {
+  readonly opcode: number;
   readonly data: Buffer;
-  readonly binary: boolean;
-  readonly fin: boolean;
+  readonly isLast: boolean;
 }
 
 /**
- * Writes messages to the client, a window at a time, and counts them in `session.down`. Resolves when the kernel has
- * the last byte. Throws PEER_STALLED when a window has not been taken for `stallMs`, CLIENT_LOST when the socket is gone.
+ * Writes messages to a client, a window at a time, and counts them. Resolves with true when the kernel has the last byte,
+ * with false as soon as nothing may be sent to it any more. A client that stops reading is the sink's to notice.
  */
 export async function deliver(
-  socket: Duplex,
-  ws: WebSocket,
+  client: Peer,
   messages: readonly Message[],
-  session: SessionHandle,
-): Promise<void> {
+  traffic: Traffic,
+): Promise<boolean> {
   for (const window of windowsOf(messages)) {
-    await flush(socket, ws, window, session.stallMs);
-    for (const { data, fin } of window) {
-      session.down.bytes += data.length;
-      if (fin) session.down.messages++;
+    if (!client.takesFrames) return false;
+    for (const { opcode, data, isLast } of window) {
+      client.sink.write(frameHeader(opcode, data.length, { fin: isLast }));
+      client.sink.write(data);
     }
+    await new Promise<void>((resolve) => client.sink.whenOut(resolve));
+    count(window, traffic);
   }
+  return client.takesFrames;
 }
 
-function flush(socket: Duplex, ws: WebSocket, window: readonly Fragment[], stallMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new GatewayError('PEER_STALLED')), stallMs);
-    let unread = window.length;
-
-    function onFlushed(error?: Error | null): void {
-      if (--unread > 0 && !error) return;
-      clearTimeout(timer);
-      if (error) reject(new GatewayError('CLIENT_LOST', { cause: error }));
-      else resolve();
-    }
-
-    socket.cork();
-    for (const { data, ...options } of window) ws.send(data, options, onFlushed);
-    socket.uncork();
-  });
+function count(window: readonly Fragment[], traffic: Traffic): void {
+  for (const { data, isLast } of window) {
+    traffic.bytes += data.length;
+    if (isLast) traffic.messages++;
+  }
 }
 
 /** Groups the fragments of all messages into lots of about a window. */
@@ -74,7 +65,8 @@ function* fragmentsOf(messages: readonly Message[]): Generator<Fragment> {
     let at = 0;
     do {
       const end = at + WINDOW;
-      yield { data: bytes.subarray(at, end), binary, fin: end >= bytes.length };
+      const opcode = at > 0 ? CONTINUATION : binary ? BINARY : TEXT;
+      yield { opcode, data: bytes.subarray(at, end), isLast: end >= bytes.length };
       at = end;
     } while (at < bytes.length);
   }

@@ -8,10 +8,11 @@ import type { Connected, HttpPool } from '../../upstream/http-pool.ts';
 import type { Lease } from '../../upstream/lease.ts';
 import type { Dial } from '../contract.ts';
 import { type Clock, systemClock } from './backoff.ts';
-import { closeSession, runPoll } from './engine.ts';
+import { runPoll } from './engine.ts';
 import { compileGeneric } from './generic.ts';
 import { compileHeaders } from './headers.ts';
 import type { Profile } from './profile.ts';
+import { closeSession } from './service.ts';
 import { createSessionClient, type SessionClient } from './session-client.ts';
 
 /** Header fields of a refused `open` that the client may see. */

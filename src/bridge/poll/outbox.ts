@@ -11,7 +11,8 @@ export interface Outbox {
   end(): void;
 }
 
-interface Pressure {
+/** Holds the sender of messages back, and lets it go on. */
+export interface Pressure {
   onFull(): void;
   onRoom(): void;
 }

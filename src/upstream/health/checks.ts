@@ -1,5 +1,5 @@
 import type { HealthConfig } from '../../config/pool.ts';
-import type { UpstreamKind } from '../../config/unused-keys.ts';
+import type { UpstreamKind } from '../../config/upstream-kinds.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { Pool } from '../pool.ts';
 import { probeHttp } from './http.ts';

@@ -34,7 +34,12 @@ function pong(socket: Socket, head: Buffer, signal: AbortSignal): Promise<void> 
     const fail = (cause?: unknown) =>
       reject(new GatewayError('UPSTREAM_LOST', { detail: 'no answer to a ping', cause }));
     const reader = new FrameReader(
-      { masked: false, deflate: false, maxMessage: Number.POSITIVE_INFINITY },
+      {
+        masked: false,
+        deflate: false,
+        maxMessage: Number.POSITIVE_INFINITY,
+        maxFragments: Number.POSITIVE_INFINITY,
+      },
       {
         frame: () => PASS,
         control(opcode, payload) {

@@ -103,7 +103,8 @@ describe('a token that suffices', () => {
 
   test('may stand in a cookie too without an Origin, for the header speaks for the sender', async () => {
     const headers = [...bearer(valid).headers, ...cookie(valid).headers];
-    await expect(admit({ token: 'cookie:session header' }, { headers })).resolves.toBeDefined();
+    const upgrade = { headers, key: 'k' };
+    await expect(admit({ token: 'cookie:session header' }, upgrade)).resolves.toBeDefined();
   });
 });
 

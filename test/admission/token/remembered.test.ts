@@ -138,6 +138,17 @@ test('what is refused is not remembered', async () => {
   expect(proofs).toHaveBeenCalledTimes(2);
 });
 
+test('a token that has expired is forgotten: should the clock go back, it is verified again', async () => {
+  const { world, verifier } = await setUp();
+  await verifier.verify(token);
+  world.ms = 2 * HOUR_MS;
+  await expect(codeOf(verifier.verify(token))).resolves.toBe('TOKEN_EXPIRED');
+  proofs.mockClear();
+  world.ms = 0;
+  await verifier.verify(token);
+  expect(proofs).toHaveBeenCalledTimes(1);
+});
+
 test('two issuers share nothing', async () => {
   const [one, other] = [await setUp(), await setUp({ audience: ['else'] })];
   await one.verifier.verify(token);

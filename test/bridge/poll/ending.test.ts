@@ -6,7 +6,7 @@ import { closeOf, fixtures, inboxOf, rawClient, type TestService, until } from '
 const { service, harness, undo } = fixtures();
 afterEach(undo);
 
-const ENDING = { code: 3000, reason: 'The token has expired.', by: 'gateway' } as const;
+const ENDING = { code: 3000, reason: 'The token has expired.', by: 'gateway', clean: false } as const;
 
 /** A service that holds polls, takes messages and hears of the end; `cut` counts the polls that were taken from it. */
 async function backendAndGateway(options: Parameters<typeof harness>[1] = {}, rest: object = {}) {
@@ -97,7 +97,7 @@ describe('a client that vanishes', () => {
     const { backend, gateway } = await backendAndGateway({ runAfter });
     vanish(await rawClient(gateway));
     await until(() => gateway.endings.length === 1);
-    expect(await gateway.endings[0]).toMatchObject({ code: 1001, by: 'client' });
+    expect(await gateway.endings[0]).toMatchObject({ code: 1006, by: 'client' });
     expect(pathsOf(backend)).toEqual(['/leave']);
   });
 
@@ -124,18 +124,18 @@ function resetAfter(client: Socket, bytes: number[]): void {
 
 describe('a client that breaks the rules', () => {
   test.each([
-    ['a message beyond the limit', [0x82, 0x85, 0, 0, 0, 0], 1009, 'MESSAGE_TOO_BIG'],
-    ['text that is not UTF-8', [0x81, 0x81, 0, 0, 0, 0, 0xff], 1007, 'INVALID_PAYLOAD'],
-    ['an unmasked frame', [0x81, 0x01, 0x61], 1002, 'PROTOCOL_ERROR'],
-    ['a compressed frame', [0xc1, 0x81, 0, 0, 0, 0, 0x61], 1002, 'PROTOCOL_ERROR'],
-  ])('%s', async (_, bytes, close, code) => {
+    ['a message beyond the limit', [0x82, 0x85, 0, 0, 0, 0], 1009, 'MESSAGE_TOO_BIG', 'gateway'],
+    ['text that is not UTF-8', [0x81, 0x81, 0, 0, 0, 0, 0xff], 1007, 'INVALID_PAYLOAD', 'client'],
+    ['an unmasked frame', [0x81, 0x01, 0x61], 1002, 'PROTOCOL_ERROR', 'client'],
+    ['a compressed frame', [0xc1, 0x81, 0, 0, 0, 0, 0x61], 1002, 'PROTOCOL_ERROR', 'client'],
+  ])('%s', async (_, bytes, close, code, by) => {
     const { backend, gateway } = await backendAndGateway({ session: { messageSize: 4 } });
     const client = await rawClient(gateway);
     client.write(Buffer.from(bytes));
     const [frame] = (await once(client, 'data')) as [Buffer];
     expect([frame[0], frame.readUInt16BE(2)]).toEqual([0x88, close]);
     client.end();
-    expect(await gateway.endings[0]).toMatchObject({ code: close, by: 'gateway', error: { code } });
+    expect(await gateway.endings[0]).toMatchObject({ code: close, by, error: { code } });
     expect(pathsOf(backend)).toEqual(['/leave']);
   });
 });
@@ -160,7 +160,7 @@ describe('the link', () => {
     const ending = await gateway.endings[0];
     const link = gateway.sessions[0]?.link;
     link?.ping();
-    link?.silent();
+    link?.unresponsivePeer(performance.now());
     link?.close(ENDING);
     link?.destroy();
     expect(await gateway.endings[0]).toBe(ending);
@@ -218,7 +218,7 @@ describe('the link', () => {
     client.send('held back');
     await until(() => {
       link?.ping();
-      return link?.silent() === undefined;
+      return link?.unresponsivePeer(performance.now()) === undefined;
     });
     link?.close(ENDING);
     expect(await gateway.endings[0]).toEqual(ENDING);
@@ -232,8 +232,8 @@ describe('the link', () => {
     first?.ping();
     second?.ping();
     await once(answering, 'ping');
-    await until(() => first?.silent() === undefined);
-    expect(second?.silent()).toBe('client');
+    await until(() => first?.unresponsivePeer(performance.now()) === undefined);
+    expect(second?.unresponsivePeer(performance.now())).toMatchObject({ name: 'client' });
   });
 
   test('calls no client silent that it does not listen to', async () => {
@@ -243,7 +243,7 @@ describe('the link', () => {
     const link = gateway.sessions[0]?.link;
     await until(() => {
       link?.ping();
-      return link?.silent() === undefined;
+      return link?.unresponsivePeer(performance.now()) === undefined;
     });
     link?.destroy();
   });

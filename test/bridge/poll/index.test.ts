@@ -226,7 +226,7 @@ test('says on every request whose session it is, and keeps the cookies of the ta
   expect(seen[1]?.['idempotency-key'] ?? seen[2]?.['idempotency-key']).toBe(`${id}:1`);
 });
 
-test('ends a client it cannot runPoll on with a close code, never with a bare loss', async () => {
+test('ends a client it cannot carry on with a close code, never with a bare loss', async () => {
   const backend = await service((_, response) => void response.writeHead(410).end());
   const gateway = await harness({ target: backend.url, poll: POLL });
   const client = await gateway.connect();

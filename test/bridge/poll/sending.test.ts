@@ -230,16 +230,17 @@ describe('the flow from the client', () => {
   });
 
   test.each([
-    ['admitMessage', { admitMessage: () => refuse() }],
-    ['admitBytes', { admitBytes: () => refuse() }],
-  ])('ends with what %s throws', async (_, session) => {
+    ['admitMessage', { admitMessage: () => refuse() }, []],
+    // Bytes are charged when they have come.
+    ['admitBytes', { admitBytes: () => refuse() }, ['a']],
+  ])('ends with what %s throws', async (_, session, sent) => {
     const backend = await service((request, response) => void (request.url === '/send' && response.end()));
     const gateway = await harness(sendingTo(backend), { session });
     const client = await gateway.connect();
     client.send('a');
     expect((await closeOf(client)).code).toBe(1008);
     await gateway.endings[0];
-    expect(sentTo(backend)).toEqual([]);
+    expect(sentTo(backend)).toEqual(sent);
   });
 });
 

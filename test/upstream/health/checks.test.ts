@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import type { UpstreamKind } from '../../../src/config/unused-keys.ts';
+import type { UpstreamKind } from '../../../src/config/upstream-kinds.ts';
 import { createUpstreamContext, type UpstreamContext } from '../../../src/upstream/context.ts';
 import { probeHttp } from '../../../src/upstream/health/http.ts';
 import type { Probe } from '../../../src/upstream/health/probe.ts';

@@ -1,0 +1,143 @@
+import type { Socket } from 'node:net';
+import { GOING_AWAY, NO_STATUS, NORMAL } from '../frames/close.ts';
+import { resetSocket } from '../stream/reset.ts';
+import { Sink } from '../stream/sink.ts';
+import { Source, type Take } from '../stream/source.ts';
+import { isUnacknowledged } from '../stream/unacknowledged.ts';
+import type { End, EndEvents } from './closing.ts';
+import type { Ending, SessionHandle } from './contract.ts';
+
+export interface TcpEndOptions {
+  readonly socket: Socket;
+  readonly session: SessionHandle;
+  readonly take: Take;
+  /** Called before it is told: what is still to be written. */
+  readonly beforeTold: () => void;
+  readonly events: EndEvents;
+}
+
+/** A client that says one of these has sent all it had: the service may take what came for whole. */
+const GOODBYES: ReadonlySet<number> = new Set([NORMAL, GOING_AWAY, NO_STATUS]);
+
+/**
+ * The end of a bridge that is a raw TCP service. A good end is told as a FIN, every other one as a reset, so that half a
+ * file never looks whole (RFC 9293 §3.10.7).
+ *
+ *     open → told (FIN or RST behind what was written) → closed
+ */
+export class TcpEnd implements End {
+  readonly name = 'upstream';
+  readonly socket: Socket;
+  readonly source: Source;
+  readonly sink: Sink;
+  readonly #events: EndEvents;
+  readonly #beforeTold: () => void;
+  #isGone = false;
+  #isCut = false;
+  /** Its FIN has come. */
+  #isDone = false;
+  isTold = false;
+  /** It is told by a reset. */
+  #isBroken = false;
+  /** `performance.now()` when its host was first seen not to acknowledge what we sent; undefined while it does. */
+  #unheardSince: number | undefined;
+
+  constructor({ socket, session, take, beforeTold, events }: TcpEndOptions) {
+    this.socket = socket;
+    this.#events = events;
+    this.#beforeTold = beforeTold;
+    this.source = new Source(socket, take);
+    this.sink = new Sink(socket, { stallMs: session.stallMs, onStall: () => this.#onStall() });
+  }
+
+  /** Begins to read. */
+  start(): void {
+    const { socket } = this;
+    const onClosed = () => {
+      this.#onLost();
+      this.#events.onClosed(this);
+    };
+    socket.on('end', () => this.#onFin()).on('error', () => this.#onLost());
+    socket.on('close', onClosed);
+    // Closed before it was ours, it tells nobody again.
+    if (socket.closed) queueMicrotask(onClosed);
+    else this.source.start();
+  }
+
+  get isFinished(): boolean {
+    return this.#isGone || this.#isDone || this.#isCut || this.#isBroken;
+  }
+
+  tell({ by, code }: Ending): void {
+    if (this.isTold) return;
+    this.#beforeTold();
+    this.isTold = true;
+    const isGoodbye = this.#isDone || (by === 'client' && GOODBYES.has(code));
+    if (isGoodbye) {
+      this.sink.end();
+      return;
+    }
+    this.#isBroken = true;
+    this.sink.whenOut(() => this.destroy());
+  }
+
+  limit(bytes: number): void {
+    this.source.limit(bytes, () => this.#onCut());
+  }
+
+  release(): void {
+    this.source.discard();
+    if (this.#isCut && !this.#isBroken) this.sink.destroyWhenOut();
+  }
+
+  destroy(): void {
+    resetSocket(this.socket);
+  }
+
+  /** A protocol that is not ours cannot be pinged; but whether its host takes our bytes can be seen. */
+  ping(): void {
+    void this.#look();
+  }
+
+  silence(now: number): number | undefined {
+    if (this.#unheardSince === undefined || this.isTold) return undefined;
+    this.ping();
+    return now - this.#unheardSince;
+  }
+
+  bury(): void {
+    this.#isGone = true;
+  }
+
+  async #look(): Promise<void> {
+    const isUnheard = await isUnacknowledged(this.socket);
+    this.#unheardSince = isUnheard ? (this.#unheardSince ?? performance.now()) : undefined;
+  }
+
+  #onFin(): void {
+    this.#isDone = true;
+    this.#events.onClose(this, { code: NORMAL, reason: 'The upstream closed the connection.' });
+  }
+
+  #onLost(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.isTold = true;
+    this.sink.drop();
+    this.#events.onLost(this);
+  }
+
+  #onStall(): void {
+    this.#isGone = true;
+    this.isTold = true;
+    this.sink.drop();
+    this.destroy();
+    this.#events.onStall(this);
+  }
+
+  #onCut(): void {
+    this.#isCut = true;
+    if (this.isTold && !this.#isBroken) this.sink.destroyWhenOut();
+    this.#events.onProgress();
+  }
+}

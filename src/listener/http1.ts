@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type ErrorCode, GatewayError } from '../errors.ts';
+import type { AddressMatcher } from '../http/address.ts';
+import type { Connections } from './connections.ts';
+import { Http1Request, type PendingRequest } from './pending-request.ts';
+import { type Http1Parts, Http1Upgrade, type PendingUpgrade } from './pending-upgrade.ts';
+import { answerRefusal, writeRefusal } from './refusal.ts';
+
+/** What a listener hands on. Neither may throw; who is given one decides it. */
+export interface ListenerHandlers {
+  upgrade(pending: PendingUpgrade): void;
+  request(pending: PendingRequest): void;
+}
+
+/** Sockets that speak plain HTTP so far, each with the response being written on it. */
+export type PlainSockets = Map<Socket, ServerResponse | undefined>;
+
+export interface Http1Deps {
+  readonly plain: PlainSockets;
+  readonly connections: Connections;
+  readonly trustedProxies: AddressMatcher;
+  /** Milliseconds for a refused client to read why. */
+  readonly lingerMs: number;
+}
+
+/** What llhttp and Node's connection check report, as failures of ours; anything else of theirs is a bad request. */
+const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
+};
+
+/** Makes of what Node's HTTP/1.1 server finds pending upgrades and requests; answers what is neither. */
+export function serveHttp1(server: Server, handlers: ListenerHandlers, deps: Http1Deps): void {
+  handOn(server, handlers, deps);
+  server.on('connect', function onConnect(_message, socket: Duplex) {
+    const allow = { allow: 'GET' };
+    writeRefusal(socket, new GatewayError('METHOD_NOT_ALLOWED', { headers: allow }), deps.lingerMs);
+  });
+  server.on('clientError', function onClientError(error: NodeJS.ErrnoException, socket: Socket) {
+    // The one that was refused may run into a deadline as well.
+    if (!socket.writableEnded) answerError(error, socket, deps);
+  });
+}
+
+function handOn(server: Server, handlers: ListenerHandlers, deps: Http1Deps): void {
+  const { plain, connections } = deps;
+  // What was read in one go with a request that was refused, or with the end of a TLS handshake that came too late, is
+  // handed on by Node although nobody can be answered: hence the looks at `writable`.
+  server.on('upgrade', function onUpgrade(message: IncomingMessage, _socket: Duplex, early: Buffer) {
+    const { socket } = message;
+    if (!socket.writable) return;
+    // A 101 pipelined behind an unfinished response would be read as part of it.
+    if (plain.get(socket)) {
+      socket.destroy();
+      return;
+    }
+    plain.delete(socket);
+    const pending = new Http1Upgrade(partsOf(message, deps), early);
+    if (connections.begin(socket)) handlers.upgrade(pending);
+    else pending.refuse(new GatewayError('GATEWAY_FULL'));
+  });
+  server.on('request', function onRequest(message, response) {
+    const { socket } = message;
+    if (!socket.writable) return;
+    plain.set(socket, response);
+    response.once('close', function onResponseClose() {
+      if (plain.get(socket) === response) {
+        plain.set(socket, undefined);
+        connections.rest(socket);
+      }
+      if (!server.listening) socket.destroySoon();
+    });
+    const pending = new Http1Request(partsOf(message, deps), response);
+    if (connections.begin(socket)) handlers.request(pending);
+    else pending.refuse(new GatewayError('GATEWAY_FULL'));
+  });
+  // 100 only when the handler starts to read: a refused request is never asked for its body (RFC 9110 §10.1.1).
+  server.on('checkContinue', function onCheckContinue(message, response) {
+    message.once('resume', () => {
+      if (!response.headersSent) response.writeContinue();
+    });
+    server.emit('request', message, response);
+  });
+}
+
+/** Tells a client what is wrong with its request. Resets and failed TLS handshakes come as errors too; nobody is there to read. */
+function answerError(error: NodeJS.ErrnoException, socket: Socket, { plain, lingerMs }: Http1Deps): void {
+  const { code = '' } = error;
+  if (!code.startsWith('HPE_') && code !== 'ERR_HTTP_REQUEST_TIMEOUT') {
+    socket.destroy();
+    return;
+  }
+  const refusal = new GatewayError(CLIENT_ERRORS[code] ?? 'BAD_REQUEST', { cause: error });
+  const response = plain.get(socket);
+  if (response) answerRefusal(response, refusal, lingerMs);
+  else writeRefusal(socket, refusal, lingerMs);
+}
+
+/** Each request is given its id and its whereabouts here. */
+function partsOf(message: IncomingMessage, { trustedProxies, connections, lingerMs }: Http1Deps): Http1Parts {
+  const { socket } = message;
+  const secure = 'encrypted' in socket;
+  const connection = { id: randomUUID(), peerAddress: socket.remoteAddress, secure, trustedProxies };
+  return { message, connection, connections, lingerMs };
+}

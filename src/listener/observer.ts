@@ -1,0 +1,35 @@
+/** What the listeners tell of their connections, before any request is theirs to tell of. */
+
+/**
+ * Why the gateway parts with a connection for want of room: `full`, it asked for something and was told so; `crowded`, there
+ * was no room even to hear what it asks for; `idle`, nothing was under way on it, and a newcomer took its place.
+ */
+export const PARTING_REASONS = ['full', 'crowded', 'idle'] as const;
+export type PartingReason = (typeof PARTING_REASONS)[number];
+
+/**
+ * Why a TLS handshake failed: `ended`, the connection was gone before it was done, as a probe's or one sent away is;
+ * `certificate`, the client does not accept ours.
+ */
+export const TLS_FAILURES = [
+  'plain_http',
+  'timeout',
+  'ended',
+  'version',
+  'cipher',
+  'alpn',
+  'certificate',
+  'other',
+] as const;
+export type TlsFailure = (typeof TLS_FAILURES)[number];
+
+/** Hears of every client connection. Must not throw and must not wait. */
+export interface ConnectionObserver {
+  /** A connection was accepted; `closed` follows. */
+  opened(): void;
+  closed(): void;
+  parted(reason: PartingReason, peerAddress: string | undefined): void;
+  tlsFailed(reason: TlsFailure, peerAddress: string | undefined): void;
+  /** The system did not give us a connection that had come. */
+  acceptFailed(error: Error): void;
+}

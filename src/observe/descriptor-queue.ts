@@ -1,0 +1,146 @@
+import { write } from 'node:fs';
+import type { DroppedLines } from './dropped-lines.ts';
+import { type LineQueue, MAX_QUEUED } from './line-queue.ts';
+
+/** A write a line would cost more than making the line. */
+const GATHER_CHARACTERS = 8 * 1024;
+const GATHER_MS = 200;
+
+/** How soon a reader that is behind is tried again, and how long it is left alone at most if it takes nothing. */
+const RETRY_MS = 5;
+const RETRY_MAX_MS = 160;
+
+const NEWLINE = 0x0a;
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Lines on their way to a file descriptor: gathered, and written off the event loop, one write at a time. A reader that
+ * is behind is waited for. The lines of a write that fails (disk full, reader gone) are dropped; later ones are tried.
+ */
+export class DescriptorQueue implements LineQueue {
+  readonly #descriptor: number;
+  readonly #dropped: DroppedLines;
+
+  #gathered = '';
+  #timer: NodeJS.Timeout | undefined;
+
+  /** What is left of the write under way. */
+  #chunk = NOTHING;
+  #isWriting = false;
+  /** The last byte written is not the end of a line. */
+  #isTorn = false;
+  #retryMs = RETRY_MS;
+
+  /** Bytes taken in since the start: all, up to the end of the chunk, and those no more in memory. */
+  #accepted = 0;
+  #chunkEnd = 0;
+  #settled = 0;
+  #flushes: { readonly upTo: number; readonly finish: () => void }[] = [];
+
+  constructor(descriptor: number, dropped: DroppedLines) {
+    this.#descriptor = descriptor;
+    this.#dropped = dropped;
+  }
+
+  write(line: string): void {
+    const bytes = Buffer.byteLength(line);
+    if (this.#accepted - this.#settled + bytes > MAX_QUEUED) {
+      this.#dropped.add(1);
+      return;
+    }
+    this.#accepted += bytes;
+    this.#gathered += line;
+    this.#schedule();
+  }
+
+  flush(withinMs: number, done: () => void): void {
+    const deadline = setTimeout(() => this.#dropAll(), withinMs);
+    function finish(): void {
+      clearTimeout(deadline);
+      done();
+    }
+    this.#flushes.push({ upTo: this.#accepted, finish });
+    this.#writeGathered();
+    this.#endFlushes();
+  }
+
+  #schedule(): void {
+    const isDue = this.#gathered.length >= GATHER_CHARACTERS || this.#flushes.length > 0;
+    if (isDue) this.#writeGathered();
+    else if (this.#gathered !== '') this.#timer ??= setTimeout(() => this.#writeGathered(), GATHER_MS);
+  }
+
+  #writeGathered(): void {
+    if (this.#isWriting || this.#gathered === '') return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    // The rest of a torn line is gone; the next one must not go with it.
+    this.#chunk = Buffer.from(this.#isTorn ? `\n${this.#gathered}` : this.#gathered);
+    this.#chunkEnd = this.#accepted;
+    this.#gathered = '';
+    this.#isWriting = true;
+    this.#writeChunk();
+  }
+
+  readonly #writeChunk = (): void => {
+    write(this.#descriptor, this.#chunk, this.#onWritten);
+  };
+
+  readonly #onWritten = (error: NodeJS.ErrnoException | null, bytes: number): void => {
+    if (error?.code === 'EAGAIN') {
+      this.#retry();
+      return;
+    }
+    if (error === null) this.#advance(bytes);
+    else this.#dropChunk();
+    if (this.#chunk.length > 0) this.#writeChunk();
+    else this.#onChunkEnd();
+  };
+
+  #retry(): void {
+    // A reader that never comes back must not keep a process from its end.
+    setTimeout(this.#writeChunk, this.#retryMs).unref();
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MAX_MS);
+  }
+
+  #onChunkEnd(): void {
+    this.#chunk = NOTHING;
+    this.#isWriting = false;
+    this.#settled = this.#chunkEnd;
+    this.#endFlushes();
+    this.#schedule();
+  }
+
+  #advance(bytes: number): void {
+    if (bytes > 0) this.#isTorn = this.#chunk[bytes - 1] !== NEWLINE;
+    this.#chunk = this.#chunk.subarray(bytes);
+    this.#retryMs = RETRY_MS;
+  }
+
+  #dropChunk(): void {
+    this.#dropped.add(linesIn(this.#chunk));
+    this.#chunk = NOTHING;
+  }
+
+  #dropAll(): void {
+    this.#dropChunk();
+    this.#dropped.add(linesIn(Buffer.from(this.#gathered)));
+    this.#gathered = '';
+    this.#chunkEnd = this.#accepted;
+    this.#settled = this.#accepted;
+    this.#endFlushes();
+  }
+
+  #endFlushes(): void {
+    const ended = this.#flushes.filter(({ upTo }) => upTo <= this.#settled);
+    this.#flushes = this.#flushes.filter(({ upTo }) => upTo > this.#settled);
+    for (const { finish } of ended) finish();
+  }
+}
+
+/** How many lines end in `text`. A newline at its very start ends one that has been written. */
+function linesIn(text: Buffer): number {
+  let lines = 0;
+  for (let at = text.indexOf(NEWLINE, 1); at >= 0; at = text.indexOf(NEWLINE, at + 1)) lines += 1;
+  return lines;
+}

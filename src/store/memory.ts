@@ -1,0 +1,22 @@
+import { BucketTable, type Clock } from './buckets.ts';
+import { CounterTable } from './counters.ts';
+import type { Store } from './index.ts';
+import { WeakValues } from './weak-values.ts';
+
+interface MemoryStoreOptions {
+  /** `performance.now` unless a test brings its own. */
+  readonly now?: Clock;
+}
+
+/** A store in this process's memory. It holds a rule for as long as a route does: what no route uses any more is gone. */
+export function createMemoryStore({ now }: MemoryStoreOptions = {}): Store {
+  const buckets = new WeakValues<BucketTable>();
+  const counters = new WeakValues<CounterTable>();
+  return {
+    buckets(rule, rate, burst) {
+      const key = `${rule} ${rate.count}/${rate.perMs} ${burst}`;
+      return buckets.get(key, () => new BucketTable(rate, burst, { now }));
+    },
+    counters: (rule) => counters.get(rule, () => new CounterTable()),
+  };
+}

@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Ending, Link } from '../../src/bridge/contract.ts';
+import { GatewayError } from '../../src/errors.ts';
+import type { Observer } from '../../src/observe/index.ts';
+import { Sessions } from '../../src/session/registry.ts';
+import type { Session, SessionParts } from '../../src/session/session.ts';
+import { requestOf } from '../support/requests.ts';
+import { httpRoute } from '../support/route.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const HOUR_MS = 3_600_000;
+const BYE: Ending = { code: 1000, reason: 'bye', by: 'client', clean: true };
+const GOING_AWAY = new GatewayError('GOING_AWAY');
+
+/** A registry, what its observer has heard, and connections with an hour to live. */
+function registry() {
+  const heard: unknown[][] = [];
+  const observer: Partial<Observer> = {
+    opened: (session) => void heard.push(['opened', session]),
+    ended: (...all) => void heard.push(['ended', ...all]),
+  };
+  const sessions = new Sessions(() => observer as Observer);
+  const route = httpRoute('http://127.0.0.1:9', { timeouts: { lifetime: '1h' } });
+
+  /** Opens a connection; `obedient` ends at once when it is told to close. */
+  function open({ obedient = true } = {}): { session: Session; told: string[] } {
+    const told: string[] = [];
+    const meter = { admitMessage: () => 0, admitBytes: () => 0 };
+    const parts = {
+      route,
+      bridge: 'websocket',
+      request: requestOf(),
+      grant: { claims: {}, releases: [] },
+      meter,
+    };
+    const session = sessions.open(parts as unknown as SessionParts);
+    const link: Pick<Link, 'close' | 'destroy'> = {
+      close(ending) {
+        told.push(`close ${ending.code}`);
+        if (obedient) sessions.end(session, ending);
+      },
+      destroy() {
+        told.push('destroy');
+        sessions.end(session, BYE);
+      },
+    };
+    session.attach(link as Link);
+    return { session, told };
+  }
+  return { sessions, heard, open };
+}
+
+describe('a connection', () => {
+  test('is in the registry from its opening to its end, and the observer is told of both', () => {
+    const { sessions, heard, open } = registry();
+    const { session } = open();
+    const { session: other } = open();
+    expect([...sessions]).toEqual([session, other]);
+    vi.advanceTimersByTime(1_500);
+    sessions.end(session, BYE);
+    expect([...sessions]).toEqual([other]);
+    expect(sessions.size).toBe(1);
+    expect(heard).toEqual([
+      ['opened', session],
+      ['opened', other],
+      ['ended', session, BYE, 1_500, undefined],
+    ]);
+  });
+
+  test('ends once, however often it is said', () => {
+    const { sessions, heard, open } = registry();
+    const { session } = open();
+    sessions.end(session, BYE);
+    sessions.end(session, { ...BYE, code: 1001 });
+    expect(heard.filter(([what]) => what === 'ended')).toHaveLength(1);
+  });
+
+  test('is out of the registry when the observer hears of its end', () => {
+    const sizes: number[] = [];
+    const observer = { opened() {}, ended: () => sizes.push(sessions.size) };
+    const sessions: Sessions = new Sessions(() => observer as unknown as Observer);
+    const parts = { route: httpRoute('http://127.0.0.1:9'), request: requestOf(), grant: { claims: {} } };
+    sessions.end(sessions.open(parts as unknown as SessionParts), BYE);
+    expect(sizes).toEqual([0]);
+  });
+
+  test('says why it ended, where there is more to say than a code', () => {
+    const { sessions, heard, open } = registry();
+    const cause = new Error('beneath');
+    const error = new GatewayError('UPSTREAM_LOST', { detail: 'it left', cause });
+    sessions.end(open().session, { ...BYE, error });
+    expect(heard.at(-1)?.at(-1)).toEqual({ code: 'UPSTREAM_LOST', detail: 'it left', cause });
+  });
+
+  test('leaves no timer when it has ended', () => {
+    const { sessions, open } = registry();
+    const { session } = open();
+    expect(vi.getTimerCount()).toBe(1);
+    sessions.end(session, BYE);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a drain', () => {
+  test('is over at once where nothing is open', async () => {
+    const { sessions } = registry();
+    await sessions.drain(GOING_AWAY, HOUR_MS);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('tells everybody to go away, is over with the last, and leaves no timer', async () => {
+    const { sessions, open } = registry();
+    const quick = open();
+    const slow = open({ obedient: false });
+    let isOver = false;
+    const draining = sessions.drain(GOING_AWAY, HOUR_MS).then(() => {
+      isOver = true;
+    });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect([quick.told, slow.told]).toEqual([['close 1001'], ['close 1001']]);
+    expect(isOver).toBe(false);
+    sessions.end(slow.session, BYE);
+    await draining;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('destroys at its deadline what has not gone by then, and nothing else', async () => {
+    const { sessions, open } = registry();
+    const quick = open();
+    const slow = open({ obedient: false });
+    const draining = sessions.drain(GOING_AWAY, 5_000);
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(slow.told).toEqual(['close 1001']);
+    await vi.advanceTimersByTimeAsync(1);
+    await draining;
+    expect([quick.told, slow.told]).toEqual([['close 1001'], ['close 1001', 'destroy']]);
+    expect(sessions.size).toBe(0);
+  });
+});
