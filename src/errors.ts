@@ -134,6 +134,14 @@ interface Details {
   readonly detail?: string;
   /** Extra response headers, e.g. WWW-Authenticate. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The upstream has answered as it will answer this request again: it is alive, and another one is not asked. */
+  readonly isAnswer?: boolean;
+}
+
+/** A target that was dialled in vain, by its name, and why. */
+export interface DialFailure {
+  readonly target: string;
+  readonly error: GatewayError;
 }
 
 /**
@@ -143,6 +151,9 @@ interface Details {
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly detail: string | undefined;
+  readonly isAnswer: boolean;
+  /** What became of the targets dialled, in order: for the log. The dialler sets it. */
+  dials: readonly DialFailure[] | undefined;
   readonly #headers: Readonly<Record<string, string>>;
 
   constructor(code: ErrorCode, details: Details = {}) {
@@ -154,6 +165,7 @@ export class GatewayError extends Error {
     this.name = 'GatewayError';
     this.code = code;
     this.detail = details.detail;
+    this.isAnswer = details.isAnswer ?? false;
     this.#headers = details.headers ?? {};
   }
 
@@ -192,7 +204,7 @@ export class UpstreamAnswered extends GatewayError {
   };
 
   constructor(answer: UpstreamAnswered['answer']) {
-    super(codeOfAnswer(answer.status), { detail: `the upstream answered ${answer.status}` });
+    super(codeOfAnswer(answer.status), { detail: `the upstream answered ${answer.status}`, isAnswer: true });
     this.answer = answer;
   }
 

@@ -18,6 +18,7 @@ import { Routes } from './route-table.ts';
 import { compileRoute } from './routes.ts';
 import { Sessions } from './session/registry.ts';
 import { createMemoryStore } from './store/memory.ts';
+import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
 
 export interface Address {
   readonly host: string;
@@ -74,16 +75,20 @@ class Closers {
 async function open(config: Config, logger: Logger, closers: Closers): Promise<Gateway> {
   const verifiers = await openVerifiers(config, logger, closers);
   const store = createMemoryStore();
-  const routes = new Routes(config.routes.map((route) => compileRoute(route, { verifiers, store })));
+  const metrics = createMetrics(
+    () => sessions,
+    () => droppedLines(logger),
+    () => upstreams.endpoints,
+  );
+  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics });
+  closers.add(() => upstreams.resolver.close());
+  const compiled = config.routes.map((route) => compileRoute(route, { verifiers, store, upstreams }));
+  const routes = new Routes(compiled);
   closers.add(() => routes.close());
 
   let draining: Promise<void> | undefined;
   const isDraining = () => draining !== undefined;
   const sessions: Sessions = new Sessions(() => observer);
-  const metrics = createMetrics(
-    () => sessions,
-    () => droppedLines(logger),
-  );
   const observer = combine(createAccessLog(logger), metrics);
   const handshake = createHandshake({ routes, sessions, observer, isDraining });
   const plain = createPlainHandler({ routes, observer });

@@ -93,7 +93,15 @@ function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: D
   const protocol = bridge.accept.protocol ?? harmlessAnswer(grant);
   const client = pending.accept(protocol, fieldsOf(bridge.accept));
   const meter = upgrade.meter(request, grant);
-  const session = sessions.open({ route: config, bridge: upgrade.bridge, request, grant, meter, protocol });
+  const session = sessions.open({
+    route: config,
+    bridge: upgrade.bridge,
+    target: bridge.target,
+    request,
+    grant,
+    meter,
+    protocol,
+  });
   return { session, running: bridge.run(client, pending.early, session), releases: grant.releases };
 }
 

@@ -33,7 +33,7 @@ export function createPlainHandler({ routes, observer }: PlainDeps) {
     try {
       await route.admit(request, grant);
       const served = await route.request(request, grant, message, response);
-      return { request, route, ...served };
+      return { request, route: route.name, ...served };
     } finally {
       release(grant);
     }
@@ -43,8 +43,8 @@ export function createPlainHandler({ routes, observer }: PlainDeps) {
     const startedAt = performance.now();
     const progress: Progress = {};
     try {
-      const { request, route, status, bytes } = await serve(pending, progress);
-      observer.served(request, route.name, status, bytes, performance.now() - startedAt);
+      const { request, ...served } = await serve(pending, progress);
+      observer.served(request, served, performance.now() - startedAt);
     } catch (thrown) {
       const error = asGatewayError(thrown);
       const { id, peerAddress = '' } = pending.connection;

@@ -13,8 +13,10 @@ import type { SessionRecord } from './observe/index.ts';
 import { createPassthrough, type Passthrough } from './passthrough/index.ts';
 import { createMeters, type Meter } from './session/meter.ts';
 import type { Store } from './store/index.ts';
-import { openHttpClient } from './upstream/client.ts';
-import { trustOf } from './upstream/connect.ts';
+import { type HttpTarget, openHttpTarget } from './upstream/client.ts';
+import type { UpstreamContext } from './upstream/context.ts';
+import { HttpPool } from './upstream/http-pool.ts';
+import { Pool } from './upstream/pool.ts';
 
 /** A route of the configuration, compiled: whom it lets in, and how it serves each kind of request, if it does. */
 export interface Route {
@@ -47,6 +49,7 @@ export interface RouteDeps {
   /** By the names of `issuers`. */
   readonly verifiers: ReadonlyMap<string, TokenVerifier>;
   readonly store: Store;
+  readonly upstreams: UpstreamContext;
 }
 
 /** What a kind of request is served with, and the undo of what it holds open. */
@@ -60,8 +63,10 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const { name, match } = config;
   const checks = createAdmission(config, deps);
   const kinds = servedKinds(config.upstream);
-  const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps) : undefined;
-  const request = kinds.includes('request') ? openRequest(config) : undefined;
+  // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
+  const http = config.upstream.http && new Pool(config, 'http', deps.upstreams);
+  const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, http) : undefined;
+  const request = http && openRequest(config, http);
   return {
     name,
     match,
@@ -75,33 +80,42 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   };
 }
 
-function openUpgrade(config: RouteConfig, { store }: RouteDeps): Opened<UpgradeHandler> {
-  const meters = createMeters(config, { store });
-  const { bridge, dial, close } = openBridge(config);
+function openUpgrade(config: RouteConfig, deps: RouteDeps, http: Pool | undefined): Opened<UpgradeHandler> {
+  const meters = createMeters(config, { store: deps.store });
+  const { bridge, dial, close } = openBridge(config, deps.upstreams, http);
   return {
     handler: { bridge, dial, meter: (request, grant) => meters((per) => limitKey(per, request, grant)) },
     close,
   };
 }
 
-function openBridge(config: RouteConfig): Omit<UpgradeHandler, 'meter'> & Pick<Opened<never>, 'close'> {
+function openBridge(
+  config: RouteConfig,
+  upstreams: UpstreamContext,
+  http: Pool | undefined,
+): Omit<UpgradeHandler, 'meter'> & Pick<Opened<never>, 'close'> {
   const kind = upgradesTo(config.upstream);
-  if (kind === 'poll') return openPoll(config);
-  const close = () => {};
-  if (kind === 'tcp') return { bridge: 'tcp', dial: createTcpDial(config), close };
-  return { bridge: 'websocket', dial: createWebSocketDial(config), close };
+  if (kind === 'poll') return openPoll(config, upstreams);
+  const own = kind === 'tcp' ? 'tcp' : 'websocket';
+  const pool = kind === 'http' && http ? http : new Pool(config, own, upstreams);
+  const close = () => pool.close();
+  if (kind === 'tcp') return { bridge: 'tcp', dial: createTcpDial(config, pool), close };
+  return { bridge: 'websocket', dial: createWebSocketDial(config, pool), close };
 }
 
-function openPoll(config: RouteConfig) {
-  const http = openHttpClient({
-    urls: config.upstream.poll?.target ?? [],
-    connectMs: config.timeouts.handshake,
-    tls: trustOf(config.upstream.tls),
-  });
-  return { bridge: 'poll', dial: createPollDial(config, { http }), close: http.close } as const;
+function openPoll(config: RouteConfig, upstreams: UpstreamContext) {
+  const http = openPollClients(config, upstreams);
+  return { bridge: 'poll', dial: createPollDial(config, { http }), close: () => http.close() } as const;
 }
 
-function openRequest(config: RouteConfig): Opened<RequestHandler> {
-  const { serve, close } = createPassthrough(config);
+/** The HTTP clients of a poll route, one for each endpoint. */
+export function openPollClients(config: RouteConfig, upstreams: UpstreamContext): HttpPool<HttpTarget> {
+  return new HttpPool(new Pool(config, 'poll', upstreams), ({ target }, connect) =>
+    openHttpTarget(target, connect),
+  );
+}
+
+function openRequest(config: RouteConfig, pool: Pool): Opened<RequestHandler> {
+  const { serve, close } = createPassthrough(config, { pool });
   return { handler: serve, close };
 }

@@ -1,24 +1,24 @@
 import type { Socket } from 'node:net';
 import type { RouteConfig } from '../config/schema.ts';
-import { openSocket } from '../upstream/connect.ts';
+import { createPolicy } from '../upstream/balance/index.ts';
+import { dial } from '../upstream/dial.ts';
 import type { AdmittedRequest } from '../upstream/forward.ts';
-import { createDialler } from '../upstream/pool.ts';
+import type { Pool } from '../upstream/pool.ts';
 import type { Bridge, Dial } from './contract.ts';
+import { leased } from './leased.ts';
 import { tunnel } from './tunnel.ts';
 
 /** The bridge to a raw TCP service: messages become a byte stream, and each read from it one binary message. */
-export function createTcpDial(route: RouteConfig): Dial {
-  const targets = route.upstream.tcp ?? [];
-  const dialTargets = createDialler(targets, route.timeouts.handshake);
-  const protocols = ['binary', ...(route.upstream.protocols ?? [])];
-  const text = route.upstream.text ?? false;
+export function createTcpDial({ upstream }: RouteConfig, pool: Pool): Dial {
+  const policy = createPolicy(upstream.balance ?? 'least-connections');
+  const protocols = ['binary', ...(upstream.protocols ?? [])];
+  const text = upstream.text ?? false;
 
-  return async function dial(request, signal) {
-    const { socket, target } = await dialTargets(signal, async (endpoint, share) => ({
-      socket: await openSocket(endpoint, share),
-      target: `${endpoint.host}:${endpoint.port}`,
-    }));
-    return bridgeTo(socket, target, chooseProtocol(request, protocols), text);
+  return async function dialTcp(request, signal) {
+    const join = (socket: Socket) => socket;
+    const { value: socket, lease } = await dial(pool, { policy, asking: request, signal, join });
+    const bridge = bridgeTo(socket, lease.endpoint.name, chooseProtocol(request, protocols), text);
+    return leased(bridge, () => lease.release());
   };
 }
 

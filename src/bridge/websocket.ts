@@ -1,33 +1,29 @@
-import type { RouteConfig, UpstreamConfig } from '../config/schema.ts';
+import type { Socket } from 'node:net';
+import type { RouteConfig } from '../config/schema.ts';
 import type { HeaderField } from '../http/request.ts';
-import { openSocket, trustOf } from '../upstream/connect.ts';
+import { createPolicy } from '../upstream/balance/index.ts';
+import { dial } from '../upstream/dial.ts';
+import type { Endpoint } from '../upstream/endpoint.ts';
 import type { AdmittedRequest } from '../upstream/forward.ts';
 import { type OpenedUpstream, openWebSocket } from '../upstream/handshake.ts';
-import { createDialler } from '../upstream/pool.ts';
-import { parseWebSocketUrl, type WebSocketTarget, webSocketTargetOf } from '../upstream/target.ts';
+import type { Pool } from '../upstream/pool.ts';
+import { requestTarget } from '../upstream/target.ts';
 import type { Bridge, Dial } from './contract.ts';
+import { leased } from './leased.ts';
 import { relay } from './relay.ts';
 
-/** The bridge to an upstream that speaks WebSocket itself: `websocket`, or else `http`. Throws if the route's `ca` cannot be read. */
-export function createWebSocketDial(route: RouteConfig): Dial {
-  const trust = trustOf(route.upstream.tls);
-  const targets = targetsOf(route.upstream);
-  const dialTargets = createDialler(targets, route.timeouts.handshake);
+/** The bridge to an upstream that speaks WebSocket itself: the pool is one of `websocket`, or of `http`. */
+export function createWebSocketDial({ upstream }: RouteConfig, pool: Pool): Dial {
+  const policy = createPolicy(upstream.balance ?? 'least-connections');
 
-  return async function dial(request, signal) {
-    const opened = await dialTargets(signal, async (target, share) => {
-      const { host, port, secure } = target;
-      const socket = await openSocket({ host, port, ...(secure ? { tls: trust } : {}) }, share);
-      const opened = await openWebSocket(socket, offerOf(request, target.targetFor(request)), share);
-      return { ...opened, target: `${host}:${port}` };
-    });
-    return bridgeTo(opened, nameable(request, opened.protocol));
+  return async function dialWebSocket(request, signal) {
+    const join = (socket: Socket, { target }: Endpoint, share: AbortSignal) =>
+      openWebSocket(socket, offerOf(request, requestTarget(target, request)), share);
+    const { value: opened, lease } = await dial(pool, { policy, asking: request, signal, join });
+    const target = lease.endpoint.name;
+    const bridge = bridgeTo({ ...opened, target }, nameable(request, opened.protocol));
+    return leased(bridge, () => lease.release());
   };
-}
-
-function targetsOf({ websocket, http }: UpstreamConfig): WebSocketTarget[] {
-  if (websocket) return websocket.map(parseWebSocketUrl);
-  return http === undefined ? [] : [webSocketTargetOf(http)];
 }
 
 function offerOf(request: AdmittedRequest, target: string) {

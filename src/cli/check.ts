@@ -1,6 +1,13 @@
 import { loadConfig } from '../config/load.ts';
+import type { UrlTarget } from '../config/pool.ts';
 import { formatProblem } from '../config/problem.ts';
-import { type Config, DEFAULT_FRAGMENTS, type LimitsConfig, type RouteConfig } from '../config/schema.ts';
+import {
+  type Config,
+  DEFAULT_FRAGMENTS,
+  type LimitsConfig,
+  type RouteConfig,
+  type UpstreamConfig,
+} from '../config/schema.ts';
 import { formatByteRate, formatRate, formatSize } from '../config/units.ts';
 import { kindsOf, servedKinds, type UpstreamKind, upgradesTo } from '../config/upstream-kinds.ts';
 import type { RequestKind } from '../http/request.ts';
@@ -64,12 +71,27 @@ function kindsTo(kind: UpstreamKind, { upstream }: RouteConfig): RequestKind[] {
 
 function upstreamText(kind: UpstreamKind, { upstream }: RouteConfig): string {
   const targets = {
-    websocket: upstream.websocket,
-    tcp: upstream.tcp?.map(({ host, port }) => endpoint(host, port)),
-    poll: upstream.poll?.target,
-    http: upstream.http === undefined ? undefined : [upstream.http],
+    websocket: upstream.websocket?.map(urlText),
+    tcp: upstream.tcp?.map(({ host, port, weight }) => weighed(endpoint(host, port), weight)),
+    poll: upstream.poll?.target.map(urlText),
+    http: upstream.http?.map(urlText),
   };
-  return `${kind} ${targets[kind]?.join(', ')}`;
+  return [`${kind} ${targets[kind]?.join(', ')}`, ...balanceText(upstream)].join(' ');
+}
+
+function urlText({ url, weight }: UrlTarget): string {
+  return weighed(url, weight);
+}
+
+function weighed(target: string, weight: number | undefined): string {
+  return weight === undefined ? target : `${target} (${weight})`;
+}
+
+function balanceText({ balance }: UpstreamConfig): string[] {
+  if (balance === undefined) return [];
+  if (typeof balance === 'string') return [`by ${balance}`];
+  const { from, name } = balance.hash;
+  return [`by hash of ${name === '' ? from : `${from} ${name}`}`];
 }
 
 function authText({ auth }: RouteConfig): string {

@@ -14,7 +14,7 @@ import {
 /** The small words of the configuration language: a text of a fixed form, checked and turned into a value. */
 
 /** A text field that `read` turns into a value; `form` says in the error what would have been right. */
-function word<T>(form: string, read: (text: string) => T | undefined, pattern?: RegExp) {
+export function word<T>(form: string, read: (text: string) => T | undefined, pattern?: RegExp) {
   const message = `expected ${form}`;
   return z
     .string(message)

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { duration, headerName, oneOrMany, optionalDuration, size, url } from './fields.ts';
+import { duration, headerName, optionalDuration, size, url } from './fields.ts';
+import { complaintAbout, namesIn } from './placeholders.ts';
+import { targetsOf } from './pool.ts';
 
 /** The configuration of `upstream: { poll: … }`: an HTTP service that is polled in place of a WebSocket. */
 
@@ -39,7 +41,7 @@ const pointer = z
   .transform((text) => text.slice(5));
 
 const shape = z.strictObject({
-  target: oneOrMany(baseUrl).describe('Base URLs; one is picked per connection and kept'),
+  target: targetsOf(baseUrl).describe('Base URLs; one is picked per connection and kept'),
   open: z
     .strictObject({
       method: method.default('POST'),
@@ -145,7 +147,7 @@ export function placeholderRules(matchPath: string, config: PollConfig, context:
       context.addIssue({
         code: 'custom',
         path: ['upstream', 'poll', part, 'path'],
-        message: `nothing fills {${name}} here`,
+        message: complaintAbout(name),
       });
     }
   }
@@ -154,8 +156,4 @@ export function placeholderRules(matchPath: string, config: PollConfig, context:
 function isFilled(name: string, { open, cursor }: PollConfig): boolean {
   if (name === 'session') return open?.session !== undefined;
   return name !== 'cursor' || cursor !== undefined;
-}
-
-function namesIn(path: string): string[] {
-  return [...path.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] as string);
 }

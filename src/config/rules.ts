@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
 import { isUrl, url } from './fields.ts';
 import { type PollConfig, placeholderRules } from './poll.ts';
+import { type PoolShape, poolRules } from './pool.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
 
 /**
@@ -52,7 +53,7 @@ interface RouteShape {
   origins?: readonly string[] | undefined;
   auth: 'none' | { token: readonly { from: string }[]; forward: Readonly<Record<string, string>> };
   limits: Readonly<Record<string, unknown>>;
-  upstream: Readonly<Record<string, unknown>> & { poll?: PollConfig | undefined };
+  upstream: PoolShape & { poll?: PollConfig | undefined };
 }
 
 /** Upstreams that go together; what admission needs in order to be safe. */
@@ -67,6 +68,9 @@ export function routeRules(route: RouteShape, context: Context): void {
     );
   }
   if (route.upstream.poll !== undefined) placeholderRules(route.match.path, route.upstream.poll, context);
+  poolRules(route.upstream, route.auth, route.match.path, (path, message) =>
+    complain(context, ['upstream', ...path], message),
+  );
   if (route.auth === 'none') {
     subjectRules(route, context);
     return;

@@ -6,7 +6,6 @@ import {
   headerName,
   hostName,
   hostPattern,
-  hostPort,
   leeway,
   oneOrMany,
   optionalDuration,
@@ -15,9 +14,9 @@ import {
   rate,
   size,
   tokenSource,
-  url,
 } from './fields.ts';
 import { pollUpstream } from './poll.ts';
+import { addressTargets, poolFields, urlTargets } from './pool.ts';
 import { issuerRules, routeRules } from './rules.ts';
 
 /**
@@ -166,10 +165,10 @@ const upstreamTls = z.strictObject({
 });
 
 const upstream = z.strictObject({
-  websocket: oneOrMany(url('ws', 'wss')).optional().describe('Without a path, the client’s path is kept'),
-  tcp: oneOrMany(hostPort).optional().describe('host:port of a raw TCP service'),
+  websocket: urlTargets('ws', 'wss').optional().describe('Without a path, the client’s path is kept'),
+  tcp: addressTargets.optional().describe('host:port of a raw TCP service'),
   poll: pollUpstream.optional().describe('An HTTP service without WebSockets'),
-  http: url('http', 'https')
+  http: urlTargets('http', 'https')
     .optional()
     .describe(
       'Plain requests, and upgrades to the same service unless websocket, tcp or poll stands beside it',
@@ -178,6 +177,7 @@ const upstream = z.strictObject({
     .literal('off', 'expected off')
     .optional()
     .describe('http: takes plain requests only, and leaves upgrades to later routes'),
+  ...poolFields,
   protocols: z
     .array(z.string().min(1))
     .min(1)

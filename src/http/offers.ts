@@ -43,15 +43,49 @@ export function parseDeflateOffer(values: readonly string[]): string | undefined
   return offers.length > 0 ? offers.join(', ') : undefined;
 }
 
-function formatOffer([name, ...parameters]: readonly Parameter[]): string {
-  const names = new Set(parameters.map(([parameter]) => parameter));
-  if (name?.[1] !== undefined || names.size < parameters.length || !parameters.every(isAllowed)) {
-    throw badRequest('the permessage-deflate offer is malformed');
-  }
+function formatOffer(offer: readonly Parameter[]): string {
+  if (!isWellFormed(offer)) throw badRequest('the permessage-deflate offer is malformed');
+  const parameters = offer.slice(1);
   const written = parameters.map(([parameter, value]) =>
     value === undefined ? parameter : `${parameter}=${value}`,
   );
   return ['permessage-deflate', ...written].join('; ');
+}
+
+function isWellFormed([name, ...parameters]: readonly Parameter[]): boolean {
+  const names = new Set(parameters.map(([parameter]) => parameter));
+  const isDeflate = name?.[0] === 'permessage-deflate' && name[1] === undefined;
+  return isDeflate && names.size === parameters.length && parameters.every(isAllowed);
+}
+
+/**
+ * Whether an upstream's Sec-WebSocket-Extensions accepts one of the offers in `offer`, as `parseDeflateOffer` gives
+ * them (RFC 7692 §7.1): permessage-deflate once, no parameter twice or malformed, and of the parameters
+ *
+ *   server_no_context_takeover   there if it was offered; else free
+ *   client_no_context_takeover   free
+ *   server_max_window_bits       there if it was offered, and not larger; else free
+ *   client_max_window_bits       only if it was offered, and not larger than a value offered; never without a value
+ */
+export function isDeflateAnswer(answer: string, offer: string): boolean {
+  const [chosen, ...others] = parseParameters(answer) ?? [];
+  if (chosen === undefined || others.length > 0 || !isWellFormed(chosen)) return false;
+  const answered = new Map(chosen.slice(1));
+  if (answered.has('client_max_window_bits') && !isWindowBits(answered.get('client_max_window_bits')))
+    return false;
+  const offers = parseParameters(offer) ?? [];
+  return offers.some((parameters) => accepts(answered, new Map(parameters.slice(1))));
+}
+
+type Parameters = ReadonlyMap<string, string | undefined>;
+
+function accepts(answered: Parameters, offered: Parameters): boolean {
+  if (offered.has('server_no_context_takeover') && !answered.has('server_no_context_takeover')) return false;
+  if (offered.has('server_max_window_bits') && !answered.has('server_max_window_bits')) return false;
+  if (answered.has('client_max_window_bits') && !offered.has('client_max_window_bits')) return false;
+  return ['server_max_window_bits', 'client_max_window_bits'].every(
+    (name) => Number(answered.get(name) ?? 0) <= Number(offered.get(name) ?? 15),
+  );
 }
 
 function isAllowed([name, value]: Parameter): boolean {

@@ -88,7 +88,8 @@ function isSendable(name: string, value: string): boolean {
 }
 
 function complete(status: number, headers: Answer['headers'], body: Buffer): Answer {
-  const length = { 'content-length': String(body.length) };
+  // A 304 has no body, and its Content-Length would be that of another answer (RFC 9110 §8.6).
+  const length: Answer['headers'] = status === 304 ? {} : { 'content-length': String(body.length) };
   // An Upgrade field must be named in Connection (RFC 9110 §7.8).
   const connection = 'upgrade' in headers ? 'close, upgrade' : 'close';
   return { status, headers: { 'cache-control': 'no-store', ...headers, ...length, connection }, body };

@@ -9,6 +9,8 @@ export interface SessionRecord {
   readonly id: string;
   readonly route: string;
   readonly bridge: 'websocket' | 'tcp' | 'poll';
+  /** The endpoint it leads to. */
+  readonly target: string;
   /** `sub` of the token. */
   readonly subject?: string;
   readonly clientAddress: string;
@@ -23,6 +25,16 @@ export interface SessionRecord {
   readonly startedAt: number;
   readonly up: Traffic;
   readonly down: Traffic;
+}
+
+/** How a plain request was answered. */
+export interface ServedRecord {
+  readonly route: string;
+  /** The endpoint that answered. */
+  readonly target: string;
+  readonly status: number;
+  /** Of the response's body. */
+  readonly bytes: number;
 }
 
 /** What is known of a request that was refused; before it could be parsed, that is little. */
@@ -53,8 +65,8 @@ export interface Observer {
   ended(session: SessionRecord, ending: Ending, durationMs: number, detail?: EndingDetail): void;
   /** An upgrade or a plain request was answered with an error of ours, or of the upstream's handshake. */
   refused(request: RefusedRequest, error: GatewayError, durationMs: number): void;
-  /** A plain request was answered by the upstream; `bytes` is the size of the response's body. */
-  served(request: GatewayRequest, route: string, status: number, bytes: number, durationMs: number): void;
+  /** A plain request was answered by the upstream. */
+  served(request: GatewayRequest, served: ServedRecord, durationMs: number): void;
 }
 
 /** One observer that tells all of `observers`, in their order. */
@@ -69,8 +81,8 @@ export function combine(...observers: readonly Observer[]): Observer {
     refused(request, error, durationMs) {
       for (const observer of observers) observer.refused(request, error, durationMs);
     },
-    served(request, route, status, bytes, durationMs) {
-      for (const observer of observers) observer.served(request, route, status, bytes, durationMs);
+    served(request, served, durationMs) {
+      for (const observer of observers) observer.served(request, served, durationMs);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import type { ErrorCode, GatewayError } from '../errors.ts';
+import type { DialFailure, ErrorCode, GatewayError } from '../errors.ts';
 import type { Observer, RefusedRequest, SessionRecord } from './index.ts';
 import { standardOutput, streamDestination } from './log-destination.ts';
 import { describeError, REDACTED, redactFields, redactText, SECRET_FIELDS } from './redact.ts';
@@ -81,27 +81,46 @@ export function createAccessLog(logger: Logger): Observer {
         error: error.code,
         status: error.status,
         detail: error.detail,
+        targets: error.dials?.map(dialFields),
         ...causeFields(error.code, error.code === 'INTERNAL' ? error : error.cause),
       };
       logger[levelOfRefusal(error)](line, `${request.kind} refused`);
     },
-    served(request, route, status, bytes, durationMs) {
+    served(request, { route, target, status, bytes }, durationMs) {
       const { id, method, clientAddress, peerAddress, origin, host, path } = request;
-      const line = { id, route, method, clientAddress, peerAddress, origin, host, path, status, bytes };
+      const line = {
+        id,
+        route,
+        target,
+        method,
+        clientAddress,
+        peerAddress,
+        origin,
+        host,
+        path,
+        status,
+        bytes,
+      };
       logger.info({ ...line, durationMs: Math.round(durationMs) }, 'request served');
     },
   };
 }
 
 function whose(session: SessionRecord) {
-  const { id, route, bridge, subject, clientAddress, peerAddress, origin, host, path, protocol } = session;
-  return { id, route, bridge, subject, clientAddress, peerAddress, origin, host, path, protocol };
+  const { id, route, bridge, target, subject, clientAddress, peerAddress, origin, host, path, protocol } =
+    session;
+  return { id, route, bridge, target, subject, clientAddress, peerAddress, origin, host, path, protocol };
 }
 
 function asked(request: RefusedRequest) {
   const { id, route, clientAddress, peerAddress, origin, host, path } = request;
   // What could not be parsed may come with its query still on, and a query may carry a token.
   return { id, route, clientAddress, peerAddress, origin, host, path: path?.split('?', 1)[0] };
+}
+
+/** A target that was dialled in vain, and why. */
+function dialFields({ target, error: { code, detail, cause } }: DialFailure) {
+  return { target, error: code, detail, cause: cause === undefined ? undefined : describeError(cause) };
 }
 
 /** The whole error where nobody foresaw it, else the one line that says what lay beneath. */

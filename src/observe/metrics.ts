@@ -2,11 +2,12 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Traffic } from '../bridge/contract.ts';
 import { ERROR_CODES, GatewayError } from '../errors.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';
+import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
 import { createConnectionMetrics } from './connections.ts';
 import type { Observer, SessionRecord } from './index.ts';
 
 /** Counts what the gateway does; `render` is one Prometheus scrape. */
-export interface Metrics extends Observer {
+export interface Metrics extends Observer, DialObserver {
   /** Everything counted, in Prometheus' text format. */
   render(): Promise<string>;
   /** The Content-Type of what `render` gives. */
@@ -17,6 +18,8 @@ export interface Metrics extends Observer {
 
 /** Sessions last from one message to days. */
 const DURATION_SECONDS = [1, 10, 60, 300, 1_800, 3_600, 14_400, 43_200, 86_400];
+/** Dials take from one turn of the loop next door to the whole of `timeouts.handshake`. */
+const DIAL_SECONDS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** Sum of the ended sessions of one route and bridge. */
 interface Tally {
@@ -29,17 +32,21 @@ interface Tally {
 /**
  * Metrics in a registry of their own, labelled by what the configuration names and by closed sets only. `open` lists
  * the sessions open now: their live counters are added at each scrape, so a message costs nothing here. `droppedLines`
- * says how many lines the log has dropped.
+ * says how many lines the log has dropped; `endpoints` lists those that sessions may lead to, and one that is forgotten
+ * takes its labels along.
  *
  * Make one per process: Node's own gauges (event loop, garbage collection) watch until the process ends.
  */
 export function createMetrics(
   open: () => Iterable<SessionRecord>,
   droppedLines: () => number = () => 0,
+  endpoints: () => Iterable<EndpointRecord> = () => [],
 ): Metrics {
   const registry = new Registry();
   const meters = createMeters(registry);
   const tallies = new Map<string, Tally>();
+  /** All that dials have come to: a closed set. */
+  const outcomes = new Set<string>();
   collectDefaultMetrics({ register: registry });
   countDroppedLines(registry, droppedLines);
 
@@ -68,6 +75,13 @@ export function createMetrics(
       sessions.inc({ route: session.route, bridge: session.bridge });
       add(session.route, session);
     }
+    meters.live.reset();
+    meters.healthy.reset();
+    for (const endpoint of endpoints()) {
+      const labels = { route: endpoint.route, target: endpoint.name };
+      meters.live.set(labels, endpoint.live);
+      meters.healthy.set(labels, endpoint.isWell(performance.now()) ? 1 : 0);
+    }
   }
 
   return {
@@ -92,8 +106,16 @@ export function createMetrics(
       if (kind === 'upgrade') meters.upgrades.inc({ route, outcome: error.code });
       else meters.requests.inc({ route, status: statusLabel(error.status) });
     },
-    served(_request, route, status) {
+    served(_request, { route, status }) {
       meters.requests.inc({ route, status: statusLabel(status) });
+    },
+    dialled({ route, name }, outcome, durationMs) {
+      meters.dials.inc({ route, target: name, outcome });
+      outcomes.add(outcome);
+      if (outcome === 'connected') meters.dialSeconds.observe({ route }, durationMs / 1000);
+    },
+    forgotten({ route, name }) {
+      for (const outcome of outcomes) meters.dials.remove({ route, target: name, outcome });
     },
   };
 }
@@ -130,6 +152,31 @@ function createMeters(registry: Registry) {
       name: 'sallyport_sessions_ended_total',
       help: 'Sessions that ended, by WebSocket close code and by who ended them.',
       labelNames: ['route', 'code', 'by'],
+      registers,
+    }),
+    live: new Gauge({
+      name: 'sallyport_upstream_sessions',
+      help: 'Sessions and requests that lead to each target now, dials under way among them.',
+      labelNames: ['route', 'target'],
+      registers,
+    }),
+    healthy: new Gauge({
+      name: 'sallyport_upstream_healthy',
+      help: '1: the target gets its share; 0: its dials or checks fail, and others are tried first.',
+      labelNames: ['route', 'target'],
+      registers,
+    }),
+    dials: new Counter({
+      name: 'sallyport_upstream_dials_total',
+      help: 'Dials, by outcome: connected, the code of the failure, outpaced by another address, or abandoned by the client.',
+      labelNames: ['route', 'target', 'outcome'],
+      registers,
+    }),
+    dialSeconds: new Histogram({
+      name: 'sallyport_upstream_dial_seconds',
+      help: 'How long dials took that worked, the handshake with the upstream included.',
+      labelNames: ['route'],
+      buckets: DIAL_SECONDS,
       registers,
     }),
     durations: new Histogram({

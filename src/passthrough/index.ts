@@ -1,16 +1,18 @@
-import { readFileSync } from 'node:fs';
-import { Agent, type AgentOptions, type IncomingMessage, type ServerResponse } from 'node:http';
-import { Agent as SecureAgent } from 'node:https';
-import { isIP } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Grant } from '../admission/grant.ts';
-import type { RouteConfig, UpstreamTls } from '../config/schema.ts';
-import { GatewayError } from '../errors.ts';
+import type { RouteConfig } from '../config/schema.ts';
+import { asGatewayError, GatewayError } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
+import { createPolicy } from '../upstream/balance/index.ts';
+import type { Asking } from '../upstream/balance/policy.ts';
+import { createUpstreamContext } from '../upstream/context.ts';
 import { upstreamHeaders, withoutToken } from '../upstream/forward.ts';
-import { joinPath } from '../upstream/target.ts';
+import { type Connected, HttpPool } from '../upstream/http-pool.ts';
+import { Pool } from '../upstream/pool.ts';
+import { requestTarget } from '../upstream/target.ts';
+import { openPlainClient, type PlainClient } from './client.ts';
 import { exchange, type Served, StaleConnection } from './exchange.ts';
 import { asHeaders, type Body, bodyOf, isBodiless } from './head.ts';
-import { createSender } from './library.ts';
 
 /** Plain HTTP to the upstream of one route. */
 export interface Passthrough {
@@ -23,50 +25,43 @@ export interface Passthrough {
     grant: Grant,
     message: IncomingMessage,
     response: ServerResponse,
-  ): Promise<Served>;
+  ): Promise<ServedBy>;
   /** Ends every connection to the upstream, requests under way too; again is a no-op. */
   close(): void;
 }
 
-/** Idle connections kept for later requests. */
-const MAX_IDLE = 64;
-/** Less than what servers commonly wait before they close an idle connection: 5 s in Node, more elsewhere. */
-const KEEP_IDLE_MS = 4_000;
+/** What was sent to the client, and the endpoint it came from. */
+export interface ServedBy extends Served {
+  readonly target: string;
+}
 
-/** What one passthrough may take up. */
-export interface Bounds {
+/** What one passthrough may take up, and what it shares with others. */
+export interface PassthroughOptions {
   /** Requests at a time, each of which has a connection to the upstream of its own; beyond it TOO_MANY_CONNECTIONS. */
   readonly maxRequests?: number;
+  /** Of the route's `http`; absent: one of its own. It is closed with the passthrough. */
+  readonly pool?: Pool;
 }
 
 /** Opens the passthrough of a route with `upstream.http`. Throws the system's error if `upstream.tls.ca` cannot be read. */
-export function createPassthrough(route: RouteConfig, { maxRequests = 1024 }: Bounds = {}): Passthrough {
-  const base = new URL(route.upstream.http as string);
-  const host = base.hostname.replace(/^\[|\]$/g, '');
-  const secure = base.protocol === 'https:';
-  const send = createSender({
-    protocol: secure ? 'https:' : 'http:',
-    host,
-    port: base.port || (secure ? '443' : '80'),
-  });
-  const agents = createAgents(maxRequests, secure ? tlsOptions(host, route.upstream.tls) : undefined);
+export function createPassthrough(
+  route: RouteConfig,
+  { maxRequests = 1024, pool = new Pool(route, 'http', createUpstreamContext()) }: PassthroughOptions = {},
+): Passthrough {
+  const policy = createPolicy(route.upstream.balance ?? 'round-robin');
+  const http = new HttpPool(pool, (endpoint, connect) => openPlainClient(endpoint, connect, maxRequests));
   let active = 0;
 
-  function exchangeOnce(
-    message: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-    body: Body,
-    agent: Agent,
-  ) {
-    return exchange({
-      message,
-      response,
-      path,
-      hasBody: body.present,
-      timeouts: route.timeouts,
-      send: (parcel) => send({ ...parcel, agent }),
-    });
+  /** A connection for the request. Rejects with CLIENT_LOST if the client leaves while it is made. */
+  async function connect(asking: Asking, response: ServerResponse, isFresh: boolean) {
+    const limit = createLimit(response, route.timeouts.handshake);
+    try {
+      return await http.connect(policy, asking, limit.signal, isFresh);
+    } catch (error) {
+      throw response.destroyed ? new GatewayError('CLIENT_LOST', { cause: error }) : error;
+    } finally {
+      limit.end();
+    }
   }
 
   async function forward(
@@ -74,20 +69,59 @@ export function createPassthrough(route: RouteConfig, { maxRequests = 1024 }: Bo
     grant: Grant,
     message: IncomingMessage,
     response: ServerResponse,
-  ) {
+  ): Promise<ServedBy> {
     const body = bodyOf(message);
-    const path = joinPath(base, request.path, withoutToken(request, grant, route).query);
+    const { query, headers } = withoutToken(request, grant, route);
+    const { clientAddress, origin, path } = request;
+    // A server that looks for no body with this method would read it as the connection's next request.
+    const isOnce = body.present && isBodiless(request.method);
+    const connected = await connect({ clientAddress, origin, path, headers, grant }, response, isOnce);
+    const { name, target } = connected.lease.endpoint;
     // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
     message.headers = asHeaders([...upstreamHeaders(request, grant, route), ...body.framing]);
-    // A server that looks for no body with this method would read it as the connection's next request.
-    const agent = body.present && isBodiless(request.method) ? agents.once : agents.kept;
+    const carried = {
+      message,
+      response,
+      path: requestTarget(target, { path, query, captures: {} }),
+      body,
+      isOnce,
+    };
     try {
-      return await exchangeOnce(message, response, path, body, agent);
+      return { ...(await carry(carried, connected)), target: name };
+    } catch (thrown) {
+      const error = asGatewayError(thrown);
+      error.dials = [{ target: name, error }];
+      throw error;
+    } finally {
+      http.release(connected.lease);
+    }
+  }
+
+  async function carry({ isOnce, ...carried }: Carried, { client }: Connected<PlainClient>): Promise<Served> {
+    const { kept, once } = client.agents;
+    try {
+      return await exchangeOnce(carried, client, isOnce ? once : kept);
     } catch (error) {
       // RFC 9112 §9.3.1: a request that cannot have been acted on twice may be sent again, on a fresh connection.
-      if (!(error instanceof StaleConnection && isRepeatable(request.method, body))) throw error;
-      return await exchangeOnce(message, response, path, body, agents.once);
+      const isRepeated = error instanceof StaleConnection && isRepeatable(carried);
+      if (!isRepeated) throw error;
+      return await exchangeOnce(carried, client, once);
     }
+  }
+
+  function exchangeOnce(
+    { message, response, path, body }: Omit<Carried, 'isOnce'>,
+    client: PlainClient,
+    agent: PlainClient['agents']['kept'],
+  ): Promise<Served> {
+    return exchange({
+      message,
+      response,
+      path,
+      hasBody: body.present,
+      timeouts: route.timeouts,
+      send: (parcel) => client.send({ ...parcel, agent }),
+    });
   }
 
   return {
@@ -102,44 +136,42 @@ export function createPassthrough(route: RouteConfig, { maxRequests = 1024 }: Bo
       }
     },
     close() {
-      agents.kept.destroy();
-      agents.once.destroy();
+      void http.close();
     },
   };
 }
 
+/** One request on its way. */
+interface Carried {
+  readonly message: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly path: string;
+  readonly body: Body;
+  /** It needs a connection that nothing follows on. */
+  readonly isOnce: boolean;
+}
+
 /** Safe methods (RFC 9110 §9.2.1) without a body. */
-function isRepeatable(method: string, body: Body): boolean {
+function isRepeatable({ message: { method }, body }: Omit<Carried, 'isOnce'>): boolean {
   return !body.present && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS');
 }
 
-interface TlsOptions {
-  readonly servername: string;
-  readonly ca?: Buffer;
-}
-
-function tlsOptions(host: string, tls: UpstreamTls = {}): TlsOptions {
+/** Ends a dial after `ms`, or when the client leaves. Costs nothing unless a signal is asked for. */
+function createLimit(response: ServerResponse, ms: number) {
+  let timer: NodeJS.Timeout | undefined;
+  let made: AbortController | undefined;
+  const abort = () => made?.abort();
   return {
-    // Else Node verifies the certificate against the Host header, which is the client's. An address has no server name.
-    servername: tls.servername ?? (isIP(host) ? '' : host),
-    ...(tls.ca === undefined ? {} : { ca: readFileSync(tls.ca) }),
-  };
-}
-
-/** `kept` reuses connections, `once` gives every request its own. Neither queues: `serve` admits no more than they may open. */
-function createAgents(maxSockets: number, tls: TlsOptions | undefined) {
-  function create(options: AgentOptions): Agent {
-    return tls ? new SecureAgent({ ...options, ...tls }) : new Agent(options);
-  }
-  const keepAlive = {
-    keepAlive: true,
-    timeout: KEEP_IDLE_MS,
-    maxSockets,
-    maxFreeSockets: MAX_IDLE,
-  };
-  // With a finite maxSockets Node offers keep-alive all the same, and gives the socket to the next in the queue.
-  return {
-    kept: create(keepAlive),
-    once: create({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY }),
+    signal(): AbortSignal {
+      made = new AbortController();
+      timer = setTimeout(abort, ms);
+      response.once('close', abort);
+      if (response.destroyed) abort();
+      return made.signal;
+    },
+    end(): void {
+      clearTimeout(timer);
+      response.off('close', abort);
+    },
   };
 }

@@ -8,12 +8,11 @@ import type HttpProxy from 'http-proxy';
  * to headers, bodies and answers on the way is switched off here and done in the files beside this one.
  */
 
-/** Where requests go. */
+/** Where requests go. TLS is not its business: the agent's connections are ready to be used. */
 export interface Target {
-  readonly protocol: 'http:' | 'https:';
   /** No brackets around IPv6. */
   readonly host: string;
-  readonly port: string;
+  readonly port: number;
 }
 
 /** One request for the library to send. */
@@ -34,7 +33,7 @@ export function createSender(target: Target): (parcel: Parcel) => void {
   keepOnlyStream(proxy);
   return function send({ message, response, agent, fill, onError }) {
     const options = {
-      target: { ...target, port: Number(target.port) },
+      target: { ...target, protocol: 'http:' },
       agent,
       // The upstream request is otherwise out of reach until it gets a socket, which may be never: a client that
       // leaves, or a deadline that passes, could not end it. The body's `pipe` is the one place that gets it at once.

@@ -12,6 +12,7 @@ import type { Meter } from './meter.ts';
 export interface SessionParts {
   readonly route: RouteConfig;
   readonly bridge: SessionRecord['bridge'];
+  readonly target: string;
   readonly request: UpgradeRequest;
   readonly grant: Grant;
   readonly meter: Meter;
@@ -25,6 +26,7 @@ export class Session implements SessionHandle, SessionRecord {
   readonly id: string;
   readonly route: string;
   readonly bridge: SessionRecord['bridge'];
+  readonly target: string;
   readonly subject: string | undefined;
   readonly clientAddress: string;
   readonly peerAddress: string;
@@ -44,10 +46,11 @@ export class Session implements SessionHandle, SessionRecord {
   /** Asked to end before the bridge was there. */
   #early: Ending | undefined;
 
-  constructor({ route, bridge, request, grant, meter, protocol }: SessionParts) {
+  constructor({ route, bridge, target, request, grant, meter, protocol }: SessionParts) {
     this.id = request.id;
     this.route = route.name;
     this.bridge = bridge;
+    this.target = target;
     this.subject = grant.subject;
     this.clientAddress = request.clientAddress;
     this.peerAddress = request.peerAddress;

@@ -2,21 +2,23 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex, Writable } from 'node:stream';
 import { GatewayError, UpstreamAnswered } from '../errors.ts';
+import { cgiSpelling, type HeaderClass, headerClass, nominatedFields } from '../http/header-classes.ts';
 import type { HeaderField } from '../http/request.ts';
 
 /** What an upstream says instead of a 101, read by Node's own parser: status, and a body framed in any of HTTP's ways. */
 
 const MAX_HEADERS_BYTES = 16 * 1024;
 const MAX_BODY_BYTES = 64 * 1024;
-/** What of a refusal reaches the client: nothing that could set its cookies or steer our connection. */
-const RELAYED_HEADERS = ['content-type', 'www-authenticate', 'retry-after', 'cache-control', 'location'];
+/** A body that goes on for longer, or for ever, is cut: the client is waiting. */
+const BODY_MS = 1_000;
 
 /**
- * Reads the answer to a request that has gone out on `socket` already; `early` is what has been read of it. Its body is
- * cut at 64 KiB, and the socket is destroyed. Never resolves: rejects with UpstreamAnswered, UPSTREAM_INVALID for what is
- * not HTTP, or UPSTREAM_LOST for a connection that ends.
+ * Reads the answer to a request that has gone out on `socket` already; `early` is what has been read of it. Of its
+ * body counts what has come a second after its head, or when `signal` aborts, and at most 64 KiB. The caller destroys
+ * the socket. Never resolves: rejects with UpstreamAnswered for a refusal (3xx to 5xx), UPSTREAM_INVALID for any
+ * other status and for what is not HTTP, or UPSTREAM_LOST for a connection that ends.
  */
-export function readAnswer(socket: Socket, early: Buffer): Promise<never> {
+export function readAnswer(socket: Socket, early: Buffer, signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     const request = httpRequest({
       createConnection: () => listening(socket, early),
@@ -26,8 +28,8 @@ export function readAnswer(socket: Socket, early: Buffer): Promise<never> {
       reject(new GatewayError('UPSTREAM_INVALID', { detail: 'a 101 that is not HTTP/1.1' })),
     );
     request.once('response', (response) => {
-      relayable(response).then(
-        (answer) => reject(new UpstreamAnswered(answer)),
+      refusalOf(response, signal).then(
+        (error) => reject(error),
         (cause) => reject(lost(cause)),
       );
     });
@@ -54,21 +56,65 @@ export function lost(cause: unknown): GatewayError {
   return new GatewayError(String(code).startsWith('HPE_') ? 'UPSTREAM_INVALID' : 'UPSTREAM_LOST', { cause });
 }
 
-async function relayable(response: IncomingMessage): Promise<UpstreamAnswered['answer']> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response) {
-    chunks.push(chunk as Buffer);
-    length += (chunk as Buffer).length;
-    if (length >= MAX_BODY_BYTES) break;
-  }
-  const headers = RELAYED_HEADERS.flatMap((name): HeaderField[] => {
-    const value = response.headers[name];
-    return typeof value === 'string' ? [[name, value]] : [];
+/**
+ * A handshake is refused by 3xx to 5xx (RFC 6455 §4.1). A page in its place, an empty success, or a number that is no
+ * status is nonsense.
+ */
+async function refusalOf(response: IncomingMessage, signal: AbortSignal): Promise<GatewayError> {
+  const { statusCode: status = 0 } = response;
+  // When the socket is destroyed, this is what an unfinished answer tells.
+  response.on('error', () => {});
+  if (status < 300 || status > 599)
+    return new GatewayError('UPSTREAM_INVALID', { detail: `it answered ${status}`, isAnswer: true });
+  const body = await bodyOf(response, signal);
+  return new UpstreamAnswered({ status, headers: endToEnd(response.rawHeaders), body });
+}
+
+/** Rejects only if the body is cut by the upstream itself. */
+function bodyOf(response: IncomingMessage, signal: AbortSignal): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const timer = setTimeout(finish, BODY_MS);
+    signal.addEventListener('abort', finish, { once: true });
+    function onData(chunk: Buffer): void {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length >= MAX_BODY_BYTES) finish();
+    }
+    function finish(): void {
+      leave();
+      response.pause();
+      resolve(Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES));
+    }
+    function leave(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
+      response.off('data', onData).off('end', finish).off('error', onError);
+    }
+    function onError(error: Error): void {
+      leave();
+      reject(error);
+    }
+    response.on('data', onData).on('end', finish).on('error', onError);
   });
-  return {
-    status: response.statusCode ?? 502,
-    headers,
-    body: Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES),
-  };
+}
+
+/** What stays behind: it speaks of the connection, of a body that is whole by now, or of our own handshake. */
+const DROPPED: ReadonlySet<HeaderClass | undefined> = new Set(['hop-by-hop', 'framing', 'handshake']);
+
+/**
+ * The answer's own fields, Set-Cookie among them: a proxy forwards what it has no reason to drop (RFC 9110 §7.6.1), as
+ * on plain requests and on a 101.
+ */
+function endToEnd(raw: readonly string[]): HeaderField[] {
+  const fields = Array.from(
+    { length: raw.length / 2 },
+    (_, index): HeaderField => [raw[2 * index] as string, raw[2 * index + 1] as string],
+  );
+  const nominated = nominatedFields(fields);
+  return fields.filter(([name]) => {
+    const key = name.toLowerCase();
+    return !DROPPED.has(headerClass(key)) && !nominated.has(cgiSpelling(key));
+  });
 }

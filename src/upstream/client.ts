@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Dispatcher, Pool } from 'undici';
-import type { TlsTrust } from './connect.ts';
+import type { Connector, EndpointClient } from './http-pool.ts';
+import { hostPort, type Target } from './target.ts';
 
 /** One request of a bridge to its HTTP service. `path` includes the query and comes after the target's own path. */
 export interface HttpRequest {
@@ -26,25 +27,10 @@ export interface ExchangeLimits {
   readonly bodySize: number | 'ignored';
 }
 
-/** One base URL with its connections. */
-export interface HttpTarget {
-  readonly url: string;
+/** One base URL at one address, with its connections. */
+export interface HttpTarget extends EndpointClient {
   /** Sends the request once, never again by itself. Rejects with ExchangeFailed. */
   exchange(request: HttpRequest, limits: ExchangeLimits): Promise<HttpAnswer>;
-}
-
-/** The targets of one route; `close` drops their connections, and may be called twice. */
-export interface HttpClient {
-  readonly targets: readonly HttpTarget[];
-  close(): Promise<void>;
-}
-
-export interface HttpClientOptions {
-  /** Base URLs; a path in one is put before every request's path. */
-  readonly urls: readonly string[];
-  /** Milliseconds for TCP and TLS to come up, when all targets are tried: each has its share. */
-  readonly connectMs: number;
-  readonly tls?: TlsTrust;
 }
 
 export type FailureKind = 'unreachable' | 'timeout' | 'broken' | 'too big' | 'aborted';
@@ -63,29 +49,29 @@ export class ExchangeFailed extends Error {
   }
 }
 
-/** Opens the connection pools of a route's targets. Connections are made when they are needed. */
-export function openHttpClient({ urls, connectMs, tls }: HttpClientOptions): HttpClient {
+/**
+ * Opens the client of one endpoint; a path of its target is put before every request's path. Connections are made
+ * when they are needed.
+ */
+export function openHttpTarget({ host, port, secure, base }: Target, connect: Connector): HttpTarget {
+  const origin = `${secure ? 'https' : 'http'}://${hostPort(host, port)}`;
   // Polls hang for as long as the service likes, before and amid the answer: only our own timer may cut them.
   // One request a connection at a time, so that no answer waits behind a hanging one.
-  const options = {
+  const pool = new Pool(origin, {
     pipelining: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: Math.ceil(connectMs / urls.length), ...tls },
-  };
-  const pools = urls.map((url) => new Pool(new URL(url).origin, options));
-  return {
-    targets: pools.map((pool, index) => httpTarget(pool, urls[index] as string)),
-    async close() {
-      await Promise.all(pools.map((pool) => pool.destroy()));
+    connect(_options, callback) {
+      connect().then(
+        (socket) => callback(null, socket),
+        (error) => callback(error, null),
+      );
     },
-  };
-}
-
-function httpTarget(pool: Pool, url: string): HttpTarget {
-  const prefix = new URL(url).pathname.replace(/\/$/, '');
+  });
+  const prefix = base?.pathname.replace(/\/$/, '') ?? '';
   return {
-    url,
+    isIdle: () => pool.stats.free > 0,
+    close: () => pool.destroy(),
     exchange(request, limits) {
       return new Promise((resolve, reject) => {
         const options = { ...request, path: prefix + request.path } as Dispatcher.DispatchOptions;
@@ -154,7 +140,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_: Dispatcher.DispatchController, error: Error & { code?: string }): void {
     if (this.#controller) this.#fail('broken', error);
-    else this.#fail(error.code === 'UND_ERR_CONNECT_TIMEOUT' ? 'timeout' : 'unreachable', error);
+    else this.#fail(error.code === 'UPSTREAM_TIMEOUT' ? 'timeout' : 'unreachable', error);
   }
 
   readonly #onTimeout = (): void => this.#fail('timeout');

@@ -5,17 +5,26 @@ import type { UpstreamTls } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 
 /** Where a socket is to lead; with `tls` the peer's certificate is verified. */
-export interface Endpoint {
+export interface Destination {
+  /** An address: names are looked up before, and TLS is told them. */
   readonly host: string;
   readonly port: number;
   readonly tls?: TlsTrust;
+  /** Node answers the peer's FIN by itself, as its HTTP clients expect. Absent: the FIN is the caller's to answer. */
+  readonly autoEnd?: boolean;
 }
 
-/** How an upstream's certificate is judged: authorities in PEM (the system's if undefined), and the name it must carry. */
+/**
+ * How an upstream's certificate is judged: authorities in PEM (the system's if undefined), and the name it must carry;
+ * without one it must carry the address.
+ */
 export interface TlsTrust {
   readonly ca: Buffer | undefined;
   readonly servername: string | undefined;
 }
+
+/** Opens a socket, or gives up when `signal` aborts. */
+export type Connect = (where: Destination, signal: AbortSignal) => Promise<Socket>;
 
 /** Reads the `tls` of an upstream once, when the route is built. Throws if the file cannot be read. */
 export function trustOf(tls: UpstreamTls | undefined): TlsTrust {
@@ -26,14 +35,14 @@ export function trustOf(tls: UpstreamTls | undefined): TlsTrust {
  * Opens a socket. It has an `error` listener from the start, so that a reset between two awaits cannot end the process.
  * Rejects with UPSTREAM_REFUSED, or UPSTREAM_TIMEOUT when `signal` aborts first; the socket is then destroyed.
  */
-export function openSocket(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
+export function openSocket(where: Destination, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(new GatewayError('UPSTREAM_TIMEOUT'));
       return;
     }
-    const socket = begin(endpoint);
-    const opened = endpoint.tls === undefined ? 'connect' : 'secureConnect';
+    const socket = begin(where);
+    const opened = where.tls === undefined ? 'connect' : 'secureConnect';
     const onAbort = () => onFailure('UPSTREAM_TIMEOUT', { detail: 'while connecting' });
     const onError = (cause: Error) => onFailure('UPSTREAM_REFUSED', { cause });
     const onClose = () => onFailure('UPSTREAM_REFUSED', { detail: 'closed while connecting' });
@@ -58,7 +67,7 @@ export function openSocket(endpoint: Endpoint, signal: AbortSignal): Promise<Soc
 
 function ignore(): void {}
 
-function begin({ host, port, tls }: Endpoint): Socket {
+function begin({ host, port, tls, autoEnd = false }: Destination): Socket {
   // Half-open, so that a FIN is ours to answer: what is still to be flushed must not be cut by Node's own end().
   const options = {
     host,
@@ -66,7 +75,7 @@ function begin({ host, port, tls }: Endpoint): Socket {
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
-    allowHalfOpen: true,
+    allowHalfOpen: !autoEnd,
   };
   if (tls === undefined) return connect(options);
   const servername = tls.servername ?? (isIP(host) === 0 ? host : '');

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { GatewayError } from '../errors.ts';
 import { acceptOf } from '../frames/accept.ts';
+import { isDeflateAnswer } from '../http/offers.ts';
 import type { HeaderField } from '../http/request.ts';
 import { lost, readAnswer } from './answer.ts';
 import { readSwitch, type SwitchHead } from './head.ts';
@@ -31,8 +32,6 @@ export interface Offer {
 const NOT_A_TARGET = /[^!-~]/;
 const NOT_A_LINE = /[^\t -~\u0080-\u00ff]/;
 const NOTHING = Buffer.alloc(0);
-const DEFLATE_ANSWER =
-  /^permessage-deflate(?:[ \t]*;[ \t]*(?:(?:server|client)_no_context_takeover|(?:server|client)_max_window_bits(?:=(?:"(?:8|9|1[0-5])"|8|9|1[0-5]))?))*$/i;
 
 /**
  * Our own WebSocket handshake with an upstream, with a key of our own: nothing of the client goes through it but what
@@ -52,7 +51,7 @@ export async function openWebSocket(
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     if (signal.aborted) throw new GatewayError('UPSTREAM_TIMEOUT');
-    return await shakeHands(socket, offer);
+    return await shakeHands(socket, offer, signal);
   } catch (error) {
     socket.destroy();
     throw error;
@@ -61,13 +60,16 @@ export async function openWebSocket(
   }
 }
 
-async function shakeHands(socket: Socket, offer: Offer): Promise<OpenedUpstream> {
+async function shakeHands(socket: Socket, offer: Offer, signal: AbortSignal): Promise<OpenedUpstream> {
   const key = newKey();
   socket.write(requestHead(offer, key), 'latin1');
   const { head, bytes } = await firstAnswer(socket);
-  if (head === 'other') return readAnswer(socket, bytes);
-  const fault = faultOf(head, offer, key);
+  if (head === 'other') return readAnswer(socket, bytes, signal);
+  const fault = faultOf(head, key);
   if (fault !== undefined) throw new GatewayError('UPSTREAM_INVALID', { detail: fault });
+  const choice = choiceOf(head, offer);
+  // It depends on what this client offers, so that it says nothing against the upstream's health.
+  if (choice !== undefined) throw new GatewayError('UPSTREAM_INVALID', { detail: choice, isAnswer: true });
   return {
     socket,
     // Not an empty view: it would keep the whole chunk in memory for as long as the session lasts.
@@ -135,7 +137,7 @@ function firstAnswer(socket: Socket): Promise<FirstAnswer> {
 }
 
 /** What is wrong with a 101, in words; undefined if nothing is (RFC 6455 §4.1). */
-function faultOf(head: SwitchHead, offer: Offer, key: string): string | undefined {
+function faultOf(head: SwitchHead, key: string): string | undefined {
   // Interim answers have no content (RFC 9110 §15.2), but some servers say that its length is 0.
   if (oneOf(head, 'transfer-encoding') !== undefined || (oneOf(head, 'content-length') ?? '0') !== '0')
     return 'its 101 has a body';
@@ -144,13 +146,18 @@ function faultOf(head: SwitchHead, offer: Offer, key: string): string | undefine
     return 'its Connection does not name upgrade';
   if (oneOf(head, 'sec-websocket-accept') !== acceptOf(key))
     return 'its Sec-WebSocket-Accept does not answer our key';
+  return undefined;
+}
+
+/** What is wrong with what a 101 chooses, in words; undefined if it was all offered. */
+function choiceOf(head: SwitchHead, offer: Offer): string | undefined {
   const protocol = oneOf(head, 'sec-websocket-protocol');
   if (protocol !== undefined && !offer.protocols.includes(protocol))
     return 'it chose a subprotocol nobody offered';
   const extensions = oneOf(head, 'sec-websocket-extensions');
   if (extensions === undefined) return undefined;
   if (offer.deflate === undefined) return 'it chose an extension nobody offered';
-  return DEFLATE_ANSWER.test(extensions) ? undefined : 'its permessage-deflate answer is malformed';
+  return isDeflateAnswer(extensions, offer.deflate) ? undefined : 'its extensions do not fit the offer';
 }
 
 function valuesOf({ fields }: SwitchHead, name: string): readonly string[] {

@@ -1,59 +1,157 @@
-import { asGatewayError, GatewayError, UpstreamAnswered } from '../errors.ts';
+import type { Socket } from 'node:net';
+import type { RouteConfig } from '../config/schema.ts';
+import type { UpstreamKind } from '../config/upstream-kinds.ts';
+import { type DialFailure, GatewayError } from '../errors.ts';
+import type { Asking, Policy } from './balance/policy.ts';
+import { type TlsTrust, trustOf } from './connect.ts';
+import type { UpstreamContext } from './context.ts';
+import type { Endpoint } from './endpoint.ts';
+import { startChecks } from './health/checks.ts';
+import { Lease } from './lease.ts';
+import { HostWatch } from './names/watch.ts';
+import { type Target, targetsOf } from './target.ts';
 
-/** Tries targets in turn; `attempt` gets one of them and a signal that is the attempt's share of the deadline. */
-export type Dialler<T> = <R>(
-  signal: AbortSignal,
-  attempt: (target: T, signal: AbortSignal) => Promise<R>,
-) => Promise<R>;
-
-/**
- * Round robin over the targets of a route: each dial begins with the next one, and goes on to the one after it when a
- * target cannot be reached. An upstream that answered has been reached: its answer ends the search.
- *
- * @param timeoutMs time for a whole dial, after which `signal` aborts; each of several targets gets its share, so that a
- *   silent one leaves time for the others
- * @returns a dialler that rejects with what a lone target's attempt rejected with, or NO_HEALTHY_UPSTREAM when every one
- *   of several failed
- */
-export function createDialler<T>(targets: readonly T[], timeoutMs: number): Dialler<T> {
-  let turn = 0;
-  const shareMs = Math.ceil(timeoutMs / targets.length);
-
-  return async function dial(signal, attempt) {
-    const first = turn++;
-    let failure: unknown;
-    for (let i = 0; i < targets.length && !signal.aborted; i++) {
-      const target = targets[(first + i) % targets.length] as T;
-      try {
-        // A lone target has all the time there is.
-        return await (targets.length === 1
-          ? attempt(target, signal)
-          : within(shareMs, signal, target, attempt));
-      } catch (error) {
-        if (error instanceof UpstreamAnswered) throw error;
-        failure = error;
-      }
-    }
-    if (targets.length > 1) throw new GatewayError('NO_HEALTHY_UPSTREAM', { cause: failure });
-    throw failure === undefined ? new GatewayError('UPSTREAM_TIMEOUT') : asGatewayError(failure);
-  };
+/** Who hears of the endpoints of a pool as they come and go. */
+export interface PoolMembers {
+  added?(endpoint: Endpoint): void;
+  /** It gets nothing new; sessions may still lead to it. */
+  removed?(endpoint: Endpoint): void;
 }
 
-/** An attempt whose signal aborts after `ms`, or with `signal`. */
-async function within<T, R>(
-  ms: number,
-  signal: AbortSignal,
-  target: T,
-  attempt: (target: T, signal: AbortSignal) => Promise<R>,
-): Promise<R> {
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  const timer = setTimeout(abort, ms);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await attempt(target, controller.signal);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
+/**
+ * The targets of one kind of one route, each with as many endpoints as its host has addresses now. Picks among them;
+ * who they are and how they do is the context's to remember.
+ */
+export class Pool {
+  readonly route: string;
+  readonly targets: readonly Target[];
+  /** Milliseconds for a whole dial. */
+  readonly timeoutMs: number;
+  readonly context: UpstreamContext;
+  readonly #trust: TlsTrust;
+  readonly #watches: readonly HostWatch[];
+  readonly #byTarget = new Map<Target, readonly Endpoint[]>();
+  readonly #members: PoolMembers[] = [];
+  readonly #stopChecks: (() => void) | undefined;
+  #endpoints: readonly Endpoint[] = [];
+  #isClosed = false;
+
+  /** Throws the system's error if the route's `ca` cannot be read. */
+  constructor(route: RouteConfig, kind: UpstreamKind, context: UpstreamContext) {
+    this.route = route.name;
+    this.targets = targetsOf(route.upstream, kind);
+    this.timeoutMs = route.timeouts.handshake;
+    this.context = context;
+    this.#trust = trustOf(route.upstream.tls);
+    const { resolver, now } = context;
+    const lookUp = route.upstream.resolver ?? 'dns';
+    this.#watches = this.targets.map((target) => {
+      const onChange = (addresses: readonly string[]) => this.#place(target, addresses);
+      return new HostWatch(target.host, { resolver, kind: lookUp, now, onChange });
+    });
+    for (const watch of this.#watches) watch.start();
+    const { health } = route.upstream;
+    this.#stopChecks = health === undefined ? undefined : startChecks(this, kind, health);
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints;
+  }
+
+  /** Tells of every endpoint there is, and of those to come. */
+  follow(members: PoolMembers): void {
+    this.#members.push(members);
+    for (const endpoint of this.#endpoints) members.added?.(endpoint);
+  }
+
+  /**
+   * Waits for the first addresses, where there are none yet. Undefined if there are some, which costs nothing. Never
+   * rejects: `pick` then has nothing to give, and `unresolved` says why.
+   */
+  ready(signal: AbortSignal): Promise<void> | undefined {
+    if (this.#endpoints.length > 0 || this.#isClosed) return undefined;
+    return new Promise((resolve) => {
+      const refreshes = this.#watches.map(async (watch) => {
+        await watch.refresh();
+        if (this.#endpoints.length > 0) finish();
+      });
+      void Promise.all(refreshes).then(finish);
+      signal.addEventListener('abort', finish, { once: true });
+      if (signal.aborted) finish();
+      function finish(): void {
+        signal.removeEventListener('abort', finish);
+        resolve();
+      }
+    });
+  }
+
+  /**
+   * A place at the best endpoint that is not among `except`: of those that are well or due for a probe, or, if there
+   * are none, of those that are out. Undefined if all are among `except`.
+   */
+  pick(policy: Policy, asking: Asking, except?: ReadonlySet<Endpoint>): Lease | undefined {
+    const now = this.context.now();
+    const left = except?.size ? this.#endpoints.filter((one) => !except.has(one)) : this.#endpoints;
+    if (left.length === 0) return undefined;
+    const isUsable = (endpoint: Endpoint) => endpoint.standing.state(now) !== 'out';
+    // As a rule all are: nothing is copied then.
+    const usable = left.every(isUsable) ? left : left.filter(isUsable);
+    const candidates = usable.length > 0 ? usable : left;
+    const [only] = candidates;
+    const endpoint = candidates.length === 1 && only ? only : policy(candidates, asking, now);
+    return new Lease(endpoint, this.context);
+  }
+
+  /**
+   * Opens a socket to an endpoint: TLS and all, but nothing said yet. `autoEnd` as in Destination. Rejects with a
+   * GatewayError.
+   */
+  connect({ target, address }: Endpoint, signal: AbortSignal, autoEnd = false): Promise<Socket> {
+    const where = { host: address, port: target.port, autoEnd };
+    if (!target.secure) return this.context.connect(where, signal);
+    // The certificate names the host that the configuration does, whatever its address.
+    const servername = this.#trust.servername ?? (target.host === address ? '' : target.host);
+    return this.context.connect({ ...where, tls: { ca: this.#trust.ca, servername } }, signal);
+  }
+
+  /** The targets whose name has no address, and why. */
+  unresolved(): DialFailure[] {
+    return this.#watches.flatMap(({ failure }, index) => {
+      const target = this.targets[index]?.name ?? '';
+      const details = { detail: 'its name has no address', cause: failure };
+      return failure ? [{ target, error: new GatewayError('UPSTREAM_REFUSED', details) }] : [];
+    });
+  }
+
+  /** Gives nothing any more; what is open stays open. Again is a no-op. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const watch of this.#watches) watch.close();
+    this.#stopChecks?.();
+    this.#replace([]);
+  }
+
+  #place(target: Target, addresses: readonly string[]): void {
+    const isLate = this.#byTarget.has(target);
+    const { endpoints } = this.context;
+    const own = addresses.map((address) => endpoints.obtain(this.route, target, address, isLate));
+    this.#byTarget.set(target, own);
+    this.#replace(this.targets.flatMap((each) => this.#byTarget.get(each) ?? []));
+  }
+
+  #replace(endpoints: readonly Endpoint[]): void {
+    const before = this.#endpoints;
+    this.#endpoints = endpoints;
+    for (const endpoint of before) {
+      if (endpoints.includes(endpoint)) continue;
+      for (const member of this.#members) member.removed?.(endpoint);
+      this.context.endpoints.drop(endpoint);
+    }
+    for (const endpoint of endpoints) {
+      if (before.includes(endpoint)) continue;
+      endpoint.pools += 1;
+      for (const member of this.#members) member.added?.(endpoint);
+    }
   }
 }

@@ -1,54 +1,97 @@
+import { domainToASCII } from 'node:url';
+import type { AddressTarget, UrlTarget } from '../config/pool.ts';
+import type { UpstreamConfig } from '../config/schema.ts';
+import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import type { AdmittedRequest } from './forward.ts';
 
 type PathParts = Pick<AdmittedRequest, 'path' | 'query' | 'captures'>;
 
-/** Where a WebSocket is to go: a URL of the configuration, taken apart. */
-export interface WebSocketTarget {
+/** A target of the configuration, taken apart. It has as many endpoints as its host has addresses. */
+export interface Target {
+  /**
+   * `host:port`, IPv6 in brackets; with `#2` and so on behind it for another one of the same host and port in its
+   * list.
+   */
+  readonly name: string;
+  /** A name in lower case and ASCII, or an address without brackets. */
   readonly host: string;
   readonly port: number;
+  /** Over TLS. */
   readonly secure: boolean;
-  /** Path and query to ask this target for. */
-  targetFor(request: PathParts): string;
+  readonly weight: number;
+  /** Of a ws:// URL, as written; undefined if it has none. */
+  readonly path: string | undefined;
+  /** Of a ws:// URL, as written, without the `?`; undefined if it has none. */
+  readonly query: string | undefined;
+  /** Of an http:// URL: stands before the path and query of every request. */
+  readonly base: Base | undefined;
 }
 
-const URL_PARTS = /^(wss?):\/\/(?:\[([^\]]+)\]|([^:/?#]+))(?::(\d+))?(\/[^?#]*)?(?:\?([^#]*))?$/i;
+export type Base = Pick<URL, 'pathname' | 'search'>;
 
-/**
- * Takes apart a ws:// or wss:// URL that the schema has accepted. Without a path, the client's own path is kept; with one, that path is
- * asked for, each `{name}` in it filled with the segment the route captured. The client's query always goes on.
- */
-export function parseWebSocketUrl(text: string): WebSocketTarget {
-  const [, scheme, ipv6, name, port, path, query] = URL_PARTS.exec(text) ?? [];
-  const secure = scheme?.toLowerCase() === 'wss';
+const URL_PARTS = /^(\w+):\/\/[^/?#]+(\/[^?#]*)?(?:\?([^#]*))?$/;
+const DEFAULT_PORTS = { http: 80, ws: 80, https: 443, wss: 443 } as const;
+
+/** The targets of one kind that an upstream names, in their order. */
+export function targetsOf(upstream: UpstreamConfig, kind: UpstreamKind): Target[] {
+  if (kind === 'tcp') return withNames((upstream.tcp ?? []).map(fromAddress));
+  const urls = kind === 'poll' ? upstream.poll?.target : upstream[kind];
+  return withNames((urls ?? []).map(fromUrl));
+}
+
+type Nameless = Omit<Target, 'name'>;
+
+function fromAddress({ host, port, weight = 1 }: AddressTarget): Nameless {
+  const name = host.includes(':') ? host : domainToASCII(host);
+  return { host: name, port, weight, secure: false, path: undefined, query: undefined, base: undefined };
+}
+
+/** Takes apart a URL that the schema has accepted. */
+function fromUrl({ url, weight = 1 }: UrlTarget): Nameless {
+  const [, scheme = '', path, query] = URL_PARTS.exec(url) ?? [];
+  const { hostname, port, pathname, search } = new URL(url);
+  const known = scheme.toLowerCase() as keyof typeof DEFAULT_PORTS;
   return {
-    host: ipv6 ?? name ?? '',
-    port: port === undefined ? (secure ? 443 : 80) : Number(port),
-    secure,
-    targetFor(request) {
-      const filled = path === undefined ? request.path : fill(path, request.captures);
-      const queries = [query, request.query].filter((part) => part !== undefined && part !== '');
-      return queries.length === 0 ? filled : `${filled}?${queries.join('&')}`;
-    },
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? DEFAULT_PORTS[known] : Number(port),
+    secure: known === 'https' || known === 'wss',
+    weight,
+    ...(known.startsWith('http')
+      ? { base: { pathname, search }, path: undefined, query: undefined }
+      : { base: undefined, path, query }),
   };
 }
 
+/** Counts and health are kept by name, so no two of a list share one. */
+function withNames(targets: readonly Nameless[]): Target[] {
+  const seen = new Map<string, number>();
+  return targets.map((target) => {
+    const base = hostPort(target.host, target.port);
+    const count = (seen.get(base) ?? 0) + 1;
+    seen.set(base, count);
+    return { ...target, name: count === 1 ? base : `${base}#${count}` };
+  });
+}
+
+/** `host:port`, IPv6 in brackets. */
+export function hostPort(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 /**
- * Where the WebSockets of a service go whose http:// or https:// base the schema has accepted: to the same host and port,
- * for the same path and query as its plain requests.
+ * Path and query to ask a WebSocket target for. Without a path of its own, the client's is kept; with one, that path is
+ * asked for, each `{name}` in it filled with the segment the route captured. The client's query always goes on. An http:// target is asked for the same
+ * as by a plain request.
  */
-export function webSocketTargetOf(url: string): WebSocketTarget {
-  const base = new URL(url);
-  const secure = base.protocol === 'https:';
-  return {
-    host: base.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(base.port || (secure ? 443 : 80)),
-    secure,
-    targetFor: ({ path, query }) => joinPath(base, path, query),
-  };
+export function requestTarget({ path, query, base }: Target, request: PathParts): string {
+  if (base !== undefined) return joinPath(base, request.path, request.query);
+  const filled = path === undefined ? request.path : fill(path, request.captures);
+  const queries = [query, request.query].filter((part) => part !== undefined && part !== '');
+  return queries.length === 0 ? filled : `${filled}?${queries.join('&')}`;
 }
 
 /** Path and query for an http:// upstream: after the base's own path, and with the base's own query first. */
-export function joinPath(base: URL, path: string, query: string): string {
+export function joinPath(base: Base, path: string, query: string): string {
   const queries = [base.search.slice(1), query].filter((part) => part !== '');
   return base.pathname.replace(/\/$/, '') + path + (queries.length === 0 ? '' : `?${queries.join('&')}`);
 }

@@ -20,7 +20,7 @@ describe('keysAt and typesAt', () => {
     expect(keysAt(['routes', 3, 'keepalive'])).toEqual(['every', 'within']);
     expect(keysAt(['issuers', 'any name'])).toContain('audience');
     expect(typesAt(['listeners', 0, 'port'])).toEqual(['integer']);
-    expect(typesAt(['routes', 0, 'upstream', 'tcp'])).toEqual(['string', 'array']);
+    expect(typesAt(['routes', 0, 'upstream', 'tcp'])).toEqual(['string', 'object', 'array']);
   });
 
   test('know nothing of what is not there', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/errors.ts';
-import { parseDeflateOffer, parseProtocols } from '../../src/http/offers.ts';
+import { isDeflateAnswer, parseDeflateOffer, parseProtocols } from '../../src/http/offers.ts';
 import { refusal } from '../support/handshakes.ts';
 
 describe('offered subprotocols', () => {
@@ -71,6 +71,50 @@ describe('the deflate offer', () => {
     ['permessage-deflate "'],
   ])('%s is refused', (value) => {
     expect(refusal(() => parseDeflateOffer([value])).code).toBe('BAD_REQUEST');
+  });
+});
+
+describe('an answer to permessage-deflate', () => {
+  const D = 'permessage-deflate';
+  test.each([
+    [D, D],
+    [D, `${D}; client_max_window_bits`],
+    [D, `${D}; client_no_context_takeover`],
+    [`${D}; server_no_context_takeover`, D],
+    [`${D}; client_no_context_takeover`, D],
+    [`${D}; server_max_window_bits=9`, D],
+    [`${D};server_no_context_takeover`, `${D}; server_no_context_takeover`],
+    [`${D}; server_max_window_bits=10`, `${D}; server_max_window_bits=10`],
+    [`${D}; server_max_window_bits="9"`, `${D}; server_max_window_bits=10`],
+    [`${D}; client_max_window_bits=15`, `${D}; client_max_window_bits`],
+    [`${D}; client_max_window_bits=8`, `${D}; client_max_window_bits=10`],
+    [D, `${D}; server_max_window_bits=10, ${D}`],
+    [`${D}; client_max_window_bits=12`, `${D}; server_no_context_takeover, ${D}; client_max_window_bits`],
+  ])('%s accepts %s', (answer, offer) => {
+    expect(isDeflateAnswer(answer, offer)).toBe(true);
+  });
+
+  test.each([
+    ['x-shrink', D],
+    ['', D],
+    [`${D}, ${D}`, `${D}, ${D}`],
+    [`${D}=1`, D],
+    [`${D}; what`, D],
+    [`${D}; server_no_context_takeover=1`, D],
+    [`${D}; server_no_context_takeover; server_no_context_takeover`, D],
+    [`${D}; server_max_window_bits`, D],
+    [`${D}; server_max_window_bits=16`, D],
+    [`${D}; server_max_window_bits=07`, D],
+    [`${D}; client_max_window_bits`, `${D}; client_max_window_bits`],
+    [`${D}; client_max_window_bits=10`, D],
+    [`${D}; client_max_window_bits=11`, `${D}; client_max_window_bits=10`],
+    [`${D}; server_max_window_bits=11`, `${D}; server_max_window_bits=10`],
+    [D, `${D}; server_no_context_takeover`],
+    [D, `${D}; server_max_window_bits=10`],
+    [`${D}; client_max_window_bits=12`, `${D}; server_no_context_takeover; client_max_window_bits, ${D}`],
+    [`${D} "`, D],
+  ])('%s does not accept %s', (answer, offer) => {
+    expect(isDeflateAnswer(answer, offer)).toBe(false);
   });
 });
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { GatewayError, UpstreamAnswered } from '../../src/errors.ts';
 import { createAccessLog, createLogger } from '../../src/observe/log.ts';
-import { gatewayRequest, Sink, sessionRecord } from '../support/observe.ts';
+import { gatewayRequest, Sink, servedRecord, sessionRecord } from '../support/observe.ts';
 
 const TOKEN = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl';
 
@@ -141,6 +141,7 @@ describe('createAccessLog', () => {
     host: 'app.example.com',
     path: '/chat/room',
     protocol: 'mqtt',
+    target: '10.0.0.7:3000',
   };
 
   test('tells whose session opened', () => {
@@ -264,13 +265,34 @@ describe('createAccessLog', () => {
     expect(JSON.stringify(line)).not.toContain('hidden');
   });
 
+  test('tells of every target that was dialled in vain, each with its cause', () => {
+    const request = { id: 'r-1', kind: 'upgrade', peerAddress: '::1' } as const;
+    const refused = new GatewayError('UPSTREAM_REFUSED', {
+      cause: new Error('connect ECONNREFUSED 10.0.0.7:80'),
+    });
+    const silent = new GatewayError('UPSTREAM_TIMEOUT', { detail: 'while connecting' });
+    const error = new GatewayError('NO_HEALTHY_UPSTREAM');
+    error.dials = [
+      { target: '10.0.0.7:80', error: refused },
+      { target: 'app:80/10.0.0.8', error: silent },
+    ];
+    expect(observed((log) => log.refused(request, error, 1))).toMatchObject({
+      error: 'NO_HEALTHY_UPSTREAM',
+      targets: [
+        { target: '10.0.0.7:80', error: 'UPSTREAM_REFUSED', cause: 'connect ECONNREFUSED 10.0.0.7:80' },
+        { target: 'app:80/10.0.0.8', error: 'UPSTREAM_TIMEOUT', detail: 'while connecting' },
+      ],
+    });
+  });
+
   test('tells of a plain request, without its headers and query', () => {
     const request = gatewayRequest({ path: '/x', query: 'hidden', headers: [['cookie', 'hidden']] });
-    const line = observed((log) => log.served(request, 'site', 200, 512, 3.2));
+    const line = observed((log) => log.served(request, servedRecord({ bytes: 512 }), 3.2));
     expect(line).toMatchObject({
       level: 'info',
       id: 'r-1',
       route: 'site',
+      target: '10.0.0.7:3000',
       method: 'GET',
       path: '/x',
       status: 200,

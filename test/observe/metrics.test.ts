@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/errors.ts';
 import { combine, type SessionRecord } from '../../src/observe/index.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
-import { gatewayRequest, sessionRecord } from '../support/observe.ts';
+import { gatewayRequest, servedRecord, sessionRecord } from '../support/observe.ts';
 
 const BYE = { code: 1000, reason: 'bye', by: 'client', clean: true } as const;
 
@@ -71,6 +71,38 @@ describe('createMetrics', () => {
       expect(text).toContain('sallyport_messages_total{route="chat",direction="up"} 3\n');
   });
 
+  test('tells of the endpoints there are, and of no other', async () => {
+    const endpoint = (name: string, live: number, isWell: boolean) => ({
+      route: 'chat',
+      name,
+      live,
+      isWell: () => isWell,
+    });
+    const [good, bad] = [endpoint('10.0.0.7:80', 2, true), endpoint('10.0.0.8:80', 0, false)];
+    const endpoints = new Set([good, bad]);
+    const metrics = createMetrics(
+      () => [],
+      () => 0,
+      () => endpoints,
+    );
+    metrics.dialled(good, 'connected', 20);
+    metrics.dialled(good, 'connected', 20);
+    metrics.dialled(bad, 'UPSTREAM_REFUSED', 20);
+    const text = await metrics.render();
+    for (const line of [
+      'sallyport_upstream_sessions{route="chat",target="10.0.0.7:80"} 2',
+      'sallyport_upstream_healthy{route="chat",target="10.0.0.7:80"} 1',
+      'sallyport_upstream_healthy{route="chat",target="10.0.0.8:80"} 0',
+      'sallyport_upstream_dials_total{route="chat",target="10.0.0.7:80",outcome="connected"} 2',
+      'sallyport_upstream_dials_total{route="chat",target="10.0.0.8:80",outcome="UPSTREAM_REFUSED"} 1',
+      'sallyport_upstream_dial_seconds_bucket{le="0.025",route="chat"} 2',
+    ])
+      expect(text).toContain(`${line}\n`);
+    endpoints.delete(bad);
+    metrics.forgotten(bad);
+    expect(await metrics.render()).not.toContain('10.0.0.8');
+  });
+
   test('counts upgrades by route and outcome', async () => {
     const { metrics, value, begin } = start();
     begin(sessionRecord());
@@ -84,8 +116,8 @@ describe('createMetrics', () => {
 
   test('counts plain requests by class of status, refused ones among them and not among the upgrades', async () => {
     const { metrics, value } = start();
-    metrics.served(gatewayRequest(), 'site', 204, 0, 1);
-    metrics.served(gatewayRequest(), 'site', 200, 10, 1);
+    metrics.served(gatewayRequest(), servedRecord({ status: 204 }), 1);
+    metrics.served(gatewayRequest(), servedRecord(), 1);
     const request = { id: 'r', kind: 'request', peerAddress: '::1', route: 'site' } as const;
     metrics.refused(request, new GatewayError('TOKEN_MISSING'), 1);
     expect(await value('sallyport_requests_total{route="site",status="2xx"}')).toBe(2);
@@ -119,7 +151,7 @@ describe('createMetrics', () => {
   test('no label holds a subject, an address, an id, a path or an origin', async () => {
     const { metrics, begin, end } = start();
     end(begin(sessionRecord()), { code: 4321, reason: 'private reason', by: 'client', clean: true });
-    metrics.served(gatewayRequest({ path: '/private' }), 'site', 200, 1, 1);
+    metrics.served(gatewayRequest({ path: '/private' }), servedRecord(), 1);
     expect(await metrics.render()).not.toMatch(/ada|203\.0\.113|10\.0\.0\.1|s-1|\/chat|example|4321|private/);
   });
 
@@ -157,12 +189,12 @@ describe('combine', () => {
     both.opened(session);
     both.ended(session, BYE, 5, { code: 'IDLE' });
     both.refused(refused, error, 6);
-    both.served(request, 'site', 200, 9, 7);
+    both.served(request, servedRecord(), 7);
     const calls = [
       ['opened', session],
       ['ended', session, BYE, 5, { code: 'IDLE' }],
       ['refused', refused, error, 6],
-      ['served', request, 'site', 200, 9, 7],
+      ['served', request, servedRecord(), 7],
     ];
     expect(heard).toEqual(
       calls.flatMap((call) => [

@@ -6,6 +6,7 @@ function sessionOf(route: Readonly<Record<string, unknown>>): Session {
   return new Session({
     route: routeConfig(route),
     bridge: 'websocket',
+    target: '10.0.0.7:3000',
     request: upgradeOf(),
     grant: grantOf(),
     meter: { admitMessage: () => 0, admitBytes: () => 0 },

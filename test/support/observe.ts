@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import type { GatewayRequest } from '../../src/http/request.ts';
-import type { SessionRecord } from '../../src/observe/index.ts';
+import type { ServedRecord, SessionRecord } from '../../src/observe/index.ts';
 
 /** A session as `session/` would report it, with `changes` applied. */
 export function sessionRecord(changes: Partial<SessionRecord> = {}): SessionRecord {
@@ -8,6 +8,7 @@ export function sessionRecord(changes: Partial<SessionRecord> = {}): SessionReco
     id: 's-1',
     route: 'chat',
     bridge: 'websocket',
+    target: '10.0.0.7:3000',
     subject: 'ada',
     clientAddress: '203.0.113.7',
     peerAddress: '10.0.0.1',
@@ -19,6 +20,11 @@ export function sessionRecord(changes: Partial<SessionRecord> = {}): SessionReco
     down: { messages: 0, bytes: 0 },
     ...changes,
   };
+}
+
+/** How a plain request was answered, with `changes` applied. */
+export function servedRecord(changes: Partial<ServedRecord> = {}): ServedRecord {
+  return { route: 'site', target: '10.0.0.7:3000', status: 200, bytes: 9, ...changes };
 }
 
 /** A plain request as `listener/` would make it, with `changes` applied. */

@@ -13,7 +13,7 @@ import { GatewayError } from '../../src/errors.ts';
 import type { GatewayRequest, HeaderField } from '../../src/http/request.ts';
 import { answerRefusal } from '../../src/listener/refusal.ts';
 import type { Served } from '../../src/passthrough/exchange.ts';
-import { type Bounds, createPassthrough, type Passthrough } from '../../src/passthrough/index.ts';
+import { createPassthrough, type Passthrough, type PassthroughOptions } from '../../src/passthrough/index.ts';
 import { gatewayRequest } from './observe.ts';
 import { within } from './patience.ts';
 
@@ -65,9 +65,9 @@ export interface Front {
 export async function openFront(
   route: RouteConfig,
   grant: Partial<Grant> = {},
-  bounds: Bounds = {},
+  options: PassthroughOptions = {},
 ): Promise<Front> {
-  const passthrough = createPassthrough(route, bounds);
+  const passthrough = createPassthrough(route, options);
   undo.push(() => passthrough.close());
   const outcomes: Outcome[] = [];
   const waiting: ((outcome: Outcome) => void)[] = [];
@@ -78,14 +78,15 @@ export async function openFront(
   }
   const port = await listen(
     createServer(function onRequest(message, response) {
-      passthrough
-        .serve(requestOf(message), { claims: {}, releases: [], ...grant }, message, response)
-        .then(report, (thrown) => {
+      passthrough.serve(requestOf(message), { claims: {}, releases: [], ...grant }, message, response).then(
+        ({ status, bytes }) => report({ status, bytes }),
+        (thrown) => {
           const error =
             thrown instanceof GatewayError ? thrown : new GatewayError('INTERNAL', { cause: thrown });
           answerRefusal(response, error, 100);
           report(error);
-        });
+        },
+      );
     }),
   );
   return {

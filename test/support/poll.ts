@@ -15,7 +15,8 @@ import type { Clock } from '../../src/bridge/poll/backoff.ts';
 import { createPollDial } from '../../src/bridge/poll/index.ts';
 import { type RouteConfig, schema } from '../../src/config/schema.ts';
 import { asGatewayError, UpstreamAnswered } from '../../src/errors.ts';
-import { openHttpClient } from '../../src/upstream/client.ts';
+import { openPollClients } from '../../src/routes.ts';
+import { createUpstreamContext } from '../../src/upstream/context.ts';
 import type { AdmittedRequest } from '../../src/upstream/forward.ts';
 import { within } from './patience.ts';
 
@@ -57,8 +58,7 @@ export interface TestSession extends SessionHandle {
 }
 
 export async function startHarness(route: RouteConfig, options: HarnessOptions = {}): Promise<Harness> {
-  const urls = route.upstream.poll?.target ?? [];
-  const http = openHttpClient({ urls, connectMs: route.timeouts.handshake });
+  const http = openPollClients(route, createUpstreamContext());
   const dial = createPollDial(route, { http, clock: options.clock });
   const sessions: TestSession[] = [];
   const endings: Promise<Ending>[] = [];

@@ -7,6 +7,7 @@ import { Routes } from '../../src/route-table.ts';
 import { compileRoute, type Route } from '../../src/routes.ts';
 import { Sessions } from '../../src/session/registry.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
+import { createUpstreamContext } from '../../src/upstream/context.ts';
 import { depsOf } from './listener.ts';
 
 /** A gateway's inside, with its table of routes at hand. */
@@ -23,12 +24,13 @@ export interface Swappable extends AsyncDisposable {
 /** Opens a listener on a free port with these routes in its first table. */
 export async function startSwappable(text: string): Promise<Swappable> {
   const store = createMemoryStore();
+  const upstreams = createUpstreamContext();
   const closed: string[] = [];
 
   function compile(yaml: string): Route[] {
     const { config } = parseConfig(`listeners: [{ host: 127.0.0.1, port: 0 }]\nroutes:\n${yaml}`);
     return config.routes.map((given) => {
-      const route = compileRoute(given, { verifiers: new Map(), store });
+      const route = compileRoute(given, { verifiers: new Map(), store, upstreams });
       const close = async () => {
         closed.push(route.name);
         await route.close();

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type HttpClient, openHttpClient } from '../../src/upstream/client.ts';
+import { openHttpTarget } from '../../src/upstream/client.ts';
+import { openSocket } from '../../src/upstream/connect.ts';
+import { targetsOf } from '../../src/upstream/target.ts';
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -35,11 +37,13 @@ async function peer(answer: (socket: Socket, request: string) => void, path = ''
 }
 
 function clientOf(url: string) {
-  const client: HttpClient = openHttpClient({ urls: [url], connectMs: 2_000 });
-  undo.push(client.close);
-  const [target] = client.targets;
-  if (target === undefined) throw new Error('no target');
-  return { target, client };
+  const [parsed] = targetsOf({ http: [{ url }] }, 'http');
+  if (parsed === undefined) throw new Error('no target');
+  const { host, port } = parsed;
+  const connect = () => openSocket({ host, port, autoEnd: true }, AbortSignal.timeout(2_000));
+  const target = openHttpTarget(parsed, connect);
+  undo.push(target.close);
+  return { target, client: target };
 }
 
 function respond(body: string, head = '') {

@@ -1,5 +1,47 @@
 import { describe, expect, test } from 'vitest';
-import { parseWebSocketUrl, webSocketTargetOf } from '../../src/upstream/target.ts';
+import { requestTarget, type Target, targetsOf } from '../../src/upstream/target.ts';
+
+const PLAIN = { secure: false, weight: 1, path: undefined, query: undefined, base: undefined };
+
+function parse(url: string): Target {
+  const [target] = targetsOf({ websocket: [{ url }] }, 'websocket');
+  if (target === undefined) throw new Error('no target');
+  return target;
+}
+
+test.each([
+  ['ws://Chat.Internal', { name: 'chat.internal:80', host: 'chat.internal', port: 80 }],
+  ['wss://10.0.0.7', { name: '10.0.0.7:443', host: '10.0.0.7', port: 443, secure: true }],
+  [
+    'http://[2001:DB8::1]:8080',
+    { name: '[2001:db8::1]:8080', host: '2001:db8::1', port: 8080, base: { pathname: '/', search: '' } },
+  ],
+  ['wss://a/b/{c}?d=e', { name: 'a:443', host: 'a', port: 443, secure: true, path: '/b/{c}', query: 'd=e' }],
+  ['ws://bücher.example', { name: 'xn--bcher-kva.example:80', host: 'xn--bcher-kva.example', port: 80 }],
+])('%s is taken apart', (url, parts) => {
+  expect(targetsOf({ websocket: [{ url }] }, 'websocket')).toEqual([{ ...PLAIN, ...parts }]);
+});
+
+test('an address of a TCP service is taken apart', () => {
+  const tcp = [
+    { host: 'Db.internal', port: 5432, weight: 3 },
+    { host: '::1', port: 1 },
+  ];
+  expect(targetsOf({ tcp }, 'tcp')).toEqual([
+    { ...PLAIN, name: 'db.internal:5432', host: 'db.internal', port: 5432, weight: 3 },
+    { ...PLAIN, name: '[::1]:1', host: '::1', port: 1 },
+  ]);
+});
+
+test('no two targets of a list have one name', () => {
+  const websocket = [{ url: 'ws://a/x' }, { url: 'ws://a/y' }, { url: 'ws://b' }, { url: 'wss://a:80/z' }];
+  expect(targetsOf({ websocket }, 'websocket').map(({ name }) => name)).toEqual([
+    'a:80',
+    'a:80#2',
+    'b:80',
+    'a:80#3',
+  ]);
+});
 
 describe('the WebSockets of an http service', () => {
   test.each([
@@ -8,7 +50,7 @@ describe('the WebSockets of an http service', () => {
     ['https://app.internal', { host: 'app.internal', port: 443, secure: true }],
     ['https://[2001:db8::9]:8443/base', { host: '2001:db8::9', port: 8443, secure: true }],
   ])('of %s are at %j', (url, place) => {
-    expect(webSocketTargetOf(url)).toMatchObject(place);
+    expect(parse(url)).toMatchObject(place);
   });
 
   test.each([
@@ -19,12 +61,12 @@ describe('the WebSockets of an http service', () => {
     ['http://a/base?key=k', '/live', '', '/base/live?key=k'],
     ['http://a/base?key=k', '/live', 'x=1', '/base/live?key=k&x=1'],
   ])('of %s are asked for %s, %j as %s', (url, path, query, target) => {
-    expect(webSocketTargetOf(url).targetFor({ path, query, captures: {} })).toBe(target);
+    expect(requestTarget(parse(url), { path, query, captures: {} })).toBe(target);
   });
 });
 
 function targetFor(url: string, captures: Record<string, string>, path = '/client/path', query = ''): string {
-  return parseWebSocketUrl(url).targetFor({ path, query, captures });
+  return requestTarget(parse(url), { path, query, captures });
 }
 
 describe('a captured segment stays one segment of the path', () => {
@@ -81,5 +123,5 @@ test.each([
   ['wss://[2001:db8::1]:8443', { host: '2001:db8::1', port: 8443, secure: true }],
   ['ws://[::1]/x', { host: '::1', port: 80, secure: false }],
 ])('%s leads to the right place', (url, expected) => {
-  expect(parseWebSocketUrl(url)).toMatchObject(expected);
+  expect(parse(url)).toMatchObject(expected);
 });

@@ -1,9 +1,12 @@
 import type { PollConfig } from '../../config/poll.ts';
 import type { RouteConfig } from '../../config/schema.ts';
-import { GatewayError, UpstreamAnswered } from '../../errors.ts';
-import { ExchangeFailed, type HttpAnswer, type HttpClient, type HttpTarget } from '../../upstream/client.ts';
+import { asGatewayError, GatewayError, UpstreamAnswered } from '../../errors.ts';
+import { createPolicy } from '../../upstream/balance/index.ts';
+import { ExchangeFailed, type HttpAnswer, type HttpTarget } from '../../upstream/client.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
-import type { Bridge, Dial } from '../contract.ts';
+import type { Connected, HttpPool } from '../../upstream/http-pool.ts';
+import type { Lease } from '../../upstream/lease.ts';
+import type { Dial } from '../contract.ts';
 import { type Clock, systemClock } from './backoff.ts';
 import { runPoll } from './engine.ts';
 import { compileGeneric } from './generic.ts';
@@ -17,90 +20,98 @@ const RELAYED = ['content-type', 'retry-after', 'www-authenticate', 'cache-contr
 const RELAYED_BODY_SIZE = 64 * 1024;
 
 export interface PollDeps {
-  /** The connections to the route's targets; who opened them closes them. */
-  readonly http: HttpClient;
+  /** The clients of the route's targets; who opened them closes them. */
+  readonly http: HttpPool<HttpTarget>;
   readonly clock?: Clock;
 }
 
 /** A session the service has agreed to. */
 interface Opened {
-  readonly target: string;
+  readonly lease: Lease;
   readonly exchange: SessionClient;
   readonly profile: Profile;
   readonly protocol: string | undefined;
 }
 
 /**
- * The poll bridge of a route: an HTTP service behind a WebSocket. Each session is given one target, round robin, and
- * keeps it. With `open` in the configuration the service is asked before the 101, and the next target is tried when
- * one cannot be reached. The dial rejects with UpstreamAnswered (the service refused), UPSTREAM_REFUSED,
- * UPSTREAM_TIMEOUT, UPSTREAM_LOST, UPSTREAM_INVALID, or, when none of several targets can be reached,
- * NO_HEALTHY_UPSTREAM.
+ * The poll bridge of a route: an HTTP service behind a WebSocket. Each session is given one endpoint and keeps it.
+ * With `open` in the configuration the service is asked before the 101. The dial rejects as `dial` of the upstreams
+ * does, and with UpstreamAnswered (the service refused), UPSTREAM_TIMEOUT, UPSTREAM_LOST or UPSTREAM_INVALID.
  */
 export function createPollDial(route: RouteConfig, { http, clock = systemClock }: PollDeps): Dial {
   const config = route.upstream.poll as PollConfig;
   const identity = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
+  const policy = createPolicy(route.upstream.balance ?? 'least-connections');
   const sessionHeaders = compileHeaders(config.headers, identity);
   const createProfile = compileGeneric(config);
-  let turn = 0;
 
-  /** All targets, beginning with the one whose turn it is. */
-  function targetsInTurn(): HttpTarget[] {
-    const first = turn++ % http.targets.length;
-    return [...http.targets.slice(first), ...http.targets.slice(0, first)];
-  }
-
-  async function openOn(target: HttpTarget, request: AdmittedRequest, signal: AbortSignal): Promise<Opened> {
-    const exchange = createSessionClient(target, sessionHeaders(request));
+  async function openOn(
+    { client, lease }: Connected<HttpTarget>,
+    request: AdmittedRequest,
+    signal: AbortSignal,
+  ): Promise<Opened> {
+    const exchange = createSessionClient(client, sessionHeaders(request));
     const profile = createProfile(request);
     const opening = profile.open();
-    if (opening === undefined) return { target: target.url, exchange, profile, protocol: undefined };
-    const limits = { signal, timeoutMs: route.timeouts.handshake, bodySize: profile.answerSize };
-    const answer = await exchange(opening, limits);
-    if (answer.status < 200 || answer.status > 299) throw relayed(answer);
-    return { target: target.url, exchange, profile, protocol: profile.opened(answer) };
+    if (opening === undefined) return { lease, exchange, profile, protocol: undefined };
+    try {
+      const limits = { signal, timeoutMs: route.timeouts.handshake, bodySize: profile.answerSize };
+      const answer = await exchange(opening, limits);
+      if (answer.status < 200 || answer.status > 299) throw relayed(answer);
+      return { lease, exchange, profile, protocol: profile.opened(answer) };
+    } catch (thrown) {
+      const error = thrown instanceof ExchangeFailed ? failureOf(thrown) : asGatewayError(thrown);
+      error.dials = [{ target: lease.endpoint.name, error }];
+      if (isToBlame(thrown)) lease.failed(error.code);
+      http.release(lease);
+      throw thrown instanceof ExchangeFailed && thrown.unsent ? thrown : error;
+    }
   }
 
-  return async function dial(request, signal) {
-    const opened = await firstReachable(targetsInTurn(), (target) => openOn(target, request, signal));
-    const { target, exchange, profile, protocol } = opened;
-    const bridge: Bridge = {
-      target,
+  /**
+   * A kept connection may be closed in the moment it is to be used; where nothing was sent, a new one is as good as
+   * the first.
+   */
+  async function openSession(request: AdmittedRequest, signal: AbortSignal): Promise<Opened> {
+    const limit = () => signal;
+    // Without `open` a session may begin during an outage, and waits for its end.
+    if (config.open === undefined) return openOn(await http.place(policy, request, signal), request, signal);
+    try {
+      return await openOn(await http.connect(policy, request, limit), request, signal);
+    } catch (error) {
+      if (!(error instanceof ExchangeFailed) || error.kind === 'aborted') throw error;
+      return openOn(await http.connect(policy, request, limit, true), request, signal);
+    }
+  }
+
+  return async function dialPoll(request, signal) {
+    const { lease, exchange, profile, protocol } = await openSession(request, signal);
+    const release = () => http.release(lease);
+    return {
+      target: lease.endpoint.name,
       accept: { protocol },
       run(client, head, session) {
         const { queueSize, outage: outageMs } = config;
-        return runPoll(
+        const done = runPoll(
           { exchange, profile, connection: request.id, queueSize, outageMs, clock },
           client,
           head,
           session,
         );
+        void done.then(release, release);
+        return done;
       },
       abandon() {
-        if (profile.open()) void closeSession(exchange, profile, route.timeouts.close);
+        if (profile.open()) void closeSession(exchange, profile, route.timeouts.close).finally(release);
+        else release();
       },
     };
-    return bridge;
   };
 }
 
-/** The first target on which `open` works. Only where not a byte was sent is the next one tried. */
-async function firstReachable(
-  targets: readonly HttpTarget[],
-  open: (target: HttpTarget) => Promise<Opened>,
-): Promise<Opened> {
-  const failures: ExchangeFailed[] = [];
-  for (const target of targets) {
-    try {
-      return await open(target);
-    } catch (error) {
-      if (!(error instanceof ExchangeFailed)) throw error;
-      if (!error.unsent || error.kind === 'aborted') throw failureOf(error);
-      failures.push(error);
-    }
-  }
-  if (failures.length === 1) throw failureOf(failures[0] as ExchangeFailed);
-  throw new GatewayError('NO_HEALTHY_UPSTREAM', { cause: new AggregateError(failures) });
+/** The service did not answer `open`, or not to the end. */
+function isToBlame(thrown: unknown): boolean {
+  return thrown instanceof ExchangeFailed && (thrown.kind === 'timeout' || thrown.kind === 'broken');
 }
 
 function failureOf(failure: ExchangeFailed): GatewayError {

@@ -1,0 +1,196 @@
+import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { z } from 'zod';
+import { duration, hostPort, url, word } from './fields.ts';
+import { complaintAbout, namesIn } from './placeholders.ts';
+
+/**
+ * The configuration of an upstream's targets: one or many, how to choose among them, how to tell whether they are
+ * well.
+ */
+
+const weight = z
+  .int()
+  .min(1)
+  .max(256)
+  .optional()
+  .describe('Its share beside the other targets; 1 unless given');
+
+const FIXED = 'the host of a target is fixed: no {name} and no * may stand in it';
+const isFixed = (host: string) => !/[{}*]/.test(host);
+
+/** One or many targets, each a URL or a mapping with its weight. */
+export const urlTargets = (...schemes: string[]) => targetsOf(url(...schemes));
+
+/** The same, of URLs that `accepts` further narrows down. */
+export function targetsOf<T extends z.ZodType<string, string>>(item: T) {
+  const target = item.refine((text) => isFixed(new URL(text).hostname), FIXED);
+  const plain = target.transform((text): UrlTarget => ({ url: text }));
+  return oneOrManyOf(plain, z.strictObject({ url: target, weight }));
+}
+
+const address = hostPort.refine(({ host }) => isFixed(host) && isNameable(host), FIXED);
+
+/** Of raw TCP services. */
+export const addressTargets = oneOrManyOf(
+  address.transform((where): AddressTarget => where),
+  z
+    .strictObject({ address, weight })
+    .transform((one): AddressTarget => ({ ...one.address, weight: one.weight })),
+);
+
+/**
+ * A text, a mapping, or a list of them: the alternatives side by side, so that an error can tell which one was meant.
+ */
+function oneOrManyOf<A extends z.ZodType, B extends z.ZodType>(plain: A, mapping: B) {
+  type Item = z.output<A> | z.output<B>;
+  return z
+    .union([plain, mapping, z.array(z.union([plain, mapping])).min(1)])
+    .transform((value) => (Array.isArray(value) ? value : [value]) as Item[]);
+}
+
+export interface UrlTarget {
+  readonly url: string;
+  readonly weight?: number | undefined;
+}
+
+export interface AddressTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly weight?: number | undefined;
+}
+
+/** What a request is hashed by. */
+const hashKey = word('address, subject, origin, path, cookie:NAME or claim:NAME', (text) => {
+  if (/^(address|subject|origin|path)$/.test(text)) return { from: text as PlainKey, name: '' };
+  const match = /^(cookie|claim):(\S+)$/.exec(text);
+  return match ? { from: match[1] as 'cookie' | 'claim', name: match[2] as string } : undefined;
+});
+type PlainKey = 'address' | 'subject' | 'origin' | 'path';
+
+const balance = z
+  .union(
+    [z.enum(['least-connections', 'round-robin']), z.strictObject({ hash: hashKey })],
+    'expected least-connections, round-robin, or a mapping with hash',
+  )
+  .optional()
+  .describe('Which target gets a connection; absent: least-connections, and round-robin for plain requests');
+
+const health = z
+  .strictObject({
+    every: duration.prefault('10s').describe('How often each target is asked'),
+    within: duration.prefault('2s').describe('It must answer in this time'),
+    path: z
+      .string()
+      .regex(/^\/[^\s#{}]*$/, 'expected a path like /healthz')
+      .optional()
+      .describe(
+        'http, poll: what to GET, / unless given; websocket: where to connect, the target’s own path unless given',
+      ),
+    after: z.int().min(1).max(100).default(3).describe('So many failures in a row take it out'),
+  })
+  .optional()
+  .describe('Asks each target whether it is well; absent: the connections that are made tell');
+
+/** The keys of an upstream that are about all of its targets. */
+export const poolFields = {
+  balance,
+  health,
+  resolver: z
+    .enum(['dns', 'system'])
+    .optional()
+    .describe(
+      'system: names are looked up by this machine’s own resolver, for those that only NSS knows; absent: dns',
+    ),
+};
+
+export type BalanceConfig = NonNullable<z.output<typeof balance>>;
+export type HealthConfig = NonNullable<z.output<typeof health>>;
+export type HashKey = z.output<typeof hashKey>;
+
+/** The keys of an upstream as far as its targets go. */
+export interface PoolShape {
+  readonly websocket?: readonly UrlTarget[] | undefined;
+  readonly http?: readonly UrlTarget[] | undefined;
+  readonly tcp?: readonly AddressTarget[] | undefined;
+  readonly poll?: { readonly target: readonly UrlTarget[] } | undefined;
+  readonly balance?: BalanceConfig | undefined;
+  readonly health?: HealthConfig | undefined;
+  readonly resolver?: 'dns' | 'system' | undefined;
+}
+
+type Complain = (path: PropertyKey[], message: string) => void;
+
+/** Choices among targets where there is none, keys that nobody has, placeholders that nothing fills. */
+export function poolRules(upstream: PoolShape, auth: unknown, matchPath: string, complain: Complain): void {
+  const lists = [upstream.websocket, upstream.http, upstream.tcp, upstream.poll?.target].filter(
+    (list) => list !== undefined,
+  );
+  const isNamed = lists.flat().some((target) => isIP(hostOf(target)) === 0);
+  const isChoice = isNamed || lists.some((list) => list.length > 1);
+  if (upstream.balance !== undefined && !isChoice)
+    complain(['balance'], 'has no effect: there is one target with one address');
+  if (upstream.resolver !== undefined && !isNamed)
+    complain(['resolver'], 'has no effect: every target is an address');
+  for (const list of lists) loneWeight(list, upstream, complain);
+  hashRules(upstream.balance, auth, complain);
+  healthRules(upstream, complain);
+  placeholderRules(upstream, matchPath, complain);
+}
+
+function loneWeight(
+  list: readonly (UrlTarget | AddressTarget)[],
+  { poll }: PoolShape,
+  complain: Complain,
+): void {
+  if (list.length > 1 || list[0]?.weight === undefined) return;
+  const kind = list === poll?.target ? ['poll', 'target'] : [];
+  complain([...kind, 'weight'], 'has no effect: there is one target');
+}
+
+function hashRules(balance: BalanceConfig | undefined, auth: unknown, complain: Complain): void {
+  if (typeof balance !== 'object' || auth !== 'none') return;
+  const { from } = balance.hash;
+  if (from !== 'subject' && from !== 'claim') return;
+  complain(['balance', 'hash'], `there is no ${from} on a route with auth: none`);
+}
+
+function healthRules({ health, tcp, websocket = [], http, poll }: PoolShape, complain: Complain): void {
+  if (health === undefined) return;
+  if (health.path !== undefined && tcp !== undefined && !websocket.length && !http && !poll)
+    complain(['health', 'path'], 'has no effect with a tcp upstream');
+  if (health.path === undefined && websocket.some(({ url }) => namesIn(url).length > 0))
+    complain(['health', 'path'], 'is required: the path of a target holds a {name}');
+}
+
+/** Only the path of a websocket target is filled, and with what the route's own path captures. */
+function placeholderRules(
+  { websocket = [], http = [], poll }: PoolShape,
+  matchPath: string,
+  complain: Complain,
+): void {
+  const captures = namesIn(matchPath);
+  for (const [index, { url }] of websocket.entries()) {
+    const [path = '', query = ''] = url.split('?');
+    const unknown = namesIn(path).filter((name) => !captures.includes(name));
+    report([...unknown, ...namesIn(query)], ['websocket'], websocket.length, index);
+  }
+  for (const [index, { url }] of http.entries()) report(namesIn(url), ['http'], http.length, index);
+  const polled = poll?.target ?? [];
+  for (const [index, { url }] of polled.entries())
+    report(namesIn(url), ['poll', 'target'], polled.length, index);
+
+  function report(names: readonly string[], path: PropertyKey[], count: number, index: number): void {
+    const place = count > 1 ? [...path, index] : path;
+    if (names[0] !== undefined) complain(place, complaintAbout(names[0]));
+  }
+}
+
+function hostOf(target: UrlTarget | AddressTarget): string {
+  return 'host' in target ? target.host : new URL(target.url).hostname.replace(/^\[|\]$/g, '');
+}
+
+/** An address, or what can be asked of DNS. */
+function isNameable(host: string): boolean {
+  return isIP(host) !== 0 || domainToASCII(host) !== '';
+}

@@ -1,0 +1,50 @@
+import { type Connect, openSocket } from './connect.ts';
+import { Endpoints } from './endpoints.ts';
+import { Resolver } from './names/resolver.ts';
+
+/** Hears what becomes of dials. Must not throw and must not wait. */
+export interface DialObserver {
+  /** `outcome` is `connected`, the code of the failure, `outpaced` (another address was quicker) or `abandoned`. */
+  dialled(endpoint: EndpointRecord, outcome: string, durationMs: number): void;
+  /** Nothing leads to this endpoint any more, and nothing will. */
+  forgotten(endpoint: EndpointRecord): void;
+}
+
+/** An endpoint as observers see it. */
+export interface EndpointRecord {
+  readonly route: string;
+  readonly name: string;
+  readonly live: number;
+  /** New sessions go there as to any other. */
+  isWell(now: number): boolean;
+}
+
+/**
+ * What the pools of one gateway share: names, and what is known of endpoints, which outlives the pools of one
+ * configuration.
+ */
+export interface UpstreamContext {
+  readonly resolver: Resolver;
+  readonly endpoints: Endpoints;
+  readonly connect: Connect;
+  readonly observer: DialObserver;
+  /** Milliseconds that only grow. */
+  readonly now: () => number;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+/** A context of its own; whoever makes it closes its resolver. */
+export function createUpstreamContext(parts: Partial<UpstreamContext> = {}): UpstreamContext {
+  const { now = () => performance.now(), random = Math.random, observer = SILENT } = parts;
+  return {
+    resolver: parts.resolver ?? new Resolver({ now }),
+    endpoints: parts.endpoints ?? new Endpoints({ now, random, onForget: observer.forgotten }),
+    connect: parts.connect ?? openSocket,
+    observer,
+    now,
+    random,
+  };
+}
+
+const SILENT: DialObserver = { dialled() {}, forgotten() {} };

@@ -1,0 +1,47 @@
+import { isIP } from 'node:net';
+import { Standing } from './health/standing.ts';
+import type { Target } from './target.ts';
+
+/** One address of a target: what is dialled, counted and judged. A name with three addresses has three. */
+export class Endpoint {
+  /** As logs and metrics name it: `10.0.0.7:3000`, or `app.internal:3000/10.0.0.7` where the target is a name. */
+  readonly name: string;
+  readonly route: string;
+  /** Of the configuration that is in force. */
+  target: Target;
+  readonly address: string;
+  readonly standing: Standing;
+  /** Sessions and requests that lead to it, dials under way among them. */
+  live = 0;
+  /**
+   * Pools that give it new sessions: two while a new configuration takes over, none once its name stands for others.
+   */
+  pools = 0;
+
+  constructor(route: string, target: Target, address: string, random?: () => number) {
+    this.route = route;
+    this.target = target;
+    this.address = address;
+    this.name = endpointName(target, address);
+    this.standing = new Standing(random);
+  }
+
+  /** It gets nothing new. */
+  get isGone(): boolean {
+    return this.pools === 0;
+  }
+
+  isWell(now: number): boolean {
+    return this.standing.state(now) === 'well';
+  }
+
+  /** What a balance policy weighs it by. */
+  weight(now: number): number {
+    return this.target.weight * this.standing.ramp(now);
+  }
+}
+
+/** The name of a target at one of its addresses. */
+export function endpointName({ name, host }: Target, address: string): string {
+  return isIP(host) === 0 ? `${name}/${address}` : name;
+}

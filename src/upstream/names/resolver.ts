@@ -1,0 +1,99 @@
+import { lookup as systemLookup } from 'node:dns/promises';
+import { type Addresses, type LookupOptions, lookUp, NoSuchName } from './lookup.ts';
+
+/** Where names are looked up: `dns` is our own resolver, `system` the machine's (getaddrinfo, which knows NSS). */
+export type ResolverKind = 'dns' | 'system';
+
+/** What is known of a name for now: its addresses, or why it has none. */
+export interface Resolution {
+  readonly addresses: readonly string[];
+  /** Why there are none. */
+  readonly failure?: Error;
+  /** The name has no address, say the servers. Otherwise a failure may pass, and what was known before still counts. */
+  readonly isGone: boolean;
+  /** On the resolver's clock. */
+  readonly expiresAt: number;
+}
+
+export interface ResolverOptions extends LookupOptions {
+  readonly now?: () => number;
+  /** Replaces the lookups: for tests. */
+  readonly lookups?: Readonly<Record<ResolverKind, Lookup>>;
+}
+
+type Lookup = (name: string, signal: AbortSignal) => Promise<Addresses>;
+
+/** What a TTL counts for at least and at most. */
+const MIN_TTL_MS = 1_000;
+const MAX_TTL_MS = 5 * 60_000;
+/** getaddrinfo tells no TTL. */
+const SYSTEM_TTL_MS = 30_000;
+/** How long it is believed that a name has no address; and that its servers do not answer. */
+const GONE_MS = 5_000;
+const FAILED_MS = 1_000;
+
+/**
+ * Turns names into addresses: one lookup a name at a time, however many ask, and its answer, good or bad, kept for its
+ * TTL. The names are those of a configuration, so there are never many.
+ */
+export class Resolver {
+  readonly #lookups: Readonly<Record<ResolverKind, Lookup>>;
+  readonly #now: () => number;
+  readonly #known = new Map<string, Resolution>();
+  readonly #flights = new Map<string, Promise<Resolution>>();
+  readonly #closing = new AbortController();
+
+  constructor({ now = () => performance.now(), lookups, ...options }: ResolverOptions = {}) {
+    this.#now = now;
+    this.#lookups = lookups ?? {
+      dns: (name, signal) => lookUp(name, options, signal),
+      system: lookUpBySystem,
+    };
+  }
+
+  /** Never rejects. Who does not want to wait any longer just leaves: the answer is there for the next. */
+  resolve(name: string, kind: ResolverKind): Promise<Resolution> {
+    const key = `${kind} ${name}`;
+    const known = this.#known.get(key);
+    if (known !== undefined && known.expiresAt > this.#now()) return Promise.resolve(known);
+    const underWay = this.#flights.get(key);
+    if (underWay !== undefined) return underWay;
+    const flight = this.#look(name, kind).then((resolution) => {
+      this.#flights.delete(key);
+      this.#known.set(key, resolution);
+      return resolution;
+    });
+    this.#flights.set(key, flight);
+    return flight;
+  }
+
+  /** Cancels every lookup under way; later ones fail at once. */
+  close(): void {
+    this.#closing.abort();
+    this.#known.clear();
+  }
+
+  async #look(name: string, kind: ResolverKind): Promise<Resolution> {
+    try {
+      this.#closing.signal.throwIfAborted();
+      const { addresses, ttlMs } = await this.#lookups[kind](name, this.#closing.signal);
+      const heldMs = Math.min(Math.max(ttlMs, MIN_TTL_MS), MAX_TTL_MS);
+      return { addresses, isGone: false, expiresAt: this.#now() + heldMs };
+    } catch (thrown) {
+      const isGone = thrown instanceof NoSuchName;
+      const expiresAt = this.#now() + (isGone ? GONE_MS : FAILED_MS);
+      return { addresses: [], failure: thrown as Error, isGone, expiresAt };
+    }
+  }
+}
+
+/** Takes one of the four threads that Node has for such things, for as long as NSS takes. */
+async function lookUpBySystem(name: string): Promise<Addresses> {
+  try {
+    const found = await systemLookup(name, { all: true, order: 'ipv6first' });
+    return { addresses: [...new Set(found.map(({ address }) => address))], ttlMs: SYSTEM_TTL_MS };
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    throw code === 'ENOTFOUND' ? new NoSuchName(name, code) : error;
+  }
+}

@@ -1,0 +1,86 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+
+/** A DNS server on a port of its own that answers A and AAAA questions as it is told. */
+export interface DnsServer extends AsyncDisposable {
+  /** For `Resolver#setServers`. */
+  readonly address: string;
+  /** `NAME A` or `NAME AAAA`, in the order they came. */
+  readonly questions: string[];
+  close(): Promise<void>;
+}
+
+/** Addresses with their TTL in seconds (an empty list: the name has none), `nxdomain`, `servfail`, or `silence`. */
+export type DnsAnswer =
+  | { readonly ttl: number; readonly addresses: readonly string[] }
+  | 'nxdomain'
+  | 'servfail'
+  | 'silence';
+
+const CODES = { nxdomain: 3, servfail: 2 } as const;
+
+export async function startDns(answer: (name: string, type: 'A' | 'AAAA') => DnsAnswer): Promise<DnsServer> {
+  const socket = createSocket('udp4');
+  const questions: string[] = [];
+  socket.on('message', (query, peer) => {
+    const { name, type, end } = readQuestion(query);
+    questions.push(`${name} ${type}`);
+    const reply = answer(name, type);
+    if (reply !== 'silence') socket.send(write(query.subarray(0, end), type, reply), peer.port, peer.address);
+  });
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  let closed: Promise<void> | undefined;
+  function close(): Promise<void> {
+    closed ??= new Promise<void>((resolve) => socket.close(resolve));
+    return closed;
+  }
+  return { address: `127.0.0.1:${socket.address().port}`, questions, close, [Symbol.asyncDispose]: close };
+}
+
+function readQuestion(query: Buffer): { name: string; type: 'A' | 'AAAA'; end: number } {
+  const labels: string[] = [];
+  let at = 12;
+  for (let length = query[at] as number; length > 0; length = query[at] as number) {
+    labels.push(query.toString('latin1', at + 1, at + 1 + length));
+    at += 1 + length;
+  }
+  return {
+    name: labels.join('.').toLowerCase(),
+    type: query.readUInt16BE(at + 1) === 28 ? 'AAAA' : 'A',
+    end: at + 5,
+  };
+}
+
+function write(question: Buffer, type: 'A' | 'AAAA', reply: Exclude<DnsAnswer, 'silence'>): Buffer {
+  const fits = (address: string) => address.includes(':') === (type === 'AAAA');
+  const addresses = typeof reply === 'string' ? [] : reply.addresses.filter(fits);
+  const ttl = typeof reply === 'string' ? 0 : reply.ttl;
+  const head = Buffer.from(question);
+  head.writeUInt16BE(0x8180 | (typeof reply === 'string' ? CODES[reply] : 0), 2);
+  head.writeUInt16BE(addresses.length, 6);
+  head.writeUInt16BE(0, 8);
+  head.writeUInt16BE(0, 10);
+  return Buffer.concat([head, ...addresses.map((address) => record(type, ttl, address))]);
+}
+
+function record(type: 'A' | 'AAAA', ttl: number, address: string): Buffer {
+  const data = type === 'A' ? Buffer.from(address.split('.').map(Number)) : ipv6(address);
+  const head = Buffer.alloc(12);
+  // The name of the question, which stands at byte 12.
+  head.writeUInt16BE(0xc00c, 0);
+  head.writeUInt16BE(type === 'A' ? 1 : 28, 2);
+  head.writeUInt16BE(1, 4);
+  head.writeUInt32BE(ttl, 6);
+  head.writeUInt16BE(data.length, 10);
+  return Buffer.concat([head, data]);
+}
+
+/** With at most one `::`. */
+function ipv6(address: string): Buffer {
+  const [left = '', right = ''] = address.split('::');
+  const groups = (text: string) => text.split(':').filter(Boolean);
+  const missing = 8 - groups(left).length - groups(right).length;
+  const all = [...groups(left), ...new Array<string>(missing).fill('0'), ...groups(right)];
+  return Buffer.from(all.map((group) => group.padStart(4, '0')).join(''), 'hex');
+}
