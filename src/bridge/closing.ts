@@ -53,8 +53,8 @@ const GRACEFUL: ReadonlySet<ErrorCode> = new Set(['GOING_AWAY', 'IDLE', 'LIFETIM
 /** Somebody's own doing, and said so in the log; all other failures are the gateway's decision. */
 const BY_CLIENT: ReadonlySet<ErrorCode> = new Set(['CLIENT_LOST', 'PROTOCOL_ERROR', 'INVALID_PAYLOAD']);
 
-/** Read from anybody after the end: unread bytes would turn our FIN into a reset (RFC 1122 §4.2.2.13, RFC 9112 §9.6). */
-const DRAIN_BYTES = 256 * 1024;
+/** Bytes read from anybody after the end: unread bytes would turn our FIN into a reset (RFC 1122 §4.2.2.13, RFC 9112 §9.6). */
+export const DRAIN_BYTES = 256 * 1024;
 /** After this part of the time nobody is waited for any more: all is said that has not been. */
 const LAST_WORDS = 0.8;
 
@@ -97,7 +97,11 @@ export function wordFor(name: PeerName, { code, reason, error }: Ending): CloseS
  * | the token expires          | 3000                   | 3000; TCP: RST            | 3000, gateway        | no    |
  * | idle, lifetime, shutdown   | 1001                   | 1001 once the client has closed; TCP: RST | 1001, gateway | yes |
  *
- * ¹ FIN for 1000, 1001 and no code. An HTTP service is told of every ending by the request that `close` describes.
+ * ¹ FIN for 1000, 1001 and no code: the client has said that it is through. Every other end is a reset, be it clean, so that
+ *   a TCP service never takes half for whole.
+ *
+ * An HTTP service is told of every ending by the request that `close` describes. It has no Close of its own: an answer that
+ * ends its session is 1014, an outage 1013, both of the upstream and not clean.
  */
 export class Closing implements EndEvents {
   readonly #options: ClosingOptions;
@@ -143,7 +147,7 @@ export class Closing implements EndEvents {
   }
 
   onFailure({ name }: End, error: GatewayError): void {
-    const isOthers = name === 'upstream' && error.source !== 'upstream';
+    const isOthers = name === 'upstream' && error.source === 'client';
     this.begin(failed(isOthers ? new GatewayError('UPSTREAM_INVALID', { detail: error.detail }) : error));
   }
 
@@ -201,6 +205,7 @@ export class Closing implements EndEvents {
   /** Whoever waits for somebody else is told by us. */
   #sayLastWords(): void {
     const ending = this.#ending as Ending;
+    for (const end of this.#ends) end.limit(DRAIN_BYTES);
     for (const end of this.#ends) end.tell(ending);
     for (const end of this.#ends) this.#release(end);
     this.#timer = setTimeout(() => this.destroy(), this.#options.closeMs * (1 - LAST_WORDS));
@@ -209,6 +214,7 @@ export class Closing implements EndEvents {
   #release(end: End): void {
     if (this.#released.has(end)) return;
     this.#released.add(end);
+    end.limit(DRAIN_BYTES);
     end.release();
   }
 

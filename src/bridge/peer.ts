@@ -56,6 +56,8 @@ export class Peer implements End {
   #carried: Peer | undefined;
   /** `performance.now()` when the chunk at hand came: the clock is read once for all its messages. */
   #arrivedAt = 0;
+  /** What a limit threw at the frame at hand: it counts once what came before that frame is on its way. */
+  #excess: GatewayError | undefined;
 
   // How it ends.
   /** What its Close said. */
@@ -120,6 +122,7 @@ export class Peer implements End {
       if (limits === undefined) return this.reader.push(chunk);
       this.#arrivedAt = performance.now();
       const taken = this.reader.push(chunk);
+      if (this.#excess !== undefined) throw this.#excess;
       const wait = limits.admitBytes(taken, this.#arrivedAt);
       if (wait > 0) this.source.pauseFor(wait);
       return taken;
@@ -129,12 +132,16 @@ export class Peer implements End {
     }
   }
 
-  /** Charges one message or control frame. STOP: not yet, and the peer is not read meanwhile. Throws what a limit throws. */
+  /** Charges one message or control frame. STOP: not yet, and the peer is not read meanwhile; or never, and `receive` fails. */
   admit(): FrameAction {
     if (this.#limits === undefined) return PASS;
-    const wait = this.#limits.admitMessage(this.#arrivedAt);
-    if (wait === 0) return PASS;
-    this.source.pauseFor(wait);
+    try {
+      const wait = this.#limits.admitMessage(this.#arrivedAt);
+      if (wait === 0) return PASS;
+      this.source.pauseFor(wait);
+    } catch (error) {
+      this.#excess = asGatewayError(error);
+    }
     return STOP;
   }
 
@@ -291,6 +298,8 @@ export class Peer implements End {
   #fail(error: GatewayError): void {
     if (this.#fault !== undefined) return;
     this.#fault = error;
+    // A frame that has begun is still read: the other peer is told behind its end.
+    if (this.reader.remaining === 0) this.reader.done = true;
     this.#events.onFailure(this, error);
   }
 

@@ -68,6 +68,7 @@ export function createAccessLog(logger: Logger): Observer {
         close: ending.code,
         reason: ending.reason,
         by: ending.by,
+        clean: ending.clean,
         error: code,
         detail,
         ...causeFields(code, cause),

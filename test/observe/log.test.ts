@@ -165,6 +165,7 @@ describe('createAccessLog', () => {
       close: 1000,
       reason: 'bye',
       by: 'client',
+      clean: true,
       msg: 'session ended',
     });
   });

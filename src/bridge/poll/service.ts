@@ -1,5 +1,5 @@
 import { asGatewayError, type GatewayError } from '../../errors.ts';
-import { type Closing, type End, failed } from '../closing.ts';
+import { type Closing, DRAIN_BYTES, type End, failed } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
 import { type Clock, createBackoff } from './backoff.ts';
 import { createOutbox, type Outbox, type Pressure } from './outbox.ts';
@@ -120,7 +120,7 @@ export async function closeSession(
   const request = profile.close();
   if (request === undefined) return;
   try {
-    await exchange(request, { signal, timeoutMs, bodySize: 'ignored' });
+    await exchange(request, { signal, timeoutMs, bodySize: DRAIN_BYTES });
   } catch {
     // The service has its own time limits for sessions that fall silent.
   }
