@@ -31,6 +31,20 @@ async function startScene() {
   return { board, gateway, token, ca: await readFile(files.cert) };
 }
 
+/** The results in a stream of server-sent events, as GraphQL over SSE has them. */
+async function* eventsIn(body: AsyncIterable<Uint8Array>): AsyncGenerator<unknown> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of body) {
+    const parts = (text + decoder.decode(chunk, { stream: true })).split('\n\n');
+    text = parts.pop() as string;
+    for (const part of parts) {
+      const data = /^event: next\ndata: (.*)$/m.exec(part)?.[1];
+      if (data !== undefined) yield JSON.parse(data);
+    }
+  }
+}
+
 /** The three ways in, for who brings these header fields. */
 function clientOf(port: number, ca: Buffer, headers: Record<string, string>) {
   const url = `https://localhost:${port}/graphql`;
@@ -52,16 +66,7 @@ function clientOf(port: number, ca: Buffer, headers: Record<string, string>) {
     const asked = { dispatcher, headers: { ...headers, accept: 'text/event-stream' } };
     const response = await fetch(`${url}?query=${encodeURIComponent(SUBSCRIPTION)}`, asked);
     if (response.status !== 200 || response.body === null) throw new Error(`status ${response.status}`);
-    const decoder = new TextDecoder();
-    let text = '';
-    for await (const chunk of response.body) {
-      const parts = (text + decoder.decode(chunk, { stream: true })).split('\n\n');
-      text = parts.pop() as string;
-      for (const part of parts) {
-        const data = /^event: next\ndata: (.*)$/m.exec(part)?.[1];
-        if (data !== undefined) yield JSON.parse(data);
-      }
-    }
+    yield* eventsIn(response.body);
   }
 
   class Authorised extends WebSocket {
