@@ -1,7 +1,9 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { launchTowards, openPage } from '../support/chromium.ts';
+import { within } from '../support/patience.ts';
 import {
+  CLIMB_MS,
   type Climb,
   climb,
   GLOBALS,
@@ -23,7 +25,8 @@ const LIBRARIES: readonly Library[] = ['Socket.IO', 'Engine.IO'];
 /** Has the page connect to where it came from. */
 function climbOn(page: Page, library: Library): Promise<Climb> {
   const job: Job = { url: new URL(page.url()).origin, options: { reconnection: false }, count: 1_000 };
-  return page.evaluate<Climb>(`(${climb})(${GLOBALS[library]}, ${JSON.stringify(job)})`);
+  const climbed = page.evaluate<Climb>(`(${climb})(${GLOBALS[library]}, ${JSON.stringify(job)})`);
+  return within(climbed, '1,000 messages', CLIMB_MS);
 }
 
 describe.each(LIBRARIES)('%s', (library) => {

@@ -111,6 +111,9 @@ export interface Climb {
   readonly echoes: readonly string[];
 }
 
+/** How long a climb may take on a busy machine, in ms. */
+export const CLIMB_MS = 30_000;
+
 /**
  * Connects, and talks from the first moment on over whatever transport there is. Rejects if the connection fails.
  * It runs in Node and, as text, on a page: it must not refer to anything outside itself but what both have.

@@ -3,7 +3,17 @@ import { Socket } from 'engine.io-client';
 import { io } from 'socket.io-client';
 import { describe, expect, test } from 'vitest';
 import type { TestGateway } from '../support/gateway.ts';
-import { climb, type Library, messages, PATHS, startGuarded, startOpen } from '../support/transports.ts';
+import { within } from '../support/patience.ts';
+import {
+  CLIMB_MS,
+  type Climb,
+  climb,
+  type Library,
+  messages,
+  PATHS,
+  startGuarded,
+  startOpen,
+} from '../support/transports.ts';
 
 /** Socket.IO and Engine.IO in Node, with the transports they choose by themselves, through one route. */
 
@@ -11,6 +21,10 @@ const CONNECT: Readonly<Record<Library, (url: string, options: object) => unknow
   'Socket.IO': (url, options) => io(url, { reconnection: false, forceNew: true, ...options }),
   'Engine.IO': (url, options) => new Socket(url, options),
 };
+
+function climbWith(library: Library, url: string, options: object = {}): Promise<Climb> {
+  return within(climb(CONNECT[library], { url, options, count: 1_000 }), '1,000 messages', CLIMB_MS);
+}
 
 /** Polls the gateway has passed on, and WebSockets it has opened, as it has logged them. */
 function carried({ log }: TestGateway, library: Library) {
@@ -24,8 +38,7 @@ function carried({ log }: TestGateway, library: Library) {
 describe.each<Library>(['Socket.IO', 'Engine.IO'])('%s', (library) => {
   test('connects by polling, goes on by WebSocket, and says 1,000 messages through one route', async () => {
     const { gateway } = await startOpen();
-    const job = { url: `http://127.0.0.1:${gateway.port}`, options: {}, count: 1_000 };
-    const { transports, echoes } = await climb(CONNECT[library], job);
+    const { transports, echoes } = await climbWith(library, `http://127.0.0.1:${gateway.port}`);
     expect(transports).toEqual(['polling', 'websocket']);
     expect(echoes).toEqual(messages(1_000));
     await gateway.logged(({ msg }) => msg === 'session ended');
