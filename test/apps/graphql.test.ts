@@ -1,12 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createClient } from 'graphql-ws';
 import { Agent, fetch } from 'undici';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { startExample, startIssuer, withTls } from '../support/example.ts';
-import { certificate } from '../support/listener.ts';
+import { startGuardedExample } from '../support/example.ts';
 import { eventually, within } from '../support/patience.ts';
 import { startBoard } from './board.ts';
 
@@ -18,17 +14,11 @@ import { startBoard } from './board.ts';
 const SUBSCRIPTION = 'subscription { posts }';
 
 async function startScene() {
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-graphql-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const files = await certificate(folder, ['localhost']);
   const board = await startBoard();
-  const { token, changes } = await startIssuer();
-  const gateway = await startExample('graphql', {
-    ...withTls(files),
-    ...changes,
+  const guarded = await startGuardedExample('graphql', {
     'http://127.0.0.1:4000': `http://127.0.0.1:${board.port}`,
   });
-  return { board, gateway, token, ca: await readFile(files.cert) };
+  return { board, ...guarded };
 }
 
 /** The results in a stream of server-sent events, as GraphQL over SSE has them. */

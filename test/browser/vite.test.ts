@@ -28,9 +28,10 @@ async function visit(page: Page, gateway: TestGateway) {
   page.on('console', (message) => {
     if (message.type() !== 'debug') complaints.push(message.text());
   });
-  const connected = page.waitForEvent('console', (message) => message.text() === '[vite] connected.');
-  await page.goto(`http://${HOST}/`);
-  await connected;
+  await Promise.all([
+    page.waitForEvent('console', (message) => message.text() === '[vite] connected.'),
+    page.goto(`http://${HOST}/`),
+  ]);
   await gateway.logged(({ msg, protocol }) => msg === 'session opened' && protocol === 'vite-hmr');
   return { webSockets, complaints };
 }

@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { fileWith } from './files.ts';
 import { startGateway, type TestGateway } from './gateway.ts';
+import { certificate } from './listener.ts';
 import { claims, jwk, keySet, mintText, signingKey } from './tokens.ts';
 
 /** Gateways with the configurations of config/examples/, but with what this machine has in place of what they name. */
@@ -26,27 +28,35 @@ function replaceText(text: string, [given, ours]: readonly [string, string]): st
   return text.replace(given, () => ours);
 }
 
-/** The change that makes the listener speak TLS. */
-export function withTls({ cert, key }: { readonly cert: string; readonly key: string }): Changes {
-  return { 'port: 8080': `port: 0\n    tls: { certificates: [{ cert: ${cert}, key: ${key} }] }` };
-}
-
-/** The issuer that the examples name. */
-export interface ExampleIssuer {
+/** A gateway that asks for a token, and what gets past it. */
+export interface Guarded {
+  readonly gateway: TestGateway;
   /** A token of alice, good for an hour. */
   readonly token: string;
-  /** The change that has its keys read from a file. */
-  readonly changes: Changes;
+  /** The certificate it shows as `localhost`. */
+  readonly ca: Buffer;
 }
 
-/** Makes that issuer a key of its own. Call it within a test. */
-export async function startIssuer(): Promise<ExampleIssuer> {
+/** The same with TLS, and with a key of our own for the issuer that the examples name. Call it within a test. */
+export async function startGuardedExample(name: string, changes: Changes): Promise<Guarded> {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-example-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const { cert, key } = await certificate(folder, ['localhost']);
+  const issuer = await startIssuer(join(folder, 'jwks.json'));
+  const gateway = await startExample(name, {
+    'port: 8080': `port: 0\n    tls: { certificates: [{ cert: ${cert}, key: ${key} }] }`,
+    'https://id.example.com/.well-known/jwks.json': issuer.jwks,
+    ...changes,
+  });
+  return { gateway, token: issuer.token, ca: await readFile(cert) };
+}
+
+/** Writes its key set to `jwks`, and mints a token. */
+async function startIssuer(jwks: string): Promise<{ jwks: string; token: string }> {
   const key = signingKey('ES256');
-  const file = await fileWith(keySet(jwk(key, { kid: 'one' })));
+  await writeFile(jwks, keySet(jwk(key, { kid: 'one' })));
   const exp = Math.floor(Date.now() / 1000) + 3_600;
   const payload = claims({ iss: 'https://id.example.com/', aud: 'app', exp });
-  return {
-    token: mintText(key, JSON.stringify({ alg: key.alg, kid: 'one' }), JSON.stringify(payload)),
-    changes: { 'https://id.example.com/.well-known/jwks.json': file },
-  };
+  const header = { alg: key.alg, kid: 'one' };
+  return { jwks, token: mintText(key, JSON.stringify(header), JSON.stringify(payload)) };
 }

@@ -1,14 +1,10 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { attach } from 'engine.io';
 import { Server } from 'socket.io';
 import { onTestFinished } from 'vitest';
-import { startExample, startIssuer, withTls } from './example.ts';
+import { type Guarded, startGuardedExample } from './example.ts';
 import { startGateway, type TestGateway } from './gateway.ts';
-import { certificate } from './listener.ts';
 import { createPageServer } from './page.ts';
 import { portOf } from './servers.ts';
 
@@ -69,19 +65,13 @@ export async function startOpen(): Promise<Scene> {
   return { app, gateway };
 }
 
-/** A scene for who brings `token` in a cookie, as config/examples/socket-io.yaml has it, with TLS; `cert` is the file to trust. */
-export async function startGuarded(): Promise<Scene & { readonly token: string; readonly cert: string }> {
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-transports-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const files = await certificate(folder, ['localhost']);
+/** A scene for who brings the token in a cookie, as config/examples/socket-io.yaml has it, with TLS. */
+export async function startGuarded(): Promise<Scene & Guarded> {
   const app = await startEchoes();
-  const { token, changes } = await startIssuer();
-  const gateway = await startExample('socket-io', {
-    ...withTls(files),
-    ...changes,
+  const guarded = await startGuardedExample('socket-io', {
     'http://127.0.0.1:3000': `http://127.0.0.1:${app.port}`,
   });
-  return { app, gateway, token, cert: files.cert };
+  return { app, ...guarded };
 }
 
 /** What both clients have in common; `io` is Socket.IO's, for it stands on Engine.IO. */

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { Socket } from 'engine.io-client';
 import { io } from 'socket.io-client';
 import { describe, expect, test } from 'vitest';
@@ -51,15 +50,9 @@ describe.each<Library>(['Socket.IO', 'Engine.IO'])('%s', (library) => {
 describe.each<Library>(['Socket.IO', 'Engine.IO'])('%s behind a cookie', (library) => {
   async function startScene() {
     const scene = await startGuarded();
-    const ca = await readFile(scene.cert);
-
     function visit(origin: string, cookie: string) {
-      const options = { ca, extraHeaders: { origin, cookie } };
-      return climb(CONNECT[library], {
-        url: `https://localhost:${scene.gateway.port}`,
-        options,
-        count: 1_000,
-      });
+      const options = { ca: scene.ca, extraHeaders: { origin, cookie } };
+      return climbWith(library, `https://localhost:${scene.gateway.port}`, options);
     }
     return { ...scene, visit };
   }
