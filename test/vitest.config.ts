@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** `unit` needs npm only; `system` needs servers from Debian and Chromium, and says which one is missing. */
+/**
+ * `unit` needs npm only; `system` needs servers from Debian and Chromium, and says which one is missing; `apps` needs the
+ * packages of test/apps, which `npm run test:apps` installs.
+ */
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
@@ -10,7 +13,7 @@ export default defineConfig({
           name: 'unit',
           setupFiles: ['test/support/fast-check.ts'],
           include: ['test/**/*.test.ts'],
-          exclude: ['test/system/**', 'test/browser/**'],
+          exclude: ['test/system/**', 'test/browser/**', 'test/apps/**'],
           testTimeout: 20_000,
           hookTimeout: 20_000,
         },
@@ -22,6 +25,14 @@ export default defineConfig({
           include: ['test/system/**/*.test.ts', 'test/browser/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'apps',
+          include: ['test/apps/*.test.ts'],
+          testTimeout: 60_000,
           fileParallelism: false,
         },
       },

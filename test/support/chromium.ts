@@ -12,7 +12,7 @@ export function chromiumPath(): string {
 }
 
 /** A fresh Chromium without a profile, that phones nobody. Close it. */
-export function launchChromium(): Promise<Browser> {
+export function launchChromium(...more: readonly string[]): Promise<Browser> {
   return chromium.launch({
     executablePath: chromiumPath(),
     args: [
@@ -23,8 +23,18 @@ export function launchChromium(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...more,
     ],
   });
+}
+
+/** A Chromium for which there is one host in the world: whatever port of it is asked for is `port` of 127.0.0.1. Closed when the test has finished. */
+export async function launchTowards(host: string, port: number): Promise<Browser> {
+  const browser = await launchChromium(
+    `--host-resolver-rules=MAP ${host} 127.0.0.1:${port}, MAP * ~NOTFOUND`,
+  );
+  onTestFinished(() => browser.close());
+  return browser;
 }
 
 /** A page in a context of its own that accepts self-signed certificates; closed when the test has finished. */
