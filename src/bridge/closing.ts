@@ -54,7 +54,7 @@ const GRACEFUL: ReadonlySet<ErrorCode> = new Set(['GOING_AWAY', 'IDLE', 'LIFETIM
 const BY_CLIENT: ReadonlySet<ErrorCode> = new Set(['CLIENT_LOST', 'PROTOCOL_ERROR', 'INVALID_PAYLOAD']);
 
 /** Bytes read from anybody after the end: unread bytes would turn our FIN into a reset (RFC 1122 §4.2.2.13, RFC 9112 §9.6). */
-export const DRAIN_BYTES = 256 * 1024;
+const DRAIN_BYTES = 256 * 1024;
 /** After this part of the time nobody is waited for any more: all is said that has not been. */
 const LAST_WORDS = 0.8;
 

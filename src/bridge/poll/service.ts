@@ -1,5 +1,5 @@
 import { asGatewayError, type GatewayError } from '../../errors.ts';
-import { type Closing, DRAIN_BYTES, type End, failed } from '../closing.ts';
+import { type Closing, type End, failed } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
 import { type Clock, createBackoff } from './backoff.ts';
 import { createOutbox, type Outbox, type Pressure } from './outbox.ts';
@@ -43,7 +43,7 @@ export class PollService implements End {
   readonly #polls = new AbortController();
   readonly #sends = new AbortController();
   readonly #goodbye = new AbortController();
-  #loops: Promise<unknown> = Promise.resolve();
+  #sending: Promise<void> = Promise.resolve();
   isTold = false;
   isFinished = false;
 
@@ -59,7 +59,8 @@ export class PollService implements End {
     const onFailure = (thrown: unknown) => this.#onFailure(asGatewayError(thrown));
     const polling = keepPolling({ ...conversation, deliver, backoff: backoff() }, this.#polls.signal);
     const sending = keepSending({ ...conversation, backoff: backoff() }, this.#outbox, this.#sends.signal);
-    this.#loops = Promise.all([polling.catch(onFailure), sending.catch(onFailure)]);
+    void polling.catch(onFailure);
+    this.#sending = sending.catch(onFailure);
   }
 
   /** Takes a message of the client; those that come after the end are dropped. */
@@ -98,7 +99,8 @@ export class PollService implements End {
 
   async #finish(): Promise<void> {
     const { conversation, session, closing } = this.#parts;
-    await this.#loops;
+    // The last poll has been given up; what it had brought may wait for a client that does not read.
+    await this.#sending;
     await closeSession(conversation.exchange, conversation.profile, session.closeMs, this.#goodbye.signal);
     this.isFinished = true;
     closing.onProgress();
@@ -120,7 +122,7 @@ export async function closeSession(
   const request = profile.close();
   if (request === undefined) return;
   try {
-    await exchange(request, { signal, timeoutMs, bodySize: DRAIN_BYTES });
+    await exchange(request, { signal, timeoutMs, bodySize: 'ignored' });
   } catch {
     // The service has its own time limits for sessions that fall silent.
   }
