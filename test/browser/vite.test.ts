@@ -19,7 +19,10 @@ async function startScene() {
   return { project, gateway, page };
 }
 
-/** Opens the page and resolves once its client is connected; returns the addresses of its WebSockets, as they are opened, and what it complained of. */
+/**
+ * Opens the page, and resolves once its client is connected. The lists of its WebSockets and of what it complains of
+ * go on growing.
+ */
 async function visit(page: Page, gateway: TestGateway) {
   const webSockets: string[] = [];
   const complaints: string[] = [];

@@ -28,7 +28,10 @@ export function launchChromium(...more: readonly string[]): Promise<Browser> {
   });
 }
 
-/** A Chromium for which there is one host in the world: whatever port of it is asked for is `port` of 127.0.0.1. Closed when the test has finished. */
+/**
+ * A Chromium for which there is one host in the world: whatever port of it is asked for is `port` of 127.0.0.1. Closed
+ * when the test has finished.
+ */
 export async function launchTowards(host: string, port: number): Promise<Browser> {
   const browser = await launchChromium(
     `--host-resolver-rules=MAP ${host} 127.0.0.1:${port}, MAP * ~NOTFOUND`,
