@@ -31,10 +31,15 @@ export async function deliver(
       client.sink.write(frameHeader(opcode, data.length, { fin: isLast }));
       client.sink.write(data);
     }
-    await new Promise<void>((resolve) => client.sink.whenOut(resolve));
+    if (!(await isOut(client))) return false;
     count(window, traffic);
   }
   return client.takesFrames;
+}
+
+/** False if the client went away meanwhile. */
+function isOut({ sink }: Peer): Promise<boolean> {
+  return new Promise((resolve) => sink.whenOut((error) => resolve(!error)));
 }
 
 function count(window: readonly Fragment[], traffic: Traffic): void {
