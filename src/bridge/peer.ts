@@ -1,22 +1,22 @@
-import { randomBytes, randomInt } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { asGatewayError, GatewayError } from '../errors.ts';
-import { type CloseStatus, closePayload, readClose } from '../frames/close.ts';
-import { CLOSE, CONTINUATION, PING, PONG } from '../frames/opcodes.ts';
+import { type CloseStatus, readClose } from '../frames/close.ts';
+import { CLOSE, PONG } from '../frames/opcodes.ts';
 import {
   CUT,
   type FrameAction,
   type FrameHandler,
   FrameReader,
   PASS,
-  STOP,
   type Violation,
 } from '../frames/reader.ts';
-import { frame } from '../frames/writer.ts';
 import { Sink } from '../stream/sink.ts';
 import { Source, type Take } from '../stream/source.ts';
+import { Charges } from './charges.ts';
 import { type End, type EndEvents, wordFor } from './closing.ts';
 import type { Ending, PeerName, SessionHandle } from './contract.ts';
+import { ControlWriter } from './control-writer.ts';
+import { Liveness } from './liveness.ts';
 
 export interface PeerOptions {
   readonly name: PeerName;
@@ -33,9 +33,6 @@ export interface PeerOptions {
   readonly take?: Take;
 }
 
-/** A fragment below this size counts like a message: empty ones would cost their sender nothing. */
-const SMALL_FRAGMENT = 1024;
-
 /**
  * One WebSocket peer of a bridge: reads what it sends frame by frame, and slips the gateway's own pings and Close in between
  * the frames that go to it. A client's frames are charged to its limits.
@@ -49,15 +46,13 @@ export class Peer implements End {
   readonly reader: FrameReader;
   readonly source: Source;
   readonly sink: Sink;
+  /** Our own frames to it. */
+  readonly #writer: ControlWriter;
   readonly #events: EndEvents;
-  /** The session whose limits its frames are charged to: a client's, until it ends. */
-  #limits: SessionHandle | undefined;
+  /** A client's, until it ends; an upstream is charged nothing. */
+  #charges: Charges | undefined;
   /** The peer whose frames go to this one. */
   #carried: Peer | undefined;
-  /** `performance.now()` when the chunk at hand came: the clock is read once for all its messages. */
-  #arrivedAt = 0;
-  /** What a limit threw at the frame at hand: it counts once what came before that frame is on its way. */
-  #excess: GatewayError | undefined;
 
   // How it ends.
   /** What its Close said. */
@@ -68,17 +63,9 @@ export class Peer implements End {
   #isReleased = false;
   /** What it did wrong. */
   #fault: GatewayError | undefined;
-  #closeSent = false;
-  #waitingClose: CloseStatus | undefined;
 
   // How it is known to be alive.
-  readonly #stallMs: number;
-  #pingPayload: Buffer | undefined;
-  #isPingWaiting = false;
-  #owesLife = false;
-  /** `performance.now()` when our last ping had left. */
-  #pingLeftAt: number | undefined;
-  #receivedAtPing = 0;
+  readonly #liveness: Liveness;
 
   constructor({ name, socket, session, deflate, maxMessage, frames, events, take }: PeerOptions) {
     const isClient = name === 'client';
@@ -86,17 +73,19 @@ export class Peer implements End {
     this.name = name;
     this.socket = socket;
     this.#events = events;
-    this.#limits = isClient ? session : undefined;
-    this.#stallMs = session.stallMs;
     const maxFragments = isClient ? session.fragments : Infinity;
     this.reader = new FrameReader({ masked: isClient, deflate, maxMessage: largest, maxFragments }, frames);
     this.source = new Source(socket, take ?? ((chunk) => this.receive(chunk)));
     this.sink = new Sink(socket, { stallMs: session.stallMs, onStall: () => this.#onStall() });
+    this.#writer = new ControlWriter(this.sink, !isClient);
+    this.#charges = isClient ? new Charges(session, this.source) : undefined;
+    this.#liveness = new Liveness(this.source, this.sink, session.stallMs);
   }
 
   /** The frames of `other` go to this peer as they come: our own wait for the end of one. */
   carry(other: Peer): void {
     this.#carried = other;
+    this.#writer.standBetween(other.reader);
     other.source.feed(this.sink);
   }
 
@@ -117,14 +106,11 @@ export class Peer implements End {
 
   /** Reads the frames of a chunk and charges its bytes; returns how many were taken. */
   receive(chunk: Buffer): number {
+    const charges = this.#charges;
     try {
-      const limits = this.#limits;
-      if (limits === undefined) return this.reader.push(chunk);
-      this.#arrivedAt = performance.now();
+      charges?.begin();
       const taken = this.reader.push(chunk);
-      if (this.#excess !== undefined) throw this.#excess;
-      const wait = limits.admitBytes(taken, this.#arrivedAt);
-      if (wait > 0) this.source.pauseFor(wait);
+      charges?.settle(taken);
       return taken;
     } catch (error) {
       this.#fail(asGatewayError(error));
@@ -134,30 +120,17 @@ export class Peer implements End {
 
   /** Charges one message or control frame. STOP: not yet, and the peer is not read meanwhile; or never, and `receive` fails. */
   admit(): FrameAction {
-    if (this.#limits === undefined) return PASS;
-    try {
-      const wait = this.#limits.admitMessage(this.#arrivedAt);
-      if (wait === 0) return PASS;
-      this.source.pauseFor(wait);
-    } catch (error) {
-      this.#excess = asGatewayError(error);
-    }
-    return STOP;
+    return this.#charges === undefined ? PASS : this.#charges.admit();
   }
 
-  /** Charges a data frame: a message once, and each of its small fragments but the last. */
-  admitFrame({ opcode, fin, length }: FrameReader): FrameAction {
-    if (opcode === CONTINUATION && (fin || length >= SMALL_FRAGMENT)) return PASS;
-    return this.admit();
+  /** Charges a data frame, in the same way. */
+  admitFrame(reader: FrameReader): FrameAction {
+    return this.#charges === undefined ? PASS : this.#charges.admitFrame(reader);
   }
 
   /** Acts on a Close and on the answer to our ping; undefined for another control frame, which is the bridge's business. */
   onControl(opcode: number, payload: Buffer): FrameAction | undefined {
-    if (opcode === PONG && this.#pingPayload?.equals(payload)) {
-      this.#pingPayload = undefined;
-      this.#owesLife = false;
-      return CUT;
-    }
+    if (opcode === PONG && this.#liveness.isAnswer(payload)) return CUT;
     if (opcode !== CLOSE) return undefined;
     // The reader has judged it; the bridge sends its own in its place.
     this.closeStatus = readClose(payload) as CloseStatus;
@@ -171,57 +144,35 @@ export class Peer implements End {
 
   /** The stream to this peer stands between two frames, as was asked for: what waited is sent. */
   flushWaiting(): void {
-    if (this.#isPingWaiting) this.#sendPing();
-    const close = this.#waitingClose;
-    if (close === undefined) return;
-    this.#sendClose(close);
-    this.#events.onProgress();
+    if (this.takesFrames && this.#writer.onBoundary()) this.#events.onProgress();
   }
 
-  /** Answers a ping, unless the peer does not read: the answers would pile up (RFC 6455 §5.5.3 lets us skip some). */
+  /** Answers a ping of its own. */
   sendPong(payload: Buffer): void {
-    if (this.takesFrames && !this.sink.isFull) this.#send(PONG, payload);
+    if (!this.#isGone) this.#writer.pong(payload);
   }
 
   /** Frames may go to it. */
   get takesFrames(): boolean {
-    return !this.#closeSent && !this.#isGone;
+    return !this.#writer.isClosed && !this.#isGone;
   }
 
   ping(): void {
     // One that is still on its way says enough.
-    if (this.isTold || this.#isPingWaiting) return;
-    this.#pingPayload = randomBytes(8);
-    this.#owesLife = true;
-    this.#pingLeftAt = undefined;
-    if (this.#isAtBoundary) this.#sendPing();
-    else this.#isPingWaiting = this.#askBoundary();
+    if (this.isTold || this.#writer.isPingWaiting) return;
+    this.#writer.ping(this.#liveness.ask(), () => this.#liveness.left());
   }
 
-  /** Whoever is not read from, or has just made room in a full sink, is not called silent: that is what `stall` is for. */
   silence(now: number): number | undefined {
-    if (!this.#owesLife || this.isTold) return undefined;
-    if (this.#pingLeftAt === undefined) return 0;
-    if (this.source.received !== this.#receivedAtPing || this.source.wasPaused) {
-      this.#owesLife = false;
-      return undefined;
-    }
-    return Math.max(0, now - Math.max(this.#pingLeftAt, this.sink.fullUntil + this.#stallMs));
+    return this.isTold ? undefined : this.#liveness.silence(now);
   }
 
   tell(ending: Ending): void {
-    if (this.isTold || this.#waitingClose !== undefined) return;
-    const close = this.#wordFor(ending);
-    if (this.#isAtBoundary) {
-      this.#sendClose(close);
-      return;
-    }
-    this.#waitingClose = close;
-    this.#askBoundary();
+    if (!this.isTold && !this.#writer.isClosing) this.#writer.close(this.#wordFor(ending));
   }
 
   get isTold(): boolean {
-    return this.#closeSent || this.#isGone || this.#isStuck;
+    return this.#writer.isClosed || this.#isGone || this.#isStuck;
   }
 
   get isFinished(): boolean {
@@ -231,7 +182,7 @@ export class Peer implements End {
 
   /** What still comes is for nobody: it is charged no more, and does not have to wait. */
   limit(bytes: number): void {
-    this.#limits = undefined;
+    this.#charges = undefined;
     this.source.limit(bytes, () => this.#onCut());
   }
 
@@ -250,15 +201,6 @@ export class Peer implements End {
     this.#isBuried = true;
   }
 
-  get #isAtBoundary(): boolean {
-    return this.#carried === undefined || this.#carried.reader.remaining === 0;
-  }
-
-  #askBoundary(): true {
-    if (this.#carried !== undefined) this.#carried.reader.interrupt = true;
-    return true;
-  }
-
   /** The frame on its way to this peer will never be finished: nothing can be said to it any more. */
   get #isStuck(): boolean {
     const carried = this.#carried;
@@ -270,29 +212,6 @@ export class Peer implements End {
     if (fault !== undefined) return { code: fault.close, reason: fault.message };
     const answer = ending.error === undefined ? this.#carried?.closeStatus : undefined;
     return answer ?? wordFor(this.name, ending);
-  }
-
-  /** The first one counts, and nothing is sent after it (RFC 6455 §5.5.1). */
-  #sendClose({ code, reason }: CloseStatus): void {
-    this.#waitingClose = undefined;
-    this.#send(CLOSE, closePayload(code, reason));
-    this.#closeSent = true;
-  }
-
-  #sendPing(): void {
-    this.#isPingWaiting = false;
-    if (this.isTold) return;
-    this.#send(PING, this.#pingPayload as Buffer);
-    this.sink.whenOut(() => {
-      this.#pingLeftAt = performance.now();
-      this.#receivedAtPing = this.source.received;
-      this.source.wasPaused = this.source.isPaused;
-    });
-  }
-
-  /** Frames to an upstream are masked with an unpredictable key, frames to a client are not (RFC 6455 §5.1, §5.3). */
-  #send(opcode: number, payload: Buffer): void {
-    this.sink.write(frame(opcode, payload, this.name === 'upstream' ? randomInt(2 ** 32) : undefined));
   }
 
   #fail(error: GatewayError): void {

@@ -232,6 +232,12 @@ function splitField(line: string): [string, string] {
   return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
 }
 
+/** The whole frames that bytes begin with. */
+export function framesIn(bytes: Buffer): Frame[] {
+  const taken = readFrame(bytes);
+  return taken === undefined ? [] : [taken.frame, ...framesIn(bytes.subarray(taken.size))];
+}
+
 function readFrame(bytes: Buffer): { frame: Frame; size: number } | undefined {
   if (bytes.length < 2) return undefined;
   const [first, second] = [bytes[0] as number, bytes[1] as number];

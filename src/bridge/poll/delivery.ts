@@ -31,11 +31,15 @@ export async function deliver(
       client.sink.write(frameHeader(opcode, data.length, { fin: isLast }));
       client.sink.write(data);
     }
-    const error = await new Promise<Error | null | undefined>((resolve) => client.sink.whenOut(resolve));
-    if (error) return false;
+    if (!(await isOut(client))) return false;
     count(window, traffic);
   }
   return client.takesFrames;
+}
+
+/** False if the client went away meanwhile. */
+function isOut({ sink }: Peer): Promise<boolean> {
+  return new Promise((resolve) => sink.whenOut((error) => resolve(!error)));
 }
 
 function count(window: readonly Fragment[], traffic: Traffic): void {
