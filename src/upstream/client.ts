@@ -22,7 +22,7 @@ export interface ExchangeLimits {
   readonly signal: AbortSignal;
   /** Milliseconds from the call to the last byte of the answer. */
   readonly timeoutMs: number;
-  /** Largest answer in bytes; `'ignored'` reads the body and keeps nothing of it. */
+  /** Largest answer in bytes; `'ignored'` keeps nothing of the body, and reads no more of it than its connection is worth. */
   readonly bodySize: number | 'ignored';
 }
 
@@ -62,6 +62,9 @@ export class ExchangeFailed extends Error {
     this.unsent = unsent;
   }
 }
+
+/** Read of a body that nobody wants, so that its connection can be used again; beyond it that is given up. */
+const IGNORED_BYTES = 256 * 1024;
 
 /** Opens the connection pools of a route's targets. Connections are made when they are needed. */
 export function openHttpClient({ urls, connectMs, tls }: HttpClientOptions): HttpClient {
@@ -103,6 +106,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #timer: NodeJS.Timeout;
   readonly #chunks: Buffer[] = [];
   #controller: Dispatcher.DispatchController | undefined;
+  #isSettled = false;
   #failure: ExchangeFailed | undefined;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
@@ -137,9 +141,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#limits.bodySize === 'ignored') return;
+    const { bodySize } = this.#limits;
     this.#size += chunk.length;
-    if (this.#size > this.#limits.bodySize) {
+    if (bodySize === 'ignored') {
+      if (this.#size > IGNORED_BYTES) this.#succeedAtOnce();
+      return;
+    }
+    if (this.#size > bodySize) {
       this.#fail('too big');
       return;
     }
@@ -147,8 +155,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    if (this.#failure) return;
-    this.#release();
+    if (this.#isSettled) return;
+    this.#settle();
     this.#resolve({ status: this.#status, headers: this.#headers, body: Buffer.concat(this.#chunks) });
   }
 
@@ -160,15 +168,22 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #onTimeout = (): void => this.#fail('timeout');
   readonly #onAbort = (): void => this.#fail('aborted', this.#limits.signal.reason);
 
+  /** What counts of the answer is there: the rest is not read. */
+  #succeedAtOnce(): void {
+    this.onResponseEnd();
+    this.#controller?.abort(new Error('the body of the answer is not wanted'));
+  }
+
   #fail(kind: FailureKind, cause?: unknown): void {
-    if (this.#failure) return;
-    this.#release();
+    if (this.#isSettled) return;
+    this.#settle();
     this.#failure = new ExchangeFailed(kind, this.#controller === undefined, cause);
     this.#reject(this.#failure);
     this.#controller?.abort(this.#failure);
   }
 
-  #release(): void {
+  #settle(): void {
+    this.#isSettled = true;
     clearTimeout(this.#timer);
     this.#limits.signal.removeEventListener('abort', this.#onAbort);
   }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type HttpClient, openHttpClient } from '../../src/upstream/client.ts';
+import { eventually } from '../support/patience.ts';
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -75,6 +76,17 @@ describe('exchange', () => {
     const { target } = await peer((socket) => socket.write(respond('x'.repeat(5000))));
     const { body } = await target.exchange(REQUEST, { ...LIMITS, bodySize: 'ignored' });
     expect(body).toHaveLength(0);
+  });
+
+  test('does not wait for the end of a body that is ignored, and gives its connection up', async () => {
+    const { sockets, target } = await peer((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n80000\r\n');
+      socket.write(Buffer.alloc(2 ** 19));
+    });
+    const { status, body } = await target.exchange(REQUEST, { ...LIMITS, bodySize: 'ignored' });
+    expect([status, body.length]).toEqual([200, 0]);
+    const [socket] = sockets;
+    await eventually(() => socket?.closed === true, 'the end of the connection');
   });
 });
 
