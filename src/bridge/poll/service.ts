@@ -43,7 +43,7 @@ export class PollService implements End {
   readonly #polls = new AbortController();
   readonly #sends = new AbortController();
   readonly #goodbye = new AbortController();
-  #loops: Promise<unknown> = Promise.resolve();
+  #sending: Promise<void> = Promise.resolve();
   isTold = false;
   isFinished = false;
 
@@ -59,7 +59,8 @@ export class PollService implements End {
     const onFailure = (thrown: unknown) => this.#onFailure(asGatewayError(thrown));
     const polling = keepPolling({ ...conversation, deliver, backoff: backoff() }, this.#polls.signal);
     const sending = keepSending({ ...conversation, backoff: backoff() }, this.#outbox, this.#sends.signal);
-    this.#loops = Promise.all([polling.catch(onFailure), sending.catch(onFailure)]);
+    void polling.catch(onFailure);
+    this.#sending = sending.catch(onFailure);
   }
 
   /** Takes a message of the client; those that come after the end are dropped. */
@@ -98,7 +99,8 @@ export class PollService implements End {
 
   async #finish(): Promise<void> {
     const { conversation, session, closing } = this.#parts;
-    await this.#loops;
+    // The last poll has been given up; what it had brought may wait for a client that does not read.
+    await this.#sending;
     await closeSession(conversation.exchange, conversation.profile, session.closeMs, this.#goodbye.signal);
     this.isFinished = true;
     closing.onProgress();

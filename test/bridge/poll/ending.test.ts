@@ -1,7 +1,15 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { closeOf, fixtures, inboxOf, rawClient, type TestService, until } from '../../support/poll.ts';
+import {
+  closeOf,
+  fixtures,
+  inboxOf,
+  rawClient,
+  type TestService,
+  type TestSession,
+  until,
+} from '../../support/poll.ts';
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);
@@ -18,6 +26,15 @@ async function backendAndGateway(options: Parameters<typeof harness>[1] = {}, re
   const poll = { path: '/poll' };
   const route = { target: backend.url, poll, send: { path: '/send' }, close: { path: '/leave' }, ...rest };
   return { backend, cuts, gateway: await harness(route, options) };
+}
+
+/** Resolves when a number has not changed for a while. */
+async function untilStill(count: () => number): Promise<void> {
+  let before = -1;
+  while (before !== count()) {
+    before = count();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 function pathsOf({ requests }: TestService): string[] {
@@ -45,6 +62,25 @@ describe('a client that closes', () => {
     client.close(1000);
     await gateway.endings[0];
     expect(pathsOf(backend)).toEqual([...Array(5).fill('/send'), '/leave']);
+  });
+
+  test('is told of at once, though it does not read what a poll has brought', async () => {
+    const backend = await service((request, response) => {
+      response.end(request.url === '/poll' ? Buffer.alloc(1024 * 1024) : '');
+    });
+    const gateway = await harness({
+      target: backend.url,
+      poll: { path: '/poll' },
+      close: { path: '/leave' },
+    });
+    const client = await gateway.connect();
+    client.pause();
+    const { down } = gateway.sessions[0] as TestSession;
+    await untilStill(() => down.bytes);
+    client.close(1000);
+    await until(() => pathsOf(backend).includes('/leave'), 'the request to close', 500);
+    client.resume();
+    expect(await gateway.endings[0]).toMatchObject({ code: 1000, by: 'client' });
   });
 
   test('without a code is told of as such', async () => {
