@@ -107,8 +107,8 @@ export class Sink {
     if (!this.#socket.writableNeedDrain) this.#socket.write(NOTHING, () => this.#onDrain());
   }
 
-  /** Calls `then` once what was written has left this process; at once if it has. */
-  whenOut(then: () => void): void {
+  /** Calls `then` once what was written has left this process, at once if it has; with an error if it never will. */
+  whenOut(then: (error?: Error | null) => void): void {
     this.flush();
     if (this.#socket.writableLength === 0) then();
     else this.#socket.write(NOTHING, then);

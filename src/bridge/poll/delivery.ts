@@ -31,7 +31,8 @@ export async function deliver(
       client.sink.write(frameHeader(opcode, data.length, { fin: isLast }));
       client.sink.write(data);
     }
-    await new Promise<void>((resolve) => client.sink.whenOut(resolve));
+    const error = await new Promise<Error | null | undefined>((resolve) => client.sink.whenOut(resolve));
+    if (error) return false;
     count(window, traffic);
   }
   return client.takesFrames;
