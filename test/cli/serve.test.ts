@@ -4,18 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { folderWith, Process } from '../support/cli.ts';
-
-/** A gateway in a process of its own, in front of an echo service that nobody closes. */
-async function serving(
-  config = gateway(0),
-  more: Record<string, string> = {},
-): Promise<{ daemon: Process; port: number }> {
-  const folder = await folderWith({ 'gate.yaml': config });
-  const daemon = new Process(['serve', join(folder, 'gate.yaml')], more);
-  const line = await daemon.line(/"listening"/);
-  return { daemon, port: JSON.parse(line).port };
-}
+import { folderWith, Process, startServing } from '../support/cli.ts';
 
 function gateway(upstreamPort: number, port = '0'): string {
   return `listeners: [{ host: 127.0.0.1, port: ${port} }]
@@ -48,7 +37,7 @@ describe('serve', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
     'ends with 0 after %s, clients closed with 1001',
     async (signal) => {
-      const { daemon, port } = await serving(gateway(await silentService()));
+      const { daemon, port } = await startServing(gateway(await silentService()));
       const client = new WebSocket(`ws://127.0.0.1:${port}/echo`);
       await once(client, 'open');
       daemon.signal(signal);
@@ -60,7 +49,7 @@ describe('serve', () => {
   );
 
   test('ends with 1 at the second signal, whatever is open', async () => {
-    const { daemon, port } = await serving(gateway(await silentService()));
+    const { daemon, port } = await startServing(gateway(await silentService()));
     await deafClient(port);
     daemon.signal('SIGTERM');
     await daemon.line(/"closing; a second signal/);
@@ -95,7 +84,7 @@ describe('serve', () => {
   });
 
   test('logs what is dangerous in the configuration', async () => {
-    const { daemon } = await serving(gateway(1).replace('auth: none', 'auth: none, keepalive: off'));
+    const { daemon } = await startServing(gateway(1).replace('auth: none', 'auth: none, keepalive: off'));
     expect(JSON.parse(await daemon.line(/vanishes/))).toMatchObject({
       level: 'warn',
       path: 'routes[0].keepalive',
@@ -104,7 +93,7 @@ describe('serve', () => {
   });
 
   test('reads variables from its environment', async () => {
-    const { port } = await serving(gateway(1, `"\${GATE_PORT}"`), { GATE_PORT: '0' });
+    const { port } = await startServing(gateway(1, `"\${GATE_PORT}"`), { GATE_PORT: '0' });
     expect(port).toBeGreaterThan(0);
   });
 });

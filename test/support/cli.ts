@@ -96,3 +96,14 @@ export class Process {
     }
   }
 }
+
+/** `sallyport serve` with this configuration in a process of its own; `port` is its first listener's. */
+export async function startServing(
+  config: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ daemon: Process; port: number }> {
+  const folder = await folderWith({ 'gate.yaml': config });
+  const daemon = new Process(['serve', join(folder, 'gate.yaml')], env);
+  const line = await daemon.line(/"listening"/);
+  return { daemon, port: JSON.parse(line).port };
+}

@@ -12,8 +12,8 @@ export interface TestGateway extends AsyncDisposable {
   url(path: string): string;
   /** Every log line, parsed. */
   readonly log: Record<string, unknown>[];
-  /** The first log line that fits, now or when it comes. */
-  logged(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
+  /** The first log line that fits, now or when it comes; waits `ms` at most. */
+  logged(fits: (line: Record<string, unknown>) => boolean, ms?: number): Promise<Record<string, unknown>>;
   metrics(): Promise<string>;
   close(): Promise<void>;
 }
@@ -35,8 +35,8 @@ export async function startGateway(text: string, env: Record<string, string> = {
     port,
     log: lines.parsed,
     url: (path) => `ws://127.0.0.1:${port}${path}`,
-    logged: (fits) =>
-      within(lines.find(fits), () => `a log line that fits ${fits}; the last one was ${lines.last}`),
+    logged: (fits, ms) =>
+      within(lines.find(fits), () => `a log line that fits ${fits}; the last one was ${lines.last}`, ms),
     metrics: async () => (await fetch(`http://127.0.0.1:${gateway.adminAddress?.port}/metrics`)).text(),
     close,
     [Symbol.asyncDispose]: close,

@@ -63,7 +63,44 @@ export async function startHole(): Promise<Hole> {
   };
 }
 
-async function start(script: string, args: number[]): Promise<{ child: ChildProcess; line: string }> {
+const PEER = `
+const { WebSocket, WebSocketServer } = require('ws');
+const [url, manner] = process.argv.slice(1);
+function trickle(webSocket) {
+  webSocket.on('error', () => {});
+  if (manner !== 'trickle') return;
+  const timer = setInterval(() => webSocket.send('x'), 50);
+  webSocket.on('close', () => clearInterval(timer));
+}
+if (url === '') {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 }).on('connection', trickle);
+  server.on('listening', () => console.log(server.address().port));
+} else {
+  const webSocket = new WebSocket(url).on('open', () => console.log('open'));
+  trickle(webSocket);
+}`;
+
+export interface WebSocketProcess extends Disposable {
+  /** Where it serves. */
+  readonly port: number;
+  /** SIGSTOP: its kernel goes on, and it does not know. */
+  stop(): void;
+}
+
+/** A peer of `ws` in a process of its own: opens a WebSocket, or serves where it is given no URL; sends nothing, or a little all the time. */
+export async function startWebSocketProcess(url: string, manner: string): Promise<WebSocketProcess> {
+  const { child, line } = await start(PEER, [url, manner]);
+  return {
+    port: Number(line),
+    stop: () => child.kill('SIGSTOP'),
+    [Symbol.dispose]: () => child.kill('SIGKILL'),
+  };
+}
+
+async function start(
+  script: string,
+  args: readonly (number | string)[],
+): Promise<{ child: ChildProcess; line: string }> {
   const child = spawn(process.execPath, ['-e', script, ...args.map(String)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
