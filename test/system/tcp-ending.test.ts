@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Process, startServing } from '../support/cli.ts';
+import { startUpstream } from '../support/faulty.ts';
 import { freshToken, TOKEN_ENV } from '../support/fresh.ts';
 import { BINARY, open, TEXT, type Wire } from '../support/raw.ts';
 import { type Language, startListener } from '../support/tcp-listeners.ts';
@@ -18,6 +19,7 @@ issuers:
   main: { issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "\${TEST_SECRET}", clockTolerance: 1ms }
 routes:
   - { name: open, match: { path: /open }, auth: none, limits: { messageSize: 1KiB }, keepalive: { every: 500ms, within: 500ms }, ${to} }
+  - { name: large, match: { path: /large }, auth: none, ${to} }
   - { name: token, match: { path: /token }, auth: { issuer: main }, ${to} }
 `;
 }
@@ -67,4 +69,21 @@ describe.each<Language>(['Node', 'Python'])('a service in %s', (language) => {
     if (code !== undefined) expect(await client.ended()).toMatchObject({ code });
     if (name === 'our shutdown') expect(await daemon.exit).toBe(0);
   });
+});
+
+// A reset takes with it what the service's system has not confirmed yet (RFC 9293 §3.10.5): it has to wait for that.
+test.fails('a service that reads late gets all that its client had sent before our shutdown', async () => {
+  const sent = Buffer.alloc(2 ** 20);
+  await using service = await startUpstream((wire) => void wire.socket.pause());
+  const { daemon, port } = await startServing(config(service.port), TOKEN_ENV);
+  using client = await open(port, '/large');
+  client.send(BINARY, sent);
+  await client.until(() => client.socket.writableLength === 0, 'to have sent it');
+  daemon.signal('SIGTERM');
+  expect(await client.ended()).toMatchObject({ code: 1001 });
+  const [wire] = service.wires as [Wire];
+  wire.socket.resume();
+  await wire.until(() => wire.end !== undefined, 'the end');
+  expect([wire.received, wire.end]).toEqual([sent.length, 'reset']);
+  expect(await daemon.exit).toBe(0);
 });
