@@ -3,7 +3,7 @@ import { GOING_AWAY, NO_STATUS, NORMAL } from '../frames/close.ts';
 import { resetSocket } from '../stream/reset.ts';
 import { Sink } from '../stream/sink.ts';
 import { Source, type Take } from '../stream/source.ts';
-import { isUnacknowledged } from '../stream/unacknowledged.ts';
+import { lookAtDelivery } from '../stream/unacknowledged.ts';
 import type { End, EndEvents } from './closing.ts';
 import type { Ending, SessionHandle } from './contract.ts';
 
@@ -78,7 +78,7 @@ export class TcpEnd implements End {
       return;
     }
     this.#isBroken = true;
-    this.sink.whenOut(() => this.destroy());
+    this.sink.whenOut(() => void this.#resetOnceDelivered());
   }
 
   limit(bytes: number): void {
@@ -109,9 +109,18 @@ export class TcpEnd implements End {
     this.#isGone = true;
   }
 
+  /** A reset takes with it what the service's system has not acknowledged (RFC 9293 §3.10.5). The dead are not waited for. */
+  async #resetOnceDelivered(): Promise<void> {
+    while (!this.socket.destroyed && !this.#isGone && this.socket.bytesWritten > 0) {
+      const delivery = await lookAtDelivery(this.socket);
+      if (delivery === undefined || delivery.unacknowledged === 0 || delivery.isRepeated) break;
+    }
+    this.destroy();
+  }
+
   async #look(): Promise<void> {
-    const isUnheard = await isUnacknowledged(this.socket);
-    this.#unheardSince = isUnheard ? (this.#unheardSince ?? performance.now()) : undefined;
+    const delivery = await lookAtDelivery(this.socket);
+    this.#unheardSince = delivery?.isRepeated ? (this.#unheardSince ?? performance.now()) : undefined;
   }
 
   #onFin(): void {

@@ -11,47 +11,63 @@ import ipaddr from 'ipaddr.js';
 /** What makes a connection one: both ends. */
 export type Connection = Pick<Socket, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>;
 
+/** What a kernel knows of what was sent on a connection. */
+export interface Delivery {
+  /** Bytes that the peer's system has not acknowledged yet. */
+  readonly unacknowledged: number;
+  /** Some of them are being sent again for want of that: the host may have vanished. */
+  readonly isRepeated: boolean;
+}
+
 /** The retransmission timer runs; 4 would be a window that is closed: a peer that is there, but does not read. */
 const RETRANSMITTING = '01';
 /** A look reads the whole table, however many connections ask for it. */
-const FRESH_MS = 1_000;
+const LOOK_EVERY_MS = 100;
 
-interface Look {
-  readonly at: number;
-  readonly table: Promise<string>;
-}
+/** The kernel's table is the same for the whole process, and so are the looks at it: the last one's time, the next one. */
+const lastLooks = new Map<string, number>();
+const nextLooks = new Map<string, Promise<string>>();
 
-/** The kernel's table is the same for the whole process, and so are the last looks at it. */
-const looks = new Map<string, Look>();
-
-/**
- * Resolves with true while what was sent on a connection is being sent again for want of an acknowledgement; with false if
- * it is not, or nobody can tell. Never rejects.
- */
-export async function isUnacknowledged(connection: Connection): Promise<boolean> {
+/** Looks, after the call, at what has become of what was sent. Resolves with undefined where nobody can tell. Never rejects. */
+export async function lookAtDelivery(connection: Connection): Promise<Delivery | undefined> {
   const { remoteAddress } = connection;
-  if (remoteAddress === undefined) return false;
-  const text = await lookAt(isIPv6(remoteAddress) ? '/proc/net/tcp6' : '/proc/net/tcp');
-  return isRetransmitting(text, connection);
+  if (remoteAddress === undefined) return undefined;
+  return readDelivery(await nextLook(isIPv6(remoteAddress) ? '/proc/net/tcp6' : '/proc/net/tcp'), connection);
 }
 
-function lookAt(file: string): Promise<string> {
-  const last = looks.get(file);
-  if (last !== undefined && performance.now() - last.at < FRESH_MS) return last.table;
-  const table = readFile(file, 'latin1').catch(() => '');
-  looks.set(file, { at: performance.now(), table });
-  return table;
+/** The table as it stands at the next look, which everybody who asks before it shares. */
+function nextLook(file: string): Promise<string> {
+  const next = nextLooks.get(file) ?? look(file);
+  nextLooks.set(file, next);
+  return next;
 }
 
-/** Reads the table's text: whether the line of a connection says that segments have been sent again. Pure. */
-export function isRetransmitting(table: string, connection: Connection): boolean {
+async function look(file: string): Promise<string> {
+  await wait((lastLooks.get(file) ?? 0) + LOOK_EVERY_MS - performance.now());
+  lastLooks.set(file, performance.now());
+  nextLooks.delete(file);
+  return readFile(file, 'latin1').catch(() => '');
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (ms <= 0) setImmediate(resolve);
+    else setTimeout(resolve, ms);
+  });
+}
+
+/** Reads the line of a connection in the table's text; undefined if there is none. Pure. */
+export function readDelivery(table: string, connection: Connection): Delivery | undefined {
   const local = endpoint(connection.localAddress, connection.localPort);
   const remote = endpoint(connection.remoteAddress, connection.remotePort);
-  if (local === undefined || remote === undefined) return false;
+  if (local === undefined || remote === undefined) return undefined;
   const start = table.indexOf(` ${local} ${remote} `);
-  if (start < 0) return false;
-  const [, , , , , timer = '', count = ''] = table.slice(start, start + 200).split(/\s+/);
-  return timer.startsWith(RETRANSMITTING) && Number.parseInt(count, 16) > 0;
+  if (start < 0) return undefined;
+  const [, , , , queues = '', timer = '', count = ''] = table.slice(start, start + 200).split(/\s+/);
+  return {
+    unacknowledged: Number.parseInt(queues, 16) || 0,
+    isRepeated: timer.startsWith(RETRANSMITTING) && Number.parseInt(count, 16) > 0,
+  };
 }
 
 /** An endpoint as the table writes it: each four bytes of the address as the machine would read them, then the port. */

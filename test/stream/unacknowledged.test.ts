@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
-import { isRetransmitting, isUnacknowledged } from '../../src/stream/unacknowledged.ts';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { lookAtDelivery, readDelivery } from '../../src/stream/unacknowledged.ts';
 
 /** Lines as Linux 6.18 wrote them on a little-endian machine. */
 const HEAD =
@@ -15,35 +15,58 @@ const v4 = { localAddress: '127.0.0.1', localPort: 5432, remoteAddress: '10.10.2
 const v6 = { localAddress: '2001:db8::1', localPort: 80, remoteAddress: '2001:db8::2', remotePort: 443 };
 
 test.each([
-  ['sends again', v4, line(V4, '00000064:00000000 01:00000014 00000003     0'), true],
-  ['sends again over IPv6', v6, line(V6, '00000064:00000000 01:00000014 0000000A     0'), true],
+  ['sends again', v4, line(V4, '00000064:00000000 01:00000014 00000003     0'), [100, true]],
+  ['sends again over IPv6', v6, line(V6, '00000064:00000000 01:00000014 0000000A     0'), [100, true]],
   [
     'waits for its first acknowledgement',
     v4,
-    line(V4, '00000064:00000000 01:00000014 00000000     0'),
-    false,
+    line(V4, '0000FFFF:00000000 01:00000014 00000000     0'),
+    [65_535, false],
   ],
   [
     'asks whether a closed window has opened',
     v4,
     line(V4, '00000064:00000000 04:00000014 00000003     0'),
-    false,
+    [100, false],
   ],
-  ['probes an idle peer', v4, line(V4, '00000000:00000000 02:00000014 00000003     0'), false],
-  ['is idle', v4, line(V4, '00000000:00000000 00:00000000 00000000     0'), false],
-  ['is not there', v4, line(V6, '00000064:00000000 01:00000014 00000003     0'), false],
-  ['has lost its socket', { ...v4, remoteAddress: undefined }, line(V4, ''), false],
-] as const)('a connection that %s', (_name, connection, text, expected) => {
-  expect(isRetransmitting(HEAD + text, connection)).toBe(expected);
+  ['probes an idle peer', v4, line(V4, '00000000:00000000 02:00000014 00000003     0'), [0, false]],
+  ['has bytes to be read', v4, line(V4, '00000000:00000064 00:00000000 00000000     0'), [0, false]],
+] as const)('a connection that %s', (_name, connection, text, [unacknowledged, isRepeated]) => {
+  expect(readDelivery(HEAD + text, connection)).toEqual({ unacknowledged, isRepeated });
 });
 
-test.runIf(process.platform === 'linux')('a real connection whose bytes arrive is heard', async () => {
-  const server = createServer((socket) => void socket.resume()).listen(0, '127.0.0.1');
-  onTestFinished(() => void server.close());
-  await once(server, 'listening');
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  onTestFinished(() => void socket.destroy());
-  await once(socket, 'connect');
-  socket.write('x');
-  expect(await isUnacknowledged(socket)).toBe(false);
+test.each([
+  ['is not in the table', v4, line(V6, '00000064:00000000 01:00000014 00000003     0')],
+  ['has lost its socket', { ...v4, remoteAddress: undefined }, line(V4, '')],
+  ['is in no table, for there is none', v4, ''],
+] as const)('nothing is known of a connection that %s', (_name, connection, text) => {
+  expect(readDelivery(HEAD + text, connection)).toBeUndefined();
+});
+
+describe.runIf(process.platform === 'linux')('a real connection', () => {
+  async function connected(onConnection: (socket: Socket) => void): Promise<Socket> {
+    const server = createServer(onConnection).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    onTestFinished(() => {
+      socket.destroy();
+      server.close();
+    });
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  test('whose peer reads has delivered what it sent', async () => {
+    const socket = await connected((peer) => void peer.resume());
+    socket.write('x');
+    expect(await lookAtDelivery(socket)).toEqual({ unacknowledged: 0, isRepeated: false });
+  });
+
+  test('whose peer reads nothing has not, however often one looks', async () => {
+    const socket = await connected((peer) => void peer.pause());
+    socket.write(Buffer.alloc(32 * 2 ** 20));
+    const [first, second] = await Promise.all([lookAtDelivery(socket), lookAtDelivery(socket)]);
+    expect(first).toEqual(second);
+    expect((await lookAtDelivery(socket))?.unacknowledged).toBeGreaterThan(0);
+  });
 });
