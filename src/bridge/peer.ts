@@ -176,8 +176,10 @@ export class Peer implements End {
   }
 
   get isFinished(): boolean {
-    const isUnbelieved = this.#fault !== undefined || this.#isBuried || this.#isCut;
-    return this.closeStatus !== undefined || this.#isGone || isUnbelieved || this.#isStuck;
+    // Who broke a rule amid a frame is read to its end where the other peer waits for that.
+    const isUnbelieved = this.#fault !== undefined && !this.reader.interrupt;
+    const isGivenUp = this.#isBuried || this.#isCut || this.#isStuck;
+    return this.closeStatus !== undefined || this.#isGone || isUnbelieved || isGivenUp;
   }
 
   /** What still comes is for nobody: it is charged no more, and does not have to wait. */
@@ -217,7 +219,7 @@ export class Peer implements End {
   #fail(error: GatewayError): void {
     if (this.#fault !== undefined) return;
     this.#fault = error;
-    // A frame that has begun is still read: the other peer is told behind its end.
+    // The rest of a frame is still read: the other peer can be told only behind it.
     if (this.reader.remaining === 0) this.reader.done = true;
     this.#events.onFailure(this, error);
   }

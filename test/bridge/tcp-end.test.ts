@@ -1,0 +1,218 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Ending } from '../../src/bridge/contract.ts';
+import { TcpEnd } from '../../src/bridge/tcp-end.ts';
+import { Diary, endingOf, sessionOf } from '../support/ends.ts';
+import { type PairMaker, startPairs, turns, turnsUntil } from '../support/pairs.ts';
+import { within } from '../support/patience.ts';
+
+/** A TCP service as a bridge has it, on a real connection. */
+
+let pairs: PairMaker;
+beforeAll(async () => {
+  pairs = await startPairs('dialled', false);
+});
+afterAll(() => pairs[Symbol.asyncDispose]());
+
+const STALL_MS = 50;
+
+async function stand({ lastWords = () => {} }: { lastWords?: (end: TcpEnd) => void } = {}) {
+  const pair = await pairs.open();
+  onTestFinished(() => pair[Symbol.dispose]());
+  const events = new Diary();
+  const taken: string[] = [];
+  const end: TcpEnd = new TcpEnd({
+    socket: pair.ours,
+    session: sessionOf({ stallMs: STALL_MS }),
+    take: (chunk) => taken.push(chunk.toString()) && chunk.length,
+    beforeTold: () => lastWords(end),
+    events,
+  });
+  return { end, events, taken, service: pair.peer, reset: pair.reset };
+}
+
+/** What the service sees, from now to its end: what it is sent, then `fin`, or `reset`. */
+function story(service: Socket): Promise<string> {
+  let seen = '';
+  service.on('data', (chunk: Buffer) => {
+    seen += chunk.toString();
+  });
+  const end = new Promise<string>((resolve) => {
+    service.on('end', () => resolve(`${seen} fin`));
+    service.on('close', () => resolve(`${seen} reset`));
+  });
+  service.resume();
+  return within(end, 'the end of the service');
+}
+
+const byClient = (code: number): Ending => ({ code, reason: '', by: 'client', clean: true });
+
+describe('what it is told', () => {
+  test.each<[string, Ending, string]>([
+    ['the client has closed with 1000', byClient(1000), 'fin'],
+    ['the client has closed with 1001', byClient(1001), 'fin'],
+    ['the client has closed without a code', byClient(1005), 'fin'],
+    ['the client has vanished', { ...byClient(1006), clean: false }, 'reset'],
+    ['the client has failed', byClient(1011), 'reset'],
+    ['the client has closed with a code of its own', byClient(4000), 'reset'],
+    ['the gateway shuts down', endingOf('GOING_AWAY'), 'reset'],
+    ['the token has expired', endingOf('TOKEN_EXPIRED'), 'reset'],
+    ['an upstream that has not closed failed', { ...byClient(1000), by: 'upstream' }, 'reset'],
+  ])('%s', async (_name, ending, how) => {
+    const { end, service } = await stand();
+    end.start();
+    const seen = story(service);
+    end.sink.write(Buffer.from('written'));
+    end.tell(ending);
+    end.tell(byClient(1000));
+    expect(await seen).toBe(`written ${how}`);
+    expect([end.isTold, end.isFinished]).toEqual([true, how === 'reset']);
+  });
+
+  test('it gets what is still to be written first', async () => {
+    const { end, service } = await stand({ lastWords: ({ sink }) => sink.write(Buffer.from('last words')) });
+    end.start();
+    const seen = story(service);
+    end.tell(byClient(1000));
+    expect(await seen).toBe('last words fin');
+  });
+
+  test('a FIN, if it has sent its own, whatever the reason', async () => {
+    const { end, service, events } = await stand();
+    end.start();
+    const seen = story(service);
+    service.end();
+    await turnsUntil(() => events.heard.length > 0);
+    expect(events.heard).toEqual(['upstream closes 1000 The upstream closed the connection.']);
+    expect(end.isFinished).toBe(true);
+    end.tell(endingOf('TOKEN_EXPIRED'));
+    expect(await seen).toBe(' fin');
+  });
+
+  test('by force it is a reset', async () => {
+    const { end, service } = await stand();
+    end.start();
+    const seen = story(service);
+    end.destroy();
+    expect(await seen).toBe(' reset');
+  });
+});
+
+describe('how it ends', () => {
+  test('what it sends is taken, then its reset is a loss, told once', async () => {
+    const { end, service, events, taken, reset } = await stand();
+    end.start();
+    service.write('hello');
+    await turnsUntil(() => taken.length > 0);
+    reset();
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+    expect([taken, events.heard]).toEqual([['hello'], ['upstream is lost', 'upstream is closed']]);
+    expect([end.isTold, end.isFinished]).toEqual([true, true]);
+  });
+
+  test('a reset behind its FIN is no loss of what it had said', async () => {
+    const { end, service, events, reset } = await stand();
+    end.start();
+    service.end();
+    await turnsUntil(() => events.heard.length > 0);
+    reset();
+    end.tell(byClient(1000));
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+    expect(events.heard[0]).toContain('closes 1000');
+  });
+
+  test('one that was closed before it was ours tells it once', async () => {
+    const { end, events } = await stand();
+    end.socket.destroy();
+    await within(once(end.socket, 'close'), 'its close');
+    end.start();
+    expect(events.heard).toEqual([]);
+    await turns();
+    expect(events.heard).toEqual(['upstream is lost', 'upstream is closed']);
+  });
+
+  test('one that leaves our writes unread for too long is reset', async () => {
+    const { end, service, events } = await stand();
+    end.start();
+    service.pause();
+    end.sink.write(Buffer.alloc(64 * 2 ** 20));
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+    expect(events.heard).toEqual(['upstream stalls', 'upstream is closed']);
+    expect([end.isTold, end.isFinished]).toEqual([true, true]);
+    expect((await story(service)).endsWith(' reset')).toBe(true);
+  });
+
+  test('it speaks no WebSocket: it owes no sign of life', async () => {
+    const { end } = await stand();
+    end.start();
+    end.ping();
+    expect(end.silence()).toBeUndefined();
+  });
+
+  test('one that is known to be dead is finished, and its loss is no news', async () => {
+    const { end, events, reset } = await stand();
+    end.start();
+    end.bury();
+    expect(end.isFinished).toBe(true);
+    reset();
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+    expect(events.heard).toEqual(['upstream is closed']);
+  });
+});
+
+describe('after the end it sends too much', () => {
+  /** Sends for as long as it is read. */
+  function flood(service: Socket): void {
+    const write = () => {
+      while (!service.destroyed && service.write(Buffer.alloc(64 * 1024)));
+    };
+    service.on('drain', write);
+    write();
+  }
+
+  test('it is finished, and destroyed once our FIN is out', async () => {
+    const { end, service, events, taken } = await stand();
+    end.start();
+    end.limit(100);
+    end.tell(byClient(1000));
+    flood(service);
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+    expect([end.isFinished, taken, events.heard[0]]).toEqual([true, [], 'progress']);
+  });
+
+  test('it is not destroyed before it is told', async () => {
+    const { end, service, events } = await stand();
+    end.start();
+    end.limit(100);
+    flood(service);
+    await turnsUntil(() => events.heard.includes('progress'));
+    expect([end.isFinished, end.socket.destroyed]).toEqual([true, false]);
+    end.tell(byClient(1000));
+    end.release();
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+  });
+
+  test('let go of, what it sends is dropped, not taken', async () => {
+    const { end, service, events, taken } = await stand();
+    end.start();
+    end.tell(byClient(1000));
+    end.release();
+    service.end('late');
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+    expect(taken).toEqual([]);
+  });
+});
+
+test('no timer is left when it has closed', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { end, events, reset } = await stand();
+  end.start();
+  end.sink.write(Buffer.alloc(64 * 2 ** 20));
+  await turnsUntil(() => end.sink.isFull);
+  expect(vi.getTimerCount()).toBeGreaterThan(0);
+  reset();
+  await turnsUntil(() => events.heard.includes('upstream is closed'));
+  expect(vi.getTimerCount()).toBe(0);
+});
