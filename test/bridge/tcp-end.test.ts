@@ -147,7 +147,7 @@ describe('how it ends', () => {
     const { end } = await stand();
     end.start();
     end.ping();
-    expect(end.silence()).toBeUndefined();
+    expect(end.silence(performance.now())).toBeUndefined();
   });
 
   test('one that is known to be dead is finished, and its loss is no news', async () => {

@@ -18,7 +18,7 @@ const ECHO = `
 const server = require('node:net').createServer((socket) => socket.on('error', () => {}).pipe(socket));
 server.listen(0, () => console.log(server.address().port));`;
 
-test.fails('a TCP service whose host vanishes while it is written to is noticed after `every` and `within`', async () => {
+test('a TCP service whose host vanishes while it is written to is noticed after `every` and `within`', async () => {
   const host = await startOtherHost();
   const port = await host.run(ECHO);
   await using gateway = await startGateway(`routes:
