@@ -276,13 +276,14 @@ describe('a client that does not read', () => {
       if (backend.requests.length === 1) response.end(Buffer.alloc(size));
     });
     const route = { target: backend.url, poll: { path: '/feed' }, responseSize: '32MiB' };
-    const gateway = await harness(route, { session: { stallMs: 400 } });
+    const gateway = await harness(route, { session: { stallMs: 1_000 } });
     const client = await rawClient(gateway);
     client.pause();
     let received = 0;
     while (received < size) {
       received += client.read()?.length ?? 0;
-      await sleep(4);
+      expect(client.destroyed).toBe(false);
+      await sleep(8);
     }
     await until(() => gateway.sessions[0]?.down.messages === 1);
   });
