@@ -61,14 +61,26 @@ export async function startTcpCollector(): Promise<Collector> {
 export async function startPollCollector(): Promise<Collector> {
   const connections = new Connections();
   const read = numberReader(connections.received);
-  const polls = new Map<string, ServerResponse | undefined>();
+  /** What waits for a poll, and the poll that waits for it: one of the two is empty. */
+  const clients = new Map<string, { readonly messages: Buffer[]; poll?: ServerResponse }>();
 
-  function hold(client: string, response: ServerResponse): void {
-    if (!polls.has(client)) connections.add((message) => answer(client, message));
-    polls.set(client, response);
+  function hold(url: string, response: ServerResponse): void {
+    const known = clients.get(url);
+    const client = known ?? { messages: [] };
+    clients.set(url, client);
+    if (known === undefined) connections.add((message) => tell(url, message));
+    client.poll = response;
+    answer(url);
   }
-  function answer(client: string, message: Buffer): void {
-    polls.get(client)?.end(message);
+  function tell(url: string, message: Buffer): void {
+    clients.get(url)?.messages.push(message);
+    answer(url);
+  }
+  function answer(url: string): void {
+    const client = clients.get(url);
+    if (client?.poll === undefined || client.messages.length === 0) return;
+    client.poll.end(client.messages.shift());
+    client.poll = undefined;
   }
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = '' } = request;
