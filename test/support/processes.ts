@@ -76,8 +76,10 @@ if (url === '') {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 }).on('connection', trickle);
   server.on('listening', () => console.log(server.address().port));
 } else {
-  const webSocket = new WebSocket(url).on('open', () => console.log('open'));
-  trickle(webSocket);
+  const webSocket = new WebSocket(url).on('open', () => {
+    trickle(webSocket);
+    console.log('open');
+  });
 }`;
 
 export interface WebSocketProcess extends Disposable {
