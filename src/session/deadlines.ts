@@ -93,6 +93,8 @@ export class Deadlines {
     if (silence === undefined || keepalive === 'off') return undefined;
     if (silence.forMs >= keepalive.within) return silence.name;
     this.#pongBy = now + keepalive.within - silence.forMs;
+    // A new ping would begin its time anew.
+    this.#pingAt = Math.max(this.#pingAt, this.#pongBy);
     return undefined;
   }
 

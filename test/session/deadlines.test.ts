@@ -6,18 +6,32 @@ import { Deadlines, type Limits } from '../../src/session/deadlines.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
+interface Seen {
+  traffic: number;
+  pings: number;
+  /** `performance.now()` at the last one. */
+  pingedAt: number;
+  silence: ReturnType<Link['unresponsivePeer']>;
+  ended: string | undefined;
+  buried: PeerName | undefined;
+}
+
 /** A connection whose traffic and silence a test sets by hand. */
-function watch(limits: Partial<Limits>) {
-  const seen = {
+function watch(limits: Partial<Limits>, silenceOf = ({ silence }: Seen, _now: number) => silence) {
+  const seen: Seen = {
     traffic: 0,
     pings: 0,
-    silence: undefined as ReturnType<Link['unresponsivePeer']>,
-    ended: undefined as string | undefined,
-    buried: undefined as PeerName | undefined,
+    pingedAt: 0,
+    silence: undefined,
+    ended: undefined,
+    buried: undefined,
   };
   const link: Link = {
-    ping: () => void seen.pings++,
-    unresponsivePeer: () => seen.silence,
+    ping() {
+      seen.pings++;
+      seen.pingedAt = performance.now();
+    },
+    unresponsivePeer: (now) => silenceOf(seen, now),
     close() {},
     destroy() {},
   };
@@ -84,6 +98,17 @@ test('traffic puts idleness off', () => {
 
 describe('keepalive', () => {
   const keepalive = { every: 30_000, within: 10_000 };
+
+  test('gives nobody a new deadline by the next ping, though the last one had left late', () => {
+    const { seen } = watch({ keepalive: { every: 1_000, within: 1_000 } }, (seen, now) => ({
+      name: 'client',
+      forMs: now - seen.pingedAt - 5,
+    }));
+    vi.advanceTimersByTime(2_004);
+    expect(seen.ended).toBeUndefined();
+    vi.advanceTimersByTime(1);
+    expect([seen.ended, seen.pings]).toEqual(['PEER_SILENT', 1]);
+  });
 
   test('pings in its rhythm while the peers answer', () => {
     const { seen, deadlines } = watch({ keepalive });
