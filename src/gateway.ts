@@ -2,7 +2,7 @@ import { type Logger, pino } from 'pino';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError } from './errors.ts';
-import { createHandshake } from './handshake.ts';
+import { createHandshake, type HandshakeDeps } from './handshake.ts';
 import { matchAddress } from './http/address.ts';
 import { Connections } from './listener/connections.ts';
 import { connectionsWithin, readDescriptorLimit } from './listener/descriptors.ts';
@@ -15,7 +15,7 @@ import { droppedLines } from './observe/log-destination.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { createPlainHandler } from './plain.ts';
 import { Routes } from './route-table.ts';
-import { compileRoute } from './routes.ts';
+import { compileRoute, type RouteDeps } from './routes.ts';
 import { Sessions } from './session/registry.ts';
 import { createMemoryStore } from './store/memory.ts';
 import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
@@ -74,51 +74,77 @@ class Closers {
 
 async function open(config: Config, logger: Logger, closers: Closers): Promise<Gateway> {
   const verifiers = await openVerifiers(config, logger, closers);
-  const store = createMemoryStore();
   const metrics = createMetrics(
     () => sessions,
     () => droppedLines(logger),
     () => upstreams.endpoints,
   );
+  const observer = combine(createAccessLog(logger), metrics);
+  const sessions = new Sessions(() => observer);
   const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics });
   closers.add(() => upstreams.resolver.close());
-  const compiled = config.routes.map((route) => compileRoute(route, { verifiers, store, upstreams }));
-  const routes = new Routes(compiled);
-  closers.add(() => routes.close());
+  const routes = openRoutes(config, { verifiers, store: createMemoryStore(), upstreams }, closers);
+  const drain = new Drain(sessions, closers, logger);
+  const isDraining = () => drain.hasBegun;
 
-  let draining: Promise<void> | undefined;
-  const isDraining = () => draining !== undefined;
-  const sessions: Sessions = new Sessions(() => observer);
-  const observer = combine(createAccessLog(logger), metrics);
-  const handshake = createHandshake({ routes, sessions, observer, isDraining });
-  const plain = createPlainHandler({ routes, observer });
-
-  const handlers: ListenerHandlers = {
-    upgrade: (pending) => void handshake(pending),
-    request: (pending) => void plain(pending),
-  };
+  const handlers = createHandlers({ routes, sessions, observer, isDraining });
   const deps = await listenerDeps(config, metrics, logger);
   const addresses = await openListeners(config, handlers, deps, closers);
   const ready = readinessOf(verifiers, isDraining);
   const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);
-
-  async function drain(deadlineMs: number): Promise<void> {
-    logger.info({ connections: sessions.size, deadlineMs }, 'draining');
-    await sessions.drain(new GatewayError('GOING_AWAY'), deadlineMs);
-    await closers.run();
-    logger.info('stopped');
-  }
-
   return {
     addresses,
     adminAddress,
     get connections() {
       return sessions.size;
     },
-    close({ deadlineMs = config.drain } = {}) {
-      draining ??= drain(deadlineMs);
-      return draining;
-    },
+    close: ({ deadlineMs = config.drain } = {}) => drain.begin(deadlineMs),
+  };
+}
+
+/** The end of a gateway: its sessions first, then all that it has opened. */
+class Drain {
+  readonly #sessions: Sessions;
+  readonly #closers: Closers;
+  readonly #logger: Logger;
+  #done: Promise<void> | undefined;
+
+  constructor(sessions: Sessions, closers: Closers, logger: Logger) {
+    this.#sessions = sessions;
+    this.#closers = closers;
+    this.#logger = logger;
+  }
+
+  get hasBegun(): boolean {
+    return this.#done !== undefined;
+  }
+
+  /** Resolves when all is closed; again it is the same end. */
+  begin(deadlineMs: number): Promise<void> {
+    this.#done ??= this.#run(deadlineMs);
+    return this.#done;
+  }
+
+  async #run(deadlineMs: number): Promise<void> {
+    this.#logger.info({ connections: this.#sessions.size, deadlineMs }, 'draining');
+    await this.#sessions.drain(new GatewayError('GOING_AWAY'), deadlineMs);
+    await this.#closers.run();
+    this.#logger.info('stopped');
+  }
+}
+
+function openRoutes(config: Config, deps: RouteDeps, closers: Closers): Routes {
+  const routes = new Routes(config.routes.map((route) => compileRoute(route, deps)));
+  closers.add(() => routes.close());
+  return routes;
+}
+
+function createHandlers(deps: HandshakeDeps): ListenerHandlers {
+  const handshake = createHandshake(deps);
+  const plain = createPlainHandler(deps);
+  return {
+    upgrade: (pending) => void handshake(pending),
+    request: (pending) => void plain(pending),
   };
 }
 

@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect, test } from 'vitest';
+import { parse, runtimeNodes } from './mutation/syntax.ts';
 
 /** The rooms of src/, top to bottom: what a room imports stands below it. */
 const ROOMS = [
@@ -78,3 +79,29 @@ test('status and close codes stand in errors.ts and frames/close.ts only', () =>
     .filter((file) => /\b(?:new GatewayError|sendClose)\(\s*\d/.test(readFileSync(file, 'utf8')));
   expect(strays).toEqual([]);
 });
+
+test('no file is longer than 250 lines', () => {
+  const long = files.filter((file) => readFileSync(file, 'utf8').trimEnd().split('\n').length > 250);
+  expect(long).toEqual([]);
+});
+
+/** Every message passes there, and a function more would cost each of them something. */
+const LONG_ON_PURPOSE = ['src/frames/reader.ts: push(chunk: Buffer): number {'];
+
+test('no function is longer than 40 lines', () => {
+  expect(files.flatMap((file) => functionsOver(40, file))).toEqual(LONG_ON_PURPOSE);
+});
+
+/** The file and first line of each. */
+function functionsOver(lines: number, file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  return [...runtimeNodes(parse(text))]
+    .filter(({ type }) => /^(Arrow)?Function/.test(type))
+    .filter(({ start, end }) => text.slice(start, end).split('\n').length > lines)
+    .map(({ start }) => `${file}: ${lineAt(start, text)}`);
+}
+
+function lineAt(position: number, text: string): string {
+  const from = text.lastIndexOf('\n', position) + 1;
+  return text.slice(from, text.indexOf('\n', position)).trim();
+}

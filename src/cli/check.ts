@@ -1,13 +1,8 @@
+import { DEFAULT_FRAGMENTS } from '../config/limits.ts';
 import { loadConfig } from '../config/load.ts';
 import type { UrlTarget } from '../config/pool.ts';
 import { formatProblem } from '../config/problem.ts';
-import {
-  type Config,
-  DEFAULT_FRAGMENTS,
-  type LimitsConfig,
-  type RouteConfig,
-  type UpstreamConfig,
-} from '../config/schema.ts';
+import type { Config, LimitsConfig, RouteConfig, UpstreamConfig } from '../config/schema.ts';
 import { formatByteRate, formatRate, formatSize } from '../config/units.ts';
 import { kindsOf, servedKinds, type UpstreamKind, upgradesTo } from '../config/upstream-kinds.ts';
 import type { RequestKind } from '../http/request.ts';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import {
-  byteRate,
   cidr,
   duration,
   headerName,
@@ -8,13 +7,11 @@ import {
   hostPattern,
   leeway,
   oneOrMany,
-  optionalDuration,
   origin,
   pathPattern,
-  rate,
-  size,
   tokenSource,
 } from './fields.ts';
+import { keepalive, limits, processLimits, timeouts } from './limits.ts';
 import { pollUpstream } from './poll.ts';
 import { addressTargets, poolFields, urlTargets } from './pool.ts';
 import { issuerRules, routeRules } from './rules.ts';
@@ -81,60 +78,6 @@ const issuer = z
     clockTolerance: leeway.prefault('5s').describe('Leeway for exp and nbf; at most 1m'),
   })
   .superRefine(issuerRules);
-
-const countedBy = z.enum(['origin', 'address', 'subject', 'route']);
-const meteredBy = z.enum(['connection', 'origin', 'address', 'subject', 'route']);
-const over = z
-  .enum(['throttle', 'close'])
-  .default('throttle')
-  .describe('Beyond it: pause reading, or close with 1008');
-
-/** More than any sender cuts a message into; each costs us a header to read. */
-export const DEFAULT_FRAGMENTS = 16_384;
-
-const limits = z.strictObject({
-  upgrades: z
-    .strictObject({ rate, burst: z.int().min(1).optional(), per: countedBy })
-    .optional()
-    .describe('Upgrades and plain requests accepted per time; beyond it 429'),
-  connections: z
-    .strictObject({ max: z.int().min(1), per: countedBy })
-    .optional()
-    .describe('Open WebSockets at a time; beyond it 429'),
-  messages: z
-    .strictObject({ rate, burst: z.int().min(1).optional(), per: meteredBy, over })
-    .optional()
-    .describe('Messages and control frames from the client per time'),
-  bytes: z
-    .strictObject({ rate: byteRate, per: meteredBy, over })
-    .optional()
-    .describe('Bytes from the client per time'),
-  messageSize: size
-    .optional()
-    .describe('Largest message from the client, as on the wire (compressed if it is)'),
-  fragments: z
-    .int()
-    .min(1)
-    .default(DEFAULT_FRAGMENTS)
-    .describe('Fragments one message from the client may have; beyond it 1009'),
-});
-
-const timeouts = z.strictObject({
-  handshake: duration
-    .prefault('10s')
-    .describe('From the upgrade request to the 101; of a plain request: to the response'),
-  idle: optionalDuration
-    .optional()
-    .describe('Without a message either way; of a plain request: without a byte'),
-  stall: duration.prefault('30s').describe('A peer may leave our writes unread for this long'),
-  lifetime: optionalDuration.optional().describe('Of one connection'),
-  close: duration.prefault('5s').describe("For a peer's answer to our Close"),
-});
-
-const keepalive = z.strictObject({
-  every: duration.prefault('30s').describe('How often each WebSocket peer is pinged'),
-  within: duration.prefault('10s').describe('Its pong must come in this time'),
-});
 
 const claim = z.union(
   [z.string(), z.number(), z.boolean(), z.array(z.string()).min(1)],
@@ -213,15 +156,6 @@ const route = z
     upstream,
   })
   .superRefine(routeRules);
-
-const processLimits = z.strictObject({
-  connections: z
-    .union([z.literal('auto'), z.int().min(1)], 'expected auto, or a whole number of them')
-    .default('auto')
-    .describe(
-      'Requests and WebSockets at a time, over all listeners; beyond it 503. auto: as many as fit into the limit of open files',
-    ),
-});
 
 export const schema = z.strictObject({
   listeners: z.array(listener).min(1),

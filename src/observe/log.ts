@@ -1,8 +1,10 @@
 import { Writable } from 'node:stream';
 import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import type { Ending } from '../bridge/contract.ts';
 import type { DialFailure, ErrorCode, GatewayError } from '../errors.ts';
-import type { Observer, RefusedRequest, SessionRecord } from './index.ts';
+import type { GatewayRequest } from '../http/request.ts';
+import type { EndingDetail, Observer, RefusedRequest, ServedRecord, SessionRecord } from './index.ts';
 import { standardOutput, streamDestination } from './log-destination.ts';
 import { describeError, REDACTED, redactFields, redactText, SECRET_FIELDS } from './redact.ts';
 
@@ -58,53 +60,59 @@ export function createAccessLog(logger: Logger): Observer {
     opened(session) {
       logger.info(whose(session), 'session opened');
     },
-    ended(session, ending, durationMs, { code, detail, cause } = {}) {
-      const { up, down } = session;
-      const line = {
-        ...whose(session),
-        durationMs: Math.round(durationMs),
-        up: { messages: up.messages, bytes: up.bytes },
-        down: { messages: down.messages, bytes: down.bytes },
-        close: ending.code,
-        reason: ending.reason,
-        by: ending.by,
-        clean: ending.clean,
-        error: code,
-        detail,
-        ...causeFields(code, cause),
-      };
-      logger[levelOfEnding(code)](line, 'session ended');
+    ended(session, ending, durationMs, detail = {}) {
+      const line = endingFields(session, ending, durationMs, detail);
+      logger[levelOfEnding(detail.code)](line, 'session ended');
     },
     refused(request, error, durationMs) {
-      const line = {
-        ...asked(request),
-        durationMs: Math.round(durationMs),
-        error: error.code,
-        status: error.status,
-        detail: error.detail,
-        targets: error.dials?.map(dialFields),
-        ...causeFields(error.code, error.code === 'INTERNAL' ? error : error.cause),
-      };
+      const line = refusalFields(request, error, durationMs);
       logger[levelOfRefusal(error)](line, `${request.kind} refused`);
     },
-    served(request, { route, target, status, bytes }, durationMs) {
-      const { id, method, clientAddress, peerAddress, origin, host, path } = request;
-      const line = {
-        id,
-        route,
-        target,
-        method,
-        clientAddress,
-        peerAddress,
-        origin,
-        host,
-        path,
-        status,
-        bytes,
-      };
-      logger.info({ ...line, durationMs: Math.round(durationMs) }, 'request served');
+    served(request, served, durationMs) {
+      logger.info(servedFields(request, served, durationMs), 'request served');
     },
   };
+}
+
+function endingFields(
+  session: SessionRecord,
+  ending: Ending,
+  durationMs: number,
+  { code, detail, cause }: EndingDetail,
+) {
+  const { up, down } = session;
+  return {
+    ...whose(session),
+    durationMs: Math.round(durationMs),
+    up: { messages: up.messages, bytes: up.bytes },
+    down: { messages: down.messages, bytes: down.bytes },
+    close: ending.code,
+    reason: ending.reason,
+    by: ending.by,
+    clean: ending.clean,
+    error: code,
+    detail,
+    ...causeFields(code, cause),
+  };
+}
+
+function refusalFields(request: RefusedRequest, error: GatewayError, durationMs: number) {
+  return {
+    ...asked(request),
+    durationMs: Math.round(durationMs),
+    error: error.code,
+    status: error.status,
+    detail: error.detail,
+    targets: error.dials?.map(dialFields),
+    ...causeFields(error.code, error.code === 'INTERNAL' ? error : error.cause),
+  };
+}
+
+function servedFields(request: GatewayRequest, served: ServedRecord, durationMs: number) {
+  const { id, method, clientAddress, peerAddress, origin, host, path } = request;
+  const { route, target, status, bytes } = served;
+  const line = { id, route, target, method, clientAddress, peerAddress, origin, host, path, status, bytes };
+  return { ...line, durationMs: Math.round(durationMs) };
 }
 
 function whose(session: SessionRecord) {

@@ -73,63 +73,79 @@ const DELAY_MS = 250;
  * with UPSTREAM_TIMEOUT if `signal` has aborted.
  */
 export function race<C, R extends Prize>(course: Course<C, R>, options: RaceOptions): Promise<Win<C, R>> {
-  const { promise, resolve, reject } = Promise.withResolvers<Win<C, R>>();
-  const { signal, shareMs, delayMs = DELAY_MS } = options;
-  const running = new Map<C, Share>();
+  return new Race(course, options).run();
+}
+
+class Race<C, R extends Prize> {
+  readonly #course: Course<C, R>;
+  readonly #signal: AbortSignal;
+  readonly #shareMs: number;
+  readonly #delayMs: number;
+  readonly #won = Promise.withResolvers<Win<C, R>>();
+  readonly #running = new Map<C, Share>();
   /** Those that have had the delay to themselves. */
-  const late = new Set<C>();
-  let timer: NodeJS.Timeout | undefined;
-  let isOver = false;
+  readonly #late = new Set<C>();
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  constructor(course: Course<C, R>, { signal, shareMs, delayMs = DELAY_MS }: RaceOptions) {
+    this.#course = course;
+    this.#signal = signal;
+    this.#shareMs = shareMs;
+    this.#delayMs = delayMs;
+  }
+
+  run(): Promise<Win<C, R>> {
+    if (!this.#start()) this.#won.reject(new GatewayError('UPSTREAM_TIMEOUT'));
+    return this.#won.promise;
+  }
 
   /** Starts the next one. Returns false if there is none. */
-  function start(): boolean {
-    const candidate = signal.aborted ? undefined : course.next();
+  #start(): boolean {
+    const candidate = this.#signal.aborted ? undefined : this.#course.next();
     if (candidate === undefined) return false;
-    const share = new Share(shareMs, signal);
-    running.set(candidate, share);
-    clearTimeout(timer);
-    timer = setTimeout(onDelay, delayMs);
-    course.attempt(candidate, share.signal).then(
-      (prize) => onSuccess({ candidate, prize, share }),
-      (error) => onFailure(candidate, share, error),
+    const share = new Share(this.#shareMs, this.#signal);
+    this.#running.set(candidate, share);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#onDelay, this.#delayMs);
+    this.#course.attempt(candidate, share.signal).then(
+      (prize) => this.#onSuccess({ candidate, prize, share }),
+      (error) => this.#onFailure(candidate, share, error),
     );
     return true;
   }
 
-  function onDelay(): void {
-    for (const candidate of running.keys()) late.add(candidate);
-    start();
-  }
+  readonly #onDelay = (): void => {
+    for (const candidate of this.#running.keys()) this.#late.add(candidate);
+    this.#start();
+  };
 
-  function onSuccess(win: Win<C, R>): void {
-    running.delete(win.candidate);
-    if (isOver) {
+  #onSuccess(win: Win<C, R>): void {
+    this.#running.delete(win.candidate);
+    if (this.#isOver) {
       win.prize.destroy();
       return;
     }
-    finish();
-    for (const [candidate, share] of running) {
-      course.lost(candidate, late.has(candidate));
+    this.#finish();
+    for (const [candidate, share] of this.#running) {
+      this.#course.lost(candidate, this.#late.has(candidate));
       share.cancel();
     }
-    resolve(win);
+    this.#won.resolve(win);
   }
 
-  function onFailure(candidate: C, share: Share, error: unknown): void {
+  #onFailure(candidate: C, share: Share, error: unknown): void {
     share.end();
-    running.delete(candidate);
-    if (isOver) return;
-    course.failed(candidate, error);
-    if (start() || running.size > 0) return;
-    finish();
-    reject(error);
+    this.#running.delete(candidate);
+    if (this.#isOver) return;
+    this.#course.failed(candidate, error);
+    if (this.#start() || this.#running.size > 0) return;
+    this.#finish();
+    this.#won.reject(error);
   }
 
-  function finish(): void {
-    isOver = true;
-    clearTimeout(timer);
+  #finish(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
   }
-
-  if (!start()) reject(new GatewayError('UPSTREAM_TIMEOUT'));
-  return promise;
 }

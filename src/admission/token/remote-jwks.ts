@@ -1,3 +1,4 @@
+import type { CryptoKey } from 'jose';
 import type { Logger } from 'pino';
 import { GatewayError } from '../../errors.ts';
 import { type FindKeys, type KeySource, readKeySet } from './jwks.ts';
@@ -33,81 +34,108 @@ export interface RemoteDeps {
 export async function openRemoteKeys(
   address: string,
   algorithms: readonly string[],
-  { fetch = globalThis.fetch, monotonic = () => performance.now(), logger, times }: RemoteDeps,
+  deps: RemoteDeps,
 ): Promise<KeySource> {
-  const url = readUrl(address);
-  const { coolDownMs, refreshMs, deadlineMs, staleMs } = { ...TIMES, ...times };
-  const closing = new AbortController();
-  let current: { readonly text: string; readonly find: FindKeys; readonly at: number } | undefined;
-  let attemptedAt = Number.NEGATIVE_INFINITY;
-  let inFlight: Promise<boolean> | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  const keys = new RemoteKeys(readUrl(address), algorithms, deps);
+  await keys.refresh();
+  return keys;
+}
 
-  await refresh();
-  return {
-    find,
-    get current() {
-      return usable();
-    },
-    get ready() {
-      return usable() !== undefined;
-    },
-    close() {
-      closing.abort();
-      clearTimeout(timer);
-    },
-  };
+/** A key set as it was fetched. */
+interface Fetched {
+  readonly text: string;
+  readonly find: FindKeys;
+  /** Of the monotonic clock. */
+  readonly at: number;
+}
 
-  async function find(header: TokenHeader) {
-    if (usable() === undefined) await refresh();
-    const keys = await usable()?.(header);
-    if (keys === undefined)
-      throw new GatewayError('KEYS_UNAVAILABLE', { detail: `no key set from ${url.host}` });
-    // An unknown kid may be a key of tomorrow; any stranger can invent one, so only the clock allows a fetch.
-    if (keys.length > 0 || !(await refresh())) return keys;
-    return (await usable()?.(header)) ?? keys;
+class RemoteKeys implements KeySource {
+  readonly #url: URL;
+  readonly #algorithms: readonly string[];
+  readonly #fetch: typeof fetch;
+  readonly #monotonic: () => number;
+  readonly #logger: RemoteDeps['logger'];
+  readonly #times: typeof TIMES;
+
+  /** The last good one. */
+  #fetched: Fetched | undefined;
+  #attemptedAt = Number.NEGATIVE_INFINITY;
+  #inFlight: Promise<boolean> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #closing = new AbortController();
+
+  constructor(url: URL, algorithms: readonly string[], deps: RemoteDeps) {
+    this.#url = url;
+    this.#algorithms = algorithms;
+    this.#fetch = deps.fetch ?? globalThis.fetch;
+    this.#monotonic = deps.monotonic ?? (() => performance.now());
+    this.#logger = deps.logger;
+    this.#times = { ...TIMES, ...deps.times };
   }
 
-  function usable(): FindKeys | undefined {
-    return current !== undefined && monotonic() - current.at < staleMs ? current.find : undefined;
+  get current(): FindKeys | undefined {
+    const fetched = this.#fetched;
+    if (fetched === undefined) return undefined;
+    return this.#monotonic() - fetched.at < this.#times.staleMs ? fetched.find : undefined;
+  }
+
+  get ready(): boolean {
+    return this.current !== undefined;
+  }
+
+  async find(header: TokenHeader): Promise<readonly CryptoKey[]> {
+    if (!this.ready) await this.refresh();
+    const keys = await this.current?.(header);
+    if (keys === undefined)
+      throw new GatewayError('KEYS_UNAVAILABLE', { detail: `no key set from ${this.#url.host}` });
+    // An unknown kid may be a key of tomorrow; any stranger can invent one, so only the clock allows a fetch.
+    if (keys.length > 0 || !(await this.refresh())) return keys;
+    return (await this.current?.(header)) ?? keys;
+  }
+
+  close(): void {
+    this.#closing.abort();
+    clearTimeout(this.#timer);
   }
 
   /** A fetch, unless the cool-down forbids one. Resolves with whether a new set came. */
-  async function refresh(): Promise<boolean> {
-    const coolingDown = monotonic() - attemptedAt < coolDownMs;
-    return inFlight === undefined && coolingDown ? false : start();
+  async refresh(): Promise<boolean> {
+    const coolingDown = this.#monotonic() - this.#attemptedAt < this.#times.coolDownMs;
+    return this.#inFlight === undefined && coolingDown ? false : this.#start();
   }
 
   /** Joins the fetch in flight, or starts one. */
-  async function start(): Promise<boolean> {
-    inFlight ??= load().finally(() => {
-      inFlight = undefined;
+  readonly #start = (): Promise<boolean> => {
+    this.#inFlight ??= this.#load().finally(() => {
+      this.#inFlight = undefined;
     });
-    return inFlight;
-  }
+    return this.#inFlight;
+  };
 
-  async function load(): Promise<boolean> {
-    attemptedAt = monotonic();
-    const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(deadlineMs)]);
+  async #load(): Promise<boolean> {
+    this.#attemptedAt = this.#monotonic();
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#times.deadlineMs)]);
     try {
-      const text = await download(url, fetch, signal);
+      const text = await download(this.#url, this.#fetch, signal);
       // The same keys stay the same object: what was proven with them holds on.
-      const find = current?.text === text ? current.find : await readKeySet(text, algorithms);
-      current = { text, find, at: monotonic() };
-      schedule(refreshMs);
+      const last = this.#fetched;
+      const find = last?.text === text ? last.find : await readKeySet(text, this.#algorithms);
+      this.#fetched = { text, find, at: this.#monotonic() };
+      this.#schedule(this.#times.refreshMs);
       return true;
     } catch (err) {
-      schedule(coolDownMs);
-      if (!closing.signal.aborted) logger?.warn({ err, keys: url.host }, 'the key set could not be fetched');
+      this.#schedule(this.#times.coolDownMs);
+      if (!this.#closing.signal.aborted)
+        this.#logger?.warn({ err, keys: this.#url.host }, 'the key set could not be fetched');
       return false;
     }
   }
 
   /** The next fetch in the background; up to a fifth later than asked, lest many gateways come at once. */
-  function schedule(delayMs: number): void {
-    clearTimeout(timer);
-    if (closing.signal.aborted) return;
-    timer = setTimeout(start, delayMs * (1 + Math.random() / 5)).unref();
+  #schedule(delayMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closing.signal.aborted) return;
+    this.#timer = setTimeout(this.#start, delayMs * (1 + Math.random() / 5)).unref();
   }
 }
 

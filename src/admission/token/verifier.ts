@@ -1,6 +1,7 @@
 import { type CryptoKey, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { IssuerConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
+import type { KeySource } from './jwks.ts';
 import { invalid, readHeader } from './jwt.ts';
 import { openKeys } from './keys.ts';
 import { RememberedTokens } from './remembered.ts';
@@ -36,52 +37,65 @@ export interface VerifierDeps extends RemoteDeps {
  * Rejects with an Error if a file of keys cannot be used; a key set behind a URL may come later.
  */
 export async function createVerifier(issuer: IssuerConfig, deps: VerifierDeps = {}): Promise<TokenVerifier> {
-  const { now = Date.now } = deps;
-  const keys = await openKeys(issuer, deps);
-  const remembered = new RememberedTokens();
-  const toleranceS = issuer.clockTolerance / 1000;
-  const pinned: JWTVerifyOptions = {
-    algorithms: issuer.algorithms,
-    issuer: issuer.issuer,
-    audience: issuer.audience,
-    clockTolerance: toleranceS,
-  };
+  return new IssuerVerifier(issuer, await openKeys(issuer, deps), deps.now);
+}
 
-  /** The claims of a token whose signature was proven before, with a key that is still in use, and whose time is now. */
-  function recall(token: string): JWTPayload | undefined {
-    const { current } = keys;
-    const claims = current && remembered.recall(token, current);
-    if (claims === undefined || isTimely(claims, now(), toleranceS)) return claims;
-    remembered.forget(token);
-    return undefined;
+class IssuerVerifier implements TokenVerifier {
+  readonly issuer: string;
+  readonly #algorithms: readonly string[];
+  readonly #toleranceS: number;
+  readonly #pinned: JWTVerifyOptions;
+  readonly #keys: KeySource;
+  readonly #now: () => number;
+  readonly #remembered = new RememberedTokens();
+
+  constructor(
+    { issuer, audience, algorithms, clockTolerance }: IssuerConfig,
+    keys: KeySource,
+    now = Date.now,
+  ) {
+    this.issuer = issuer;
+    this.#algorithms = algorithms;
+    this.#toleranceS = clockTolerance / 1000;
+    this.#pinned = { algorithms, issuer, audience, clockTolerance: this.#toleranceS };
+    this.#keys = keys;
+    this.#now = now;
   }
 
-  async function prove(token: string): Promise<JWTPayload> {
-    // Taken now: the keys may change while the token is being proven, and with them the answer.
-    const { current } = keys;
-    const candidates = await keys.find(readHeader(token, issuer.algorithms));
-    const claims = await tryKeys(token, candidates, { ...pinned, currentDate: new Date(now()) });
-    if (current !== undefined) remembered.add(token, current, claims);
-    return claims;
+  get ready(): boolean {
+    return this.#keys.ready;
   }
 
-  async function verify(token: string): Promise<Verified> {
-    const claims = recall(token) ?? (await prove(token));
-    const nowMs = now();
-    const { sub, exp } = judge(claims, nowMs / 1000 + toleranceS);
+  async verify(token: string): Promise<Verified> {
+    const claims = this.#recall(token) ?? (await this.#prove(token));
+    const nowMs = this.#now();
+    const { sub, exp } = judge(claims, nowMs / 1000 + this.#toleranceS);
     // Let in by the tolerance alone, it is good for as long as the tolerance lasts.
-    const expiresAt = exp * 1000 > nowMs ? exp * 1000 : (exp + toleranceS) * 1000;
+    const expiresAt = exp * 1000 > nowMs ? exp * 1000 : (exp + this.#toleranceS) * 1000;
     return { subject: sub, claims, expiresAt };
   }
 
-  return {
-    issuer: issuer.issuer,
-    verify,
-    get ready() {
-      return keys.ready;
-    },
-    close: keys.close,
-  };
+  close(): void {
+    this.#keys.close();
+  }
+
+  /** The claims of a token whose signature was proven before, with a key that is still in use, and whose time is now. */
+  #recall(token: string): JWTPayload | undefined {
+    const { current } = this.#keys;
+    const claims = current && this.#remembered.recall(token, current);
+    if (claims === undefined || isTimely(claims, this.#now(), this.#toleranceS)) return claims;
+    this.#remembered.forget(token);
+    return undefined;
+  }
+
+  async #prove(token: string): Promise<JWTPayload> {
+    // Taken now: the keys may change while the token is being proven, and with them the answer.
+    const { current } = this.#keys;
+    const candidates = await this.#keys.find(readHeader(token, this.#algorithms));
+    const claims = await tryKeys(token, candidates, { ...this.#pinned, currentDate: new Date(this.#now()) });
+    if (current !== undefined) this.#remembered.add(token, current, claims);
+    return claims;
+  }
 }
 
 /** The claims, by the first key that made the signature. Several fit only where a key set has keys without kid. */

@@ -14,81 +14,113 @@ const NOTHING: Reading = { messages: [], document: () => undefined };
  * there is one. The client's query goes with `open`; elsewhere only where a path says `{query}`.
  */
 export function compileGeneric(config: PollConfig): ProfileFactory {
-  const readWhole = compileFraming({ framing: 'body' });
-  const readMessages = compileFraming(config.messages);
-  const sessionOf = config.open?.session && compileSource(config.open.session);
-  const firstCursorOf = config.open?.cursor && compileSource(config.open.cursor);
-  const nextCursorOf = config.cursor && compileSource(config.cursor.from);
-  const openPath = compileTemplate(config.open?.path ?? '');
-  const pollPath = compileTemplate(config.poll.path);
-  const sendPath = compileTemplate(config.send?.path ?? '');
-  const closePath = compileTemplate(config.close?.path ?? '');
-  const hold = String(Math.round(config.poll.hold / 1000));
-
+  const dialect = compileDialect(config);
   return function generic(request: AdmittedRequest): Profile {
-    let session: string | undefined;
-    let cursor = config.cursor?.initial;
-
-    function values(): Values {
-      return { session, cursor, hold, query: request.query, ...request.captures };
-    }
-
-    function open(): HttpRequest | undefined {
-      if (!config.open) return undefined;
-      const path = openPath(values());
-      return {
-        method: config.open.method,
-        path: config.open.path.includes('{query}') ? path : withQuery(path, request.query),
-        // Browsers give up on a 101 that takes none of the subprotocols they offered: the service may choose.
-        headers:
-          request.protocols.length > 0 ? { 'sec-websocket-protocol': request.protocols.join(', ') } : {},
-      };
-    }
-
-    function opened(answer: HttpAnswer): string | undefined {
-      const { document } = readWhole(answer);
-      if (sessionOf) session = required(sessionOf(answer, document), 'session');
-      if (firstCursorOf) cursor = required(firstCursorOf(answer, document), 'cursor');
-      return chosenProtocol(answer, request.protocols);
-    }
-
-    function poll(): HttpRequest {
-      const base = { method: config.poll.method, path: pollPath(values()), headers: {} };
-      return cursor === undefined ? base : withCursor(base, cursor, config.cursor?.send);
-    }
-
-    function polled(answer: HttpAnswer): Batch {
-      const { messages, document } = answer.status < 300 ? readMessages(answer) : NOTHING;
-      const next = nextCursorOf?.(answer, document);
-      // The same cursor again would bring the same messages again, for ever.
-      if (nextCursorOf && messages.length > 0) required(next, 'cursor');
-      return {
-        messages,
-        moved: messages.length > 0 || (next !== undefined && next !== cursor),
-        commit() {
-          cursor = next ?? cursor;
-        },
-      };
-    }
-
-    function send({ data, binary }: Message): HttpRequest | undefined {
-      if (!config.send) return undefined;
-      const headers = { 'content-type': binary ? config.send.binary : config.send.text };
-      return { method: config.send.method, path: sendPath(values()), headers, body: data };
-    }
-
-    function close(): HttpRequest | undefined {
-      return config.close && { method: config.close.method, path: closePath(values()), headers: {} };
-    }
-
-    return {
-      pollMs: config.poll.hold + config.poll.margin,
-      sendMs: config.send?.timeout ?? 0,
-      answerSize: config.responseSize,
-      resends: config.send?.retry === 'idempotent',
-      ...{ open, opened, poll, polled, send, close },
-    };
+    return new GenericProfile(dialect, request);
   };
+}
+
+/** How requests are written and answers read. */
+type Dialect = ReturnType<typeof compileDialect>;
+
+function compileDialect(config: PollConfig) {
+  const { open, poll, send, close, cursor } = config;
+  return {
+    config,
+    /** The placeholder of that name: in seconds. */
+    hold: String(Math.round(poll.hold / 1000)),
+    openPath: compileTemplate(open?.path ?? ''),
+    pollPath: compileTemplate(poll.path),
+    sendPath: compileTemplate(send?.path ?? ''),
+    closePath: compileTemplate(close?.path ?? ''),
+    readWhole: compileFraming({ framing: 'body' }),
+    readMessages: compileFraming(config.messages),
+    sessionOf: open?.session && compileSource(open.session),
+    firstCursorOf: open?.cursor && compileSource(open.cursor),
+    nextCursorOf: cursor && compileSource(cursor.from),
+  };
+}
+
+class GenericProfile implements Profile {
+  readonly pollMs: number;
+  readonly sendMs: number;
+  readonly answerSize: number;
+  readonly resends: boolean;
+  readonly #dialect: Dialect;
+  readonly #request: AdmittedRequest;
+  #session: string | undefined;
+  #cursor: string | undefined;
+
+  constructor(dialect: Dialect, request: AdmittedRequest) {
+    const { poll, send, cursor, responseSize } = dialect.config;
+    this.pollMs = poll.hold + poll.margin;
+    this.sendMs = send?.timeout ?? 0;
+    this.answerSize = responseSize;
+    this.resends = send?.retry === 'idempotent';
+    this.#dialect = dialect;
+    this.#request = request;
+    this.#cursor = cursor?.initial;
+  }
+
+  open(): HttpRequest | undefined {
+    const { config, openPath } = this.#dialect;
+    if (!config.open) return undefined;
+    const { query, protocols } = this.#request;
+    const path = openPath(this.#values());
+    return {
+      method: config.open.method,
+      path: config.open.path.includes('{query}') ? path : withQuery(path, query),
+      // Browsers give up on a 101 that takes none of the subprotocols they offered: the service may choose.
+      headers: protocols.length > 0 ? { 'sec-websocket-protocol': protocols.join(', ') } : {},
+    };
+  }
+
+  opened(answer: HttpAnswer): string | undefined {
+    const { readWhole, sessionOf, firstCursorOf } = this.#dialect;
+    const { document } = readWhole(answer);
+    if (sessionOf) this.#session = required(sessionOf(answer, document), 'session');
+    if (firstCursorOf) this.#cursor = required(firstCursorOf(answer, document), 'cursor');
+    return chosenProtocol(answer, this.#request.protocols);
+  }
+
+  poll(): HttpRequest {
+    const { config, pollPath } = this.#dialect;
+    const base = { method: config.poll.method, path: pollPath(this.#values()), headers: {} };
+    return this.#cursor === undefined ? base : withCursor(base, this.#cursor, config.cursor?.send);
+  }
+
+  polled(answer: HttpAnswer): Batch {
+    const { readMessages, nextCursorOf } = this.#dialect;
+    const { messages, document } = answer.status < 300 ? readMessages(answer) : NOTHING;
+    const next = nextCursorOf?.(answer, document);
+    // The same cursor again would bring the same messages again, for ever.
+    if (nextCursorOf && messages.length > 0) required(next, 'cursor');
+    return {
+      messages,
+      moved: messages.length > 0 || (next !== undefined && next !== this.#cursor),
+      commit: () => {
+        this.#cursor = next ?? this.#cursor;
+      },
+    };
+  }
+
+  send({ data, binary }: Message): HttpRequest | undefined {
+    const { config, sendPath } = this.#dialect;
+    if (!config.send) return undefined;
+    const headers = { 'content-type': binary ? config.send.binary : config.send.text };
+    return { method: config.send.method, path: sendPath(this.#values()), headers, body: data };
+  }
+
+  close(): HttpRequest | undefined {
+    const { config, closePath } = this.#dialect;
+    return config.close && { method: config.close.method, path: closePath(this.#values()), headers: {} };
+  }
+
+  /** What the placeholders of a path stand for now. */
+  #values(): Values {
+    const { query, captures } = this.#request;
+    return { session: this.#session, cursor: this.#cursor, hold: this.#dialect.hold, query, ...captures };
+  }
 }
 
 /** The subprotocol for the 101, which must be one the client offered (RFC 6455 §4.2.2). Throws UPSTREAM_INVALID. */

@@ -18,49 +18,55 @@ export interface Pressure {
 }
 
 /** Makes an outbox that calls `onFull` beyond `limit` bytes, and `onRoom` when half of that is free again. */
-export function createOutbox(limit: number, { onFull, onRoom }: Pressure): Outbox {
-  const queue: Message[] = [];
-  let size = 0;
-  let full = false;
-  let ended = false;
-  let wake: (() => void) | undefined;
+export function createOutbox(limit: number, pressure: Pressure): Outbox {
+  return new BoundedOutbox(limit, pressure);
+}
 
-  function push(message: Message): void {
-    queue.push(message);
-    size += costOf(message);
-    wake?.();
-    if (full || size <= limit) return;
-    full = true;
-    onFull();
+class BoundedOutbox implements Outbox {
+  readonly #limit: number;
+  readonly #pressure: Pressure;
+  readonly #queue: Message[] = [];
+  #size = 0;
+  #isFull = false;
+  #hasEnded = false;
+  #wake: (() => void) | undefined;
+
+  constructor(limit: number, pressure: Pressure) {
+    this.#limit = limit;
+    this.#pressure = pressure;
   }
 
-  function take(message: Message): Message {
-    size -= costOf(message);
-    if (full && size <= limit / 2) {
-      full = false;
-      onRoom();
+  push(message: Message): void {
+    this.#queue.push(message);
+    this.#size += costOf(message);
+    this.#wake?.();
+    if (this.#isFull || this.#size <= this.#limit) return;
+    this.#isFull = true;
+    this.#pressure.onFull();
+  }
+
+  async next(): Promise<Message | undefined> {
+    while (this.#queue.length === 0 && !this.#hasEnded) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
+    const message = this.#queue.shift();
+    if (message !== undefined) this.#makeRoom(message);
     return message;
   }
 
-  async function next(): Promise<Message | undefined> {
-    while (queue.length === 0 && !ended) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-    const message = queue.shift();
-    return message && take(message);
+  end(): void {
+    this.#hasEnded = true;
+    this.#wake?.();
   }
 
-  return {
-    push,
-    next,
-    end() {
-      ended = true;
-      wake?.();
-    },
-  };
+  #makeRoom(taken: Message): void {
+    this.#size -= costOf(taken);
+    if (!this.#isFull || this.#size > this.#limit / 2) return;
+    this.#isFull = false;
+    this.#pressure.onRoom();
+  }
 }
 
 function costOf({ data }: Message): number {

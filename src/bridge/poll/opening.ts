@@ -1,0 +1,122 @@
+import type { PollConfig } from '../../config/poll.ts';
+import type { RouteConfig } from '../../config/schema.ts';
+import { asGatewayError, GatewayError, UpstreamAnswered } from '../../errors.ts';
+import { createPolicy } from '../../upstream/balance/index.ts';
+import type { Policy } from '../../upstream/balance/policy.ts';
+import { ExchangeFailed, type HttpAnswer, type HttpTarget } from '../../upstream/client.ts';
+import type { AdmittedRequest } from '../../upstream/forward.ts';
+import type { Connected, HttpPool } from '../../upstream/http-pool.ts';
+import type { Lease } from '../../upstream/lease.ts';
+import { compileGeneric } from './generic.ts';
+import { compileHeaders } from './headers.ts';
+import type { Profile, ProfileFactory } from './profile.ts';
+import { createSessionClient, type SessionClient } from './session-client.ts';
+
+/** Header fields of a refused `open` that the client may see. */
+const RELAYED = ['content-type', 'retry-after', 'www-authenticate', 'cache-control'];
+const RELAYED_BODY_SIZE = 64 * 1024;
+
+/** A session the service has agreed to. */
+export interface Opened {
+  readonly lease: Lease;
+  readonly exchange: SessionClient;
+  readonly profile: Profile;
+  readonly protocol: string | undefined;
+}
+
+/** Opens the sessions of one route: finds each an endpoint and, with `open` in the configuration, asks the service. */
+export class SessionOpener {
+  readonly #route: RouteConfig;
+  readonly #http: HttpPool<HttpTarget>;
+  readonly #asksFirst: boolean;
+  readonly #policy: Policy;
+  readonly #headersOf: ReturnType<typeof compileHeaders>;
+  readonly #createProfile: ProfileFactory;
+
+  constructor(route: RouteConfig, http: HttpPool<HttpTarget>) {
+    const config = route.upstream.poll as PollConfig;
+    const identity = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
+    this.#route = route;
+    this.#http = http;
+    this.#asksFirst = config.open !== undefined;
+    this.#policy = createPolicy(route.upstream.balance ?? 'least-connections');
+    this.#headersOf = compileHeaders(config.headers, identity);
+    this.#createProfile = compileGeneric(config);
+  }
+
+  /**
+   * A kept connection may be closed in the moment it is to be used; where nothing was sent, a new one is as good as
+   * the first. Whoever gets the session releases its lease. Rejects as the bridge's dial does.
+   */
+  async open(request: AdmittedRequest, signal: AbortSignal): Promise<Opened> {
+    // Without `open` a session may begin during an outage, and waits for its end.
+    if (!this.#asksFirst)
+      return this.#openOn(await this.#http.place(this.#policy, request, signal), request, signal);
+    try {
+      return await this.#openOn(await this.#connect(request, signal, false), request, signal);
+    } catch (error) {
+      if (!(error instanceof ExchangeFailed) || error.kind === 'aborted') throw error;
+      return this.#openOn(await this.#connect(request, signal, true), request, signal);
+    }
+  }
+
+  #connect(request: AdmittedRequest, signal: AbortSignal, isFresh: boolean): Promise<Connected<HttpTarget>> {
+    return this.#http.connect(this.#policy, request, () => signal, isFresh);
+  }
+
+  async #openOn(
+    { client, lease }: Connected<HttpTarget>,
+    request: AdmittedRequest,
+    signal: AbortSignal,
+  ): Promise<Opened> {
+    const exchange = createSessionClient(client, this.#headersOf(request));
+    const profile = this.#createProfile(request);
+    try {
+      return { lease, exchange, profile, protocol: await this.#ask(exchange, profile, signal) };
+    } catch (thrown) {
+      const error = failureOf(thrown);
+      error.dials = [{ target: lease.endpoint.name, error }];
+      if (isToBlame(thrown)) lease.failed(error.code);
+      this.#http.release(lease);
+      throw thrown instanceof ExchangeFailed && thrown.unsent ? thrown : error;
+    }
+  }
+
+  /** Resolves with the subprotocol the service chose, if any. */
+  async #ask(exchange: SessionClient, profile: Profile, signal: AbortSignal): Promise<string | undefined> {
+    const opening = profile.open();
+    if (opening === undefined) return undefined;
+    const timeoutMs = this.#route.timeouts.handshake;
+    const answer = await exchange(opening, { signal, timeoutMs, bodySize: profile.answerSize });
+    if (answer.status < 200 || answer.status > 299) throw relayed(answer);
+    return profile.opened(answer);
+  }
+}
+
+/** The service did not answer `open`, or not to the end. */
+function isToBlame(thrown: unknown): boolean {
+  return thrown instanceof ExchangeFailed && (thrown.kind === 'timeout' || thrown.kind === 'broken');
+}
+
+const CODES = {
+  unreachable: 'UPSTREAM_REFUSED',
+  timeout: 'UPSTREAM_TIMEOUT',
+  aborted: 'UPSTREAM_TIMEOUT',
+  broken: 'UPSTREAM_LOST',
+  'too big': 'UPSTREAM_INVALID',
+} as const;
+
+function failureOf(thrown: unknown): GatewayError {
+  if (!(thrown instanceof ExchangeFailed)) return asGatewayError(thrown);
+  if (thrown.cause instanceof GatewayError) return thrown.cause;
+  return new GatewayError(CODES[thrown.kind], { cause: thrown });
+}
+
+/** The service's own refusal, as the answer to the upgrade. */
+function relayed({ status, headers, body }: HttpAnswer): UpstreamAnswered {
+  const kept = RELAYED.flatMap((name) => {
+    const value = headers[name];
+    return typeof value === 'string' ? [[name, value] as const] : [];
+  });
+  return new UpstreamAnswered({ status, headers: kept, body: body.subarray(0, RELAYED_BODY_SIZE) });
+}

@@ -1,0 +1,128 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Traffic } from '../bridge/contract.ts';
+import { ERROR_CODES, GatewayError } from '../errors.ts';
+import type { Observer, SessionRecord } from './index.ts';
+
+/** Sessions last from one message to days. */
+const DURATION_SECONDS = [1, 10, 60, 300, 1_800, 3_600, 14_400, 43_200, 86_400];
+
+export interface SessionMetrics extends Pick<Observer, 'ended'> {
+  /** Brings the registry up to date, right before it is read. */
+  takeStock(): void;
+}
+
+/** Counts in a registry the sessions that `open` lists and those that have ended, and what they have carried. */
+export function createSessionMetrics(
+  registry: Registry,
+  open: () => Iterable<SessionRecord>,
+): SessionMetrics {
+  const { sessions, messages, bytes, endings, durations } = createMeters(registry);
+  const totals = new Totals();
+
+  function addTraffic({ route, up, down }: Pick<SessionRecord, 'route' | 'up' | 'down'>): void {
+    messages.inc({ route, direction: 'up' }, up.messages);
+    messages.inc({ route, direction: 'down' }, down.messages);
+    bytes.inc({ route, direction: 'up' }, up.bytes);
+    bytes.inc({ route, direction: 'down' }, down.bytes);
+  }
+
+  return {
+    ended(session, ending, durationMs) {
+      const { route } = session;
+      totals.add(session);
+      endings.inc({ route, code: closeLabel(ending.code), by: ending.by });
+      durations.observe({ route }, durationMs / 1000);
+    },
+    /** Sums ended and open sessions in one go, so that no session ends in between and is missed or counted twice. */
+    takeStock() {
+      for (const meter of [sessions, messages, bytes]) meter.reset();
+      for (const total of totals) {
+        sessions.set({ route: total.route, bridge: total.bridge }, 0);
+        addTraffic(total);
+      }
+      for (const session of open()) {
+        sessions.inc({ route: session.route, bridge: session.bridge });
+        addTraffic(session);
+      }
+    },
+  };
+}
+
+function createMeters(registry: Registry) {
+  const registers = [registry];
+  return {
+    sessions: new Gauge({
+      name: 'sallyport_sessions_open',
+      help: 'Sessions open now.',
+      labelNames: ['route', 'bridge'],
+      registers,
+    }),
+    messages: new Counter({
+      name: 'sallyport_messages_total',
+      help: 'Messages passed on: up is towards the upstream, down towards the client.',
+      labelNames: ['route', 'direction'],
+      registers,
+    }),
+    bytes: new Counter({
+      name: 'sallyport_payload_bytes_total',
+      help: 'Payload bytes passed on: up is towards the upstream, down towards the client.',
+      labelNames: ['route', 'direction'],
+      registers,
+    }),
+    endings: new Counter({
+      name: 'sallyport_sessions_ended_total',
+      help: 'Sessions that ended, by WebSocket close code and by who ended them.',
+      labelNames: ['route', 'code', 'by'],
+      registers,
+    }),
+    durations: new Histogram({
+      name: 'sallyport_session_duration_seconds',
+      help: 'How long ended sessions were open.',
+      labelNames: ['route'],
+      buckets: DURATION_SECONDS,
+      registers,
+    }),
+  };
+}
+
+/** What the ended sessions of one route and bridge have carried. */
+interface Total {
+  readonly route: string;
+  readonly bridge: SessionRecord['bridge'];
+  readonly up: Traffic;
+  readonly down: Traffic;
+}
+
+/** The sums of ended sessions, by route and bridge. */
+class Totals {
+  readonly #totals = new Map<string, Total>();
+
+  [Symbol.iterator](): Iterator<Total> {
+    return this.#totals.values();
+  }
+
+  add({ route, bridge, up, down }: SessionRecord): void {
+    const key = `${bridge} ${route}`;
+    const total = this.#totals.get(key) ?? { route, bridge, up: zero(), down: zero() };
+    this.#totals.set(key, total);
+    increase(total.up, up);
+    increase(total.down, down);
+  }
+}
+
+function zero(): Traffic {
+  return { messages: 0, bytes: 0 };
+}
+
+function increase(sum: Traffic, part: Traffic): void {
+  sum.messages += part.messages;
+  sum.bytes += part.bytes;
+}
+
+const OUR_CLOSE_CODES: ReadonlySet<number> = new Set(ERROR_CODES.map((code) => new GatewayError(code).close));
+
+/** Peers may choose any of 4,000 close codes: those neither registered (RFC 6455 §7.4.1) nor ours count as `4xxx`. */
+function closeLabel(code: number): string {
+  const registered = code >= 1000 && code <= 1015;
+  return registered || OUR_CLOSE_CODES.has(code) ? String(code) : `${Math.trunc(code / 1000)}xxx`;
+}

@@ -1,0 +1,99 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Grant } from '../admission/grant.ts';
+import type { RouteConfig } from '../config/schema.ts';
+import { asGatewayError, GatewayError } from '../errors.ts';
+import type { GatewayRequest } from '../http/request.ts';
+import { createPolicy } from '../upstream/balance/index.ts';
+import type { Asking, Policy } from '../upstream/balance/policy.ts';
+import { upstreamHeaders, withoutToken } from '../upstream/forward.ts';
+import type { Connected, HttpPool } from '../upstream/http-pool.ts';
+import { requestTarget } from '../upstream/target.ts';
+import { exchangeOver } from './attempts.ts';
+import type { PlainClient } from './client.ts';
+import type { Served } from './exchange.ts';
+import { asHeaders, bodyOf, isBodiless } from './head.ts';
+
+/** What was sent to the client, and the endpoint it came from. */
+export interface ServedBy extends Served {
+  readonly target: string;
+}
+
+/** Brings the requests of one route to endpoints of its pool, and their answers back. */
+export class Forwarder {
+  readonly #route: RouteConfig;
+  readonly #http: HttpPool<PlainClient>;
+  readonly #policy: Policy;
+
+  constructor(route: RouteConfig, http: HttpPool<PlainClient>) {
+    this.#route = route;
+    this.#http = http;
+    this.#policy = createPolicy(route.upstream.balance ?? 'round-robin');
+  }
+
+  /** Rejects as `serve` of the passthrough does. */
+  async forward(
+    request: GatewayRequest,
+    grant: Grant,
+    message: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<ServedBy> {
+    const { present: hasBody, framing } = bodyOf(message);
+    const { query, headers } = withoutToken(request, grant, this.#route);
+    const { clientAddress, origin, path } = request;
+    // A server that looks for no body with this method would read it as the connection's next request.
+    const isOnce = hasBody && isBodiless(request.method);
+    const asking = { clientAddress, origin, path, headers, grant };
+    const { lease, client } = await this.#connect(asking, response, isOnce);
+    const { name, target } = lease.endpoint;
+    // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
+    message.headers = asHeaders([...upstreamHeaders(request, grant, this.#route), ...framing]);
+    const { timeouts } = this.#route;
+    const upstreamPath = requestTarget(target, { path, query, captures: {} });
+    try {
+      const carried = { message, response, path: upstreamPath, hasBody, timeouts, isOnce };
+      return { ...(await exchangeOver(client, carried)), target: name };
+    } catch (thrown) {
+      const error = asGatewayError(thrown);
+      error.dials = [{ target: name, error }];
+      throw error;
+    } finally {
+      this.#http.release(lease);
+    }
+  }
+
+  /** A connection for the request. Rejects with CLIENT_LOST if the client leaves while it is made. */
+  async #connect(
+    asking: Asking,
+    response: ServerResponse,
+    isFresh: boolean,
+  ): Promise<Connected<PlainClient>> {
+    const limit = createLimit(response, this.#route.timeouts.handshake);
+    try {
+      return await this.#http.connect(this.#policy, asking, limit.signal, isFresh);
+    } catch (error) {
+      throw response.destroyed ? new GatewayError('CLIENT_LOST', { cause: error }) : error;
+    } finally {
+      limit.end();
+    }
+  }
+}
+
+/** Ends a dial after `ms`, or when the client leaves. Costs nothing unless a signal is asked for. */
+function createLimit(response: ServerResponse, ms: number) {
+  let timer: NodeJS.Timeout | undefined;
+  let made: AbortController | undefined;
+  const abort = () => made?.abort();
+  return {
+    signal(): AbortSignal {
+      made = new AbortController();
+      timer = setTimeout(abort, ms);
+      response.once('close', abort);
+      if (response.destroyed) abort();
+      return made.signal;
+    },
+    end(): void {
+      clearTimeout(timer);
+      response.off('close', abort);
+    },
+  };
+}
