@@ -73,30 +73,18 @@ export class FrameReader {
    */
   push(chunk: Buffer): number {
     if (this.done) return chunk.length;
-    let at = 0;
-    if (this.#heldLength > 0) {
-      at = this.#finishHeld(chunk);
-      if (this.#heldLength > 0) return at;
-    }
-    const handler = this.#handler;
+    let at = this.#heldLength > 0 ? this.#finishHeld(chunk) : 0;
+    if (this.#heldLength > 0) return at;
     const end = chunk.length;
     let from = at;
     while (at < end && !this.done) {
       if (this.remaining > 0) {
-        const next = at + Math.min(this.remaining, end - at);
-        handler.payload(chunk, at, next, this);
-        this.remaining -= next - at;
-        at = next;
+        at = this.#payload(chunk, at, end);
         continue;
       }
       if (this.interrupt) from = this.#interrupted(chunk, from, at);
       const size = this.#parse(chunk, at, end);
-      if (size <= INCOMPLETE) {
-        this.#raw(chunk, from, at);
-        if (size === VIOLATED) this.#report();
-        else this.#hold(chunk, at, end);
-        return end;
-      }
+      if (size <= INCOMPLETE) return this.#breakOff(size, chunk, from, at);
       if (this.opcode >= CLOSE) {
         // What came before must be on its way before the handler acts on a control frame.
         this.#raw(chunk, from, at);
@@ -107,7 +95,7 @@ export class FrameReader {
         if (verdict === CUT) from = at;
         continue;
       }
-      if (handler.frame(this) === STOP) {
+      if (this.#handler.frame(this) === STOP) {
         this.#raw(chunk, from, at);
         return at;
       }
@@ -117,6 +105,22 @@ export class FrameReader {
     this.#raw(chunk, from, at);
     if (this.interrupt && this.remaining === 0) this.#interrupted(chunk, at, at);
     return end;
+  }
+
+  /** Tells of the payload of the frame at hand, as far as it is here; returns where it ends. */
+  #payload(chunk: Buffer, at: number, end: number): number {
+    const next = at + Math.min(this.remaining, end - at);
+    this.#handler.payload(chunk, at, next, this);
+    this.remaining -= next - at;
+    return next;
+  }
+
+  /** No frame can be read at `at`: what comes before it goes on, the rest is kept, or refused. */
+  #breakOff(size: number, chunk: Buffer, from: number, at: number): number {
+    this.#raw(chunk, from, at);
+    if (size === VIOLATED) this.#report();
+    else this.#hold(chunk, at, chunk.length);
+    return chunk.length;
   }
 
   #raw(bytes: Buffer, from: number, to: number): void {
