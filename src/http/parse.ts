@@ -31,17 +31,17 @@ export interface ConnectionInfo {
 }
 
 /** Checks a plain request. Throws BAD_REQUEST, HEADERS_TOO_LARGE, or CLIENT_LOST if the socket is gone. */
-export function parseRequest(head: RequestHead, arrival: ConnectionInfo): GatewayRequest {
-  return readRequest(head, readFields(head.rawHeaders), arrival);
+export function parseRequest(head: RequestHead, connection: ConnectionInfo): GatewayRequest {
+  return readRequest(head, readFields(head.rawHeaders), connection);
 }
 
 /**
  * Checks a WebSocket handshake (RFC 6455 §4.2.1). Throws as `parseRequest` does, METHOD_NOT_ALLOWED, and UPGRADE_REQUIRED
  * where it asks for something other than WebSocket version 13.
  */
-export function parseUpgrade(head: RequestHead, arrival: ConnectionInfo): UpgradeRequest {
+export function parseUpgrade(head: RequestHead, connection: ConnectionInfo): UpgradeRequest {
   const fields = readFields(head.rawHeaders);
-  const request = readRequest(head, fields, arrival);
+  const request = readRequest(head, fields, connection);
   if (request.method !== 'GET') throw new GatewayError('METHOD_NOT_ALLOWED', { headers: { allow: 'GET' } });
   checkNoBody(fields);
   checkUpgrade(fields);
@@ -53,18 +53,22 @@ export function parseUpgrade(head: RequestHead, arrival: ConnectionInfo): Upgrad
   };
 }
 
-function readRequest(head: RequestHead, fields: Fields, arrival: ConnectionInfo): GatewayRequest {
+function readRequest(head: RequestHead, fields: Fields, connection: ConnectionInfo): GatewayRequest {
   // A lone `GET /x` line counts as HTTP/0.9 for Node's parser, and would pass.
   if (head.httpVersion !== '1.1') throw badRequest('not HTTP/1.1');
   const authority = fields.one('host');
   if (authority === undefined) throw badRequest('Host is missing');
   // Two credentials, and nobody could say which one an upstream would take.
   fields.one('authorization');
-  const peerAddress = normaliseAddress(arrival.peerAddress ?? '');
+  const peerAddress = normaliseAddress(connection.peerAddress ?? '');
   if (peerAddress === undefined) throw new GatewayError('CLIENT_LOST');
-  const client = clientOf({ address: peerAddress, secure: arrival.secure }, fields, arrival.trustedProxies);
+  const client = clientOf(
+    { address: peerAddress, secure: connection.secure },
+    fields,
+    connection.trustedProxies,
+  );
   return {
-    id: arrival.id,
+    id: connection.id,
     method: head.method ?? '',
     peerAddress,
     clientAddress: client.address,

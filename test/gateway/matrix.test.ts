@@ -64,7 +64,7 @@ function expected({ bridge, side, fault, moment }: Cell): Outcome {
   if (side === 'client') {
     if (moment === 'before dial' || moment === 'dialling') return 'nothing';
     if (moment === 'before 101') return 'end';
-    if (bridge !== 'websocket') return bridge === 'tcp' ? 'end' : 'farewell';
+    if (bridge !== 'websocket') return bridge === 'tcp' ? 'end' : 'goodbye';
     // Nothing may be said inside a frame that will never be finished.
     if (moment === 'mid-frame') return 'end';
     return moment === 'closing' ? 1000 : 1001;

@@ -60,7 +60,7 @@ async function start(config: string): Promise<void> {
 
 /** Which way the next connections flow; a TCP service is not told. */
 let way: 'down' | 'up' = 'down';
-let farewells = 0;
+let goodbyes = 0;
 
 /** An upstream that sends all it has, or reads nothing. */
 function serve(wrap: (piece: Buffer) => Buffer) {
@@ -87,7 +87,7 @@ function pour(socket: Socket, piece: Buffer, times: number): void {
 function answer(request: IncomingMessage, response: ServerResponse): void {
   request.resume();
   if (request.url === '/close') {
-    farewells++;
+    goodbyes++;
     response.end();
     return;
   }
@@ -142,7 +142,7 @@ async function ended(bridge: string, clients: readonly Wire[]): Promise<void> {
       expect(await wire.ended(SLOW_MS)).toMatchObject({ code: 1001 });
   } else if (bridge === 'tcp') {
     for (const wire of tcp.wires.slice(-clients.length)) await wire.ended(SLOW_MS);
-  } else await eventually(() => farewells >= clients.length, 'every farewell', SLOW_MS);
+  } else await eventually(() => goodbyes >= clients.length, 'every goodbye', SLOW_MS);
   for (const client of clients) {
     client.socket.resume();
     await client.ended(SLOW_MS);
@@ -155,7 +155,7 @@ describe.each(['websocket', 'tcp', 'poll'])('%s', (bridge) => {
     async (direction) => {
       way = 'down';
       await warmUp(bridge);
-      farewells = 0;
+      goodbyes = 0;
       way = direction;
       // The first of its kind pays for what stays: code, pools, what the allocator keeps.
       const first = await connect(bridge);

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asGatewayError, GatewayError } from '../../src/errors.ts';
 import { parseRequest, parseUpgrade } from '../../src/http/parse.ts';
-import { arrival, type Changes, handshake, rawHeaders, refusal } from '../support/handshakes.ts';
+import { type Changes, connection, handshake, rawHeaders, refusal } from '../support/handshakes.ts';
 
 describe('a handshake', () => {
   test('is read', () => {
@@ -15,7 +15,7 @@ describe('a handshake', () => {
       'Sec-WebSocket-Protocol': ['bearer, t', 'chat'],
       'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits',
     };
-    expect(parseUpgrade(handshake(changes), arrival())).toEqual({
+    expect(parseUpgrade(handshake(changes), connection())).toEqual({
       id: 'r1',
       method: 'GET',
       peerAddress: '192.0.2.1',
@@ -39,7 +39,7 @@ describe('a handshake', () => {
     ['Connection in two fields', { Connection: ['keep-alive', 'Upgrade'] }],
     ['a Host with a port', { Host: 'app.example.com:8443' }],
   ])('may have %s', (_, changes) => {
-    expect(parseUpgrade(handshake(changes), arrival()).host).toBe('app.example.com');
+    expect(parseUpgrade(handshake(changes), connection()).host).toBe('app.example.com');
   });
 
   test.each<[string, Changes]>([
@@ -65,7 +65,7 @@ describe('a handshake', () => {
     ['a malformed extension', { 'Sec-WebSocket-Extensions': 'a=' }],
     ['a line break in a value', { 'X-A': 'a\r\nX-User: root' }],
   ])('with %s is a bad request', (_, changes) => {
-    const error = refusal(() => parseUpgrade(handshake(changes), arrival()));
+    const error = refusal(() => parseUpgrade(handshake(changes), connection()));
     expect([error.code, error.status]).toEqual(['BAD_REQUEST', 400]);
   });
 
@@ -79,39 +79,41 @@ describe('a handshake', () => {
     ['version 013', { 'Sec-WebSocket-Version': '013' }],
     ['several versions', { 'Sec-WebSocket-Version': '13, 8' }],
   ])('with %s is told what is spoken here', (_, changes) => {
-    const error = refusal(() => parseUpgrade(handshake(changes), arrival()));
+    const error = refusal(() => parseUpgrade(handshake(changes), connection()));
     expect([error.code, error.status]).toEqual(['UPGRADE_REQUIRED', 426]);
     expect(error.headers).toEqual({ 'sec-websocket-version': '13', upgrade: 'websocket' });
   });
 
   test.each(['POST', 'HEAD', 'DELETE', 'get', ''])('by the method "%s" is refused', (method) => {
-    const error = refusal(() => parseUpgrade(handshake({}, { method }), arrival()));
+    const error = refusal(() => parseUpgrade(handshake({}, { method }), connection()));
     expect([error.code, error.headers.allow]).toEqual(['METHOD_NOT_ALLOWED', 'GET']);
   });
 
   test.each(['0.9', '1.0', '2.0'])('over HTTP/%s is refused', (httpVersion) => {
-    expect(refusal(() => parseUpgrade(handshake({}, { httpVersion }), arrival())).code).toBe('BAD_REQUEST');
+    expect(refusal(() => parseUpgrade(handshake({}, { httpVersion }), connection())).code).toBe(
+      'BAD_REQUEST',
+    );
   });
 
   test('for anything but a path is refused', () => {
     const url = 'http://10.0.0.1/chat';
-    expect(refusal(() => parseUpgrade(handshake({}, { url }), arrival())).code).toBe('BAD_REQUEST');
+    expect(refusal(() => parseUpgrade(handshake({}, { url }), connection())).code).toBe('BAD_REQUEST');
   });
 
   test('with more than a hundred fields is too large', () => {
     const many = Object.fromEntries(Array.from({ length: 96 }, (_, i) => [`X-${i}`, 'v']));
-    expect(refusal(() => parseUpgrade(handshake(many), arrival())).code).toBe('HEADERS_TOO_LARGE');
+    expect(refusal(() => parseUpgrade(handshake(many), connection())).code).toBe('HEADERS_TOO_LARGE');
   });
 
   test('whose socket is gone is nobody’s', () => {
-    expect(refusal(() => parseUpgrade(handshake(), arrival({ peerAddress: undefined }))).code).toBe(
+    expect(refusal(() => parseUpgrade(handshake(), connection({ peerAddress: undefined }))).code).toBe(
       'CLIENT_LOST',
     );
   });
 
   test('comes from the client that a trusted proxy names', () => {
     const changes = { 'X-Forwarded-For': '198.51.100.1', 'X-Forwarded-Proto': 'https' };
-    const from = arrival({
+    const from = connection({
       peerAddress: '::ffff:10.0.0.1',
       secure: false,
       trustedProxies: (it) => it === '10.0.0.1',
@@ -144,7 +146,7 @@ describe('a handshake', () => {
       fc.property(heads, fc.boolean(), (head, trusted) => {
         for (const parse of [parseRequest, parseUpgrade]) {
           try {
-            parse(head, arrival({ trustedProxies: () => trusted }));
+            parse(head, connection({ trustedProxies: () => trusted }));
           } catch (error) {
             expect(error).toBeInstanceOf(GatewayError);
           }
@@ -158,7 +160,7 @@ describe('a handshake', () => {
 describe('a plain request', () => {
   test.each(['GET', 'POST', 'DELETE', 'OPTIONS'])('may be a %s with a body', (method) => {
     const head = handshake({ Upgrade: undefined, 'Content-Length': '5' }, { method });
-    expect(parseRequest(head, arrival())).toMatchObject({ method, path: '/chat/room', query: 'x=1' });
+    expect(parseRequest(head, connection())).toMatchObject({ method, path: '/chat/room', query: 'x=1' });
   });
 
   test.each<[string, Parameters<typeof handshake>]>([
@@ -170,7 +172,7 @@ describe('a plain request', () => {
     ['a dot-segment', [{}, { url: '/a/../b' }]],
     ['an absolute target', [{}, { url: 'http://a/' }]],
   ])('with %s is refused', (_, [changes, head]) => {
-    expect(refusal(() => parseRequest(handshake(changes, head), arrival())).code).toBe('BAD_REQUEST');
+    expect(refusal(() => parseRequest(handshake(changes, head), connection())).code).toBe('BAD_REQUEST');
   });
 });
 
@@ -198,7 +200,7 @@ async function outcomeOf(bytes: string): Promise<string> {
   const server = createServer({ requireHostHeader: false });
   const judge = (message: IncomingMessage) => {
     try {
-      parseUpgrade(message, arrival({ peerAddress: message.socket.remoteAddress }));
+      parseUpgrade(message, connection({ peerAddress: message.socket.remoteAddress }));
       message.socket.end('read');
     } catch (error) {
       message.socket.end(asGatewayError(error).code);

@@ -30,8 +30,8 @@ export interface Cell {
   readonly moment: Moment;
 }
 
-/** What the peer without a fault must see: an HTTP status, a close code, a farewell request, an end, or nothing at all. */
-export type Outcome = number | 'farewell' | 'end' | 'nothing';
+/** What the peer without a fault must see: an HTTP status, a close code, a goodbye request, an end, or nothing at all. */
+export type Outcome = number | 'goodbye' | 'end' | 'nothing';
 
 /** A service that can fail at a moment of its own choosing. */
 export interface Service {
@@ -104,7 +104,7 @@ const HOLD_MS = 300;
 /** An HTTP service to be polled; once it has failed, it fails on every connection. */
 async function pollService(isReluctant: boolean, isFaulty: boolean): Promise<Service> {
   const asked = Promise.withResolvers<void>();
-  const farewell = Promise.withResolvers<void>();
+  const goodbye = Promise.withResolvers<void>();
   const cut = Promise.withResolvers<void>();
   const held = new Set<ServerResponse>();
   let failure: Fault | undefined;
@@ -113,11 +113,11 @@ async function pollService(isReluctant: boolean, isFaulty: boolean): Promise<Ser
   const server = createServer(function onRequest(request, response) {
     response.on('close', () => held.delete(response));
     held.add(response);
-    if (request.method === 'DELETE') farewell.resolve();
+    if (request.method === 'DELETE') goodbye.resolve();
     else if (request.url !== '/open' || isReluctant) asked.resolve();
     if (isReluctant) response.on('close', () => cut.resolve());
     if (failure !== undefined || (isReluctant && request.url === '/open')) return;
-    // The one that is to fail at the farewell does not answer it any more.
+    // The one that is to fail at the goodbye does not answer it any more.
     if (request.method === 'DELETE' && isFaulty) return;
     if (request.method === 'GET' && !over) setTimeout(answerNothing, HOLD_MS, response);
     else response.writeHead(over ? 410 : 204).end();
@@ -141,7 +141,7 @@ async function pollService(isReluctant: boolean, isFaulty: boolean): Promise<Ser
       over = true;
       for (const response of held) response.writeHead(410).end();
     },
-    closing: () => within(farewell.promise, 'the farewell'),
+    closing: () => within(goodbye.promise, 'the goodbye'),
     fail(fault) {
       failure = fault;
       for (const wire of upstream.wires) failWire(wire, fault);
@@ -149,7 +149,7 @@ async function pollService(isReluctant: boolean, isFaulty: boolean): Promise<Ser
     async ended() {
       if (upstream.wires.length === 0) return 'nothing';
       if (isReluctant) return within(cut.promise, 'the end of a request').then(() => 'end');
-      return within(farewell.promise, 'the farewell').then(() => 'farewell');
+      return within(goodbye.promise, 'the goodbye').then(() => 'goodbye');
     },
   };
 }

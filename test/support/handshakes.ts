@@ -33,7 +33,7 @@ export function handshake(changes: Changes = {}, head: Partial<RequestHead> = {}
   };
 }
 
-export function arrival(given: Partial<ConnectionInfo> = {}): ConnectionInfo {
+export function connection(given: Partial<ConnectionInfo> = {}): ConnectionInfo {
   return { id: 'r1', peerAddress: '192.0.2.1', secure: true, trustedProxies: () => false, ...given };
 }
 

@@ -28,17 +28,17 @@ export async function startPairs(origin: Origin, secure: boolean): Promise<PairM
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const arrival = origin === 'accepted' ? 'upgrade' : secure ? 'secureConnection' : 'connection';
+  const connection = origin === 'accepted' ? 'upgrade' : secure ? 'secureConnection' : 'connection';
   const open = new Set<Socket>();
 
   async function openOne(): Promise<Pair> {
     const accepting = once(server, 'connection') as Promise<[Socket]>;
-    const arriving = once(server, arrival);
+    const arriving = once(server, connection);
     const raw = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
     const dialled = secure ? connectTls({ socket: raw, rejectUnauthorized: false }) : raw;
     if (origin === 'accepted') dialled.write(REQUEST);
     else await once(dialled, secure ? 'secureConnect' : 'connect');
-    const arrived = (await within(arriving, `an event ${arrival}`)) as Socket[];
+    const arrived = (await within(arriving, `an event ${connection}`)) as Socket[];
     const accepted = (origin === 'accepted' ? arrived[1] : arrived[0]) as Socket;
     const [acceptedRaw] = await accepting;
     for (const socket of [raw, dialled, accepted, acceptedRaw]) {

@@ -233,7 +233,7 @@ class PollSession implements Service {
     this.#answerAll(() => {});
   }
 
-  /** It takes no message and no farewell: polls are held. */
+  /** It takes no message and no goodbye: polls are held. */
   stall(): void {
     this.#answer = () => {};
   }

@@ -24,9 +24,9 @@ class Arrivals {
   readonly #all = new Map<Way, Arrival>();
 
   of(way: Way): Arrival {
-    const arrival = this.#all.get(way) ?? new Arrival();
-    this.#all.set(way, arrival);
-    return arrival;
+    const connection = this.#all.get(way) ?? new Arrival();
+    this.#all.set(way, connection);
+    return connection;
   }
 }
 
@@ -143,13 +143,13 @@ routes:
 }
 
 /** Sends the message, or reads slowly what comes. */
-async function startClient(port: number, way: Way, arrival: Arrival): Promise<void> {
+async function startClient(port: number, way: Way, connection: Arrival): Promise<void> {
   const client = new WebSocket(`ws://127.0.0.1:${port}/${way.replace(' ', '/')}`);
   onTestFinished(() => client.terminate());
   client.on('error', () => {});
-  client.on('close', (code, reason) => arrival.cut(`${code} ${reason}`));
+  client.on('close', (code, reason) => connection.cut(`${code} ${reason}`));
   const upgraded = once(client, 'upgrade') as Promise<[IncomingMessage]>;
-  client.on('message', (data: Buffer) => arrival.add(data));
+  client.on('message', (data: Buffer) => connection.add(data));
   await once(client, 'open');
   if (way.endsWith('up')) client.send(MESSAGE);
   else slowDown(client, (await upgraded)[0].socket, RATE);
