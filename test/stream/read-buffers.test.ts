@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { SocketReader as AnyInlet } from '../../src/stream/read-buffers.ts';
+import type { SocketReader as AnySocketReader } from '../../src/stream/read-buffers.ts';
 import { type Pair, type PairMaker, startPairs, turns, turnsUntil } from '../support/pairs.ts';
 import { type Door, watchUserBuffer } from '../support/userbuffer.ts';
 
@@ -10,7 +10,7 @@ const MAX_BUFFERS = 128;
 /** Larger than what is copied; it comes in one read, and in one TLS record. */
 const LARGE = 12 * 1024;
 
-let SocketReader: typeof AnyInlet;
+let SocketReader: typeof AnySocketReader;
 
 /** A pool of its own for each test. */
 beforeEach(async () => {
@@ -18,9 +18,9 @@ beforeEach(async () => {
   ({ SocketReader } = await import('../../src/stream/read-buffers.ts'));
 });
 
-/** An inlet, and what it has handed on. */
+/** A socket reader, and what it has handed on. */
 interface Reader {
-  readonly inlet: AnyInlet;
+  readonly socketReader: AnySocketReader;
   received: number;
   readonly bytes: () => Buffer;
   /** Memory of the large chunks that were lent. */
@@ -30,22 +30,28 @@ interface Reader {
 }
 
 /** What a test does with a chunk; returns true if it has kept it. */
-type OnChunk = (chunk: Buffer, isBorrowed: boolean, inlet: AnyInlet) => unknown;
+type OnChunk = (chunk: Buffer, isBorrowed: boolean, socketReader: AnySocketReader) => unknown;
 
 function read(socket: Socket, onChunk: OnChunk = () => false): Reader {
   const chunks: Buffer[] = [];
-  const inlet = new SocketReader(function take(chunk, isBorrowed) {
+  const socketReader = new SocketReader(function take(chunk, isBorrowed) {
     // As a bridge must: what is lent is used up at once.
     chunks.push(Buffer.from(chunk));
     reader.received += chunk.length;
     if (chunk.length > 4096 && isBorrowed) reader.lent.push(chunk.buffer);
     else if (chunk.length > 4096) reader.given++;
-    const isKept = onChunk(chunk, isBorrowed, inlet) === true;
+    const isKept = onChunk(chunk, isBorrowed, socketReader) === true;
     // What is not kept is read over.
     if (isBorrowed && chunk.length > 4096 && !isKept) chunk.fill(0xee);
   });
-  const reader: Reader = { inlet, received: 0, bytes: () => Buffer.concat(chunks), lent: [], given: 0 };
-  inlet.open(socket);
+  const reader: Reader = {
+    socketReader,
+    received: 0,
+    bytes: () => Buffer.concat(chunks),
+    lent: [],
+    given: 0,
+  };
+  socketReader.open(socket);
   socket.resume();
   return reader;
 }
@@ -96,7 +102,7 @@ describe.each(CASES)('$shape: $kind', ({ origin, secure, closed }) => {
   });
   afterEach(() => pair[Symbol.dispose]());
 
-  test('this Node has what the inlet looks for: large reads share memory, if the door is open', async () => {
+  test('this Node has what the reader looks for: large reads share memory, if the door is open', async () => {
     const before = door.count;
     const reader = read(pair.ours);
     await dribble(pair.peer, pattern(8 * LARGE), [LARGE], reader);
@@ -268,9 +274,9 @@ describe('the buffers of streaming sockets', () => {
   /** Streams until a large chunk has been kept. */
   async function streamAndKeep() {
     let kept: Buffer | undefined;
-    const one = await stream(function keepFirst(chunk, isBorrowed, inlet) {
+    const one = await stream(function keepFirst(chunk, isBorrowed, socketReader) {
       if (!isBorrowed || chunk.length < LARGE || kept !== undefined) return false;
-      inlet.keep();
+      socketReader.keep();
       kept = chunk;
       return true;
     });
@@ -284,8 +290,8 @@ describe('the buffers of streaming sockets', () => {
     const other = await stream();
     expect(one.kept.equals(before)).toBe(true);
     expect([...one.reader.lent.slice(1), other.memory]).not.toContain(one.kept.buffer);
-    one.reader.inlet.release();
-    one.reader.inlet.release();
+    one.reader.socketReader.release();
+    one.reader.socketReader.release();
     expect((await stream()).memory).toBe(one.kept.buffer);
   });
 
@@ -295,7 +301,7 @@ describe('the buffers of streaming sockets', () => {
       const one = await streamAndKeep();
       all.push(one.kept);
       await destroy(one);
-      one.reader.inlet.release();
+      one.reader.socketReader.release();
     }
     expect(new Set(all.map(({ buffer }) => buffer)).size).toBe(all.length);
     expect(all.map(({ buffer }) => buffer)).not.toContain((await stream()).memory);
