@@ -283,7 +283,6 @@ export class Peer implements End {
 
   #sendPing(): void {
     this.#isPingWaiting = false;
-    if (this.isTold) return;
     this.#send(PING, this.#pingPayload as Buffer);
     this.sink.whenOut(() => {
       this.#pingLeftAt = performance.now();
