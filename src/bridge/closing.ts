@@ -160,7 +160,7 @@ export class Closing implements EndEvents {
   }
 
   onStall({ name }: End): void {
-    this.begin(failed(new GatewayError('PEER_STALLED', { detail: name }), 'gateway'));
+    this.begin(failed(new GatewayError('PEER_STALLED', { detail: name })));
   }
 
   onProgress(): void {

@@ -14,7 +14,6 @@ interface Innards {
  */
 export function resetSocket(socket: Socket): void {
   const innards = socket as unknown as Innards;
-  if (!socket.destroyed && !socket.writableEnded && typeof innards._handle?.reset === 'function')
-    innards.resetAndClosing = true;
+  if (!socket.writableEnded && typeof innards._handle?.reset === 'function') innards.resetAndClosing = true;
   socket.destroy();
 }

@@ -86,7 +86,7 @@ export class Sink {
   flush(): void {
     const writes = this.#waiting;
     this.#waiting = undefined;
-    if (writes === undefined || this.#isDropped) return;
+    if (writes === undefined) return;
     const socket = this.#socket;
     const wasBusy = socket.writableLength > 0;
     let isRoom = true;

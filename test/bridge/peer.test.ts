@@ -1,8 +1,9 @@
+import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PeerName, SessionHandle } from '../../src/bridge/contract.ts';
 import { Peer } from '../../src/bridge/peer.ts';
 import { GatewayError } from '../../src/errors.ts';
-import type { FrameHandler } from '../../src/frames/reader.ts';
+import { type FrameHandler, PASS } from '../../src/frames/reader.ts';
 import { connection, Diary, endingOf, type FarEnd, sessionOf } from '../support/ends.ts';
 import { turns } from '../support/pairs.ts';
 import { BINARY, CLOSE, closeFrame, frame, PING, PONG } from '../support/raw.ts';
@@ -280,6 +281,70 @@ describe('alive', () => {
     expect(peer.silence(at())).toBe(0);
     vi.advanceTimersByTime(300);
     expect(peer.silence(at())).toBe(300);
+  });
+
+  /** A peer on a stream whose writes are out when the test says so. */
+  function behindSlowWrites() {
+    const waiting: (() => void)[] = [];
+    const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => void waiting.push(done) });
+    const frames = {
+      control: (opcode: number, payload: Buffer) => peer.onControl(opcode, payload) ?? PASS,
+      raw() {},
+    } as unknown as FrameHandler;
+    const session = sessionOf({ stallMs: STALL_MS });
+    const peer = new Peer({
+      name: 'client',
+      socket: stream,
+      session,
+      deflate: false,
+      frames,
+      events: new Diary(),
+    });
+    peer.start(NOTHING);
+    async function finishAll(): Promise<void> {
+      for (let done = waiting.shift(); done !== undefined; done = waiting.shift()) {
+        done();
+        await turns(2);
+      }
+    }
+    return { peer, stream, finishAll };
+  }
+
+  test('a ping behind a little that is on its way has not left either', async () => {
+    const { peer, finishAll } = behindSlowWrites();
+    peer.sink.write(frame(BINARY, 'a little', fromServer));
+    await turns(2);
+    peer.ping();
+    vi.advanceTimersByTime(5_000);
+    expect([peer.sink.isFull, peer.silence(at())]).toEqual([false, 0]);
+    await finishAll();
+    vi.advanceTimersByTime(300);
+    expect(peer.silence(at())).toBe(300);
+  });
+
+  test('a pong counts that comes before its ping is known to have left', async () => {
+    const { peer, stream, finishAll } = behindSlowWrites();
+    const written = vi.spyOn(stream, 'write');
+    peer.ping();
+    const ping = written.mock.calls[0]?.[0] as Buffer;
+    stream.push(frame(PONG, ping.subarray(2)));
+    await turns(2);
+    await finishAll();
+    vi.advanceTimersByTime(5_000);
+    expect(peer.silence(at())).toBeUndefined();
+  });
+
+  test('a ping that waits is not taken for one that has been answered', async () => {
+    const { client, upstream } = together();
+    client.peer.ping();
+    await turns(3);
+    await client.far.say(frame(PONG, client.far.frames[0]?.payload));
+    await upstream.far.say(HALF);
+    client.peer.ping();
+    expect(client.peer.silence(at())).toBe(0);
+    await upstream.far.say(REST);
+    vi.advanceTimersByTime(300);
+    expect(client.peer.silence(at())).toBe(300);
   });
 
   test('whoever is not read from cannot answer', async () => {

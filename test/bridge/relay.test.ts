@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Ending, Link, SessionHandle } from '../../src/bridge/contract.ts';
 import { relay } from '../../src/bridge/relay.ts';
 import { connection, endingOf, sessionOf } from '../support/ends.ts';
-import { turns } from '../support/pairs.ts';
+import { turns, turnsUntil } from '../support/pairs.ts';
 import { BINARY, CLOSE, closeFrame, frame, PING, PONG, TEXT } from '../support/raw.ts';
 
 /** Two WebSocket peers joined, on connections in memory. */
@@ -99,6 +99,20 @@ describe('frames', () => {
     expect(charged).toEqual({ messages: 2, bytes: frame(TEXT, 'x').length + frame(PING).length });
   });
 });
+
+test.each(['client', 'upstream'] as const)(
+  'a %s that does not read stops the other peer, until it reads on',
+  async (name) => {
+    const joined = join();
+    const other = name === 'client' ? joined.upstream : joined.client;
+    const piece = frame(BINARY, Buffer.alloc(2 ** 16), { masked: name === 'upstream' });
+    joined[name].stream.pause();
+    for (let i = 0; i < 16; i++) await other.say(piece);
+    expect(other.stream.writableLength).toBeGreaterThan(2 ** 19);
+    joined[name].stream.resume();
+    await turnsUntil(() => joined[name].got.length === 16 * piece.length);
+  },
+);
 
 describe('after our Close', () => {
   test.each(['client', 'upstream'] as const)('nothing goes to the %s any more', async (name) => {

@@ -65,9 +65,18 @@ describe('what it is told', () => {
     const seen = story(service);
     end.sink.write(Buffer.from('written'));
     end.tell(ending);
-    end.tell(byClient(1000));
-    expect(await seen).toBe(`written ${how}`);
     expect([end.isTold, end.isFinished]).toEqual([true, how === 'reset']);
+    expect(await seen).toBe(`written ${how}`);
+  });
+
+  test('the first word counts, however late it can be said', async () => {
+    const { end, service } = await stand();
+    end.start();
+    service.pause();
+    end.sink.write(Buffer.alloc(16 * 2 ** 20));
+    end.tell(byClient(4000));
+    end.tell(byClient(1000));
+    expect((await story(service)).endsWith(' reset')).toBe(true);
   });
 
   test('it gets what is still to be written first', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Ending, Link, SessionHandle } from '../../src/bridge/contract.ts';
 import { tunnel } from '../../src/bridge/tunnel.ts';
 import { GatewayError } from '../../src/errors.ts';
@@ -70,6 +70,26 @@ describe('payload', () => {
     const { client } = await join({}, { text: false });
     await client.say(frame(BINARY, 'x'), frame(TEXT, 'x'), frame(BINARY, 'x'));
     expect(client.closeCode).toBe(1003);
+  });
+});
+
+describe('who does not read', () => {
+  const MiB = 2 ** 20;
+
+  test('as a service stops the client', async () => {
+    const { client, service } = await join();
+    service.socket.pause();
+    const message = frame(BINARY, Buffer.alloc(MiB));
+    for (let i = 0; i < 32; i++) await client.say(message);
+    expect(client.stream.writableLength).toBeGreaterThan(16 * MiB);
+  });
+
+  test('as a client stops the service', async () => {
+    const { client, service, ours } = await join();
+    client.stream.pause();
+    service.write(Buffer.alloc(32 * MiB));
+    for (let before = -1; before !== ours.bytesRead; await turns(20)) before = ours.bytesRead;
+    expect(ours.bytesRead).toBeLessThan(4 * MiB);
   });
 });
 
@@ -168,10 +188,10 @@ describe('the end', () => {
 
   test('what the client sends behind the token’s end does not reach the service', async () => {
     const joined = await join();
-    joined.service.socket.pause();
+    const write = vi.spyOn(joined.ours, 'write');
     joined.link.close(endingOf('TOKEN_EXPIRED'));
     await joined.client.say(frame(BINARY, 'late'));
-    joined.service.socket.resume();
+    expect(write).not.toHaveBeenCalled();
     await joined.service.until(() => joined.service.end !== undefined, 'the end');
     expect(joined.got()).toBe('');
     await leave(joined);

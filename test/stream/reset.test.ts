@@ -1,6 +1,9 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { resetSocket } from '../../src/stream/reset.ts';
 import { connection } from '../support/ends.ts';
 import { type Pair, type PairMaker, startPairs } from '../support/pairs.ts';
@@ -45,12 +48,19 @@ test('also behind what was written, and with something unread', async () => {
   expect(await seen).toEqual(['ECONNRESET']);
 });
 
-test('behind a FIN no reset is sent: the socket is destroyed, and lets go of its handle', async () => {
+test.each<[string, (pair: Pair) => unknown]>([
+  ['is on its way', ({ ours }) => ours.end()],
+  [
+    'is out',
+    async ({ ours, peer }) => {
+      const ended = within(once(peer.resume(), 'end'), 'a FIN');
+      ours.end();
+      await ended;
+    },
+  ],
+])('behind a FIN that %s the socket is destroyed, and lets go of its handle', async (_name, end) => {
   using pair = await pairs.open();
-  const ended = within(once(pair.peer, 'end'), 'a FIN');
-  pair.peer.resume();
-  pair.ours.end();
-  await ended;
+  await end(pair);
   resetSocket(pair.ours);
   await closing(pair);
   expect([pair.ours.destroyed, handleOf(pair.ours)]).toEqual([true, null]);
@@ -67,10 +77,19 @@ test('twice, or on a socket that is destroyed, is once', async () => {
   expect(handleOf(pair.ours)).toBeNull();
 });
 
-test('a stream that is no socket is destroyed', async () => {
-  const { ours } = connection();
-  resetSocket(ours as Socket);
-  await within(once(ours, 'close'), 'the end of a stream');
+test('what cannot be reset is destroyed: a Unix socket, a stream in memory', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-reset-'));
+  const server = createServer().listen(join(folder, 'socket'));
+  onTestFinished(async () => {
+    server.close();
+    await rm(folder, { recursive: true });
+  });
+  const socket = connect(join(folder, 'socket'));
+  await within(once(socket, 'connect'), 'a connection');
+  for (const stream of [socket, connection().ours]) {
+    resetSocket(stream as Socket);
+    await within(once(stream, 'close'), 'the end of a stream');
+  }
 });
 
 /** What a socket holds open. */
