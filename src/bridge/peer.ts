@@ -216,31 +216,6 @@ export class Peer implements End {
     return answer ?? wordFor(this.name, ending);
   }
 
-<<<<<<< HEAD
-=======
-  /** The first one counts, and nothing is sent after it (RFC 6455 §5.5.1). */
-  #sendClose({ code, reason }: CloseStatus): void {
-    this.#waitingClose = undefined;
-    this.#send(CLOSE, closePayload(code, reason));
-    this.#closeSent = true;
-  }
-
-  #sendPing(): void {
-    this.#isPingWaiting = false;
-    this.#send(PING, this.#pingPayload as Buffer);
-    this.sink.whenOut(() => {
-      this.#pingLeftAt = performance.now();
-      this.#receivedAtPing = this.source.received;
-      this.source.wasPaused = this.source.isPaused;
-    });
-  }
-
-  /** Frames to an upstream are masked with an unpredictable key, frames to a client are not (RFC 6455 §5.1, §5.3). */
-  #send(opcode: number, payload: Buffer): void {
-    this.sink.write(frame(opcode, payload, this.name === 'upstream' ? randomInt(2 ** 32) : undefined));
-  }
-
->>>>>>> closing
   #fail(error: GatewayError): void {
     if (this.#fault !== undefined) return;
     this.#fault = error;
