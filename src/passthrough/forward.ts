@@ -45,11 +45,11 @@ export class Forwarder {
     const asking = { clientAddress, origin, path, headers, grant };
     const { lease, client } = await this.#connect(asking, response, isOnce);
     const { name, target } = lease.endpoint;
-    // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
-    message.headers = asHeaders([...upstreamHeaders(request, grant, this.#route), ...framing]);
-    const { timeouts } = this.#route;
-    const upstreamPath = requestTarget(target, { path, query, captures: {} });
     try {
+      // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
+      message.headers = asHeaders([...upstreamHeaders(request, grant, this.#route), ...framing]);
+      const { timeouts } = this.#route;
+      const upstreamPath = requestTarget(target, { path, query, captures: {} });
       const carried = { message, response, path: upstreamPath, hasBody, timeouts, isOnce };
       return { ...(await exchangeOver(client, carried)), target: name };
     } catch (thrown) {

@@ -52,22 +52,20 @@ export class SessionOpener {
     // Without `open` a session may begin during an outage, and waits for its end.
     if (!this.#asksFirst)
       return this.#openOn(await this.#http.place(this.#policy, request, signal), request, signal);
-    try {
-      return await this.#openOn(await this.#connect(request, signal, false), request, signal);
-    } catch (error) {
-      if (!(error instanceof ExchangeFailed) || error.kind === 'aborted') throw error;
-      return this.#openOn(await this.#connect(request, signal, true), request, signal);
-    }
+    const again = async () => this.#openOn(await this.#connect(request, signal, true), request, signal);
+    return this.#openOn(await this.#connect(request, signal, false), request, signal, again);
   }
 
   #connect(request: AdmittedRequest, signal: AbortSignal, isFresh: boolean): Promise<Connected<HttpTarget>> {
     return this.#http.connect(this.#policy, request, () => signal, isFresh);
   }
 
+  /** `again`, where it is given, is tried once nothing of the request has left. */
   async #openOn(
     { client, lease }: Connected<HttpTarget>,
     request: AdmittedRequest,
     signal: AbortSignal,
+    again?: () => Promise<Opened>,
   ): Promise<Opened> {
     const exchange = createSessionClient(client, this.#headersOf(request));
     const profile = this.#createProfile(request);
@@ -78,7 +76,8 @@ export class SessionOpener {
       error.dials = [{ target: lease.endpoint.name, error }];
       if (isToBlame(thrown)) lease.failed(error.code);
       this.#http.release(lease);
-      throw thrown instanceof ExchangeFailed && thrown.unsent ? thrown : error;
+      if (again && isUnsent(thrown)) return again();
+      throw error;
     }
   }
 
@@ -91,6 +90,11 @@ export class SessionOpener {
     if (answer.status < 200 || answer.status > 299) throw relayed(answer);
     return profile.opened(answer);
   }
+}
+
+/** Nothing of the request has left, and somebody still waits for it. */
+function isUnsent(thrown: unknown): boolean {
+  return thrown instanceof ExchangeFailed && thrown.unsent && thrown.kind !== 'aborted';
 }
 
 /** The service did not answer `open`, or not to the end. */
