@@ -19,6 +19,7 @@ import { compileRoute } from './routes.ts';
 import { Sessions } from './session/registry.ts';
 import { createMemoryStore } from './store/memory.ts';
 import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
+import { Resolver } from './upstream/names/resolver.ts';
 
 export interface Address {
   readonly host: string;
@@ -42,17 +43,21 @@ export interface Gateway {
 export interface GatewayOptions {
   /** Absent: silent. */
   readonly logger?: Logger;
+  /**
+   * DNS servers as `address` or `address:port`, IPv6 in brackets before a port, for the names of upstreams that are
+   * looked up by `resolver: dns`. Absent: those of resolv.conf.
+   */
+  readonly dnsServers?: readonly string[];
 }
 
 /**
  * Builds a gateway from a configuration and opens its listeners. Rejects with ListenerError or the system's error if an
- * address cannot be had or a file cannot be used; nothing is left open then.
+ * address cannot be had, a file cannot be used or a DNS server is no address; nothing is left open then.
  */
 export async function createGateway(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
-  const logger = options.logger ?? pino({ enabled: false });
   const closers = new Closers();
   try {
-    return await open(config, logger, closers);
+    return await open(config, options, closers);
   } catch (error) {
     await closers.run();
     throw error;
@@ -72,7 +77,8 @@ class Closers {
   }
 }
 
-async function open(config: Config, logger: Logger, closers: Closers): Promise<Gateway> {
+async function open(config: Config, options: GatewayOptions, closers: Closers): Promise<Gateway> {
+  const { logger = pino({ enabled: false }), dnsServers } = options;
   const verifiers = await openVerifiers(config, logger, closers);
   const store = createMemoryStore();
   const metrics = createMetrics(
@@ -80,8 +86,9 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<G
     () => droppedLines(logger),
     () => upstreams.endpoints,
   );
-  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics });
-  closers.add(() => upstreams.resolver.close());
+  const resolver = new Resolver({ servers: dnsServers });
+  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
+  closers.add(() => resolver.close());
   const compiled = config.routes.map((route) => compileRoute(route, { verifiers, store, upstreams }));
   const routes = new Routes(compiled);
   closers.add(() => routes.close());
