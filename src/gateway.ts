@@ -19,6 +19,7 @@ import { compileRoute, type RouteDeps } from './routes.ts';
 import { Sessions } from './session/registry.ts';
 import { createMemoryStore } from './store/memory.ts';
 import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
+import { Resolver } from './upstream/names/resolver.ts';
 
 export interface Address {
   readonly host: string;
@@ -42,17 +43,21 @@ export interface Gateway {
 export interface GatewayOptions {
   /** Absent: silent. */
   readonly logger?: Logger;
+  /**
+   * DNS servers as `address` or `address:port`, IPv6 in brackets before a port, for the names of upstreams that are
+   * looked up by `resolver: dns`. Absent: those of resolv.conf.
+   */
+  readonly dnsServers?: readonly string[];
 }
 
 /**
  * Builds a gateway from a configuration and opens its listeners. Rejects with ListenerError or the system's error if an
- * address cannot be had or a file cannot be used; nothing is left open then.
+ * address cannot be had, a file cannot be used or a DNS server is no address; nothing is left open then.
  */
 export async function createGateway(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
-  const logger = options.logger ?? pino({ enabled: false });
   const closers = new Closers();
   try {
-    return await open(config, logger, closers);
+    return await open(config, options, closers);
   } catch (error) {
     await closers.run();
     throw error;
@@ -72,7 +77,8 @@ class Closers {
   }
 }
 
-async function open(config: Config, logger: Logger, closers: Closers): Promise<Gateway> {
+async function open(config: Config, options: GatewayOptions, closers: Closers): Promise<Gateway> {
+  const { logger = pino({ enabled: false }), dnsServers } = options;
   const verifiers = await openVerifiers(config, logger, closers);
   const metrics = createMetrics(
     () => sessions,
@@ -81,8 +87,9 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<G
   );
   const observer = combine(createAccessLog(logger), metrics);
   const sessions = new Sessions(() => observer);
-  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics });
-  closers.add(() => upstreams.resolver.close());
+  const resolver = new Resolver({ servers: dnsServers });
+  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
+  closers.add(() => resolver.close());
   const routes = openRoutes(config, { verifiers, store: createMemoryStore(), upstreams }, closers);
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;

@@ -158,3 +158,12 @@ test('a target that checks find ill gets nobody, before any client has found out
     gateway.log.filter(({ msg, target }) => msg === 'session opened' && target === targetOf(deaf.port)),
   ).toEqual([]);
 });
+
+test('a DNS server that is no address ends the start', async () => {
+  const starting = startGateway(
+    'routes: [{ name: r, match: { path: /* }, auth: none, upstream: { tcp: "app.internal:1" } }]',
+    {},
+    { dnsServers: ['nonsense'] },
+  );
+  await expect(starting).rejects.toMatchObject({ code: 'ERR_INVALID_IP_ADDRESS' });
+});

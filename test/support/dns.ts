@@ -19,18 +19,21 @@ export type DnsAnswer =
 
 const CODES = { nxdomain: 3, servfail: 2 } as const;
 
-export async function startDns(answer: (name: string, type: 'A' | 'AAAA') => DnsAnswer): Promise<DnsServer> {
+type Answering = (name: string, type: 'A' | 'AAAA') => DnsAnswer | Promise<DnsAnswer>;
+
+export async function startDns(answer: Answering): Promise<DnsServer> {
   const socket = createSocket('udp4');
   const questions: string[] = [];
-  socket.on('message', (query, peer) => {
+  let closed: Promise<void> | undefined;
+  socket.on('message', async (query, peer) => {
     const { name, type, end } = readQuestion(query);
     questions.push(`${name} ${type}`);
-    const reply = answer(name, type);
-    if (reply !== 'silence') socket.send(write(query.subarray(0, end), type, reply), peer.port, peer.address);
+    const reply = await answer(name, type);
+    if (reply !== 'silence' && closed === undefined)
+      socket.send(write(query.subarray(0, end), type, reply), peer.port, peer.address);
   });
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
-  let closed: Promise<void> | undefined;
   function close(): Promise<void> {
     closed ??= new Promise<void>((resolve) => socket.close(resolve));
     return closed;

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { parseConfig } from '../../src/config/load.ts';
-import { createGateway, type Gateway } from '../../src/gateway.ts';
+import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway.ts';
 import { createLogger } from '../../src/observe/log.ts';
 import { within } from './patience.ts';
 
@@ -19,13 +19,18 @@ export interface TestGateway extends AsyncDisposable {
 }
 
 /** Starts a gateway with these routes (YAML list items, or the whole file if it names its listeners). */
-export async function startGateway(text: string, env: Record<string, string> = {}): Promise<TestGateway> {
+export async function startGateway(
+  text: string,
+  env: Record<string, string> = {},
+  options: Omit<GatewayOptions, 'logger'> = {},
+): Promise<TestGateway> {
   const whole = /^listeners:/m.test(text)
     ? text
     : `listeners: [{ host: 127.0.0.1, port: 0 }]\nadmin: { port: 0 }\ndrain: 2s\n${text}`;
   const { config } = parseConfig(whole, { env });
   const lines = new LogLines();
   const gateway = await createGateway(config, {
+    ...options,
     logger: createLogger({ destination: lines, level: 'debug' }),
   });
   const port = gateway.addresses[0]?.port ?? 0;

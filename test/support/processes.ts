@@ -99,6 +99,36 @@ export async function startWebSocketProcess(url: string, manner: string): Promis
   };
 }
 
+const TARGET = `
+const { WebSocketServer } = require('ws');
+const [host, port] = process.argv.slice(1);
+const server = new WebSocketServer({ host, port: Number(port) });
+server.on('connection', (webSocket) => webSocket.on('error', () => {}).send(host));
+server.on('listening', () => console.log(server.address().port));`;
+
+/** A target of a pool: its first message is its address. */
+export interface TargetProcess {
+  readonly port: number;
+  /** SIGSTOP: its kernel goes on to accept connections, which hear nothing. */
+  stop(): void;
+  /** SIGKILL, also of one that is stopped. Resolves when its port is free. */
+  kill(): Promise<void>;
+}
+
+/** A server of `ws` in a process of its own, at an address of its own such as 127.0.0.2. `port` is 0 for any. */
+export async function startTarget(host: string, port: number): Promise<TargetProcess> {
+  const { child, line } = await start(TARGET, [host, port]);
+  const exited = once(child, 'exit');
+  return {
+    port: Number(line),
+    stop: () => child.kill('SIGSTOP'),
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
 async function start(
   script: string,
   args: readonly (number | string)[],

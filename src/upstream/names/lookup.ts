@@ -15,7 +15,7 @@ export interface Addresses {
 
 export interface LookupOptions {
   /** DNS servers as `address[:port]`; those of resolv.conf unless given. */
-  readonly servers?: readonly string[];
+  readonly servers?: readonly string[] | undefined;
   readonly hostsFile?: string;
   readonly resolvConf?: string;
 }
@@ -47,8 +47,7 @@ export async function lookUp(name: string, options: LookupOptions, signal: Abort
   const listed = readHosts(hostsFile).get(bare) ?? (isLocalhost(bare) ? LOOPBACK : undefined);
   if (listed !== undefined) return { addresses: ipv6First(listed), ttlMs: FILE_TTL_MS };
 
-  const resolver = new Resolver();
-  if (options.servers) resolver.setServers(options.servers);
+  const resolver = askerOf(options.servers);
   const cancel = () => resolver.cancel();
   const timer = setTimeout(cancel, PATIENCE_MS);
   signal.addEventListener('abort', cancel, { once: true });
@@ -60,6 +59,13 @@ export async function lookUp(name: string, options: LookupOptions, signal: Abort
     // The family that lost may still be asking.
     resolver.cancel();
   }
+}
+
+/** Asks these servers. Throws the error of node:dns if one of them is no address. */
+export function askerOf(servers: readonly string[] | undefined): Resolver {
+  const resolver = new Resolver();
+  if (servers) resolver.setServers(servers);
+  return resolver;
 }
 
 /** RFC 6761 §6.3: names under `localhost` never leave the machine. */

@@ -1,5 +1,5 @@
 import { lookup as systemLookup } from 'node:dns/promises';
-import { type Addresses, type LookupOptions, lookUp, NoSuchName } from './lookup.ts';
+import { type Addresses, askerOf, type LookupOptions, lookUp, NoSuchName } from './lookup.ts';
 
 /** Where names are looked up: `dns` is our own resolver, `system` the machine's (getaddrinfo, which knows NSS). */
 export type ResolverKind = 'dns' | 'system';
@@ -43,7 +43,10 @@ export class Resolver {
   readonly #flights = new Map<string, Promise<Resolution>>();
   readonly #closing = new AbortController();
 
+  /** Throws the error of node:dns if a server is no address. */
   constructor({ now = () => performance.now(), lookups, ...options }: ResolverOptions = {}) {
+    // Said now, not at each lookup.
+    askerOf(options.servers);
     this.#now = now;
     this.#lookups = lookups ?? {
       dns: (name, signal) => lookUp(name, options, signal),
