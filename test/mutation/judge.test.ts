@@ -40,7 +40,11 @@ function court(finders: readonly string[], outcome: TestRun['outcome'] = 'failed
     if (finder === undefined) return { outcome: 'passed', failure: undefined, passedIn: new Map() };
     return { outcome, failure: finder, passedIn: new Map() };
   }
-  return { runs, warnings, verdict: () => judge(mutant, { sources: SOURCES, baseline, run }) };
+  return {
+    runs,
+    warnings,
+    verdict: (near = false) => judge(mutant, { sources: SOURCES, baseline, near, run }),
+  };
 }
 
 test('a fault that the nearest test finds is looked for no further', async () => {
@@ -57,6 +61,12 @@ test('the slow tests come last, and each run has thrice the time it needs, and s
     { tests: [FAR], timeoutMs: 30_600 },
     { tests: [SLOW], timeoutMs: 210_000 },
   ]);
+});
+
+test('only the tests nearby are run where no more is asked for', async () => {
+  const { runs, verdict } = court([FAR]);
+  expect(await verdict(true)).toMatchObject({ outcome: 'survived' });
+  expect(runs.map(({ tests }) => tests)).toEqual([[NEAR]]);
 });
 
 test('a test that fails without a fault is left out, with a word', async () => {
@@ -96,11 +106,17 @@ test('options are read, or refused with a word', () => {
     only: undefined,
     sample: 5,
     seed: 3,
+    near: false,
     jobs: 2,
     list: false,
   });
-  expect(readOptions(['--only', 'src/a.ts:12']).only).toEqual({ file: 'src/a.ts', line: 12 });
-  expect(readOptions(['--only', 'src/a.ts']).only).toEqual({ file: 'src/a.ts', line: undefined });
+  expect(readOptions(['--only', 'src/a.ts:12,src/b.ts', '--near'])).toMatchObject({
+    only: [
+      { file: 'src/a.ts', line: 12 },
+      { file: 'src/b.ts', line: undefined },
+    ],
+    near: true,
+  });
   expect(() => readOptions(['--sample', 'many'])).toThrow('--sample: many is not a number');
   expect(() => readOptions(['--what'])).toThrow(/what/);
 });
