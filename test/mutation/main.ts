@@ -48,13 +48,15 @@ function choose({ rooms, only, sample, seed }: Options, sources: ReadonlyMap<str
       ? rooms.includes(file.split('/')[1] ?? '') && file.startsWith('src/')
       : only.some((place) => place.file === file);
   const files = [...sources].filter(([file]) => isWanted(file));
-  const all = files
-    .flatMap(([file, text]) => mutantsOf(file, text))
-    .filter((mutant) => !isEquivalent(mutant));
-  if (only === undefined) return sampleOf(all, sample, seed);
-  return all.filter((mutant) =>
-    only.some(({ file, line }) => file === mutant.file && (line === undefined || line === mutant.line)),
-  );
+  const all = files.flatMap(([file, text]) => mutantsOf(file, text));
+  const chosen =
+    only === undefined
+      ? sampleOf(all, sample, seed)
+      : all.filter((mutant) =>
+          only.some(({ file, line }) => file === mutant.file && (line ?? mutant.line) === mutant.line),
+        );
+  // Left out last, so that a seed goes on choosing the same ones.
+  return chosen.filter((mutant) => !isEquivalent(mutant));
 }
 
 /** Tries them in as many trees as there are jobs. Ends early, with what is known by then, when the process is told to stop. */
