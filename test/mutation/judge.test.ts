@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Baseline } from './baseline.ts';
 import { judge } from './judge.ts';
 import { mutantsOf } from './mutants.ts';
@@ -40,7 +40,11 @@ function court(finders: readonly string[], outcome: TestRun['outcome'] = 'failed
     if (finder === undefined) return { outcome: 'passed', failure: undefined, passedIn: new Map() };
     return { outcome, failure: finder, passedIn: new Map() };
   }
-  return { runs, warnings, verdict: () => judge(mutant, { sources: SOURCES, baseline, run }) };
+  return {
+    runs,
+    warnings,
+    verdict: (near = false) => judge(mutant, { sources: SOURCES, baseline, near, run }),
+  };
 }
 
 test('a fault that the nearest test finds is looked for no further', async () => {
@@ -59,11 +63,28 @@ test('the slow tests come last, and each run has thrice the time it needs, and s
   ]);
 });
 
+test('only the tests nearby are run where no more is asked for', async () => {
+  const { runs, verdict } = court([FAR]);
+  expect(await verdict(true)).toMatchObject({ outcome: 'survived' });
+  expect(runs.map(({ tests }) => tests)).toEqual([[NEAR]]);
+});
+
 test('a test that fails without a fault is left out, with a word', async () => {
   const { runs, warnings, verdict } = court([SICK]);
   expect(await verdict()).toMatchObject({ outcome: 'survived' });
   expect(runs.flatMap(({ tests }) => tests)).not.toContain(SICK);
-  expect(warnings).toEqual([expect.stringContaining(SICK)]);
+  expect(warnings.at(-1)).toBe(`left out: ${SICK}`);
+});
+
+test('a test that fails but once without a fault is not left out', async () => {
+  const runs: (readonly string[])[] = [];
+  const baseline = new Baseline(async (tests) => {
+    runs.push(tests);
+    const passing = runs.length === 1 ? [NEAR] : tests;
+    return { outcome: 'failed', failure: SICK, passedIn: new Map(passing.map((path) => [path, 5])) };
+  }, vi.fn());
+  expect([...(await baseline.passing([NEAR, SICK])).keys()]).toEqual([NEAR, SICK]);
+  expect(runs).toEqual([[NEAR, SICK], [SICK]]);
 });
 
 test('a fault that makes a test hang is found', async () => {
@@ -96,11 +117,17 @@ test('options are read, or refused with a word', () => {
     only: undefined,
     sample: 5,
     seed: 3,
+    near: false,
     jobs: 2,
     list: false,
   });
-  expect(readOptions(['--only', 'src/a.ts:12']).only).toEqual({ file: 'src/a.ts', line: 12 });
-  expect(readOptions(['--only', 'src/a.ts']).only).toEqual({ file: 'src/a.ts', line: undefined });
+  expect(readOptions(['--only', 'src/a.ts:12,src/b.ts', '--near'])).toMatchObject({
+    only: [
+      { file: 'src/a.ts', line: 12 },
+      { file: 'src/b.ts', line: undefined },
+    ],
+    near: true,
+  });
   expect(() => readOptions(['--sample', 'many'])).toThrow('--sample: many is not a number');
   expect(() => readOptions(['--what'])).toThrow(/what/);
 });

@@ -14,6 +14,8 @@ export interface Verdict {
 export interface JudgeDeps {
   readonly sources: ReadonlyMap<string, string>;
   readonly baseline: Baseline;
+  /** Runs those tests only that import the fault's file or are of its room. */
+  readonly near: boolean;
   /** Runs tests with the fault in place. */
   readonly run: (mutant: Mutant, tests: readonly string[], timeoutMs: number) => Promise<TestRun>;
 }
@@ -24,8 +26,8 @@ const QUICK_MS = 4_000;
 const GRACE_MS = 30_000;
 
 /** Runs the tests that reach a fault, the nearest first, until one finds it. */
-export async function judge(mutant: Mutant, { sources, baseline, run }: JudgeDeps): Promise<Verdict> {
-  for (const stage of inStages(mutant.file, testsReaching(mutant.file, sources))) {
+export async function judge(mutant: Mutant, { sources, baseline, near, run }: JudgeDeps): Promise<Verdict> {
+  for (const stage of inStages(mutant.file, testsReaching(mutant.file, sources), near)) {
     const passing = await baseline.passing(stage);
     for (const tests of bySpeed(passing)) {
       const ms = tests.reduce((sum, test) => sum + (passing.get(test) ?? 0), 0);

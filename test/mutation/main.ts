@@ -36,7 +36,7 @@ async function main(argv: readonly string[]): Promise<void> {
 async function readSources(): Promise<Map<string, string>> {
   const paths = globSync(['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'], { cwd: ROOT })
     // These need servers that are not always there, and minutes.
-    .filter((path) => !/^test\/(system|browser|mutation)\//.test(path))
+    .filter((path) => !/^test\/(system|browser|apps|mutation)\//.test(path))
     .sort();
   const entries = paths.map(async (path) => [path, await readFile(`${ROOT}/${path}`, 'utf8')] as const);
   return new Map(await Promise.all(entries));
@@ -46,13 +46,17 @@ function choose({ rooms, only, sample, seed }: Options, sources: ReadonlyMap<str
   const isWanted = (file: string) =>
     only === undefined
       ? rooms.includes(file.split('/')[1] ?? '') && file.startsWith('src/')
-      : file === only.file;
+      : only.some((place) => place.file === file);
   const files = [...sources].filter(([file]) => isWanted(file));
-  const all = files
-    .flatMap(([file, text]) => mutantsOf(file, text))
-    .filter((mutant) => !isEquivalent(mutant));
-  if (only === undefined) return sampleOf(all, sample, seed);
-  return all.filter(({ line }) => only.line === undefined || line === only.line);
+  const all = files.flatMap(([file, text]) => mutantsOf(file, text));
+  const chosen =
+    only === undefined
+      ? sampleOf(all, sample, seed)
+      : all.filter((mutant) =>
+          only.some(({ file, line }) => file === mutant.file && (line ?? mutant.line) === mutant.line),
+        );
+  // Left out last, so that a seed goes on choosing the same ones.
+  return chosen.filter((mutant) => !isEquivalent(mutant));
 }
 
 /** Tries them in as many trees as there are jobs. Ends early, with what is known by then, when the process is told to stop. */
@@ -71,7 +75,8 @@ async function tryAll(
     const baseline = new Baseline((tests) => run(healthy, tests, BASELINE_MS, options, false), print);
     working = sick.map(async function work(tree) {
       for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-        verdicts.push(await judge(mutant, { sources, baseline, run: faulty(tree, options) }));
+        const deps = { sources, baseline, near: options.near, run: faulty(tree, options) };
+        verdicts.push(await judge(mutant, deps));
         tell(verdicts, mutants.length);
       }
     });

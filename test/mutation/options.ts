@@ -9,18 +9,26 @@ Puts faults into the sources, one at a time and never in this tree, and runs the
 notices is printed. It takes seconds to minutes a fault.
 
   --rooms a,b       folders of src/ (${ROOMS.join(',')})
-  --only FILE:LINE  the faults of one line, or of one file
+  --only FILE:LINE  the faults of one line, or of one file; several with commas
   --sample N        how many faults, chosen by the seed (100)
   --seed S          a number; absent: any
+  --near            run the tests nearby only, those of the fault's file and room: what survives them wants a second look
   --jobs N          faults tried at the same time (1)
   --list            print the faults and run nothing
 `;
 
+export interface Place {
+  readonly file: string;
+  /** Absent: all of it. */
+  readonly line: number | undefined;
+}
+
 export interface Options {
   readonly rooms: readonly string[];
-  readonly only: { readonly file: string; readonly line: number | undefined } | undefined;
+  readonly only: readonly Place[] | undefined;
   readonly sample: number;
   readonly seed: number;
+  readonly near: boolean;
   readonly jobs: number;
   readonly list: boolean;
 }
@@ -34,19 +42,25 @@ export function readOptions(argv: readonly string[]): Options {
       only: { type: 'string' },
       sample: { type: 'string', default: '100' },
       seed: { type: 'string', default: String(randomInt(2 ** 31)) },
+      near: { type: 'boolean', default: false },
       jobs: { type: 'string', default: '1' },
       list: { type: 'boolean', default: false },
     },
   });
-  const [file, line] = (values.only ?? '').split(':');
   return {
     rooms: values.rooms.split(','),
-    only: file ? { file, line: line === undefined ? undefined : natural('only', line) } : undefined,
+    only: values.only?.split(',').map(place),
     sample: natural('sample', values.sample),
     seed: natural('seed', values.seed),
+    near: values.near,
     jobs: natural('jobs', values.jobs),
     list: values.list,
   };
+}
+
+function place(text: string): Place {
+  const [file = '', line] = text.split(':');
+  return { file, line: line === undefined ? undefined : natural('only', line) };
 }
 
 function natural(name: string, text: string): number {

@@ -25,9 +25,9 @@ export function testsReaching(file: string, sources: ReadonlyMap<string, string>
 
 /**
  * The tests in the order to run them in: those that import the file or mirror its path; those of its room; all others. Empty
- * groups are left out.
+ * groups are left out. `near` leaves out all others, too.
  */
-export function inStages(file: string, reaching: readonly Reach[]): string[][] {
+export function inStages(file: string, reaching: readonly Reach[], near = false): string[][] {
   const mirror = file.replace(/^src\//, 'test/');
   const stem = mirror.replace(/(\/index)?\.ts$/, '');
   const room = `${mirror.split('/').slice(0, 2).join('/')}/`;
@@ -35,7 +35,7 @@ export function inStages(file: string, reaching: readonly Reach[]): string[][] {
     if (distance === 1 || test.startsWith(`${stem}.`) || test.startsWith(`${stem}/`)) return 0;
     return test.startsWith(room) ? 1 : 2;
   };
-  return [0, 1, 2]
+  return (near ? [0, 1] : [0, 1, 2])
     .map((stage) => reaching.filter((reach) => stageOf(reach) === stage).map(({ test }) => test))
     .filter((tests) => tests.length > 0);
 }

@@ -78,6 +78,7 @@ test('a session tells observers whose it is, and for how long it has lasted', ()
     id: 'r7',
     route: 'rooms',
     bridge: 'websocket',
+    target: '10.0.0.7:3000',
     subject: 'alice',
     clientAddress,
     peerAddress,
@@ -131,6 +132,16 @@ describe('it ends', () => {
       vi.advanceTimersByTime(MINUTE_MS);
       expect(codes()).toEqual(['IDLE']);
     }
+  });
+
+  test('not as idle while as much comes as goes', () => {
+    const { session, codes } = attached({ timeouts: { idle: '1m' } });
+    vi.advanceTimersByTime(MINUTE_MS - 1);
+    for (const traffic of [session.up, session.down]) traffic.messages++;
+    vi.advanceTimersByTime(1);
+    for (const traffic of [session.up, session.down]) traffic.bytes++;
+    vi.advanceTimersByTime(MINUTE_MS);
+    expect(codes()).toEqual([]);
   });
 
   test('naming the peer that does not answer', () => {

@@ -265,6 +265,16 @@ describe('the buffers of streaming sockets', () => {
     expect([new Set(one.reader.lent).size, one.reader.given]).toEqual([1, 1]);
   });
 
+  test('serve reads that are too long to be copied, and no others', async () => {
+    const one = await stream();
+    await dribble(one.peer, pattern(4097), [4097], one.reader);
+    expect(one.reader.lent.at(-1)).toBe(one.memory);
+    const chunks: ArrayBufferLike[] = [];
+    const other = await stream((chunk) => void chunks.push(chunk.buffer));
+    await dribble(other.peer, pattern(4096), [4096], other.reader);
+    expect(chunks.at(-1)).not.toBe(other.memory);
+  });
+
   test('are given back by a socket that is destroyed', async () => {
     const one = await stream();
     await destroy(one);

@@ -175,6 +175,20 @@ describe('after the end', () => {
     expect(taken).toEqual([100, 100]);
   });
 
+  test('a pause that ends reads on to the last byte allowed', async () => {
+    const { socket, source } = join((_, chunk) => chunk.length);
+    let cuts = 0;
+    source.start();
+    source.limit(101, () => cuts++);
+    socket.push(Buffer.alloc(100));
+    await turn();
+    source.pauseFor(500);
+    vi.advanceTimersByTime(500);
+    expect(socket.isPaused()).toBe(false);
+    await sendAll(socket);
+    expect([cuts, source.received]).toEqual([1, 200]);
+  });
+
   test('a pause that ends does not read on', async () => {
     const { socket, source } = join((_, chunk) => chunk.length);
     source.start();

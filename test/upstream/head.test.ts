@@ -94,6 +94,14 @@ test.each([
   expect(() => read(text)).toThrow(expect.objectContaining({ code: 'UPSTREAM_INVALID' }));
 });
 
+test('takes a head of 16 KiB, and none of a byte more', () => {
+  const head = (length: number) => `${LINE}A: ${'b'.repeat(length - LINE.length - 7)}\r\n\r\n`;
+  expect(read(`${head(16 * 1024)}\x81\x00`)).toMatchObject({ length: 16 * 1024 });
+  expect(() => read(head(16 * 1024 + 1))).toThrow(
+    expect.objectContaining({ detail: 'its head is larger than 16 KiB' }),
+  );
+});
+
 describe('takes nothing that Node does not take, and takes it as the same', () => {
   const character = fc.oneof(
     fc.constantFrom(' ', '\t', ':', '\r', '\n', '\r\n', '\0', ',', 'a', '1', '\u00a0', '\u007f'),

@@ -132,6 +132,14 @@ describe('the client of an endpoint', () => {
     expect(await taken[0]).not.toBe(await taken[1]);
   });
 
+  test('may be given without a dial, and none is told of', async () => {
+    const { http, heard, dialled, context } = await start(['10.0.0.1']);
+    const { lease } = await http.place(createPolicy('round-robin'), ASKING, new AbortController().signal);
+    http.release(lease);
+    expect([dialled, heard]).toEqual([[], []]);
+    expect([...context.endpoints].map(({ live }) => live)).toEqual([0]);
+  });
+
   test('is closed with the pool, and so is what was dialled for it', async () => {
     const { connect, closed, http, context, sockets } = await start(['10.0.0.1']);
     const { lease } = await connect();

@@ -33,6 +33,13 @@ test('an address of a TCP service is taken apart', () => {
   ]);
 });
 
+test.each(['http', 'websocket', 'tcp', 'poll'] as const)(
+  'an upstream that names no target of kind %s has none',
+  (kind) => {
+    expect(targetsOf({}, kind)).toEqual([]);
+  },
+);
+
 test('no two targets of a list have one name', () => {
   const websocket = [{ url: 'ws://a/x' }, { url: 'ws://a/y' }, { url: 'ws://b' }, { url: 'wss://a:80/z' }];
   expect(targetsOf({ websocket }, 'websocket').map(({ name }) => name)).toEqual([

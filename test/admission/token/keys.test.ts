@@ -1,6 +1,7 @@
 import { sign } from 'node:crypto';
 import { generate } from 'selfsigned';
 import { describe, expect, test } from 'vitest';
+import { openKeys } from '../../../src/admission/token/keys.ts';
 import { createVerifier } from '../../../src/admission/token/verifier.ts';
 import type { IssuerConfig } from '../../../src/config/schema.ts';
 import { fileWith } from '../../support/files.ts';
@@ -51,6 +52,12 @@ describe('a public key in a file', () => {
     const verifier = await openPem(pem(ES256));
     for (const kid of ['../../etc/passwd', "' OR 1=1", '__proto__', 'constructor', ''])
       await expect(verifier.verify(mint(ES256, {}, { kid }))).resolves.toBeDefined();
+  });
+
+  test('is none for an algorithm that is not pinned', async () => {
+    const keys = await openKeys(issuer({ publicKey: await fileWith(pem(ES256)), algorithms: ['ES256'] }));
+    expect(await keys.find({ alg: 'ES256', kid: undefined })).toHaveLength(1);
+    expect(await keys.find({ alg: 'RS256', kid: undefined })).toEqual([]);
   });
 
   test('is ready at once, and closes twice', async () => {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { UpstreamKind } from '../../../src/config/upstream-kinds.ts';
 import { createUpstreamContext, type UpstreamContext } from '../../../src/upstream/context.ts';
@@ -13,7 +13,7 @@ import { backTo, census, eventually } from '../../support/census.ts';
 import { deadPort, startUpstream, startWebSocket } from '../../support/faulty.ts';
 import { switching } from '../../support/raw.ts';
 import { portOf } from '../../support/servers.ts';
-import { poolRoute } from '../../support/upstreams.ts';
+import { poolRoute, surroundings } from '../../support/upstreams.ts';
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -117,6 +117,19 @@ describe('a WebSocket service', () => {
     const pool = poolOf({ websocket: `ws://127.0.0.1:${service.port}` }, 'websocket');
     expect(await ask(probeWebSocket, pool, '/', 200)).toBe('UPSTREAM_LOST');
   });
+});
+
+test('no check is begun once the pool is closed', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  undo.push(() => vi.useRealTimers());
+  const { context, dialled } = surroundings();
+  const health = { every: '10s', within: '1s', after: 2 };
+  const pool = poolOf({ tcp: '10.0.0.1:5432', health }, 'tcp', context);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(dialled).toEqual(['10.0.0.1:5432']);
+  pool.close();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(dialled).toEqual(['10.0.0.1:5432']);
 });
 
 test('checks go on at their pace, take an endpoint out, let it back, and end with the pool', async () => {
