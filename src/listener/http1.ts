@@ -8,6 +8,7 @@ import type { Connections } from './connections.ts';
 import { Http1Request, type PendingRequest } from './pending-request.ts';
 import { type Http1Parts, Http1Upgrade, type PendingUpgrade } from './pending-upgrade.ts';
 import { answerRefusal, writeRefusal } from './refusal.ts';
+import { Turns } from './turns.ts';
 
 /** What a listener hands on. Neither may throw; who is given one decides it. */
 export interface ListenerHandlers {
@@ -47,6 +48,7 @@ export function serveHttp1(server: Server, handlers: ListenerHandlers, deps: Htt
 
 function handOn(server: Server, handlers: ListenerHandlers, deps: Http1Deps): void {
   const { plain, connections } = deps;
+  const turns = new Turns();
   // What was read in one go with a request that was refused, or with the end of a TLS handshake that came too late, is
   // handed on by Node although nobody can be answered: hence the looks at `writable`.
   server.on('upgrade', function onUpgrade(message: IncomingMessage, _socket: Duplex, early: Buffer) {
@@ -65,6 +67,7 @@ function handOn(server: Server, handlers: ListenerHandlers, deps: Http1Deps): vo
   server.on('request', function onRequest(message, response) {
     const { socket } = message;
     if (!socket.writable) return;
+    const ahead = plain.get(socket);
     plain.set(socket, response);
     response.once('close', function onResponseClose() {
       if (plain.get(socket) === response) {
@@ -73,10 +76,17 @@ function handOn(server: Server, handlers: ListenerHandlers, deps: Http1Deps): vo
       }
       if (!server.listening) socket.destroySoon();
     });
+    if (ahead === undefined) begin(message, response);
+    else turns.wait(socket, ahead, () => begin(message, response));
+  });
+  function begin(message: IncomingMessage, response: ServerResponse): void {
+    const { socket } = message;
+    // What is wrong behind it may have been answered in its place.
+    if (!socket.writable || response.writableEnded) return;
     const pending = new Http1Request(partsOf(message, deps), response);
     if (connections.begin(socket)) handlers.request(pending);
     else pending.refuse(new GatewayError('GATEWAY_FULL'));
-  });
+  }
   // 100 only when the handler starts to read: a refused request is never asked for its body (RFC 9110 §10.1.1).
   server.on('checkContinue', function onCheckContinue(message, response) {
     message.once('resume', () => {

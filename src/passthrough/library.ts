@@ -27,9 +27,12 @@ export interface Parcel {
   readonly onError: (error: Error) => void;
 }
 
+// Now, and not for the first request: by then there may be no descriptor left to read it with.
+const library = loadHttpProxy();
+
 /** Returns the function that sends requests to `target`. It throws what `http.request` throws. */
 export function createSender(target: Target): (parcel: Parcel) => void {
-  const proxy = loadHttpProxy().createProxyServer();
+  const proxy = library.createProxyServer();
   keepOnlyStream(proxy);
   return function send({ message, response, agent, fill, onError }) {
     const options = {

@@ -50,6 +50,51 @@ describe('what a listener hands on', () => {
     expect(await say(listener, 'junk\r\n\r\n')).toMatch(/^HTTP\/1.1 400/);
   });
 
+  test('has one request of a connection under way at a time, in their order', async () => {
+    const underWay = new Set<string | undefined>();
+    const seen: string[] = [];
+    const listener = await open({
+      request({ head, response }) {
+        underWay.add(head.url);
+        seen.push([...underWay].join());
+        setImmediate(() => {
+          underWay.delete(head.url);
+          response.end(`answer to ${head.url}`);
+        });
+      },
+    });
+    const last = 'GET /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+    const answers = await say(listener, GET + GET.replace('/a', '/b') + last);
+    expect(seen).toEqual(['/a', '/b', '/c']);
+    expect(answers).toMatch(/answer to \/a.*answer to \/b.*answer to \/c$/s);
+  });
+
+  test('does not serve a request whose answer has been that what follows it is malformed', async () => {
+    const urls: (string | undefined)[] = [];
+    const listener = await open({
+      request({ head, response }) {
+        urls.push(head.url);
+        setImmediate(() => response.end('first'));
+      },
+    });
+    const answers = await say(listener, `${GET}${GET.replace('/a', '/b')}junk\r\n\r\n`);
+    expect(answers).toMatch(/^HTTP\/1.1 200 .*first.*HTTP\/1.1 400 /s);
+    expect(urls).toEqual(['/a']);
+  });
+
+  test('cuts off a client that sends more requests ahead than anybody needs', async () => {
+    let begun = 0;
+    const listener = await open({
+      request() {
+        begun += 1;
+      },
+    });
+    const client = dial(listener);
+    client.write(GET.repeat(200));
+    await gone(client);
+    expect(begun).toBe(1);
+  });
+
   test('cuts off an upgrade pipelined behind an unfinished response', async () => {
     const listener = await open({
       request: ({ response }) => response.write('half'),
