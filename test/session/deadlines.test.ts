@@ -11,13 +11,17 @@ function watch(limits: Partial<Limits>) {
   const seen = {
     traffic: 0,
     pings: 0,
+    looks: 0,
     silence: undefined as ReturnType<Link['unresponsivePeer']>,
     ended: undefined as string | undefined,
     buried: undefined as PeerName | undefined,
   };
   const link: Link = {
     ping: () => void seen.pings++,
-    unresponsivePeer: () => seen.silence,
+    unresponsivePeer() {
+      seen.looks++;
+      return seen.silence;
+    },
     close() {},
     destroy() {},
   };
@@ -116,6 +120,13 @@ describe('keepalive', () => {
     expect(seen.ended).toBeUndefined();
     vi.advanceTimersByTime(1);
     expect(seen.ended).toBe('PEER_SILENT');
+  });
+
+  test('looks for silence once a ping', () => {
+    const { seen, deadlines } = watch({ keepalive });
+    vi.advanceTimersByTime(95_000);
+    expect(seen).toMatchObject({ pings: 3, looks: 2 });
+    deadlines.stop();
   });
 
   test('does not ping again before an answer could have come', () => {
