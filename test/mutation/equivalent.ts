@@ -14,6 +14,18 @@ const EQUIVALENT: readonly Equivalent[] = [
     why: 'A text of just that length has no byte at its end that would move the border.',
   },
   {
+    file: 'src/frames/close.ts',
+    before: 'while (end > 0 && ((text[end] as number) & 0xc0) === 0x80) end--;',
+    after: 'while (end >= 0 && ((text[end] as number) & 0xc0) === 0x80) end--;',
+    why: 'The first byte of a text in UTF-8 continues no character.',
+  },
+  {
+    file: 'src/frames/header.ts',
+    before: "if (first < 0x80) return 'a fragmented control frame';",
+    after: "if (first < 129) return 'a fragmented control frame';",
+    why: 'The first byte of a control frame that is not fragmented is 0x88 or more.',
+  },
+  {
     file: 'src/stream/sink.ts',
     before: '#fullSince = 0;',
     after: '#fullSince = 1;',

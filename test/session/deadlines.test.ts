@@ -11,6 +11,7 @@ interface Seen {
   pings: number;
   /** `performance.now()` at the last one. */
   pingedAt: number;
+  looks: number;
   silence: ReturnType<Link['unresponsivePeer']>;
   ended: string | undefined;
   buried: PeerName | undefined;
@@ -22,6 +23,7 @@ function watch(limits: Partial<Limits>, silenceOf = ({ silence }: Seen, _now: nu
     traffic: 0,
     pings: 0,
     pingedAt: 0,
+    looks: 0,
     silence: undefined,
     ended: undefined,
     buried: undefined,
@@ -31,7 +33,10 @@ function watch(limits: Partial<Limits>, silenceOf = ({ silence }: Seen, _now: nu
       seen.pings++;
       seen.pingedAt = performance.now();
     },
-    unresponsivePeer: (now) => silenceOf(seen, now),
+    unresponsivePeer(now) {
+      seen.looks++;
+      return silenceOf(seen, now);
+    },
     close() {},
     destroy() {},
   };
@@ -141,6 +146,13 @@ describe('keepalive', () => {
     expect(seen.ended).toBeUndefined();
     vi.advanceTimersByTime(1);
     expect(seen.ended).toBe('PEER_SILENT');
+  });
+
+  test('looks for silence once a ping', () => {
+    const { seen, deadlines } = watch({ keepalive });
+    vi.advanceTimersByTime(95_000);
+    expect(seen).toMatchObject({ pings: 3, looks: 2 });
+    deadlines.stop();
   });
 
   test('does not ping again before an answer could have come', () => {

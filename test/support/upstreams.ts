@@ -82,7 +82,7 @@ function fakeSocket(): Socket {
     destroyed: false,
     destroy() {
       socket.destroyed = true;
-      return socket.emit('close');
+      process.nextTick(() => socket.emit('close'));
     },
   });
   return socket as unknown as Socket;

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openSocket } from '../../src/upstream/connect.ts';
 import { type Offer, openWebSocket } from '../../src/upstream/handshake.ts';
 import { startUpstream } from '../support/faulty.ts';
@@ -7,8 +7,11 @@ import { switching, type Wire } from '../support/raw.ts';
 const OFFER: Offer = { target: '/x?y=1', headers: [['host', 'a']], protocols: [], deflate: undefined };
 
 /** Shakes hands with an upstream that answers with what `reply` makes of the request, in these pieces; an empty one is its FIN. */
-async function shake(reply: (head: string) => readonly string[], offer: Partial<Offer> = {}) {
-  const { signal } = new AbortController();
+async function shake(
+  reply: (head: string) => readonly string[],
+  offer: Partial<Offer> = {},
+  { signal } = new AbortController(),
+) {
   await using upstream = await startUpstream(async function onWire(wire: Wire) {
     await wire.until(() => wire.head !== undefined || wire.end !== undefined, 'a handshake');
     for (const piece of reply(wire.head ?? '')) {
@@ -91,6 +94,27 @@ describe('refuses', () => {
     const ended = shake((head) => [...reply(head)]).catch((error: unknown) => error);
     expect(await ended).toMatchObject({ code });
   });
+});
+
+test.each<[string, readonly string[]]>([
+  ['at the first byte', []],
+  ['in the middle of a 101', ['HTTP/1.1 101 Switching']],
+  ['in the middle of another head', ['HTTP/1.1 403 No\r\nA: ']],
+])('does not wait for longer than the signal lets it: %s', async (_name, pieces) => {
+  const deadline = new AbortController();
+  function reply(): readonly string[] {
+    setImmediate(() => deadline.abort());
+    return pieces;
+  }
+  await expect(shake(reply, {}, deadline)).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
+});
+
+test('leaves no timer when a body is cut', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const cut = shake(() => ['HTTP/1.1 403 No\r\nContent-Length: 4\r\n\r\nbo', '']);
+  await expect(cut).rejects.toMatchObject({ code: 'UPSTREAM_LOST' });
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test.each<[string, readonly string[]]>([

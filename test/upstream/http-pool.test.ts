@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createPolicy } from '../../src/upstream/balance/index.ts';
 import { HttpPool } from '../../src/upstream/http-pool.ts';
 import { Pool } from '../../src/upstream/pool.ts';
@@ -141,6 +141,8 @@ describe('the client of an endpoint', () => {
   });
 
   test('is closed with the pool, and so is what was dialled for it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    undo.push(() => vi.useRealTimers());
     const { connect, closed, http, context, sockets } = await start(['10.0.0.1']);
     const { lease } = await connect();
     await http.close();
@@ -148,6 +150,7 @@ describe('the client of an endpoint', () => {
     expect(closed).toEqual(['10.0.0.1']);
     expect([...context.endpoints]).toEqual([]);
     expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 

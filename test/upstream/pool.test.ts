@@ -162,7 +162,7 @@ describe('what comes after the connection', () => {
   });
 
   test('ends the dial when the upstream has answered, and takes nobody out', async () => {
-    const { dialIt, pool, clock, dialled } = start(['10.0.0.1:1', '10.0.0.2:1']);
+    const { dialIt, pool, clock, dialled, heard } = start(['10.0.0.1:1', '10.0.0.2:1']);
     const join = () => {
       throw new GatewayError('UPSTREAM_INVALID', { isAnswer: true });
     };
@@ -170,7 +170,7 @@ describe('what comes after the connection', () => {
       code: 'UPSTREAM_INVALID',
       dials: ['10.0.0.1:1 UPSTREAM_INVALID'],
     });
-    expect(dialled).toEqual(['10.0.0.1:1']);
+    expect([dialled, heard]).toEqual([['10.0.0.1:1'], ['10.0.0.1:1 connected']]);
     expect(pool.endpoints.map(({ live, standing }) => [live, standing.state(clock.ms)])).toEqual([
       [0, 'well'],
       [0, 'well'],

@@ -30,6 +30,13 @@ describe('createCookieJar', () => {
     },
   );
 
+  test.each(['lb=2; Max-Age=1', 'lb=2; Expires=Fri, 31 Dec 9999 23:59:59 GMT'])(
+    'keeps a cookie on %s',
+    (field) => {
+      expect(jarWith('lb=1', field).header(undefined)).toBe('lb=2');
+    },
+  );
+
   test.each(['', 'novalue', '=x', `big=${'x'.repeat(5000)}`])('does not take %.20j', (field) => {
     expect(jarWith(field).header('a=1')).toBe('a=1');
   });

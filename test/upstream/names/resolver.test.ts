@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Addresses, lookUp, NoSuchName } from '../../../src/upstream/names/lookup.ts';
 import { Resolver } from '../../../src/upstream/names/resolver.ts';
 import { HostWatch } from '../../../src/upstream/names/watch.ts';
@@ -41,6 +41,17 @@ describe('a lookup', () => {
       ttlMs: 7_000,
     });
     expect(found.addresses[0]).toBe('2001:db8::1');
+  });
+
+  test('leaves no timer when both families have answered', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const answered = await ask('a.b.c', (_, type) => ({
+      ttl: 7,
+      addresses: [type === 'A' ? '10.0.0.1' : '2001:db8::1'],
+    }));
+    expect(answered).toMatchObject({ found: { addresses: ['2001:db8::1', '10.0.0.1'] } });
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test('does not wait for a family that is silent', async () => {
