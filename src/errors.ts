@@ -195,6 +195,13 @@ export function asGatewayError(thrown: unknown): GatewayError {
   return thrown instanceof GatewayError ? thrown : new GatewayError('INTERNAL', { cause: thrown });
 }
 
+/** `thrown` came about because the client has left; what was dialled for it stays known. */
+export function clientLost(thrown: unknown): GatewayError {
+  const error = new GatewayError('CLIENT_LOST', { cause: thrown });
+  if (thrown instanceof GatewayError) error.dials = thrown.dials;
+  return error;
+}
+
 /** The upstream answered the handshake with something other than a 101: its answer is the client's answer. */
 export class UpstreamAnswered extends GatewayError {
   readonly answer: {

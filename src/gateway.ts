@@ -161,9 +161,11 @@ async function listenerDeps(config: Config, metrics: Metrics, logger: Logger): P
   return { logger, trustedProxies: matchAddress(config.trustedProxies), connections, observer };
 }
 
-async function mostConnections({ limits }: Config, logger: Logger): Promise<number> {
+async function mostConnections({ limits, routes }: Config, logger: Logger): Promise<number> {
   const openFiles = await readDescriptorLimit();
-  const fitting = connectionsWithin(openFiles);
+  // A poll hangs on one connection while messages are sent on another.
+  const upstream = routes.some((route) => route.upstream.poll !== undefined) ? 2 : 1;
+  const fitting = connectionsWithin(openFiles, upstream);
   const connections = limits.connections === 'auto' ? fitting : limits.connections;
   if (connections > fitting)
     logger.warn(

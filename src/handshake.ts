@@ -2,7 +2,7 @@ import type { Grant } from './admission/grant.ts';
 import { release } from './admission/index.ts';
 import { failed } from './bridge/closing.ts';
 import type { Bridge, Ending } from './bridge/contract.ts';
-import { asGatewayError, GatewayError } from './errors.ts';
+import { asGatewayError, clientLost, GatewayError } from './errors.ts';
 import { parseUpgrade } from './http/parse.ts';
 import type { HeaderField, UpgradeRequest } from './http/request.ts';
 import type { PendingUpgrade } from './listener/pending-upgrade.ts';
@@ -128,7 +128,7 @@ async function runSession(sessions: Sessions, { session, running, releases }: Ac
 
 function refuse({ observer }: HandshakeDeps, progress: Progress, thrown: unknown, durationMs: number): void {
   const { pending, request, route, bridge } = progress;
-  const error = pending.gone ? new GatewayError('CLIENT_LOST', { cause: thrown }) : asGatewayError(thrown);
+  const error = pending.gone ? clientLost(thrown) : asGatewayError(thrown);
   bridge?.abandon();
   observer.refused(refusedRequest(progress), error, durationMs);
   if (request && route?.config.refuse === 'close') pending.refuseByClose(error, request.protocols);

@@ -25,6 +25,7 @@ const MAX_CHARACTERS = 1024 * 1024;
 const MAX_SYNTAX_PROBLEMS = 3;
 /** The brace of `${NAME}` opens a mapping where another one is already open. */
 const QUOTE_REFERENCE = `between { and } write "\${NAME}" with quotes`;
+const QUOTE_BRACE = 'between { and } a text with braces needs quotes, as in { path: "/rooms/{room}" }';
 /** `b: &b [*a, *a]`, `c: &c [*b, *b]` … doubles with every line. */
 const MAX_ALIASES = 100;
 
@@ -66,11 +67,14 @@ function syntaxProblems(text: string, document: Document.Parsed, lines: LineCoun
 
   function problem(offset: number, message: string): Problem {
     const { line, col } = lines.linePos(offset);
-    return {
-      ...problemAt(line, col, message),
-      hint: text.startsWith('${', offset - 1) ? QUOTE_REFERENCE : undefined,
-    };
+    return { ...problemAt(line, col, message), hint: hintAt(text, offset) };
   }
+}
+
+/** What helps where a brace amid a text was taken for the beginning of a mapping. */
+function hintAt(text: string, offset: number): string | undefined {
+  if (text.startsWith('${', offset - 1)) return QUOTE_REFERENCE;
+  return /^[\w/.-]\{\w/.test(text.slice(offset - 1, offset + 2)) ? QUOTE_BRACE : undefined;
 }
 
 function problemAt(line: number, column: number, message: string): Problem {

@@ -18,8 +18,8 @@ export function parseDescriptorLimit(text: string): number | undefined {
   return soft === undefined ? undefined : Number(soft);
 }
 
-/** How many requests and sessions fit into so many descriptors, each with one for its client and one for its upstream. */
-export function connectionsWithin(descriptors: number | undefined): number {
+/** How many requests and sessions fit into so many descriptors, each with one for its client and `upstream` for its upstream. */
+export function connectionsWithin(descriptors: number | undefined, upstream: number): number {
   if (descriptors === undefined) return Infinity;
-  return Math.max(1, Math.floor((descriptors - KEPT_BACK) / 2));
+  return Math.max(1, Math.floor((descriptors - KEPT_BACK) / (1 + upstream)));
 }

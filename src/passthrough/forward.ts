@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
-import { asGatewayError, GatewayError } from '../errors.ts';
+import { asGatewayError, clientLost } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import { createPolicy } from '../upstream/balance/index.ts';
 import type { Asking, Policy } from '../upstream/balance/policy.ts';
@@ -71,7 +71,7 @@ export class Forwarder {
     try {
       return await this.#http.connect(this.#policy, asking, limit.signal, isFresh);
     } catch (error) {
-      throw response.destroyed ? new GatewayError('CLIENT_LOST', { cause: error }) : error;
+      throw response.destroyed ? clientLost(error) : error;
     } finally {
       limit.end();
     }

@@ -84,6 +84,10 @@ describe('YAML', () => {
     ['a: !!binary aGVsbG8=', /^1:4 : is not readable as YAML: Unresolved tag/],
     ['? [a]\n: 1', /^1:3 : is not readable as YAML/],
     [`a: { b: \${C} }`, /^1:10 .*between \{ and \} write "\$\{NAME\}" with quotes$/],
+    [
+      'a: { path: /rooms/{room} }',
+      /^1:19 .*a text with braces needs quotes, as in \{ path: "\/rooms\/\{room\}" \}$/,
+    ],
     ['a: &a [*a]', /^1:8 : \*a is a part of what it stands for$/],
     ['a: &a [&b [*a], *b]', /^1:12 : \*a is a part of what it stands for$/],
     [`a: ${'['.repeat(30)}${']'.repeat(30)}`, /^1:1 : is nested too deeply$/],

@@ -110,6 +110,17 @@ test('a crowd is told one by one, none is cut off without a word, and a silent o
   await expectAlive();
 });
 
+test('a session that polls and sends at the same time is counted with both its connections', async () => {
+  const folder = await folderWith({
+    'gate.yaml': `listeners: [{ host: 127.0.0.1, port: 0 }]
+routes:
+  - { name: r, match: { path: /* }, auth: none, upstream: { poll: { target: "http://127.0.0.1:1", poll: { path: / } } } }
+`,
+  });
+  const daemon = new Process(['serve', join(folder, 'gate.yaml')], {}, { openFiles: OPEN_FILES });
+  expect(JSON.parse(await daemon.line(/are bounded/))).toMatchObject({ connections: (ROOM * 2) / 3 });
+});
+
 /** All that is said on a connection that says nothing itself, or `bytes`; empty if it is reset. */
 function hear(port: number, bytes = ''): Promise<string> {
   // A reset may also come behind the end.

@@ -89,6 +89,17 @@ describe('the log names the target', () => {
     expect(line).toMatchObject({ targets: [{ target: targetOf(no.port), error: 'FORBIDDEN' }] });
   });
 
+  test('in a refusal, when the client did not wait for the answer', async () => {
+    await using mute = await startUpstream();
+    await using gateway = await gatewayTo(`websocket: "ws://${targetOf(mute.port)}"`);
+    const client = await say(gateway.port, handshake('/x'));
+    const asked = await mute.wire();
+    await asked.until(() => asked.head !== undefined, 'a handshake');
+    client.socket.resetAndDestroy();
+    const line = await gateway.logged(({ msg }) => msg === 'upgrade refused');
+    expect(line).toMatchObject({ error: 'CLIENT_LOST', targets: [{ target: targetOf(mute.port) }] });
+  });
+
   test('of a TCP, a poll and a plain route', async () => {
     await using tcp = await startUpstream();
     await using http = await startUpstream((wire) => {

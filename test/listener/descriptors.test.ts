@@ -24,12 +24,16 @@ test('a system that does not tell has no limit', async () => {
 });
 
 test.each([
-  [undefined, Infinity],
-  [1024, 480],
-  [256, 96],
-  [67, 1],
-  [66, 1],
-  [20, 1],
-])('%s descriptors have room for %s connections', (descriptors, connections) => {
-  expect(connectionsWithin(descriptors)).toBe(connections);
-});
+  [undefined, 1, Infinity],
+  [1024, 1, 480],
+  [1024, 2, 320],
+  [256, 1, 96],
+  [67, 1, 1],
+  [66, 1, 1],
+  [20, 2, 1],
+])(
+  '%s descriptors, %s of them for each upstream, have room for %s connections',
+  (descriptors, each, connections) => {
+    expect(connectionsWithin(descriptors, each)).toBe(connections);
+  },
+);
