@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { resetSocket } from '../../src/stream/reset.ts';
 import { connection } from '../support/ends.ts';
 import { type Pair, type PairMaker, startPairs } from '../support/pairs.ts';
@@ -26,16 +26,18 @@ function seenBy(peer: Socket): Promise<string[]> {
   return within(closed, 'the end of a socket');
 }
 
-async function closing({ ours }: Pair): Promise<void> {
-  if (!ours.closed) await within(once(ours, 'close'), 'our own close');
+/** Resolves when a socket says that it is closed, as it does when its handle is; `closed` is true before that. */
+function closing({ ours }: Pair): Promise<unknown> {
+  return within(new Promise((resolve) => ours.once('close', resolve)), 'our own close');
 }
 
 test('the peer sees a reset, and no FIN before it', async () => {
   using pair = await pairs.open();
   const seen = seenBy(pair.peer);
+  const closed = closing(pair);
   resetSocket(pair.ours);
   expect(await seen).toEqual(['ECONNRESET']);
-  await closing(pair);
+  await closed;
 });
 
 test('also behind what was written, and with something unread', async () => {
@@ -48,31 +50,37 @@ test('also behind what was written, and with something unread', async () => {
   expect(await seen).toEqual(['ECONNRESET']);
 });
 
-test.each<[string, (pair: Pair) => unknown]>([
-  ['is on its way', ({ ours }) => ours.end()],
-  [
-    'is out',
-    async ({ ours, peer }) => {
-      const ended = within(once(peer.resume(), 'end'), 'a FIN');
-      ours.end();
-      await ended;
-    },
-  ],
-])('behind a FIN that %s the socket is destroyed, and lets go of its handle', async (_name, end) => {
-  using pair = await pairs.open();
-  await end(pair);
-  resetSocket(pair.ours);
-  await closing(pair);
-  expect([pair.ours.destroyed, handleOf(pair.ours)]).toEqual([true, null]);
+describe('behind a FIN no reset is sent: the socket is destroyed, and lets go of its handle', () => {
+  async function expectGone(pair: Pair): Promise<void> {
+    const closed = closing(pair);
+    resetSocket(pair.ours);
+    await closed;
+    expect([pair.ours.destroyed, handleOf(pair.ours)]).toEqual([true, null]);
+  }
+
+  test('while that is on its way', async () => {
+    using pair = await pairs.open();
+    pair.ours.end();
+    await expectGone(pair);
+  });
+
+  test('when it is out', async () => {
+    using pair = await pairs.open();
+    const ended = within(once(pair.peer.resume(), 'end'), 'a FIN');
+    pair.ours.end();
+    await ended;
+    await expectGone(pair);
+  });
 });
 
 test('twice, or on a socket that is destroyed, is once', async () => {
   using pair = await pairs.open();
   const seen = seenBy(pair.peer);
+  const closed = closing(pair);
   resetSocket(pair.ours);
   resetSocket(pair.ours);
   expect(await seen).toEqual(['ECONNRESET']);
-  await closing(pair);
+  await closed;
   resetSocket(pair.ours);
   expect(handleOf(pair.ours)).toBeNull();
 });

@@ -148,6 +148,19 @@ describe('what it is sent', () => {
     expect([far.opcodes, session.down.messages]).toEqual([[CLOSE], 0]);
   });
 
+  test('what is on its way when we close still comes before the Close, and nothing more is wanted', async () => {
+    const { client, far, session } = stand();
+    far.stream.pause();
+    client.peer.sink.write(frame(BINARY, Buffer.alloc(200_000), { masked: false }));
+    const delivered = client.deliver([text('on its way')]);
+    await turns(3);
+    client.peer.tell(endingOf('TOKEN_EXPIRED'));
+    far.stream.resume();
+    expect(await delivered).toBe(false);
+    await turns(3);
+    expect([far.opcodes, session.down.messages]).toEqual([[BINARY, TEXT, CLOSE], 1]);
+  });
+
   test('what a client does not take before it goes is not counted', async () => {
     await using pairs = await startPairs('dialled', false);
     using pair = await pairs.open();
