@@ -35,7 +35,8 @@ const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
 
 /** Makes of what Node's HTTP/1.1 server finds pending upgrades and requests; answers what is neither. */
 export function serveHttp1(server: Server, handlers: ListenerHandlers, deps: Http1Deps): void {
-  handOn(server, handlers, deps);
+  handOnUpgrades(server, handlers, deps);
+  handOnRequests(server, handlers, deps);
   server.on('connect', function onConnect(_message, socket: Duplex) {
     const allow = { allow: 'GET' };
     writeRefusal(socket, new GatewayError('METHOD_NOT_ALLOWED', { headers: allow }), deps.lingerMs);
@@ -46,11 +47,11 @@ export function serveHttp1(server: Server, handlers: ListenerHandlers, deps: Htt
   });
 }
 
-function handOn(server: Server, handlers: ListenerHandlers, deps: Http1Deps): void {
+// What was read in one go with a request that was refused, or with the end of a TLS handshake that came too late, is handed
+// on by Node although nobody can be answered: hence the looks at `writable` in what follows.
+
+function handOnUpgrades(server: Server, handlers: ListenerHandlers, deps: Http1Deps): void {
   const { plain, connections } = deps;
-  const turns = new Turns();
-  // What was read in one go with a request that was refused, or with the end of a TLS handshake that came too late, is
-  // handed on by Node although nobody can be answered: hence the looks at `writable`.
   server.on('upgrade', function onUpgrade(message: IncomingMessage, _socket: Duplex, early: Buffer) {
     const { socket } = message;
     if (!socket.writable) return;
@@ -64,6 +65,19 @@ function handOn(server: Server, handlers: ListenerHandlers, deps: Http1Deps): vo
     if (connections.begin(socket)) handlers.upgrade(pending);
     else pending.refuse(new GatewayError('GATEWAY_FULL'));
   });
+}
+
+function handOnRequests(server: Server, handlers: ListenerHandlers, deps: Http1Deps): void {
+  const { plain, connections } = deps;
+  const turns = new Turns();
+  function begin(message: IncomingMessage, response: ServerResponse): void {
+    const { socket } = message;
+    // What is wrong behind it may have been answered in its place.
+    if (!socket.writable || response.writableEnded) return;
+    const pending = new Http1Request(partsOf(message, deps), response);
+    if (connections.begin(socket)) handlers.request(pending);
+    else pending.refuse(new GatewayError('GATEWAY_FULL'));
+  }
   server.on('request', function onRequest(message, response) {
     const { socket } = message;
     if (!socket.writable) return;
@@ -79,14 +93,6 @@ function handOn(server: Server, handlers: ListenerHandlers, deps: Http1Deps): vo
     if (ahead === undefined) begin(message, response);
     else turns.wait(socket, ahead, () => begin(message, response));
   });
-  function begin(message: IncomingMessage, response: ServerResponse): void {
-    const { socket } = message;
-    // What is wrong behind it may have been answered in its place.
-    if (!socket.writable || response.writableEnded) return;
-    const pending = new Http1Request(partsOf(message, deps), response);
-    if (connections.begin(socket)) handlers.request(pending);
-    else pending.refuse(new GatewayError('GATEWAY_FULL'));
-  }
   // 100 only when the handler starts to read: a refused request is never asked for its body (RFC 9110 §10.1.1).
   server.on('checkContinue', function onCheckContinue(message, response) {
     message.once('resume', () => {
