@@ -8,6 +8,13 @@ interface Equivalent extends Pick<Mutant, 'file' | 'before' | 'after'> {
 /** Judged by hand. Lines, not their numbers: what changes is judged anew. */
 const EQUIVALENT: readonly Equivalent[] = [
   {
+    file: 'src/bridge/websocket.ts',
+    before:
+      "(credential) => credential?.from === 'subprotocol' && credential.carriers.includes(chosen ?? ''),",
+    after: "(credential) => credential?.from === 'subprotocol' && credential.carriers.includes(chosen ),",
+    why: 'Neither is among the carriers, and where nothing is chosen nothing is named.',
+  },
+  {
     file: 'src/frames/close.ts',
     before: 'if (text.length <= limit) return text.length;',
     after: 'if (text.length < limit) return text.length;',
@@ -18,6 +25,12 @@ const EQUIVALENT: readonly Equivalent[] = [
     before: 'while (end > 0 && ((text[end] as number) & 0xc0) === 0x80) end--;',
     after: 'while (end >= 0 && ((text[end] as number) & 0xc0) === 0x80) end--;',
     why: 'The first byte of a text in UTF-8 continues no character.',
+  },
+  {
+    file: 'src/frames/close.ts',
+    before: 'while (end > 0 && ((text[end] as number) & 0xc0) === 0x80) end--;',
+    after: 'while (end > 1 && ((text[end] as number) & 0xc0) === 0x80) end--;',
+    why: 'No character has more than four bytes, and the limit is far from there.',
   },
   {
     file: 'src/frames/header.ts',
