@@ -39,6 +39,12 @@ const EQUIVALENT: readonly Equivalent[] = [
     why: 'The first byte of a control frame that is not fragmented is 0x88 or more.',
   },
   {
+    file: 'src/frames/header.ts',
+    before: "if (first < 0x80) return 'a fragmented control frame';",
+    after: "if (first <= 0x80) return 'a fragmented control frame';",
+    why: 'As above.',
+  },
+  {
     file: 'src/stream/sink.ts',
     before: '#fullSince = 0;',
     after: '#fullSince = 1;',
@@ -63,6 +69,12 @@ const EQUIVALENT: readonly Equivalent[] = [
     before: "response.off('data', onData).off('end', finish).off('error', onError);",
     after: ';',
     why: 'The response is paused or has failed, and a settled promise takes no second answer.',
+  },
+  {
+    file: 'src/upstream/handshake.ts',
+    before: "signal.addEventListener('abort', onAbort, { once: true });",
+    after: "signal.addEventListener('abort', onAbort, { once: false });",
+    why: 'A signal aborts once, and the listener is taken away at the end.',
   },
   {
     file: 'src/upstream/http-pool.ts',
