@@ -8,6 +8,12 @@ interface Equivalent extends Pick<Mutant, 'file' | 'before' | 'after'> {
 /** Judged by hand. Lines, not their numbers: what changes is judged anew. */
 const EQUIVALENT: readonly Equivalent[] = [
   {
+    file: 'src/bridge/poll/service.ts',
+    before: 'this.isFinished = true;',
+    after: 'this.isFinished = false;',
+    why: 'Nobody waits for the service to be told after it, and what its release would give up is over.',
+  },
+  {
     file: 'src/bridge/websocket.ts',
     before:
       "(credential) => credential?.from === 'subprotocol' && credential.carriers.includes(chosen ?? ''),",
@@ -69,6 +75,12 @@ const EQUIVALENT: readonly Equivalent[] = [
     before: "response.off('data', onData).off('end', finish).off('error', onError);",
     after: ';',
     why: 'The response is paused or has failed, and a settled promise takes no second answer.',
+  },
+  {
+    file: 'src/upstream/balance/round-robin.ts',
+    before: 'const credit = (credits.get(candidate) ?? 0) + weight;',
+    after: 'const credit = (credits.get(candidate) ?? 1) + weight;',
+    why: 'All begin with the same, and only their differences count.',
   },
   {
     file: 'src/upstream/handshake.ts',
