@@ -8,6 +8,19 @@ interface Equivalent extends Pick<Mutant, 'file' | 'before' | 'after'> {
 /** Judged by hand. Lines, not their numbers: what changes is judged anew. */
 const EQUIVALENT: readonly Equivalent[] = [
   {
+    file: 'src/bridge/poll/service.ts',
+    before: 'this.isFinished = true;',
+    after: 'this.isFinished = false;',
+    why: 'Nobody waits for the service to be told after it, and what its release would give up is over.',
+  },
+  {
+    file: 'src/bridge/websocket.ts',
+    before:
+      "(credential) => credential?.from === 'subprotocol' && credential.carriers.includes(chosen ?? ''),",
+    after: "(credential) => credential?.from === 'subprotocol' && credential.carriers.includes(chosen ),",
+    why: 'Neither is among the carriers, and where nothing is chosen nothing is named.',
+  },
+  {
     file: 'src/frames/close.ts',
     before: 'if (text.length <= limit) return text.length;',
     after: 'if (text.length < limit) return text.length;',
@@ -20,10 +33,22 @@ const EQUIVALENT: readonly Equivalent[] = [
     why: 'The first byte of a text in UTF-8 continues no character.',
   },
   {
+    file: 'src/frames/close.ts',
+    before: 'while (end > 0 && ((text[end] as number) & 0xc0) === 0x80) end--;',
+    after: 'while (end > 1 && ((text[end] as number) & 0xc0) === 0x80) end--;',
+    why: 'No character has more than four bytes, and the limit is far from there.',
+  },
+  {
     file: 'src/frames/header.ts',
     before: "if (first < 0x80) return 'a fragmented control frame';",
     after: "if (first < 129) return 'a fragmented control frame';",
     why: 'The first byte of a control frame that is not fragmented is 0x88 or more.',
+  },
+  {
+    file: 'src/frames/header.ts',
+    before: "if (first < 0x80) return 'a fragmented control frame';",
+    after: "if (first <= 0x80) return 'a fragmented control frame';",
+    why: 'As above.',
   },
   {
     file: 'src/stream/sink.ts',
@@ -50,6 +75,18 @@ const EQUIVALENT: readonly Equivalent[] = [
     before: "response.off('data', onData).off('end', finish).off('error', onError);",
     after: ';',
     why: 'The response is paused or has failed, and a settled promise takes no second answer.',
+  },
+  {
+    file: 'src/upstream/balance/round-robin.ts',
+    before: 'const credit = (credits.get(candidate) ?? 0) + weight;',
+    after: 'const credit = (credits.get(candidate) ?? 1) + weight;',
+    why: 'All begin with the same, and only their differences count.',
+  },
+  {
+    file: 'src/upstream/handshake.ts',
+    before: "signal.addEventListener('abort', onAbort, { once: true });",
+    after: "signal.addEventListener('abort', onAbort, { once: false });",
+    why: 'A signal aborts once, and the listener is taken away at the end.',
   },
   {
     file: 'src/upstream/http-pool.ts',

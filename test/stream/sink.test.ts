@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { PassThrough } from 'node:stream';
+import { type Duplex, type PassThrough, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Feeder, Sink } from '../../src/stream/sink.ts';
 import { connection, SlowStream } from '../support/ends.ts';
@@ -87,6 +87,15 @@ describe('writes', () => {
 });
 
 describe('full', () => {
+  test('it is not of a write that goes out whole, however long', () => {
+    const stream = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => done() });
+    const sink = new Sink(stream as unknown as PassThrough, { stallMs: STALL_MS, onStall() {} });
+    sink.write(bytes('two writes, '));
+    sink.write(bytes('each more than one byte'));
+    sink.flush();
+    expect(sink.isFull).toBe(false);
+  });
+
   test('until all is out: who feeds it stops, hears of the drain, then of room', async () => {
     const { stream, sink, seen } = stand();
     sink.write(bytes('one'));

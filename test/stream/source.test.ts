@@ -117,8 +117,9 @@ test('a frame that was held back whole is offered again, though no byte is left'
   socket.push('all');
   await turn();
   vi.advanceTimersByTime(50);
+  expect(socket.isPaused()).toBe(true);
   vi.advanceTimersByTime(50);
-  expect(offered).toEqual(['all', '', '']);
+  expect([offered, socket.isPaused()]).toEqual([['all', '', ''], false]);
 });
 
 test('a sink that is gone holds nothing up, and gets nothing', async () => {
@@ -189,14 +190,15 @@ describe('after the end', () => {
     expect([cuts, source.received]).toEqual([1, 200]);
   });
 
-  test('a pause that ends does not read on', async () => {
+  test.each([50, 100])('a pause that ends does not read on: after %i bytes', async (limit) => {
     const { socket, source } = join((_, chunk) => chunk.length);
     source.start();
-    source.limit(50, () => {});
-    source.pauseFor(500);
+    source.limit(limit, () => {});
     socket.push(Buffer.alloc(100));
     await turn();
+    source.pauseFor(500);
     vi.advanceTimersByTime(500);
+    expect(socket.isPaused()).toBe(true);
     await sendAll(socket);
     expect(source.received).toBeLessThanOrEqual(200);
     expect(socket.isPaused()).toBe(true);

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { GatewayError } from '../../src/errors.ts';
 import { createPolicy } from '../../src/upstream/balance/index.ts';
 import { type DialRequest, dial } from '../../src/upstream/dial.ts';
@@ -179,6 +179,21 @@ describe('what comes after the connection', () => {
 });
 
 describe('racing', () => {
+  test('each of the targets has its share of the time for all', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const timeouts = { handshake: '12s' };
+    const { dialIt, behaviour, heard } = start(['10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1'], {}, { timeouts });
+    for (const host of [1, 2, 3]) behaviour.set(`10.0.0.${host}:1`, 'silence');
+    const dialling = failureOf(dialIt());
+    await vi.advanceTimersByTimeAsync(3_999);
+    expect(heard).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(heard).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(8_000);
+    expect((await dialling).dials).toHaveLength(3);
+  });
+
   test('a silent target costs one client 250 ms, and then nobody anything', async () => {
     const { dialIt, behaviour, dialled, clock, heard } = start(['10.0.0.1:1', '10.0.0.2:1']);
     behaviour.set('10.0.0.1:1', 'silence');

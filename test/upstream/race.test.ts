@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openSocket } from '../../src/upstream/connect.ts';
@@ -48,13 +49,13 @@ const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 describe('a race', () => {
   test('has one runner while the first is quick', async () => {
-    const { won, events, hand } = begin(['a', 'b']);
+    const { won, events, hand, whole } = begin(['a', 'b']);
     await pass(249);
     hand('a').succeed();
     expect(await won).toBe('a');
     await pass(10_000);
     expect(events).toEqual(['a starts']);
-    expect(vi.getTimerCount()).toBe(0);
+    expect([vi.getTimerCount(), getEventListeners(whole.signal, 'abort')]).toEqual([0, []]);
   });
 
   test('starts the next after 250 ms, and the earlier attempt lives on', async () => {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Clock } from '../../../src/bridge/poll/backoff.ts';
+import { type Clock, createBackoff } from '../../../src/bridge/poll/backoff.ts';
+import { keepPolling, type PollingParts } from '../../../src/bridge/poll/polling.ts';
 import { closeOf, fixtures, inboxOf, rawClient, type ServiceHandler, until } from '../../support/poll.ts';
 
 const { service, harness, undo } = fixtures();
@@ -23,6 +24,22 @@ function fastClock(limit = Infinity) {
   };
   return { clock, slept };
 }
+
+test('a fault of our own is not polled away: it ends the session', async () => {
+  const { clock, slept } = fastClock();
+  const { signal } = new AbortController();
+  const profile = {
+    poll() {
+      throw new TypeError('no such field');
+    },
+  };
+  const backoff = createBackoff(undefined, clock);
+  const parts = { exchange: () => expect.unreachable(), profile, backoff, clock, deliver: async () => true };
+  await expect(keepPolling(parts as unknown as PollingParts, signal)).rejects.toMatchObject({
+    code: 'INTERNAL',
+  });
+  expect(slept).toEqual([]);
+});
 
 /** A feed of numbered messages, three to an answer, from the one after `since`. */
 const FEED = {

@@ -14,6 +14,7 @@ test.each([
   [204, 'done'],
   [304, 'done'],
   [408, 'done'],
+  [300, 'refused'],
   [302, 'refused'],
   [400, 'refused'],
   [401, 'TOKEN_INVALID'],
@@ -31,6 +32,7 @@ test.each([
 test.each([
   [200, 'done'],
   [202, 'done'],
+  [300, 'UPSTREAM_INVALID'],
   [302, 'UPSTREAM_INVALID'],
   [400, 'UPSTREAM_INVALID'],
   [401, 'TOKEN_INVALID'],
