@@ -143,7 +143,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.#isSettled) return;
     this.#settle();
-    this.#resolve({ status: this.#status, headers: this.#headers, body: Buffer.concat(this.#chunks) });
+    const answer = { status: this.#status, headers: this.#headers, body: Buffer.concat(this.#chunks) };
+    // A request that follows at once would open another connection: undici lends this one again in the next turn.
+    queueMicrotask(() => setImmediate(this.#resolve, answer));
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error & { code?: string }): void {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type Duplex, type PassThrough, Writable } from 'node:stream';
+import { type PassThrough, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Feeder, Sink } from '../../src/stream/sink.ts';
 import { connection, SlowStream } from '../support/ends.ts';

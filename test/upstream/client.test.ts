@@ -76,6 +76,12 @@ describe('exchange', () => {
     expect([headers['retry-after'], headers['set-cookie']]).toEqual(['1, 2', ['a=1']]);
   });
 
+  test('uses the connection of the one before, however soon it follows', async () => {
+    const { sockets, target } = await peer((socket) => socket.write(respond('ok')));
+    for (let i = 0; i < 5; i++) await target.exchange(REQUEST, LIMITS);
+    expect(sockets.size).toBe(1);
+  });
+
   test('keeps nothing of a body that is ignored', async () => {
     const { target } = await peer((socket) => socket.write(respond('x'.repeat(5000))));
     const { body } = await target.exchange(REQUEST, { ...LIMITS, bodySize: 'ignored' });
