@@ -53,7 +53,7 @@ const MiB = 2 ** 20;
 /** Writes a piece again and again for as long as it is taken; returns how much has left this process. */
 export function pour(wire: Wire, piece: Buffer): () => number {
   function write(): void {
-    while (wire.end === undefined && wire.socket.write(piece));
+    while (wire.socket.writable && wire.socket.write(piece));
   }
   wire.socket.on('drain', write);
   write();
