@@ -14,6 +14,12 @@ const EQUIVALENT: readonly Equivalent[] = [
     why: 'Nobody waits for the service to be told after it, and what its release would give up is over.',
   },
   {
+    file: 'src/bridge/poll/service.ts',
+    before: 'this.isFinished = true;',
+    after: ';',
+    why: 'As above.',
+  },
+  {
     file: 'src/bridge/websocket.ts',
     before:
       "(credential) => credential?.from === 'subprotocol' && credential.carriers.includes(chosen ?? ''),",
