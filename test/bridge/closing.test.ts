@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ErrorCode, GatewayError } from '../../src/errors.ts';
 import { resetSocket } from '../../src/stream/reset.ts';
 import { BINARY, CLOSE, frame, TEXT } from '../support/raw.ts';
@@ -314,7 +314,8 @@ function expectHeard(heard: Heard, expected: Heard): void {
   else expect(heard).toEqual(expected);
 }
 
-test.concurrent.each(CELLS)('%s', async (_name, bridge, row) => {
+// The test's own hook: the global one is another test's by the time a stage is open.
+test.concurrent.for(CELLS)('%s', async ([_name, bridge, row], { onTestFinished }) => {
   const { route = 'plain', act, client, upstream, tcp, got, log } = row;
   const own = log.error === 'GOING_AWAY' ? await openStage() : stage;
   onTestFinished(() => (own === stage ? undefined : own[Symbol.asyncDispose]()));
