@@ -314,7 +314,7 @@ function expectHeard(heard: Heard, expected: Heard): void {
   else expect(heard).toEqual(expected);
 }
 
-// Its own `onTestFinished`: after a wait, the common one belongs to any of the tests that run at the same time.
+// The test's own hook: the global one is another test's by the time a stage is open.
 test.concurrent.for(CELLS)('%s', async ([_name, bridge, row], { onTestFinished }) => {
   const { route = 'plain', act, client, upstream, tcp, got, log } = row;
   const own = log.error === 'GOING_AWAY' ? await openStage() : stage;
