@@ -63,6 +63,12 @@ export function failed(error: GatewayError, by: Ending['by'] = byOf(error)): End
   return { code: error.close, reason: error.message, by, error, clean: GRACEFUL.has(error.code) };
 }
 
+/** The ending that somebody makes who goes without a word. */
+function lost(name: PeerName): Ending {
+  if (name === 'upstream') return failed(new GatewayError('UPSTREAM_LOST'));
+  return { code: ABNORMAL, reason: '', by: 'client', clean: false };
+}
+
 function byOf({ code, source }: GatewayError): Ending['by'] {
   if (source === 'upstream') return 'upstream';
   return BY_CLIENT.has(code) ? 'client' : 'gateway';
@@ -110,6 +116,7 @@ export class Closing implements EndEvents {
   readonly #closed = new Set<End>();
   #client!: End;
   #upstream!: End;
+  #ends: readonly End[] = [];
   #ending: Ending | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Resolves when both ends are closed. Never rejects. */
@@ -126,6 +133,7 @@ export class Closing implements EndEvents {
   join(client: End, upstream: End): void {
     this.#client = client;
     this.#upstream = upstream;
+    this.#ends = [client, upstream];
   }
 
   /** Ends the session, unless it is ending already; `silent` is the end that is known not to answer. */
@@ -137,7 +145,7 @@ export class Closing implements EndEvents {
 
   /** Ends both sockets now. */
   destroy(): void {
-    this.begin(failed(new GatewayError('GOING_AWAY')));
+    if (this.#ending === undefined) this.begin(failed(new GatewayError('GOING_AWAY')));
     this.#client.destroy();
     this.#upstream.destroy();
   }
@@ -152,11 +160,9 @@ export class Closing implements EndEvents {
   }
 
   onLost({ name }: End): void {
-    this.begin(
-      name === 'client'
-        ? { code: ABNORMAL, reason: '', by: 'client', clean: false }
-        : failed(new GatewayError('UPSTREAM_LOST')),
-    );
+    // As a rule a socket that is gone is the last act of an ending.
+    if (this.#ending === undefined) this.#open(lost(name));
+    this.#advance();
   }
 
   onStall({ name }: End): void {
@@ -216,10 +222,6 @@ export class Closing implements EndEvents {
     this.#released.add(end);
     end.limit(DRAIN_BYTES);
     end.release();
-  }
-
-  get #ends(): readonly End[] {
-    return [this.#client, this.#upstream];
   }
 
   #endNamed(name: PeerName): End {
