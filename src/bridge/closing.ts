@@ -55,6 +55,8 @@ const BY_CLIENT: ReadonlySet<ErrorCode> = new Set(['CLIENT_LOST', 'PROTOCOL_ERRO
 
 /** Bytes read from anybody after the end: unread bytes would turn our FIN into a reset (RFC 1122 §4.2.2.13, RFC 9112 §9.6). */
 const DRAIN_BYTES = 256 * 1024;
+/** For whoever is cut off to read what it was told. */
+export const LAST_READ_MS = 200;
 /** After this part of the time nobody is waited for any more: all is said that has not been. */
 const LAST_WORDS = 0.8;
 

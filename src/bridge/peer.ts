@@ -13,7 +13,7 @@ import {
 import { Sink } from '../stream/sink.ts';
 import { Source, type Take } from '../stream/source.ts';
 import { Charges } from './charges.ts';
-import { type End, type EndEvents, wordFor } from './closing.ts';
+import { type End, type EndEvents, LAST_READ_MS, wordFor } from './closing.ts';
 import type { Ending, PeerName, SessionHandle } from './contract.ts';
 import { ControlWriter } from './control-writer.ts';
 import { Liveness } from './liveness.ts';
@@ -192,7 +192,8 @@ export class Peer implements End {
     this.#isReleased = true;
     this.source.discard();
     this.sink.end();
-    if (this.#isBuried || this.#isCut) this.sink.destroyWhenOut();
+    if (this.#isBuried) this.sink.destroyWhenOut(0);
+    else if (this.#isCut) this.sink.destroyWhenOut(LAST_READ_MS);
   }
 
   destroy(): void {
@@ -240,7 +241,7 @@ export class Peer implements End {
 
   #onCut(): void {
     this.#isCut = true;
-    if (this.#isReleased) this.sink.destroyWhenOut();
+    if (this.#isReleased) this.sink.destroyWhenOut(LAST_READ_MS);
     this.#events.onProgress();
   }
 }

@@ -4,7 +4,7 @@ import { resetSocket } from '../stream/reset.ts';
 import { Sink } from '../stream/sink.ts';
 import { Source, type Take } from '../stream/source.ts';
 import { lookAtDelivery } from '../stream/unacknowledged.ts';
-import type { End, EndEvents } from './closing.ts';
+import { type End, type EndEvents, LAST_READ_MS } from './closing.ts';
 import type { Ending, SessionHandle } from './contract.ts';
 
 export interface TcpEndOptions {
@@ -87,7 +87,7 @@ export class TcpEnd implements End {
 
   release(): void {
     this.source.discard();
-    if (this.#isCut && !this.#isBroken) this.sink.destroyWhenOut();
+    if (this.#isCut && !this.#isBroken) this.sink.destroyWhenOut(LAST_READ_MS);
   }
 
   destroy(): void {
@@ -146,7 +146,7 @@ export class TcpEnd implements End {
 
   #onCut(): void {
     this.#isCut = true;
-    if (this.isTold && !this.#isBroken) this.sink.destroyWhenOut();
+    if (this.isTold && !this.#isBroken) this.sink.destroyWhenOut(LAST_READ_MS);
     this.#events.onProgress();
   }
 }

@@ -130,11 +130,22 @@ export class Sink {
     this.drop();
   }
 
-  /** Destroys the socket, which has been ended, once its FIN is out: nothing more is read from it. */
-  destroyWhenOut(): void {
+  /**
+   * Destroys the socket, which has been ended, `graceMs` after its FIN is out: nothing more is read from it. What it still
+   * has to be read makes that a reset, which can take our last word with it: so long the peer has to read it first.
+   */
+  destroyWhenOut(graceMs: number): void {
     const socket = this.#socket;
-    if (socket.writableFinished) socket.destroy();
-    else socket.once('finish', () => socket.destroy());
+    function onOut(): void {
+      if (graceMs === 0) {
+        socket.destroy();
+        return;
+      }
+      const timer = setTimeout(() => socket.destroy(), graceMs);
+      socket.once('close', () => clearTimeout(timer));
+    }
+    if (socket.writableFinished) onOut();
+    else socket.once('finish', onOut);
   }
 
   /** A long write may have gone out whole at once: only what is left makes a sink full. */

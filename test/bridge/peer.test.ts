@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { LAST_READ_MS } from '../../src/bridge/closing.ts';
 import type { PeerName, SessionHandle } from '../../src/bridge/contract.ts';
 import { Peer } from '../../src/bridge/peer.ts';
 import { GatewayError } from '../../src/errors.ts';
@@ -543,6 +544,7 @@ describe('its socket', () => {
     peer.tell(endingOf('TOKEN_EXPIRED'));
     peer.release();
     await turns(5);
+    vi.advanceTimersByTime(LAST_READ_MS);
     expect([far.closeCode, far.hasEnded, peer.socket.destroyed]).toEqual([3000, true, true]);
   });
 
@@ -554,6 +556,9 @@ describe('its socket', () => {
     await turns(5);
     expect(peer.socket.destroyed).toBe(false);
     await far.say(Buffer.from('xx'));
+    vi.advanceTimersByTime(LAST_READ_MS - 1);
+    expect(peer.socket.destroyed).toBe(false);
+    vi.advanceTimersByTime(1);
     expect(peer.socket.destroyed).toBe(true);
   });
 

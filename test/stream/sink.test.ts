@@ -247,7 +247,7 @@ describe('the end', () => {
     const { stream, sink } = stand();
     sink.write(bytes('the last words'));
     sink.end();
-    sink.destroyWhenOut();
+    sink.destroyWhenOut(0);
     await turns(3);
     expect(stream.destroyed).toBe(false);
     await take(stream);
@@ -261,7 +261,7 @@ describe('the end', () => {
     sink.end();
     await within(once(ours, 'finish'), 'the FIN');
     expect(ours.destroyed).toBe(false);
-    sink.destroyWhenOut();
+    sink.destroyWhenOut(0);
     expect(ours.destroyed).toBe(true);
   });
 });
