@@ -42,10 +42,12 @@ test('the peer sees a reset, and no FIN before it', async () => {
 
 test('also behind what was written, and with something unread', async () => {
   using pair = await pairs.open();
+  const seen = seenBy(pair.peer);
   pair.peer.write('unread');
   pair.ours.pause();
-  await new Promise((resolve) => pair.ours.write('written', resolve));
-  const seen = seenBy(pair.peer);
+  const arrived = within(once(pair.peer, 'data'), 'what was written');
+  pair.ours.write('written');
+  await arrived;
   resetSocket(pair.ours);
   expect(await seen).toEqual(['ECONNRESET']);
 });
