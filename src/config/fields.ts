@@ -39,12 +39,15 @@ export const leeway = word(
   DURATION,
 );
 
-/** A duration, or `off` (undefined) for none. */
-export const optionalDuration = word(
+/** A duration, or `off` (Infinity) for none: for keys whose absence means another one. */
+export const durationOrOff = word(
   'a duration like 30s or 5m, or off',
-  (text) => (text === 'off' ? text : parseDuration(text)),
+  (text) => (text === 'off' ? Infinity : parseDuration(text)),
   new RegExp(`^off$|${DURATION.source}`),
-).transform((value) => (value === 'off' ? undefined : value));
+);
+
+/** A duration, or `off` (undefined) for none. */
+export const optionalDuration = durationOrOff.transform((ms) => (ms === Infinity ? undefined : ms));
 
 /** An address block as `ipaddr.js` takes it apart: [address, prefix length]. A lone address is a block of one. */
 export const cidr = word('an address or block like 10.0.0.0/8 or 2001:db8::/32', (text) => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { byteRate, duration, optionalDuration, rate, size } from './fields.ts';
+import { byteRate, duration, durationOrOff, optionalDuration, rate, size } from './fields.ts';
 
 /** The configuration of bounds: what there may be of what, and how long things may take. */
 
@@ -12,6 +12,16 @@ const over = z
 
 /** More than any sender cuts a message into; each costs us a header to read. */
 export const DEFAULT_FRAGMENTS = 16_384;
+
+const requests = z.strictObject({
+  max: z.int().min(1).default(1024).describe('Of all clients together; beyond it 503'),
+  perClient: z.int().min(1).default(128).describe('Of one client address (IPv6: one /64); beyond it 429'),
+});
+
+const uploads = z.strictObject({
+  min: size.prefault('1KiB').describe('At least so much'),
+  per: duration.prefault('10s').describe('In each such time'),
+});
 
 /** Of a route: how much its clients may send and hold open. */
 export const limits = z.strictObject({
@@ -39,16 +49,28 @@ export const limits = z.strictObject({
     .min(1)
     .default(DEFAULT_FRAGMENTS)
     .describe('Fragments one message from the client may have; beyond it 1009'),
+  requests: requests.prefault({}).describe('Plain requests under way at a time'),
+  uploads: z
+    .union([z.literal('off'), uploads], 'expected off, or a mapping with min and per')
+    .prefault({})
+    .describe(
+      'How slow the body of a plain request may come before its answer begins; slower, and it is 408',
+    ),
 });
 
 /** Of a route: how long its requests and WebSockets may take. */
 export const timeouts = z.strictObject({
   handshake: duration
     .prefault('10s')
-    .describe('From the upgrade request to the 101; of a plain request: to the response'),
-  idle: optionalDuration
+    .describe('From the upgrade request to the 101; of a plain request: for a connection to the upstream'),
+  response: duration
+    .prefault('60s')
+    .describe('Of a plain request: from its last byte to the head of the answer'),
+  idle: durationOrOff
     .optional()
-    .describe('Without a message either way; of a plain request: without a byte'),
+    .describe(
+      'Without a message either way; absent: for ever. Of a plain request: without a byte either way; absent: 60s',
+    ),
   stall: duration.prefault('30s').describe('A peer may leave our writes unread for this long'),
   lifetime: optionalDuration.optional().describe('Of one connection'),
   close: duration.prefault('5s').describe("For a peer's answer to our Close"),

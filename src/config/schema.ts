@@ -14,6 +14,7 @@ import {
 import { keepalive, limits, processLimits, timeouts } from './limits.ts';
 import { pollUpstream } from './poll.ts';
 import { addressTargets, poolFields, urlTargets } from './pool.ts';
+import { rewriteFields } from './rewrite.ts';
 import { issuerRules, routeRules } from './rules.ts';
 
 /**
@@ -105,6 +106,12 @@ const auth = z.strictObject({
 const upstreamTls = z.strictObject({
   ca: z.string().optional().describe('PEM file of the authorities to trust instead of the system’s'),
   servername: z.string().optional().describe('Name to send and to verify instead of the host'),
+  cert: z.string().optional().describe('PEM file with a certificate to show to upstreams that ask for one'),
+  key: z.string().optional().describe('PEM file with its private key'),
+  verify: z
+    .literal('off', 'expected off')
+    .optional()
+    .describe('off: whoever answers is believed, whatever certificate it has'),
 });
 
 const upstream = z.strictObject({
@@ -116,6 +123,7 @@ const upstream = z.strictObject({
     .describe(
       'Plain requests, and upgrades to the same service unless websocket, tcp or poll stands beside it',
     ),
+  ...rewriteFields,
   upgrades: z
     .literal('off', 'expected off')
     .optional()
@@ -135,7 +143,17 @@ const route = z
     name: z
       .string()
       .regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/i, 'expected a name of letters, digits, - _ . (at most 64)'),
-    match: z.strictObject({ host: hostPattern.optional(), path: pathPattern }),
+    match: z.strictObject({
+      host: hostPattern.optional(),
+      path: pathPattern,
+      ignoreCase: z.literal(true, 'expected true').optional().describe('The path is matched in any case'),
+    }),
+    paths: z
+      .literal('strict', 'expected strict')
+      .optional()
+      .describe(
+        'strict: paths with encoded slashes, empty segments, ;parameters or bytes that are not UTF-8 are refused; absent: only where servers could read them as leading elsewhere',
+      ),
     origins: z.array(origin).min(1).optional().describe('Absent: same host only'),
     addresses: z
       .strictObject({ allow: z.array(cidr).min(1).optional(), deny: z.array(cidr).min(1).optional() })
@@ -144,6 +162,18 @@ const route = z
     auth: z
       .union([z.literal('none'), auth], 'expected `none` to let everybody in, or a mapping with an issuer')
       .describe('How clients prove who they are; `none` must be said'),
+    cors: z
+      .enum(['upstream', 'answer'])
+      .default('upstream')
+      .describe(
+        'Who answers pages of other origins: the service itself, or the gateway for the origins in `origins`',
+      ),
+    compression: z
+      .enum(['pass', 'off'])
+      .default('pass')
+      .describe(
+        'off: permessage-deflate is not negotiated, so that messageSize is that of the message itself',
+      ),
     limits: limits.prefault({}),
     timeouts: timeouts.prefault({}),
     keepalive: z

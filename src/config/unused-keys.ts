@@ -21,6 +21,13 @@ const NEEDS: Readonly<Record<string, Need>> = {
   keepalive: { serves: 'upgrade' },
   refuse: { serves: 'upgrade' },
   'auth.onExpiry': { serves: 'upgrade' },
+  compression: { serves: 'upgrade' },
+  cors: { serves: 'request' },
+  'limits.requests': { serves: 'request' },
+  'limits.uploads': { serves: 'request' },
+  'timeouts.response': { serves: 'request' },
+  'upstream.stripPrefix': { upstream: 'http' },
+  'upstream.answerHeaders': { upstream: 'http' },
 };
 
 /** Keys that are right by themselves, but do nothing with the upstream their route has. Nothing is ignored in silence. */
@@ -52,7 +59,9 @@ function idle(path: Path, reason: string): Finding {
 function idleBecause(need: Need, upstream: unknown): string | undefined {
   if ('upstream' in need)
     return kindsOf(upstream).includes(need.upstream) ? undefined : `without ${need.upstream}`;
-  return servedKinds(upstream).includes(need.serves) ? undefined : 'on a route that takes no upgrades';
+  return servedKinds(upstream).includes(need.serves)
+    ? undefined
+    : `on a route that takes no ${need.serves === 'upgrade' ? 'upgrades' : 'plain requests'}`;
 }
 
 /** With a bridge beside http, all upgrades go there. */

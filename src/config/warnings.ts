@@ -129,7 +129,8 @@ function plainOrigins({ origins = [], auth }: RouteConfig, path: Path): Finding[
 }
 
 function unnoticedLoss({ keepalive, timeouts, upstream }: RouteConfig, path: Path): Finding[] {
-  const isWatched = keepalive !== 'off' || timeouts.idle !== undefined || timeouts.lifetime !== undefined;
+  const isWatched =
+    keepalive !== 'off' || (timeouts.idle ?? Infinity) < Infinity || timeouts.lifetime !== undefined;
   if (isWatched || !servedKinds(upstream).includes('upgrade')) return [];
   return warn([...path, 'keepalive'], 'a client that vanishes keeps its connection for ever', {
     hint: 'set timeouts.idle or timeouts.lifetime',

@@ -73,6 +73,7 @@ function readRequest(head: RequestHead, fields: Fields, connection: ConnectionIn
     peerAddress,
     clientAddress: client.address,
     secure: client.secure,
+    isPeerTrusted: connection.trustedProxies(peerAddress),
     authority,
     host: parseHost(authority),
     ...parseTarget(head.url ?? ''),

@@ -17,6 +17,8 @@ export interface GatewayRequest {
   readonly clientAddress: string;
   /** The client spoke TLS to us (or, a trusted proxy says, to it). */
   readonly secure: boolean;
+  /** The peer is a trusted proxy: what it says about the client is passed on as its word. */
+  readonly isPeerTrusted: boolean;
   /** The Host header as sent, `host[:port]`. */
   readonly authority: string;
   /** The host alone, lower case, no port, IPv6 without brackets. */

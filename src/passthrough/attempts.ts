@@ -23,16 +23,9 @@ export async function exchangeOver(client: PlainClient, carried: Carried): Promi
 function exchangeBy(
   agent: PlainClient['agents']['kept'],
   client: PlainClient,
-  { message, response, path, hasBody, timeouts }: Carried,
+  order: Carried,
 ): Promise<Served> {
-  return exchange({
-    message,
-    response,
-    path,
-    hasBody,
-    timeouts,
-    send: (parcel) => client.send({ ...parcel, agent }),
-  });
+  return exchange({ ...order, send: (parcel) => client.send({ ...parcel, agent }) });
 }
 
 /** Safe methods (RFC 9110 §9.2.1) without a body. */

@@ -3,7 +3,6 @@ import type { Duplex } from 'node:stream';
 import type { TimeoutsConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import { createIdleClock, createStallClock, type StopClock } from './clocks.ts';
-import { endToEndAnswer } from './head.ts';
 import type { Parcel } from './library.ts';
 
 /** What was sent to the client: the upstream's status, and the bytes of the body. */
@@ -20,9 +19,14 @@ export interface Order {
   readonly path: string;
   readonly hasBody: boolean;
   readonly timeouts: TimeoutsConfig;
+  /** What the client gets to see of the answer's fields; both alternate names and values. */
+  readonly answerFields: (raw: readonly string[]) => string[];
   /** Hands the request to http-proxy. */
   readonly send: (parcel: Pick<Parcel, 'message' | 'response' | 'fill' | 'onError'>) => void;
 }
+
+/** Without a byte either way. */
+const DEFAULT_IDLE_MS = 60_000;
 
 /** The upstream closed a kept-alive connection just as the request was sent on it: nothing says that it was read. */
 export class StaleConnection extends GatewayError {
@@ -105,9 +109,8 @@ class Exchange {
     });
     this.#clocks.push(createStallClock(timeouts.stall, answer, response, this.#onStall));
     this.#clocks.push(createStallClock(timeouts.stall, message, upstream, this.#onStall));
-    if (timeouts.idle !== undefined) {
-      this.#clocks.push(createIdleClock(timeouts.idle, [message, answer], this.#onIdle));
-    }
+    const { idle = DEFAULT_IDLE_MS } = timeouts;
+    if (idle < Infinity) this.#clocks.push(createIdleClock(idle, [message, answer], this.#onIdle));
   }
 
   /** Unasked for. Without a listener Node ends the socket and tells nobody. */
@@ -117,9 +120,9 @@ class Exchange {
   };
 
   #writeHead(answer: IncomingMessage): boolean {
-    const { response } = this.#order;
+    const { response, answerFields } = this.#order;
     try {
-      response.writeHead(answer.statusCode as number, endToEndAnswer(answer.rawHeaders));
+      response.writeHead(answer.statusCode as number, answerFields(answer.rawHeaders));
     } catch (cause) {
       this.#settle(new GatewayError('UPSTREAM_INVALID', { cause }));
       return false;

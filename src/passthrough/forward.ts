@@ -11,7 +11,7 @@ import { requestTarget } from '../upstream/target.ts';
 import { exchangeOver } from './attempts.ts';
 import type { PlainClient } from './client.ts';
 import type { Served } from './exchange.ts';
-import { asHeaders, bodyOf, isBodiless } from './head.ts';
+import { asHeaders, bodyOf, endToEndAnswer, isBodiless } from './head.ts';
 
 /** What was sent to the client, and the endpoint it came from. */
 export interface ServedBy extends Served {
@@ -50,7 +50,8 @@ export class Forwarder {
       message.headers = asHeaders([...upstreamHeaders(request, grant, this.#route), ...framing]);
       const { timeouts } = this.#route;
       const upstreamPath = requestTarget(target, { path, query, captures: {} });
-      const carried = { message, response, path: upstreamPath, hasBody, timeouts, isOnce };
+      const answerFields = endToEndAnswer;
+      const carried = { message, response, path: upstreamPath, hasBody, timeouts, isOnce, answerFields };
       return { ...(await exchangeOver(client, carried)), target: name };
     } catch (thrown) {
       const error = asGatewayError(thrown);

@@ -20,6 +20,7 @@ describe('a handshake', () => {
       method: 'GET',
       peerAddress: '192.0.2.1',
       clientAddress: '192.0.2.1',
+      isPeerTrusted: false,
       secure: true,
       authority: 'app.example.com',
       host: 'app.example.com',

@@ -56,6 +56,7 @@ export function plainOf(given: Partial<GatewayRequest> = {}): GatewayRequest {
     peerAddress: '192.0.2.1',
     clientAddress: '192.0.2.1',
     secure: true,
+    isPeerTrusted: false,
     authority: 'app.example.com',
     host: 'app.example.com',
     path: '/chat/room',

@@ -35,6 +35,7 @@ export function gatewayRequest(changes: Partial<GatewayRequest> = {}): GatewayRe
     peerAddress: '127.0.0.1',
     clientAddress: '127.0.0.1',
     secure: false,
+    isPeerTrusted: false,
     authority: 'app.example.com',
     host: 'app.example.com',
     path: '/',

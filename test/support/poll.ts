@@ -131,6 +131,7 @@ function admitted(message: IncomingMessage): AdmittedRequest {
     peerAddress: '127.0.0.1',
     clientAddress: '127.0.0.1',
     secure: false,
+    isPeerTrusted: false,
     authority: '127.0.0.1',
     host: '127.0.0.1',
     path,

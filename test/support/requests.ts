@@ -9,6 +9,7 @@ export function requestOf(changes: Partial<UpgradeRequest> = {}): GatewayRequest
     peerAddress: '127.0.0.1',
     clientAddress: '127.0.0.1',
     secure: true,
+    isPeerTrusted: false,
     authority: 'app.test',
     host: 'app.test',
     path: '/',
