@@ -2,6 +2,7 @@ import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import type { Store } from '../store/index.ts';
 import { checkAddress } from './address.ts';
+import { isPreflight } from './cors.ts';
 import type { Check, Grant } from './grant.ts';
 import { burstOf, limitConnections, limitUpgrades, type Per } from './limits.ts';
 import { checkOrigin } from './origin.ts';
@@ -17,7 +18,7 @@ interface AdmissionDeps {
 
 /**
  * Compiles what a route asks of its clients into checks, the cheap ones first: address, origin, limits, token, and last
- * the limits that count by the token's subject.
+ * the limits that count by the token's subject. A preflight has neither token nor subject, and passes the last two.
  */
 export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readonly Check[] {
   const limits = compileLimits(route, deps.store);
@@ -26,8 +27,12 @@ export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readon
     checkOrigin(route.origins),
     ...limits.filter(({ per }) => per !== 'subject').map(({ check }) => check),
     ...(route.auth === 'none' ? [] : [checkToken(route.auth, deps.verifiers)]),
-    ...limits.filter(({ per }) => per === 'subject').map(({ check }) => check),
+    ...limits.filter(({ per }) => per === 'subject').map(({ check }) => exceptPreflights(check)),
   ];
+}
+
+function exceptPreflights(check: Check): Check {
+  return (request, grant) => (isPreflight(request) ? undefined : check(request, grant));
 }
 
 function compileLimits({ name, limits }: RouteConfig, store: Store): { per: Per; check: Check }[] {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Cors, createCors } from '../admission/cors.ts';
 import type { Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { asGatewayError, clientLost } from '../errors.ts';
@@ -22,11 +23,13 @@ export interface ServedBy extends Served {
 export class Forwarder {
   readonly #route: RouteConfig;
   readonly #http: HttpPool<PlainClient>;
+  readonly #cors: Cors;
   readonly #policy: Policy;
 
   constructor(route: RouteConfig, http: HttpPool<PlainClient>) {
     this.#route = route;
     this.#http = http;
+    this.#cors = createCors(route);
     this.#policy = createPolicy(route.upstream.balance ?? 'round-robin');
   }
 
@@ -50,7 +53,7 @@ export class Forwarder {
       message.headers = asHeaders([...upstreamHeaders(request, grant, this.#route), ...framing]);
       const { timeouts } = this.#route;
       const upstreamPath = requestTarget(target, { path, query, captures: {} });
-      const answerFields = endToEndAnswer;
+      const answerFields = (raw: readonly string[]) => this.#cors.answer(endToEndAnswer(raw), request);
       const carried = { message, response, path: upstreamPath, hasBody, timeouts, isOnce, answerFields };
       return { ...(await exchangeOver(client, carried)), target: name };
     } catch (thrown) {

@@ -83,6 +83,15 @@ describe('a connection ends', () => {
     expect(seen.ended).toBe('TOKEN_EXPIRED');
   });
 
+  test.each([1e15, Number.MAX_VALUE, Infinity])(
+    'not with a token whose end, %d, no timer reaches',
+    (expiresAt) => {
+      const { seen } = watch({ expiresAt });
+      vi.advanceTimersByTime(30 * DAY_MS);
+      expect(seen.ended).toBeUndefined();
+    },
+  );
+
   test('at once with a token that has expired meanwhile', () => {
     const { seen } = watch({ expiresAt: Date.now() - 1 });
     vi.advanceTimersByTime(1);
