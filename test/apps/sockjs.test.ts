@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
-import type { Page } from 'playwright-core';
 import sockjs from 'sockjs';
 import type SockJS from 'sockjs-client';
 import { expect, test } from 'vitest';
@@ -9,6 +8,7 @@ import { launchTowards, openPage } from '../support/chromium.ts';
 import { startGuardedExample } from '../support/example.ts';
 import { within } from '../support/patience.ts';
 import { serve } from './serve.ts';
+import { loggedIn } from './visitor.ts';
 
 /**
  * SockJS on a page, with each of its transports, behind a cookie. The page and all it asks for come through one route:
@@ -71,15 +71,6 @@ function speak(Client: typeof SockJS, transport: string, count: number): Promise
   });
 }
 
-/** Opens the page, with a cookie of whoever has a token. */
-async function visit(port: number, token?: string): Promise<Page> {
-  const page = await openPage(await launchTowards(HOST, port));
-  const cookie = { url: `https://${HOST}`, secure: true, sameSite: 'Strict', httpOnly: true } as const;
-  if (token !== undefined) await page.context().addCookies([{ ...cookie, name: 'session', value: token }]);
-  await page.goto(`https://${HOST}/`);
-  return page;
-}
-
 async function startScene() {
   const chat = await startChat();
   const changes = { 'http://127.0.0.1:3000': `http://127.0.0.1:${chat.port}` };
@@ -90,7 +81,8 @@ test.each(['websocket', 'xhr-streaming', 'eventsource', 'htmlfile', 'xhr-polling
   '%s brings every message there and back, in order',
   async (transport) => {
     const { chat, gateway, token } = await startScene();
-    const page = await visit(gateway.port, token);
+    const page = await loggedIn(await launchTowards(HOST, gateway.port), HOST, token);
+    await page.goto(`https://${HOST}/`);
     const job = `(${speak})(SockJS, ${JSON.stringify(transport)}, ${MESSAGES})`;
     const said = await within(page.evaluate<Said>(job), 'the end of what is said', 20_000);
     expect(said).toEqual({
@@ -106,7 +98,8 @@ test.each(['websocket', 'xhr-streaming', 'eventsource', 'htmlfile', 'xhr-polling
 
 test('nobody comes in without the cookie', async () => {
   const { chat, gateway } = await startScene();
-  const page = await visit(gateway.port);
+  const page = await openPage(await launchTowards(HOST, gateway.port));
+  await page.goto(`https://${HOST}/`);
   expect(await page.textContent('body')).toContain('TOKEN_MISSING');
   expect(chat.requests).toEqual([]);
 });
