@@ -43,7 +43,12 @@ function hasIdle({ freeSockets }: Agent): boolean {
 /** An agent whose connections come from `connect`, with TLS where the target has it. */
 function createAgent(connect: Connector, options: AgentOptions): Agent {
   type Callback = (error: Error | null, socket?: unknown) => void;
-  const agent = new Agent(options) as Agent & { createConnection: unknown };
+  // Node would work out a server name for each request, and a key for its connections from some twenty options.
+  const agent = new Agent({ ...options, servername: '' } as AgentOptions) as Agent & {
+    createConnection: unknown;
+    getName: unknown;
+  };
+  agent.getName = () => '';
   agent.createConnection = function createConnection(_options: unknown, callback: Callback): undefined {
     connect().then((socket) => callback(null, socket), callback);
   };
