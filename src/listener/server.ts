@@ -61,7 +61,7 @@ const DEADLINES: ListenerDeadlines = {
   linger: 2_000,
 };
 
-/** Opens one listener, plain or TLS. Throws ListenerError for a certificate that does not serve or an address that cannot be had. */
+/** Opens one listener, plain or TLS. Throws CertificateError for a certificate that does not serve, ListenerError for an address that cannot be had. */
 export async function openListener(
   config: ListenerConfig,
   handlers: ListenerHandlers,
@@ -101,7 +101,7 @@ async function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadl
       ? createServer(options)
       : createSecureServer({
           ...options,
-          ...(await tlsOptions(config.tls)),
+          ...tlsOptions(config.tls),
           handshakeTimeout: deadlines.handshake,
         });
   // Beyond its limit Node drops fields silently: a dropped Origin would pass for an absent one. Size bounds them, and the parser counts.
