@@ -75,6 +75,8 @@ describe('serviceAddress', () => {
     ['10.0.0.9:5900', { host: '10.0.0.9', port: 5900 }],
     ['db.internal:5432', { host: 'db.internal', port: 5432 }],
     ['[2001:db8::9]:5900', { host: '2001:db8::9', port: 5900 }],
+    ['unix:5900', { host: 'unix', port: 5900 }],
+    ['unix:/run/db@1.sock', { socketPath: '/run/db@1.sock' }],
   ])('reads %s', (text, value) => expect(serviceAddress.parse(text)).toEqual(value));
 
   test.each([
