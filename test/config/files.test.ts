@@ -53,7 +53,8 @@ describe('paths', () => {
     ['http: [unix:/run/a.sock, { url: unix:../b.sock, weight: 2 }]', 'unix:/etc/b.sock'],
     ['tcp: [unix:a.sock, a:1]', '/etc/gate/a.sock'],
     ['tcp: [a:1, { address: unix:a.sock }]', '/etc/gate/a.sock'],
-    ['poll: { target: [unix:a.sock], poll: { path: / } }', 'unix:/etc/gate/a.sock'],
+    ['poll: { target: unix:a.sock, poll: { path: / } }', 'unix:/etc/gate/a.sock'],
+    ['poll: { target: [{ url: unix:a.sock }], poll: { path: / } }', 'unix:/etc/gate/a.sock'],
   ])('of unix sockets, too, which need not be there: %s', (upstream, expected) => {
     const route = `  - { name: b, match: { path: /b }, auth: none, upstream: { ${upstream} } }`;
     const { config } = parseConfig(sampleConfig({ route }), { baseDir: '/etc/gate' });

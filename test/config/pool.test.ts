@@ -67,7 +67,7 @@ describe('a unix socket', () => {
     const message = 'the path of the socket has 108 bytes; at most 107';
     expect(problem(`http: unix:${LONGEST}a`)).toContain(`upstream.http: ${message}`);
     expect(problem(`tcp: [a:1, unix:${LONGEST}a]`)).toContain(`upstream.tcp[1]: ${message}`);
-    expect(problem(`http: "unix:${LONGEST.slice(1)}é"`)).toContain('bytes; at most 107');
+    expect(problem(`http: unix:${LONGEST.slice(0, -1)}é`)).toContain(message);
   });
 
   test.each([
