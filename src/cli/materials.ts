@@ -10,7 +10,7 @@ import { CommandError, EXIT } from './context.ts';
  * line for each that cannot be used.
  */
 export async function checkMaterials({ listeners, issuers, routes }: Config): Promise<void> {
-  // Functions that throw at once become promises like the others.
+  // Async, so that what is thrown is an outcome like the others.
   const listening = listeners.map(async ({ tls }) => tls && tlsOptions(tls));
   const dialling = routes.map(async ({ upstream }) => upstream.tls && trustOf(upstream.tls));
   const keys = Object.values(issuers)

@@ -61,14 +61,17 @@ const DEADLINES: ListenerDeadlines = {
   linger: 2_000,
 };
 
-/** Opens one listener, plain or TLS. Throws CertificateError for a certificate that does not serve, ListenerError for an address that cannot be had. */
+/**
+ * Opens one listener, plain or TLS. Throws CertificateError for a certificate that does not serve, ListenerError for an
+ * address that cannot be had.
+ */
 export async function openListener(
   config: ListenerConfig,
   handlers: ListenerHandlers,
   deps: ListenerDeps,
 ): Promise<Listener> {
   const deadlines = { ...DEADLINES, ...deps.deadlines };
-  const server = await createHttpServer(config, deadlines);
+  const server = createHttpServer(config, deadlines);
   const plain = guardConnections(server, config.tls !== undefined, deps);
   serveHttp1(server, handlers, { ...deps, plain, lingerMs: deadlines.linger });
   await listen(server, config);
@@ -84,7 +87,7 @@ export async function openListener(
   };
 }
 
-async function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadlines): Promise<Server> {
+function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadlines): Server {
   const options = {
     headersTimeout: deadlines.headers,
     requestTimeout: deadlines.request,
