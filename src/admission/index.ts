@@ -6,6 +6,7 @@ import { tokenExemption } from './cors.ts';
 import type { Check, Grant } from './grant.ts';
 import { burstOf, limitConnections, limitUpgrades, type Per } from './limits.ts';
 import { checkOrigin } from './origin.ts';
+import { limitClientRequests, limitRouteRequests } from './requests.ts';
 import { checkToken } from './token/index.ts';
 import type { TokenVerifier } from './token/verifier.ts';
 
@@ -18,17 +19,22 @@ interface AdmissionDeps {
 
 /**
  * Compiles what a route asks of its clients into checks, the cheap ones first: address, origin, limits, token, and last
- * the limits that count by the token's subject. Preflights have neither, and pass the last two.
+ * the limits that count by the token's subject or everybody together. Preflights have no token, and no subject.
  */
 export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readonly Check[] {
   const limits = compileLimits(route, deps.store);
   const isExempt = tokenExemption(route.origins);
+  const { name } = route;
+  const { requests } = route.limits;
   return [
     ...(route.addresses ? [checkAddress(route.addresses)] : []),
     checkOrigin(route.origins),
+    limitClientRequests(requests, deps.store.counters(`${name}/requests/address`)),
     ...limits.filter(({ per }) => per !== 'subject').map(({ check }) => check),
     ...(route.auth === 'none' ? [] : [checkToken(route.auth, deps.verifiers, isExempt)]),
     ...limits.filter(({ per }) => per === 'subject').map(({ check }) => except(isExempt, check)),
+    // Last, so that only those who may come in can fill it.
+    limitRouteRequests(requests, deps.store.counters(`${name}/requests/route`)),
   ];
 }
 

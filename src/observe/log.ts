@@ -33,7 +33,7 @@ export function createLogger({ pretty: forPeople = false, level, destination }: 
   const options = {
     level: level ?? 'info',
     base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: isoTime,
     formatters: { level: (label: string) => ({ level: label }), log: redactFields },
     // What a child logger is bound to passes by the formatters.
     redact: { paths: SECRET_FIELDS.map((name) => `["${name}"]`), censor: REDACTED },
@@ -42,6 +42,19 @@ export function createLogger({ pretty: forPeople = false, level, destination }: 
   };
   const hooks = forPeople ? { streamWrite: prettyFactory(FOR_PEOPLE) } : {};
   return pino({ ...options, hooks }, openDestination(destination));
+}
+
+let lastMs = 0;
+let lastTime = '';
+
+/** pino's own `isoTime`, made once for all lines of a millisecond: all loggers have the same time. */
+function isoTime(): string {
+  const now = Date.now();
+  if (now !== lastMs) {
+    lastMs = now;
+    lastTime = `,"time":"${new Date(now).toISOString()}"`;
+  }
+  return lastTime;
 }
 
 function openDestination(destination: NodeJS.WritableStream | undefined): DestinationStream {
