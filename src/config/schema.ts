@@ -156,7 +156,7 @@ const route = z
       .enum(['upstream', 'answer'])
       .default('upstream')
       .describe(
-        'Who answers pages of other origins: the service itself, or the gateway for the origins in `origins`',
+        'Who answers the preflights of pages in `origins`, and tells browsers that they may read the answers: the service, or the gateway',
       ),
     compression: z
       .enum(['pass', 'off'])
