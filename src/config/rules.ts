@@ -49,11 +49,11 @@ export function issuerRules(issuer: IssuerShape, context: Context): void {
 }
 
 interface RouteShape {
-  match: { path: string };
+  match: { path: string; ignoreCase?: boolean | undefined };
   origins?: readonly string[] | undefined;
   auth: 'none' | { token: readonly { from: string }[]; forward: Readonly<Record<string, string>> };
   limits: Readonly<Record<string, unknown>>;
-  upstream: PoolShape & { poll?: PollConfig | undefined };
+  upstream: PoolShape & { poll?: PollConfig | undefined; stripPrefix?: string | undefined };
 }
 
 /** Upstreams that go together; what admission needs in order to be safe. */
@@ -71,6 +71,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   poolRules(route.upstream, route.auth, route.match.path, (path, message) =>
     complain(context, ['upstream', ...path], message),
   );
+  prefixRules(route, context);
   if (route.auth === 'none') {
     subjectRules(route, context);
     return;
@@ -80,6 +81,20 @@ export function routeRules(route: RouteShape, context: Context): void {
     complain(context, ['origins'], 'is required on a route that takes tokens from cookies');
   }
   forwardRules(Object.keys(route.auth.forward), context);
+}
+
+/** A prefix that is not in every path of the route could be left out of some only. */
+function prefixRules({ match, upstream: { stripPrefix } }: RouteShape, context: Context): void {
+  if (stripPrefix === undefined) return;
+  const [path, prefix] = [match.path, stripPrefix].map((text) =>
+    match.ignoreCase ? text.toLowerCase() : text,
+  );
+  if (`${path}/`.startsWith(`${prefix}/`)) return;
+  complain(
+    context,
+    ['upstream', 'stripPrefix'],
+    `match.path (${match.path}) does not begin with these segments`,
+  );
 }
 
 function subjectRules({ limits }: RouteShape, context: Context): void {

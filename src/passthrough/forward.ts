@@ -49,7 +49,7 @@ export class Forwarder {
       // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
       message.headers = asHeaders([...upstreamHeaders(request, grant, this.#route), ...framing]);
       const { timeouts } = this.#route;
-      const upstreamPath = requestTarget(target, { path, query, captures: {} });
+      const upstreamPath = requestTarget(target, { path, query, captures: {} }, this.#route);
       const answerFields = endToEndAnswer;
       const carried = { message, response, path: upstreamPath, hasBody, timeouts, isOnce, answerFields };
       return { ...(await exchangeOver(client, carried)), target: name };
