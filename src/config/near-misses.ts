@@ -48,7 +48,6 @@ function missesOf(match: Match): NearMiss[] {
 }
 
 function otherCase(match: Match): NearMiss[] {
-  if (match.ignoreCase) return [];
   return [
     {
       match: { ...match, ignoreCase: true },

@@ -71,6 +71,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   poolRules(route.upstream, route.auth, route.match.path, (path, message) =>
     complain(context, ['upstream', ...path], message),
   );
+  caseRules(route, context);
   prefixRules(route, context);
   if (route.auth === 'none') {
     subjectRules(route, context);
@@ -81,6 +82,12 @@ export function routeRules(route: RouteShape, context: Context): void {
     complain(context, ['origins'], 'is required on a route that takes tokens from cookies');
   }
   forwardRules(Object.keys(route.auth.forward), context);
+}
+
+function caseRules({ match: { path, ignoreCase } }: RouteShape, context: Context): void {
+  const literals = path.replace(/\{\w+\}/g, '');
+  if (ignoreCase && literals.toLowerCase() === literals.toUpperCase())
+    complain(context, ['match', 'ignoreCase'], 'has no effect: the path has no letters');
 }
 
 /** A prefix that is not in every path of the route could be left out of some only. */

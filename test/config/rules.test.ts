@@ -98,6 +98,11 @@ describe('a route', () => {
     );
   });
 
+  test.each(['/*', '/{room}/7', '/-/*'])('cannot ignore the case of %s, which has none', (path) => {
+    const text = sampleConfig().replace('path: /chat', `path: "${path}", ignoreCase: true`);
+    expect(problemOf(text)).toMatch(/routes\[0\].match.ignoreCase: has no effect: the path has no letters$/);
+  });
+
   test('that is matched in any case may leave out a prefix in another', () => {
     const text = stripping('/App/*, ignoreCase: true', '/app');
     expect(parsed(text).routes).toHaveLength(1);

@@ -23,6 +23,7 @@ routes:
   - { name: stripped, match: { path: /app/* }, auth: none, upstream: { http: "http://${at}/base", stripPrefix: /app } }
   - { name: bare, match: { path: /bare }, auth: none, upstream: { http: "http://${at}", stripPrefix: /bare } }
   - { name: below, match: { path: "/w/{room}/*" }, auth: none, upstream: { websocket: "ws://${at}/root/{room}" } }
+  - { name: polled, match: { path: "/poll/{room}" }, auth: none, timeouts: { close: 200ms }, upstream: { poll: { target: "http://${at}", poll: { path: "/rooms/{room}/news?in={room}" } } } }
   - { name: open, match: { path: /* }, auth: none, upstream: { http: "http://${at}" } }
 `,
     TOKEN_ENV,
@@ -133,6 +134,11 @@ test.each([
   ['/w/caf%E9/x', '/root/caf%E9/x'],
 ])('a WebSocket target with a path is asked for what %s says behind it: %s', async (target, asked) => {
   expect((await upgrade(target)).body).toBe(`app socket ${asked}`);
+});
+
+test('a path that is polled is filled with the client’s own bytes', async () => {
+  expect((await upgrade('/poll/caf%E9')).body).toBe('app page /rooms/caf%E9/news?in=caf%E9');
+  expect((await upgrade('/poll/a&b=c')).body).toBe('app page /rooms/a%26b%3Dc/news?in=a%26b%3Dc');
 });
 
 describe('a target in absolute form', () => {

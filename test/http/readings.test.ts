@@ -111,11 +111,18 @@ describe('a path is refused', () => {
     });
   });
 
-  test('for more ways to read it than honest paths have', () => {
-    expect(refusal(() => readingsOf('/a;b%2f%3b%5c\\%00%E9%c0%af;%2f//c;d'))).toMatchObject({
+  test.each([
+    ['more ways to read it than honest paths have', '/a;b%2f%3b%5c\\%00%E9%c0%af;%2f//c;d'],
+    ['several ways to read it where it is very long', `/a%2Fb;c//${'x'.repeat(10_000)}`],
+  ])('for %s', (_, path) => {
+    expect(refusal(() => readingsOf(path))).toMatchObject({
       code: 'BAD_REQUEST',
       detail: 'the path can be read in too many ways',
     });
+  });
+
+  test('but not for its length', () => {
+    expect(readings(`/a%2Fb/${'x'.repeat(16_000)}`)).toHaveLength(2);
   });
 });
 
