@@ -51,6 +51,14 @@ export function isPreflight({ method, origin, headers }: GatewayRequest): boolea
   return methods.length === 1 && methods.every(isToken);
 }
 
+/**
+ * Compiles which requests need no token on a route with these origins: the preflights of their pages. Where none are named,
+ * all pages are of the same host, for which no browser asks; an OPTIONS that looks like it may come from anybody.
+ */
+export function tokenExemption(origins: RouteConfig['origins']): (request: GatewayRequest) => boolean {
+  return origins === undefined ? () => false : isPreflight;
+}
+
 /** Compiles what the route's `cors`, `origins` and token sources say. */
 export function createCors({ cors, origins, auth }: RouteConfig): Cors {
   const isAllowed = originRule(origins);
@@ -91,8 +99,8 @@ function asked(headers: GatewayRequest['headers']): Readonly<Record<string, stri
 }
 
 /**
- * The service's fields but those that are ours to say. Every answer depends on Origin, those to requests without one,
- * too: a cache that kept such a one without a word about it would give it to a page that may not read it then.
+ * The service's fields but those that are ours to say. Every answer depends on Origin, one to a request without it too:
+ * else a cache gives that one to a page, which may not read it (Fetch standard, "CORS protocol and HTTP caches").
  */
 function shared(fields: readonly string[]): string[] {
   const kept: string[] = [];

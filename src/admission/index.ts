@@ -2,10 +2,11 @@ import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import type { Store } from '../store/index.ts';
 import { checkAddress } from './address.ts';
-import { isPreflight } from './cors.ts';
+import { tokenExemption } from './cors.ts';
 import type { Check, Grant } from './grant.ts';
 import { burstOf, limitConnections, limitUpgrades, type Per } from './limits.ts';
 import { checkOrigin } from './origin.ts';
+import { limitClientRequests, limitRouteRequests } from './requests.ts';
 import { checkToken } from './token/index.ts';
 import type { TokenVerifier } from './token/verifier.ts';
 
@@ -18,21 +19,27 @@ interface AdmissionDeps {
 
 /**
  * Compiles what a route asks of its clients into checks, the cheap ones first: address, origin, limits, token, and last
- * the limits that count by the token's subject. A preflight has neither token nor subject, and passes the last two.
+ * the limits that count by the token's subject or everybody together. Preflights have no token, and no subject.
  */
 export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readonly Check[] {
   const limits = compileLimits(route, deps.store);
+  const isExempt = tokenExemption(route.origins);
+  const { name } = route;
+  const { requests } = route.limits;
   return [
     ...(route.addresses ? [checkAddress(route.addresses)] : []),
     checkOrigin(route.origins),
+    limitClientRequests(requests, deps.store.counters(`${name}/requests/address`)),
     ...limits.filter(({ per }) => per !== 'subject').map(({ check }) => check),
-    ...(route.auth === 'none' ? [] : [checkToken(route.auth, deps.verifiers)]),
-    ...limits.filter(({ per }) => per === 'subject').map(({ check }) => exceptPreflights(check)),
+    ...(route.auth === 'none' ? [] : [checkToken(route.auth, deps.verifiers, isExempt)]),
+    ...limits.filter(({ per }) => per === 'subject').map(({ check }) => except(isExempt, check)),
+    // Last, so that only those who may come in can fill it.
+    limitRouteRequests(requests, deps.store.counters(`${name}/requests/route`)),
   ];
 }
 
-function exceptPreflights(check: Check): Check {
-  return (request, grant) => (isPreflight(request) ? undefined : check(request, grant));
+function except(isExempt: (request: GatewayRequest) => boolean, check: Check): Check {
+  return (request, grant) => (isExempt(request) ? undefined : check(request, grant));
 }
 
 function compileLimits({ name, limits }: RouteConfig, store: Store): { per: Per; check: Check }[] {

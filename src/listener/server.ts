@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import type { Logger } from 'pino';
@@ -20,8 +20,6 @@ export interface ListenerDeadlines {
   readonly headers: number;
   /** For the TLS handshake. */
   readonly handshake: number;
-  /** For a whole plain request, body included. */
-  readonly request: number;
   /** A connection may idle between two plain requests. */
   readonly keepAlive: number;
   /** How often the ones above are looked at. */
@@ -54,21 +52,23 @@ export interface Listener {
 const DEADLINES: ListenerDeadlines = {
   headers: 10_000,
   handshake: 10_000,
-  request: 300_000,
   keepAlive: 60_000,
   check: 1_000,
   close: 5_000,
   linger: 2_000,
 };
 
-/** Opens one listener, plain or TLS. Throws ListenerError for a certificate that does not serve or an address that cannot be had. */
+/**
+ * Opens one listener, plain or TLS. Throws CertificateError for a certificate that does not serve, ListenerError for an
+ * address that cannot be had.
+ */
 export async function openListener(
   config: ListenerConfig,
   handlers: ListenerHandlers,
   deps: ListenerDeps,
 ): Promise<Listener> {
   const deadlines = { ...DEADLINES, ...deps.deadlines };
-  const server = await createHttpServer(config, deadlines);
+  const server = createHttpServer(config, deadlines);
   const plain = guardConnections(server, config.tls !== undefined, deps);
   serveHttp1(server, handlers, { ...deps, plain, lingerMs: deadlines.linger });
   await listen(server, config);
@@ -84,10 +84,12 @@ export async function openListener(
   };
 }
 
-async function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadlines): Promise<Server> {
+function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadlines): Server {
   const options = {
     headersTimeout: deadlines.headers,
-    requestTimeout: deadlines.request,
+    // Bodies have deadlines of their route, and none in all.
+    requestTimeout: 0,
+    shouldUpgradeCallback: offersWebSocket,
     keepAliveTimeout: deadlines.keepAlive,
     connectionsCheckingInterval: deadlines.check,
     maxHeaderSize: 16 * 1024,
@@ -101,12 +103,20 @@ async function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadl
       ? createServer(options)
       : createSecureServer({
           ...options,
-          ...(await tlsOptions(config.tls)),
+          ...tlsOptions(config.tls),
           handshakeTimeout: deadlines.handshake,
         });
   // Beyond its limit Node drops fields silently: a dropped Origin would pass for an absent one. Size bounds them, and the parser counts.
   server.maxHeadersCount = 0;
   return server;
+}
+
+/**
+ * Whether a request asks for a WebSocket; any other protocol it offers is passed over (RFC 9110 §7.8). Node 22 asks this
+ * since 22.21: before, it takes every offer for a handshake, which is then refused.
+ */
+function offersWebSocket({ headers }: IncomingMessage): boolean {
+  return /(?:^|,)[ \t]*websocket(?:\/|[ \t]*(?:,|$))/i.test(headers.upgrade ?? '');
 }
 
 /** Gives every socket an error listener at birth, finds it a place, and returns those that speak plain HTTP so far. */

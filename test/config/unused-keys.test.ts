@@ -91,6 +91,17 @@ describe('a key without effect is refused', () => {
   });
 });
 
+test.each([
+  ['{ cert: package.json }', 'cert: has no effect without its key'],
+  ['{ key: package.json }', 'key: has no effect without its cert'],
+  ['{ ca: package.json, verify: off }', 'ca: has no effect beside verify: off'],
+])('tls: %s is refused', (tls, message) => {
+  const problems = problemsOf(route(`${UPSTREAMS.websocket}, tls: ${tls}`));
+  expect(problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+    `routes[1].upstream.tls.${message}`,
+  ]);
+});
+
 test.each(OF_WEBSOCKETS)('%s has an effect where http takes upgrades', (_key, rest) => {
   expect(parsed(route(UPSTREAMS.http, rest)).routes).toHaveLength(2);
 });

@@ -39,6 +39,7 @@ beforeAll(async () => {
     route(`${mode}-counted`, `cors: ${mode}, ${main}, limits: { upgrades: { rate: 1/h, per: subject } }`),
     route(`${mode}-down`, `cors: ${mode}, auth: none`, down),
   ]);
+  routes.push(`  - { name: home, match: { path: /home }, ${main}, upstream: ${http} }`);
   routes.push(route('live', 'auth: none', `{ websocket: "ws://127.0.0.1:${app.port}" }`));
   gateway = await startGateway(`${TOKEN_ISSUER}\nroutes:\n${routes.join('\n')}`, TOKEN_ENV);
 });
@@ -146,6 +147,11 @@ describe.each(MODES)('with cors: %s', (mode) => {
     expect(answer.status).toBe(401);
     expect(readable(answer)).toEqual({});
   });
+});
+
+test('a preflight meets the token check where no other origins are named, for then no browser sends one', async () => {
+  const answer = await preflight('/home', { Origin: 'http://127.0.0.1' });
+  expect(answer).toMatchObject({ status: 401, body: expect.stringMatching(/^TOKEN_MISSING/) });
 });
 
 test('a page may read that it asked for a page where only WebSockets are served', async () => {

@@ -1,7 +1,6 @@
 import type { AuthConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
 import { type GatewayRequest, isUpgrade } from '../../http/request.ts';
-import { isPreflight } from '../cors.ts';
 import type { Check, Grant } from '../grant.ts';
 import { challenge } from './challenge.ts';
 import { invalid, unverifiedIssuer } from './jwt.ts';
@@ -14,13 +13,17 @@ import type { TokenVerifier, Verified } from './verifier.ts';
  * and where the token stood. `verifiers` are by the issuer's name in the configuration; throws an Error at
  * once if one is not there.
  *
- * A preflight needs none, for browsers send it none. Where the page's request has a token in its query, so has its
- * preflight: it is noted to be taken out, and says nothing about the client.
+ * What `isExempt` names needs none: preflights, for browsers send none with them. Where the page's request has a token in
+ * its query, so has its preflight: it is noted to be taken out, and says nothing about the client.
  *
  * Refuses with TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, FORBIDDEN, with BAD_REQUEST for two different tokens,
  * ORIGIN_REFUSED for a cookie without an Origin, KEYS_UNAVAILABLE.
  */
-export function checkToken(auth: AuthConfig, verifiers: ReadonlyMap<string, TokenVerifier>): Check {
+export function checkToken(
+  auth: AuthConfig,
+  verifiers: ReadonlyMap<string, TokenVerifier>,
+  isExempt: (request: GatewayRequest) => boolean = () => false,
+): Check {
   const findTokens = tokenFinder(auth.token);
   const lacking = claimRule(auth.require);
   const scope = requiredScope(auth.require);
@@ -28,7 +31,7 @@ export function checkToken(auth: AuthConfig, verifiers: ReadonlyMap<string, Toke
 
   return async function token(request, grant) {
     const found = findTokens(request);
-    if (isPreflight(request)) {
+    if (isExempt(request)) {
       noteCredentials(grant, found);
       return;
     }

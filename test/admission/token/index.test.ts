@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { isPreflight } from '../../../src/admission/cors.ts';
 import { checkToken } from '../../../src/admission/token/index.ts';
 import { createVerifier, type TokenVerifier } from '../../../src/admission/token/verifier.ts';
 import { tokenSource } from '../../../src/config/fields.ts';
@@ -46,7 +47,7 @@ function checkOf({ token = 'header', verifiers = { main }, require = {} }: Optio
     onExpiry: 'close',
     forwardToken: false,
   };
-  return checkToken(auth, new Map(Object.entries(verifiers)));
+  return checkToken(auth, new Map(Object.entries(verifiers)), isPreflight);
 }
 
 async function admit(options: Options, changes: Partial<UpgradeRequest>) {
