@@ -2,16 +2,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { asGatewayError, clientLost } from '../errors.ts';
-import type { GatewayRequest } from '../http/request.ts';
+import type { GatewayRequest, HeaderField } from '../http/request.ts';
+import { type AnswerFields, type Asked, compileAnswerFields } from '../upstream/answer-fields.ts';
 import { createPolicy } from '../upstream/balance/index.ts';
 import type { Asking, Policy } from '../upstream/balance/policy.ts';
-import { upstreamHeaders, withoutToken } from '../upstream/forward.ts';
+import { compileForward, type Forward } from '../upstream/forward.ts';
+import { compileHost, type HostOf } from '../upstream/host.ts';
 import type { Connected, HttpPool } from '../upstream/http-pool.ts';
 import { requestTarget } from '../upstream/target.ts';
 import { exchangeOver } from './attempts.ts';
 import type { PlainClient } from './client.ts';
 import type { Served } from './exchange.ts';
-import { asHeaders, bodyOf, endToEndAnswer, isBodiless } from './head.ts';
+import { asHeaders, bodyOf, isBodiless, takesTrailers } from './head.ts';
 
 /** What was sent to the client, and the endpoint it came from. */
 export interface ServedBy extends Served {
@@ -23,11 +25,17 @@ export class Forwarder {
   readonly #route: RouteConfig;
   readonly #http: HttpPool<PlainClient>;
   readonly #policy: Policy;
+  readonly #seen: Forward;
+  readonly #hostOf: HostOf;
+  readonly #answerFieldsFor: (asked: Asked) => AnswerFields;
 
   constructor(route: RouteConfig, http: HttpPool<PlainClient>) {
     this.#route = route;
     this.#http = http;
     this.#policy = createPolicy(route.upstream.balance ?? 'round-robin');
+    this.#seen = compileForward(route);
+    this.#hostOf = compileHost(route.upstream.host);
+    this.#answerFieldsFor = compileAnswerFields(route.upstream);
   }
 
   /** Rejects as `serve` of the passthrough does. */
@@ -38,19 +46,24 @@ export class Forwarder {
     response: ServerResponse,
   ): Promise<ServedBy> {
     const { present: hasBody, framing } = bodyOf(message);
-    const { query, headers } = withoutToken(request, grant, this.#route);
-    const { clientAddress, origin, path } = request;
+    const bare = this.#seen.withoutToken(request, grant);
+    const { clientAddress, origin, path, query, headers } = bare;
     // A server that looks for no body with this method would read it as the connection's next request.
     const isOnce = hasBody && isBodiless(request.method);
     const asking = { clientAddress, origin, path, headers, grant };
     const { lease, client } = await this.#connect(asking, response, isOnce);
     const { name, target } = lease.endpoint;
     try {
+      const host = this.#hostOf(request, target);
+      const answer = takesTrailers(message) ? 'trailers' : 'plain';
+      const fields: HeaderField[] = [['Host', host], ...this.#seen.fields(bare, grant)];
+      if (answer === 'trailers') fields.push(['te', 'trailers']);
+      fields.push(...framing);
       // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
-      message.headers = asHeaders([...upstreamHeaders(request, grant, this.#route), ...framing]);
+      message.headers = asHeaders(fields);
       const { timeouts } = this.#route;
       const upstreamPath = requestTarget(target, { path, query, captures: {} });
-      const answerFields = endToEndAnswer;
+      const answerFields = this.#answerFieldsFor({ request, target, host, answer });
       const carried = { message, response, path: upstreamPath, hasBody, timeouts, isOnce, answerFields };
       return { ...(await exchangeOver(client, carried)), target: name };
     } catch (thrown) {

@@ -17,12 +17,14 @@ describe('a handshake', () => {
     };
     expect(parseUpgrade(handshake(changes), connection())).toEqual({
       id: 'r1',
+      connectionId: 'r1',
       method: 'GET',
       peerAddress: '192.0.2.1',
       clientAddress: '192.0.2.1',
       isPeerTrusted: false,
       secure: true,
       authority: 'app.example.com',
+      clientAuthority: 'app.example.com',
       host: 'app.example.com',
       path: '/chat/room',
       query: 'x=1',
