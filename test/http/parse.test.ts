@@ -128,6 +128,14 @@ describe('a handshake', () => {
     });
   });
 
+  test('is called as a trusted proxy calls it and its host, and by nobody else’s names', () => {
+    const changes = { 'X-Request-Id': 'theirs', 'X-Forwarded-Host': 'site.test' };
+    const parse = (isTrusted: boolean) =>
+      parseUpgrade(handshake(changes), connection({ trustedProxies: () => isTrusted }));
+    expect(parse(true)).toMatchObject({ id: 'theirs', connectionId: 'r1', clientAuthority: 'site.test' });
+    expect(parse(false)).toMatchObject({ id: 'r1', connectionId: 'r1', clientAuthority: 'app.example.com' });
+  });
+
   test('of random fields and target is read or refused, never anything else', () => {
     const name = fc.oneof(
       fc.constantFrom(...rawHeaders(), 'Origin', 'Forwarded', 'Sec-WebSocket-Protocol'),
