@@ -1,9 +1,12 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { TimeoutsConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
-import { createIdleClock, createStallClock, type StopClock } from './clocks.ts';
+import { createStallClock, type StopClock } from './clocks.ts';
+import { Download } from './download.ts';
+import { drainRest } from './drain.ts';
+import { relayInterim } from './interim.ts';
 import type { Parcel } from './library.ts';
+import { type Upload, type UploadTimes, upload } from './upload.ts';
 
 /** What was sent to the client: the upstream's status, and the bytes of the body. */
 export interface Served {
@@ -18,15 +21,20 @@ export interface Order {
   /** Path and query for the upstream. */
   readonly path: string;
   readonly hasBody: boolean;
-  readonly timeouts: TimeoutsConfig;
+  /** The client's Expect: it waits with the body for a 100 (RFC 9110 §10.1.1). */
+  readonly expect: string | undefined;
+  /** The client takes trailers. */
+  readonly trailers: boolean;
+  readonly times: Times;
   /** What the client gets to see of the answer's fields; both alternate names and values. */
   readonly answerFields: (raw: readonly string[]) => string[];
-  /** Hands the request to http-proxy. */
-  readonly send: (parcel: Pick<Parcel, 'message' | 'response' | 'fill' | 'onError'>) => void;
 }
 
-/** Without a byte either way. */
-const DEFAULT_IDLE_MS = 60_000;
+/** Deadlines in milliseconds. */
+export interface Times extends UploadTimes {
+  /** From the last byte of the request to the head of the answer. */
+  readonly response: number;
+}
 
 /** The upstream closed a kept-alive connection just as the request was sent on it: nothing says that it was read. */
 export class StaleConnection extends GatewayError {
@@ -36,25 +44,28 @@ export class StaleConnection extends GatewayError {
 }
 
 /**
- * Carries one request to the upstream and the answer back, both bodies streamed. Resolves when the client has the
+ * Carries one request to the upstream, handed to http-proxy by `send`, and the answer back, both bodies streamed. Resolves when the client has the
  * whole answer. Rejects with a GatewayError: before the answer's head (UPSTREAM_REFUSED, _LOST, _INVALID, _TIMEOUT,
  * REQUEST_TIMEOUT) the response is untouched; after it (UPSTREAM_LOST, IDLE, PEER_STALLED) it is cut off; CLIENT_LOST
  * may come at any time.
  */
-export function exchange(order: Order): Promise<Served> {
-  return new Promise((resolve, reject) => new Exchange(order, resolve, reject).start());
+export function exchange(order: Order, send: (parcel: Parcel) => void): Promise<Served> {
+  return new Promise((resolve, reject) => new Exchange(order, resolve, reject).start(send));
 }
 
+/** `sending → waiting → answering → settled`; what has no body waits at once, and an answer may come while it is sent. */
 class Exchange {
   readonly #order: Order;
   readonly #resolve: (served: Served) => void;
   readonly #reject: (failure: GatewayError) => void;
   readonly #clocks: StopClock[] = [];
   #upstream: ClientRequest | undefined;
+  #upload: Upload | undefined;
   /** The upstream has the whole request. */
   #sent = false;
+  #responseTimer: NodeJS.Timeout | undefined;
   #answer: IncomingMessage | undefined;
-  #bytes = 0;
+  #download: Download | undefined;
   #settled = false;
 
   constructor(order: Order, resolve: (served: Served) => void, reject: (failure: GatewayError) => void) {
@@ -63,8 +74,8 @@ class Exchange {
     this.#reject = reject;
   }
 
-  start(): void {
-    const { message, response, send } = this.#order;
+  start(send: (parcel: Parcel) => void): void {
+    const { message, response } = this.#order;
     if (response.destroyed) {
       this.#settle(new GatewayError('CLIENT_LOST'));
       return;
@@ -75,43 +86,46 @@ class Exchange {
 
   /** http-proxy hands the upstream request over; nothing of it has been sent. */
   readonly #fill = (upstream: ClientRequest): void => {
-    const { message, path, hasBody, timeouts } = this.#order;
+    const { message, path, hasBody, expect, times } = this.#order;
     this.#upstream = upstream;
     // http-proxy has made one slash of `//`.
     upstream.path = path;
-    const stop = createIdleClock(timeouts.handshake, [message], this.#onLate);
-    this.#clocks.push(stop);
-    upstream.once('finish', () => {
-      this.#sent = true;
-    });
-    upstream.once('response', (answer) => {
-      stop();
-      this.#relay(upstream, answer);
-    });
-    upstream.once('upgrade', this.#onUpgrade);
-    if (!hasBody) {
-      upstream.end();
-      return;
-    }
-    // The upstream may refuse a body before the client has sent any of it.
-    upstream.flushHeaders();
-    message.pipe(upstream);
+    // Among the other fields it would have made Node write the head at once, with that path.
+    if (expect !== undefined) upstream.setHeader('expect', expect);
+    upstream.once('finish', this.#onSent).once('response', this.#onAnswer).once('upgrade', this.#onUpgrade);
+    relayInterim(upstream, this.#order, this.#onFlood);
+    if (hasBody) this.#upload = upload(message, upstream, times, this.#settle);
+    else upstream.end();
   };
 
-  #relay(upstream: ClientRequest, answer: IncomingMessage): void {
-    const { message, response, timeouts } = this.#order;
+  readonly #onSent = (): void => {
+    this.#sent = true;
+    if (this.#answer || this.#settled) return;
+    const onLate = () => this.#settle(new GatewayError('UPSTREAM_TIMEOUT'));
+    this.#responseTimer = setTimeout(onLate, this.#order.times.response);
+  };
+
+  readonly #onAnswer = (answer: IncomingMessage): void => {
+    clearTimeout(this.#responseTimer);
+    this.#upload?.untimed();
     answer.on('error', this.#onLost);
     if (!this.#writeHead(answer)) return;
-    response.once('finish', () => this.#settle());
-    answer.pipe(response);
-    answer.on('data', (chunk: Buffer) => {
-      this.#bytes += chunk.length;
-    });
-    this.#clocks.push(createStallClock(timeouts.stall, answer, response, this.#onStall));
-    this.#clocks.push(createStallClock(timeouts.stall, message, upstream, this.#onStall));
-    const { idle = DEFAULT_IDLE_MS } = timeouts;
-    if (idle < Infinity) this.#clocks.push(createIdleClock(idle, [message, answer], this.#onIdle));
+    const { response, times, trailers } = this.#order;
+    response.once('finish', this.#onFinish);
+    this.#download = new Download(answer, response, { times, trailers }, this.#settle);
+    this.#download.start();
+    if (this.#upload && !this.#sent) this.#watchRest();
+  };
+
+  /** The rest of the body goes on beside the answer: it must not stand still for ever, and keeps both alive. */
+  #watchRest(): void {
+    const { message, times } = this.#order;
+    const onStall = () => this.#settle(new GatewayError('PEER_STALLED', { detail: 'the upstream' }));
+    if (this.#upstream) this.#clocks.push(createStallClock(times.stall, message, this.#upstream, onStall));
+    message.on('data', () => this.#download?.keepAlive());
   }
+
+  readonly #onFinish = (): void => this.#settle();
 
   /** Unasked for. Without a listener Node ends the socket and tells nobody. */
   readonly #onUpgrade = (_answer: IncomingMessage, socket: Duplex): void => {
@@ -119,10 +133,17 @@ class Exchange {
     this.#settle(new GatewayError('UPSTREAM_INVALID', { detail: 'it switched protocols unasked' }));
   };
 
+  readonly #onFlood = (): void => {
+    this.#settle(new GatewayError('UPSTREAM_INVALID', { detail: 'too many interim answers' }));
+  };
+
   #writeHead(answer: IncomingMessage): boolean {
-    const { response, answerFields } = this.#order;
+    const { message, response, expect, answerFields } = this.#order;
+    const fields = answerFields(answer.rawHeaders);
+    // It may never send the body that it has not been asked for, and whatever comes next would be taken for it.
+    if (expect !== undefined && !message.complete) fields.push('Connection', 'close');
     try {
-      response.writeHead(answer.statusCode as number, answerFields(answer.rawHeaders));
+      response.writeHead(answer.statusCode as number, answer.statusMessage as string, fields);
     } catch (cause) {
       this.#settle(new GatewayError('UPSTREAM_INVALID', { cause }));
       return false;
@@ -159,38 +180,27 @@ class Exchange {
     this.#settle(new GatewayError('UPSTREAM_LOST', { cause }));
   };
 
-  readonly #onLate = (): void => {
-    // A body still on its way while the upstream is ready for it: the client is the late one.
-    const client = !this.#order.message.complete && !this.#upstream?.writableNeedDrain;
-    this.#settle(new GatewayError(client ? 'REQUEST_TIMEOUT' : 'UPSTREAM_TIMEOUT'));
-  };
-
-  readonly #onStall = (): void => {
-    this.#settle(new GatewayError('PEER_STALLED'));
-  };
-
-  readonly #onIdle = (): void => {
-    this.#settle(new GatewayError('IDLE'));
-  };
-
-  #settle(failure?: GatewayError): void {
+  readonly #settle = (failure?: GatewayError): void => {
     if (this.#settled) return;
     this.#settled = true;
+    clearTimeout(this.#responseTimer);
+    this.#download?.untimed();
     for (const stop of this.#clocks) stop();
     this.#letGo(failure !== undefined);
-    if (failure === undefined) this.#resolve({ status: this.#order.response.statusCode, bytes: this.#bytes });
+    if (failure === undefined)
+      this.#resolve({ status: this.#order.response.statusCode, bytes: this.#download?.bytes ?? 0 });
     else this.#reject(failure);
-  }
+  };
 
   #letGo(failed: boolean): void {
     const { message, response } = this.#order;
     const upstream = this.#upstream;
     response.off('close', this.#onClientClose);
-    // Whatever is left of the body is for nobody now; unread, it would block the connection's next request.
-    if (upstream) message.unpipe(upstream).resume();
+    this.#upload?.abandon();
     if (failed || !this.#sent) upstream?.destroy();
     // Only a cut tells the client that the body is not whole; http-proxy leaves it waiting for ever.
     if (failed && response.headersSent) response.destroy();
+    else if (!failed) drainRest(message);
   }
 }
 

@@ -2,18 +2,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { asGatewayError, clientLost } from '../errors.ts';
-import type { GatewayRequest, HeaderField } from '../http/request.ts';
-import { type AnswerFields, type Asked, compileAnswerFields } from '../upstream/answer-fields.ts';
+import type { GatewayRequest } from '../http/request.ts';
 import { createPolicy } from '../upstream/balance/index.ts';
 import type { Asking, Policy } from '../upstream/balance/policy.ts';
 import { compileForward, type Forward } from '../upstream/forward.ts';
-import { compileHost, type HostOf } from '../upstream/host.ts';
 import type { Connected, HttpPool } from '../upstream/http-pool.ts';
 import { requestTarget } from '../upstream/target.ts';
 import { exchangeOver } from './attempts.ts';
 import type { PlainClient } from './client.ts';
-import type { Served } from './exchange.ts';
-import { asHeaders, bodyOf, isBodiless, takesTrailers } from './head.ts';
+import type { Served, Times } from './exchange.ts';
+import { bodyOf, compileHead, type HeadOf, isBodiless } from './head.ts';
+import { takesTrailers } from './trailers.ts';
 
 /** What was sent to the client, and the endpoint it came from. */
 export interface ServedBy extends Served {
@@ -26,16 +25,16 @@ export class Forwarder {
   readonly #http: HttpPool<PlainClient>;
   readonly #policy: Policy;
   readonly #seen: Forward;
-  readonly #hostOf: HostOf;
-  readonly #answerFieldsFor: (asked: Asked) => AnswerFields;
+  readonly #headOf: HeadOf;
+  readonly #times: Times;
 
   constructor(route: RouteConfig, http: HttpPool<PlainClient>) {
     this.#route = route;
     this.#http = http;
     this.#policy = createPolicy(route.upstream.balance ?? 'round-robin');
     this.#seen = compileForward(route);
-    this.#hostOf = compileHost(route.upstream.host);
-    this.#answerFieldsFor = compileAnswerFields(route.upstream);
+    this.#headOf = compileHead(route.upstream, this.#seen);
+    this.#times = timesOf(route);
   }
 
   /** Rejects as `serve` of the passthrough does. */
@@ -46,6 +45,8 @@ export class Forwarder {
     response: ServerResponse,
   ): Promise<ServedBy> {
     const { present: hasBody, framing } = bodyOf(message);
+    const expect = isHttp10(message) ? undefined : message.headers.expect;
+    const trailers = !isHttp10(message) && takesTrailers(message);
     const bare = this.#seen.withoutToken(request, grant);
     const { clientAddress, origin, path, query, headers } = bare;
     // A server that looks for no body with this method would read it as the connection's next request.
@@ -54,17 +55,12 @@ export class Forwarder {
     const { lease, client } = await this.#connect(asking, response, isOnce);
     const { name, target } = lease.endpoint;
     try {
-      const host = this.#hostOf(request, target);
-      const answer = takesTrailers(message) ? 'trailers' : 'plain';
-      const fields: HeaderField[] = [['Host', host], ...this.#seen.fields(bare, grant)];
-      if (answer === 'trailers') fields.push(['te', 'trailers']);
-      fields.push(...framing);
+      const head = this.#headOf({ request: bare, grant, target, framing, trailers });
       // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
-      message.headers = asHeaders(fields);
-      const { timeouts } = this.#route;
+      message.headers = head.headers;
       const upstreamPath = requestTarget(target, { path, query, captures: {} });
-      const answerFields = this.#answerFieldsFor({ request, target, host, answer });
-      const carried = { message, response, path: upstreamPath, hasBody, timeouts, isOnce, answerFields };
+      const asked = { message, response, path: upstreamPath, hasBody, expect, trailers };
+      const carried = { ...asked, times: this.#times, isOnce, answerFields: head.answerFields };
       return { ...(await exchangeOver(client, carried)), target: name };
     } catch (thrown) {
       const error = asGatewayError(thrown);
@@ -90,6 +86,19 @@ export class Forwarder {
       limit.end();
     }
   }
+}
+
+/** Without a byte either way, where the route says nothing of it. */
+const DEFAULT_IDLE_MS = 60_000;
+
+function timesOf({ timeouts, limits: { uploads } }: RouteConfig): Times {
+  const { response, idle = DEFAULT_IDLE_MS, stall } = timeouts;
+  return { response, idle, stall, pace: uploads === 'off' ? undefined : uploads };
+}
+
+/** It knows of no interim answers, expectations and chunks. */
+function isHttp10({ httpVersion }: IncomingMessage): boolean {
+  return httpVersion === '1.0';
 }
 
 /** Ends a dial after `ms`, or when the client leaves. Costs nothing unless a signal is asked for. */

@@ -1,8 +1,14 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Grant } from '../admission/grant.ts';
+import type { UpstreamConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
-import type { HeaderField } from '../http/request.ts';
+import type { GatewayRequest, HeaderField } from '../http/request.ts';
+import { type AnswerFields, compileAnswerFields } from '../upstream/answer-fields.ts';
+import type { Forward } from '../upstream/forward.ts';
+import { compileHost } from '../upstream/host.ts';
+import type { Target } from '../upstream/target.ts';
 
-/** The head of a plain request, as the next hop is to see it. */
+/** The heads of a plain request and its answer, as the next hop is to see them. */
 
 /** How the body of a request is delimited. */
 export interface Body {
@@ -40,14 +46,49 @@ function chunked({ trailer }: IncomingHttpHeaders): HeaderField[] {
   return framing;
 }
 
-/** Whether the client takes fields behind the body of the answer (RFC 9110 §10.1.4); to HEAD there is none. */
-export function takesTrailers({ method, headers: { te } }: IncomingMessage): boolean {
-  return method !== 'HEAD' && te !== undefined && /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i.test(String(te));
+/** The heads of one request and its answer. */
+export interface Heads {
+  /** As `http.request` takes them. */
+  readonly headers: IncomingHttpHeaders;
+  readonly answerFields: AnswerFields;
 }
+
+/** What the heads depend on, besides the route. */
+export interface Sent {
+  /** Without its token. */
+  readonly request: GatewayRequest;
+  readonly grant: Grant;
+  readonly target: Target;
+  readonly framing: Body['framing'];
+  /** The client takes trailers. */
+  readonly trailers: boolean;
+}
+
+export type HeadOf = (sent: Sent) => Heads;
+
+/** Compiles the heads of a route's requests and answers. */
+export function compileHead(upstream: UpstreamConfig, { fields: fieldsOf }: Forward): HeadOf {
+  const hostOf = compileHost(upstream.host);
+  const answerFieldsFor = compileAnswerFields(upstream);
+  return function headOf({ request, grant, target, framing, trailers }) {
+    const host = hostOf(request, target);
+    const fields: HeaderField[] = [['Host', host]];
+    for (const field of fieldsOf(request, grant)) fields.push(field);
+    if (trailers) fields.push(TRAILERS);
+    // Comes last: behind a length Node makes bytes of a Content-Disposition, and writes them as UTF-8.
+    for (const field of framing) fields.push(field);
+    // To HEAD there is no body, so that nothing comes behind it.
+    const answer = trailers && request.method !== 'HEAD' ? 'trailers' : 'plain';
+    return { headers: asHeaders(fields), answerFields: answerFieldsFor({ request, target, host, answer }) };
+  };
+}
+
+/** Asks for trailers (RFC 9110 §10.1.4). */
+const TRAILERS: HeaderField = ['TE', 'trailers'];
 
 /**
  * Header fields as `http.request` takes them: in the spelling of the first of a name, repeated ones as lists, in their
- * order. A length comes behind all others, or Node reads a Content-Disposition as UTF-8.
+ * order.
  */
 export function asHeaders(fields: readonly HeaderField[]): IncomingHttpHeaders {
   const headers: Record<string, string | string[]> = Object.create(null);

@@ -1,9 +1,12 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { expect, test } from 'vitest';
-import { asHeaders, bodyOf, takesTrailers } from '../../src/passthrough/head.ts';
+import { describe, expect, test } from 'vitest';
+import { asHeaders, bodyOf, compileHead } from '../../src/passthrough/head.ts';
+import { compileForward } from '../../src/upstream/forward.ts';
+import { targetsOf } from '../../src/upstream/target.ts';
+import { grantOf, plainOf, routeConfig } from '../support/handshakes.ts';
 
-function message(headers: IncomingHttpHeaders, method = 'GET'): IncomingMessage {
-  return { method, headers } as IncomingMessage;
+function message(headers: IncomingHttpHeaders): IncomingMessage {
+  return { headers } as IncomingMessage;
 }
 
 test('fields of one name are one list, in the spelling of the first and in their order', () => {
@@ -23,15 +26,32 @@ test('fields of one name are one list, in the spelling of the first and in their
   ]);
 });
 
-test.each<[IncomingHttpHeaders, string, boolean]>([
-  [{}, 'GET', false],
-  [{ te: 'trailers' }, 'GET', true],
-  [{ te: 'trailers' }, 'HEAD', false],
-  [{ te: 'gzip;q=0.5, Trailers' }, 'POST', true],
-  [{ te: 'gzip' }, 'GET', false],
-  [{ te: 'no-trailers' }, 'GET', false],
-])('%j with %s takes trailers: %s', (headers, method, expected) => {
-  expect(takesTrailers(message(headers, method))).toBe(expected);
+describe('the heads of a request and its answer', () => {
+  const route = routeConfig({ upstream: { http: 'http://127.0.0.1:3000', host: 'upstream' } });
+  const headOf = compileHead(route.upstream, compileForward(route));
+  const [target] = targetsOf(route.upstream, 'http');
+  const CHUNKED = ['Trailer', 'x-sum', 'Transfer-Encoding', 'chunked'];
+
+  function heads(method: string, trailers: boolean) {
+    if (target === undefined) throw new Error('no target');
+    const request = plainOf({ method, headers: [['A', 'b']] });
+    const framing = [['content-length', '1']] as const;
+    const { headers, answerFields } = headOf({ request, grant: grantOf(), target, framing, trailers });
+    return { names: Object.keys(headers), headers, answered: answerFields(CHUNKED) };
+  }
+
+  test('begin with the Host and end with the framing', () => {
+    const { names, headers, answered } = heads('POST', false);
+    expect(headers).toMatchObject({ Host: '127.0.0.1:3000', A: 'b' });
+    expect([names[0], names.at(-1)]).toEqual(['Host', 'content-length']);
+    expect(names).not.toContain('TE');
+    expect(answered).toEqual([]);
+  });
+
+  test('ask for trailers where the client does, and announce them but to HEAD', () => {
+    expect(heads('GET', true)).toMatchObject({ headers: { TE: 'trailers' }, answered: ['Trailer', 'x-sum'] });
+    expect(heads('HEAD', true)).toMatchObject({ headers: { TE: 'trailers' }, answered: [] });
+  });
 });
 
 test.each<[IncomingHttpHeaders, ReturnType<typeof bodyOf>]>([
