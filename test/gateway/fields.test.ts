@@ -89,21 +89,11 @@ describe('every byte of a value passes', () => {
   });
 
   test('on a refused handshake', async () => {
-    const { got, status } = await talk({
-      kind: 'websocket',
-      request: handshake('/x'),
-      answer: ok(field, disposition).bind(undefined),
-    });
-    expect(status).toBe(502);
-    const refused = await talk({
-      kind: 'websocket',
-      request: handshake('/x'),
-      answer: () => ok(field, disposition)().replace('200 OK', '403 No'),
-    });
-    expect(refused.status).toBe(403);
-    expect(refused.got).toContain(`${BYTES}"'`);
-    expect(refused.got).toContain('filename="\xe4\xf6\xfc.txt"');
-    expect(got).not.toContain(BYTES);
+    const answer = () => ok(field, disposition)().replace('200 OK', '403 No');
+    const { got, status } = await talk({ kind: 'websocket', request: handshake('/x'), answer });
+    expect(status).toBe(403);
+    expect(got).toContain(`${BYTES}"'`);
+    expect(got).toContain('filename="\xe4\xf6\xfc.txt"');
   });
 });
 
@@ -113,7 +103,7 @@ describe('a 101', () => {
       request: handshake('/x', { 'Sec-WebSocket-Protocol': 'a, b' }),
       answer: (head) =>
         switching(
-          head.replace(/^(Connection: .*)$/m, '$1'),
+          head,
           [
             'SERVER: s',
             'date: d',
@@ -210,11 +200,12 @@ describe('who the client is', () => {
       expect(seen).toContain(`\r\n${line}\r\n`);
   });
 
-  test('and an upgrade, refused or not, goes by that name', async () => {
+  test('and an upgrade or a request, refused or not, goes by that name', async () => {
     const request = handshake('/x', { 'X-Request-Id': 'theirs-2' });
     const opened = await talk({ top: TRUSTED, request, answer: (head) => switching(head) });
     const refused = await talk({ top: TRUSTED, request, answer: () => ANSWER.replace('200', '403') });
-    expect([opened.id, refused.id]).toEqual(['theirs-2', 'theirs-2']);
+    const unserved = await talk({ top: TRUSTED, kind: 'websocket', request: get('X-Request-Id: theirs-2') });
+    expect([opened.id, refused.id, unserved.id]).toEqual(['theirs-2', 'theirs-2', 'theirs-2']);
   });
 });
 
@@ -235,6 +226,47 @@ describe('the Host a service is asked for', () => {
       expect(await hostIn(', host: App.internal:81')).toBe('app.internal:81');
     },
   );
+});
+
+describe('a service behind polls', () => {
+  async function opened(upstream: string, fields: Record<string, string> = {}) {
+    await using service = await startUpstream(async function onWire(wire) {
+      await wire.until(() => wire.head !== undefined || wire.end !== undefined, 'a request');
+      wire.write(ANSWER.replace('200', '403'));
+    });
+    await using gateway = await startGateway(`${TRUSTED}
+routes:
+  - name: r
+    match: { path: /x }
+    auth: none
+    upstream:
+      poll: { target: "http://127.0.0.1:${service.port}", open: { method: GET, path: /open }, poll: { path: /news } }
+      ${upstream}`);
+    using client = await say(gateway.port, handshake('/x', { Host: 'site.test', ...fields }));
+    await client.answer();
+    return (service.wires[0]?.head ?? '').replace(String(service.port), 'PORT');
+  }
+
+  test('is asked by its own name unless the route says another', async () => {
+    expect(await opened('')).toMatch(/^host: 127\.0\.0\.1:PORT\r$/im);
+    expect(await opened('host: upstream')).toMatch(/^host: 127\.0\.0\.1:PORT\r$/im);
+    expect(await opened('host: client')).toMatch(/^host: site\.test\r$/im);
+    expect(await opened('host: app.internal')).toMatch(/^host: app\.internal\r$/im);
+  });
+
+  test('gets what the route sets, and not what it removes', async () => {
+    const seen = await opened('headers: { set: { X-Env: prod }, remove: [User-Agent, Forwarded] }', {
+      'User-Agent': 'test',
+    });
+    expect(seen).toMatch(/^x-env: prod\r$/im);
+    expect(seen).not.toMatch(/^(user-agent|forwarded):/im);
+  });
+
+  test('knows its session by a name that nobody else gives', async () => {
+    const seen = await opened('', { 'X-Request-Id': 'theirs' });
+    expect(seen).toMatch(/^x-request-id: theirs\r$/im);
+    expect(seen).toMatch(/^x-connection-id: [0-9a-f-]{36}\r$/im);
+  });
 });
 
 describe('the places a service names', () => {
