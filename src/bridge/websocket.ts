@@ -14,7 +14,8 @@ import { leased } from './leased.ts';
 import { relay } from './relay.ts';
 
 /** The bridge to an upstream that speaks WebSocket itself: the pool is one of `websocket`, or of `http`. */
-export function createWebSocketDial({ upstream }: RouteConfig, pool: Pool): Dial {
+export function createWebSocketDial(route: RouteConfig, pool: Pool): Dial {
+  const { upstream } = route;
   const policy = createPolicy(upstream.balance ?? 'least-connections');
   const hostOf = compileHost(upstream.host);
   const answerFieldsFor = compileAnswerFields(upstream);
@@ -23,7 +24,7 @@ export function createWebSocketDial({ upstream }: RouteConfig, pool: Pool): Dial
     function join(socket: Socket, { target }: Endpoint, share: AbortSignal) {
       const host = hostOf(request, target);
       const answerFields = answerFieldsFor({ request, target, host, answer: 'handshake' });
-      const path = requestTarget(target, request);
+      const path = requestTarget(target, request, route);
       return openWebSocket(socket, { ...offerOf(request, path, host), answerFields }, share);
     }
     const { value: opened, lease } = await dial(pool, { policy, asking: request, signal, join });

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Cors, createCors } from '../admission/cors.ts';
 import type { Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { asGatewayError, clientLost } from '../errors.ts';
@@ -23,6 +24,7 @@ export interface ServedBy extends Served {
 export class Forwarder {
   readonly #route: RouteConfig;
   readonly #http: HttpPool<PlainClient>;
+  readonly #cors: Cors;
   readonly #policy: Policy;
   readonly #seen: Forward;
   readonly #headOf: HeadOf;
@@ -31,8 +33,9 @@ export class Forwarder {
   constructor(route: RouteConfig, http: HttpPool<PlainClient>) {
     this.#route = route;
     this.#http = http;
+    this.#cors = createCors(route);
     this.#policy = createPolicy(route.upstream.balance ?? 'round-robin');
-    this.#seen = compileForward(route);
+    this.#seen = compileForward(route, 'http');
     this.#headOf = compileHead(route.upstream, this.#seen);
     this.#times = timesOf(route);
   }
@@ -58,9 +61,10 @@ export class Forwarder {
       const head = this.#headOf({ request: bare, grant, target, framing, trailers });
       // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
       message.headers = head.headers;
-      const upstreamPath = requestTarget(target, { path, query, captures: {} });
+      const upstreamPath = requestTarget(target, { path, query, captures: {} }, this.#route);
+      const answerFields = (raw: readonly string[]) => this.#cors.answer(head.answerFields(raw), request);
       const asked = { message, response, path: upstreamPath, hasBody, expect, trailers };
-      const carried = { ...asked, times: this.#times, isOnce, answerFields: head.answerFields };
+      const carried = { ...asked, times: this.#times, isOnce, answerFields };
       return { ...(await exchangeOver(client, carried)), target: name };
     } catch (thrown) {
       const error = asGatewayError(thrown);

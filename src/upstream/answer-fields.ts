@@ -106,16 +106,18 @@ function placesOf(
   { stripPrefix = '' }: UpstreamConfig,
 ): Places | undefined {
   const base = target.base?.pathname.replace(/\/$/, '') ?? '';
+  // A WebSocket target beside http gets the whole path.
+  const prefix = target.base === undefined ? '' : stripPrefix;
   const isRenamed = host !== request.authority;
-  if (!isRenamed && base === '' && stripPrefix === '') return undefined;
+  if (!isRenamed && base === '' && prefix === '') return undefined;
   const clientScheme = request.secure ? 'https' : 'http';
   return {
     host,
     scheme: target.secure ? 'https' : 'http',
     client: isRenamed ? `${clientScheme}://${request.clientAuthority}` : undefined,
     base,
-    prefix: stripPrefix,
-    fullPrefix: forwardedPrefix(request) + stripPrefix,
+    prefix,
+    fullPrefix: forwardedPrefix(request) + prefix,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { RouteConfig } from '../config/schema.ts';
+import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { isToken } from '../http/fields.ts';
 import { cgiSpelling, type HeaderClass, headerClass, nominatedFields } from '../http/header-classes.ts';
 import type { GatewayRequest, HeaderField } from '../http/request.ts';
@@ -11,18 +12,22 @@ type Claims = Readonly<Record<string, unknown>>;
 export type RequestFields = (request: GatewayRequest, claims: Claims) => HeaderField[];
 
 /**
- * Compiles which fields a route's upstream gets. Of the client's own these are dropped: hop-by-hop ones, the body's
+ * Compiles which fields a route's upstream of a kind gets. Of the client's own these are dropped: hop-by-hop ones, the body's
  * framing, the handshake's own, what Connection nominates, and the names under which the upstream is told who the client
  * is. What proxies say of clients passes from a trusted one only. The operator's word is the last.
  */
-export function compileRequestFields({ auth, upstream }: RouteConfig): RequestFields {
+export function compileRequestFields(
+  { auth, upstream }: RouteConfig,
+  kind: UpstreamKind | undefined,
+): RequestFields {
   const forward = auth === 'none' ? [] : Object.entries(auth.forward);
   const set = Object.entries(upstream.headers?.set ?? {});
   const changed = new Set(
     [...set.map(([name]) => name), ...(upstream.headers?.remove ?? [])].map(cgiSpelling),
   );
   const dropped = new Set([...changed, ...forward.map(([name]) => cgiSpelling(name))]);
-  const prefix = upstream.stripPrefix ?? '';
+  const { stripPrefix = '' } = upstream;
+  const prefix = kind === 'http' ? stripPrefix : '';
 
   return function fieldsOf(request, claims) {
     const fields = endToEnd(request, dropped);

@@ -1,5 +1,6 @@
 import type { Credential, Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
+import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import type { GatewayRequest, HeaderField, UpgradeRequest } from '../http/request.ts';
 import { compileRequestFields } from './forward-fields.ts';
 
@@ -8,7 +9,7 @@ import { compileRequestFields } from './forward-fields.ts';
 /** A request that passed every check, with the token taken out; made by `admission/`. */
 export interface AdmittedRequest extends UpgradeRequest {
   readonly grant: Grant;
-  /** Segments captured by the route's `{name}`s, decoded. */
+  /** Segments captured by the route's `{name}`s, as sent. */
   readonly captures: Readonly<Record<string, string>>;
   /** Offered subprotocols that are not token carriers. */
   readonly protocols: readonly string[];
@@ -32,9 +33,9 @@ export interface Forward {
   admitted(request: UpgradeRequest, grant: Grant, captures: AdmittedRequest['captures']): AdmittedRequest;
 }
 
-/** Compiles what the upstream of a route gets to see of the requests that have been let in. */
-export function compileForward(route: RouteConfig): Forward {
-  const fieldsOf = compileRequestFields(route);
+/** Compiles what the upstream of a route, of the kind that takes them, gets to see of the requests that have been let in. */
+export function compileForward(route: RouteConfig, kind: UpstreamKind | undefined): Forward {
+  const fieldsOf = compileRequestFields(route, kind);
   const keepsToken = route.auth === 'none' || route.auth.forwardToken;
   const bareOf: Forward['withoutToken'] = (request, grant) =>
     keepsToken ? request : withoutToken(request, grant);

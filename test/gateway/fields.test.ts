@@ -13,6 +13,8 @@ interface Talk {
   readonly top?: string;
   readonly kind?: 'http' | 'websocket';
   readonly path?: string;
+  /** The route's own path. */
+  readonly match?: string;
   readonly request: string;
   /** What the service answers; made of the request's head. */
   readonly answer?: (head: string, port: number) => string;
@@ -24,6 +26,7 @@ async function talk({
   top = '',
   kind = 'http',
   path = '',
+  match = '/*',
   request,
   answer = () => ANSWER,
 }: Talk) {
@@ -35,7 +38,7 @@ async function talk({
   await using gateway = await startGateway(`${top}
 routes:
   - name: r
-    match: { path: /* }
+    match: { path: ${match} }
     auth: none
     timeouts: { close: 100ms }
     upstream: { ${kind}: "${scheme}://127.0.0.1:${service.port}${path}"${upstream} }`);
@@ -321,7 +324,8 @@ describe('the places a service names', () => {
     const upstream = ', stripPrefix: /app';
     const request = get().replace('/x', '/app/x');
     const answer = ok('Location: /y', 'Set-Cookie: a=1; Path=/');
-    const { seen, got } = await talk({ upstream, request, answer });
+    const { seen, got } = await talk({ match: '/app/*', upstream, request, answer });
+    expect(seen).toMatch(/^GET \/x /);
     expect(seen).toContain('\r\nx-forwarded-prefix: /app\r\n');
     expect(got).toContain('\r\nLocation: /app/y\r\nSet-Cookie: a=1; Path=/app\r\n');
   });

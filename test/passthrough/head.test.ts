@@ -28,7 +28,7 @@ test('fields of one name are one list, in the spelling of the first and in their
 
 describe('the heads of a request and its answer', () => {
   const route = routeConfig({ upstream: { http: 'http://127.0.0.1:3000', host: 'upstream' } });
-  const headOf = compileHead(route.upstream, compileForward(route));
+  const headOf = compileHead(route.upstream, compileForward(route, 'http'));
   const [target] = targetsOf(route.upstream, 'http');
   const CHUNKED = ['Trailer', 'x-sum', 'Transfer-Encoding', 'chunked'];
 

@@ -14,7 +14,8 @@ function answered(
   upstream: Readonly<Record<string, unknown>> = {},
   { answer = 'plain', ...asked }: Partial<Asked> = {},
 ): string[] {
-  const config = routeConfig({ upstream: { http: 'http://app.internal:3000', ...upstream } }).upstream;
+  const match = { path: '/app/*' };
+  const config = routeConfig({ match, upstream: { http: 'http://app.internal:3000', ...upstream } }).upstream;
   const [target] = targetsOf(config, 'http');
   if (target === undefined) throw new Error('no target');
   const request = plainOf();
@@ -163,6 +164,19 @@ describe('an answer', () => {
       'a=1; Path=/app',
     ]);
   });
+});
+
+test('an answer of a WebSocket target beside http has no prefix to get back', () => {
+  const upstream = { stripPrefix: '/app', websocket: 'ws://app.internal' };
+  const { upstream: config } = routeConfig({
+    match: { path: '/app/*' },
+    upstream: { http: 'http://a', ...upstream },
+  });
+  const [target] = targetsOf(config, 'websocket');
+  if (target === undefined) throw new Error('no target');
+  const request = plainOf();
+  const context = { request, target, host: request.authority, answer: 'handshake' } as const;
+  expect(compileAnswerFields(config)(context)(['Location', '/x'])).toEqual(['Location', '/x']);
 });
 
 test('a flat list is read in pairs', () => {

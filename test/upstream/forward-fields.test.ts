@@ -14,7 +14,10 @@ function fieldsOf(
   forward: Readonly<Record<string, string>> = {},
   claims: Readonly<Record<string, unknown>> = {},
 ) {
-  return compileRequestFields(routeConfig({ auth: { issuer: 'main', forward } }))(plainOf(given), claims);
+  return compileRequestFields(routeConfig({ auth: { issuer: 'main', forward } }), 'http')(
+    plainOf(given),
+    claims,
+  );
 }
 
 /** What is left of a stranger's own fields. */
@@ -247,6 +250,7 @@ describe('what a trusted proxy says', () => {
     const headers: HeaderField[] = [['X-Forwarded-User', 'root']];
     const fields = compileRequestFields(
       routeConfig({ auth: { issuer: 'main', forward: { 'x-real-ip': 'ip' } } }),
+      'http',
     )(plainOf({ ...trusted, headers: [...headers, ['X-Real-IP', '6.6.6.6']] }), { ip: '192.0.2.9' });
     expect(valuesOf(fields, 'x-real-ip')).toEqual(['192.0.2.9']);
     expect(valuesOf(fields, 'x-forwarded-user')).toEqual(['root']);
@@ -254,9 +258,15 @@ describe('what a trusted proxy says', () => {
 });
 
 describe('the route’s own word', () => {
-  function changed(upstream: Readonly<Record<string, unknown>>, headers: HeaderField[], given = {}) {
-    const route = routeConfig({ upstream: { http: 'http://127.0.0.1:1', ...upstream } });
-    return compileRequestFields(route)(plainOf({ headers, ...given }), {});
+  function changed(
+    upstream: Readonly<Record<string, unknown>>,
+    headers: HeaderField[],
+    given = {},
+    kind: 'http' | 'websocket' = 'http',
+  ) {
+    const match = { path: '/app/*' };
+    const route = routeConfig({ match, upstream: { http: 'http://127.0.0.1:1', ...upstream } });
+    return compileRequestFields(route, kind)(plainOf({ headers, ...given }), {});
   }
 
   test('is the last: what it sets replaces what came, what it removes does not pass', () => {
@@ -293,5 +303,7 @@ describe('the route’s own word', () => {
     expect(prefixOf([], false)).toEqual(['/app']);
     expect(prefixOf([['X-Forwarded-Prefix', '/front/']], false)).toEqual(['/app']);
     expect(prefixOf([['X-Forwarded-Prefix', '/front/']], true)).toEqual(['/front/app']);
+    const beside = changed({ stripPrefix: '/app', websocket: 'ws://127.0.0.1:2' }, [], {}, 'websocket');
+    expect(valuesOf(beside, 'x-forwarded-prefix')).toEqual([]);
   });
 });

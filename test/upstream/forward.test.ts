@@ -5,9 +5,10 @@ import { compileForward } from '../../src/upstream/forward.ts';
 import { grantOf, plainOf, routeConfig, upgradeOf, valuesOf } from '../support/handshakes.ts';
 
 const auth = { issuer: 'main', token: ['header', 'cookie:session', 'query:access_token', 'subprotocol'] };
-const route = compileForward(routeConfig({ auth, origins: ['https://a.example'] }));
+const route = compileForward(routeConfig({ auth, origins: ['https://a.example'] }), 'http');
 const generous = compileForward(
   routeConfig({ auth: { ...auth, forwardToken: true }, origins: ['https://a.example'] }),
+  'http',
 );
 
 const inHeader: Credential = { from: 'header' };
@@ -50,7 +51,7 @@ describe('the token', () => {
   });
 
   test('of a route without auth is the upstream’s business', () => {
-    const request = compileForward(routeConfig()).admitted(everywhere, grantOf(), {});
+    const request = compileForward(routeConfig(), 'http').admitted(everywhere, grantOf(), {});
     expect(valuesOf(request.upstreamHeaders, 'authorization')).toEqual(['Bearer T.O.K']);
     expect(valuesOf(request.upstreamHeaders, 'cookie')).toEqual(['session=T.O.K']);
   });
@@ -91,6 +92,7 @@ describe('the upstream’s header fields', () => {
       auth: { ...auth, forward: { 'x-user': 'sub', 'x-roles': 'roles' } },
       origins: ['https://a.example'],
     }),
+    'http',
   );
   const headers: HeaderField[] = [
     ['Host', 'app.example.com'],
