@@ -91,7 +91,8 @@ const TRAILERS: HeaderField = ['TE', 'trailers'];
  * order.
  */
 export function asHeaders(fields: readonly HeaderField[]): IncomingHttpHeaders {
-  const headers: Record<string, string | string[]> = Object.create(null);
+  // http-proxy copies it, which takes a multiple of the time where it has no prototype.
+  const headers: Record<string, string | string[]> = {};
   const spellings = new Map<string, string>();
   for (const [name, value] of fields) {
     const key = name.toLowerCase();
