@@ -80,6 +80,14 @@ describe('every byte of a value passes', () => {
     }
   });
 
+  test('on a request whose body comes later, and on an answer whose body does', async () => {
+    const request = `POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n${disposition}\r\n\r\nhi`;
+    const answer = () => `HTTP/1.1 200 OK\r\nConnection: close\r\n${field}\r\n\r\nok`;
+    const { seen, got } = await talk({ request, answer });
+    expect(seen).toContain(`\r\n${disposition}\r\n`);
+    expect(got).toContain(`\r\n${spelled[0]}\r\n`);
+  });
+
   test('on a handshake and its 101', async () => {
     const { seen, got, status } = await talk({
       kind: 'websocket',
