@@ -33,7 +33,7 @@ export interface Guarded {
   readonly gateway: TestGateway;
   /** A token of alice, good for an hour. */
   readonly token: string;
-  /** The certificate it shows as `localhost`. */
+  /** The certificate it shows as `localhost` and as `app.example.com`. */
   readonly ca: Buffer;
 }
 
@@ -41,7 +41,7 @@ export interface Guarded {
 export async function startGuardedExample(name: string, changes: Changes): Promise<Guarded> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-example-'));
   onTestFinished(() => rm(folder, { recursive: true }));
-  const { cert, key } = await certificate(folder, ['localhost']);
+  const { cert, key } = await certificate(folder, ['localhost', 'app.example.com']);
   const issuer = await startIssuer(join(folder, 'jwks.json'));
   const gateway = await startExample(name, {
     'port: 8080': `port: 0\n    tls: { certificates: [{ cert: ${cert}, key: ${key} }] }`,

@@ -41,37 +41,49 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** What a server is started with. */
+export interface Command {
+  readonly args: readonly string[];
+  /** Besides what this process has in its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** An MQTT broker that takes everybody, and queues without a limit. */
 export function startMosquitto(): Promise<RunningServer> {
   const program = programPath('mosquitto', 'mosquitto');
-  return start(program, async (folder, port) => {
+  return startServer(program, async (folder, port) => {
     const file = join(folder, 'mosquitto.conf');
     const lines = [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'persistence false'];
     lines.push('max_queued_messages 0', 'max_queued_bytes 0');
     // It drops root's rights to a user who may not read the folder.
     if (process.getuid?.() === 0) lines.push('user root');
     await writeFile(file, `${lines.join('\n')}\n`);
-    return ['-c', file];
+    return { args: ['-c', file] };
   });
 }
 
 /** A Redis that keeps nothing on disk. */
 export function startRedis(): Promise<RunningServer> {
   const program = programPath('redis-server', 'redis-server');
-  return start(program, async (folder, port) => {
+  return startServer(program, async (folder, port) => {
     const options = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no' };
-    return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    return { args: Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]) };
   });
 }
 
-type Arguments = (folder: string, port: number) => Promise<readonly string[]>;
-
-async function start(program: string, argumentsFor: Arguments): Promise<RunningServer> {
+/**
+ * Starts a program that is to listen on the port it is told; `commandFor` may write files into its folder, where it runs.
+ * Resolves once it accepts connections. Rejects with what it said if it does not.
+ */
+export async function startServer(
+  program: string,
+  commandFor: (folder: string, port: number) => Promise<Command>,
+): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-server-'));
   try {
     for (let attempt = 1; ; attempt++) {
       const port = await freePort();
-      const started = await spawnServer(program, await argumentsFor(folder, port), port);
+      const started = await spawnServer(program, await commandFor(folder, port), folder, port);
       if ('child' in started) return running(started.child, port, folder);
       if (attempt === TRIES) throw new Error(`${program} did not start:\n${started.output}`);
     }
@@ -99,8 +111,17 @@ function running(child: ChildProcess, port: number, folder: string): RunningServ
 type Started = { child: ChildProcess } | { output: string };
 
 /** Resolves with the process once it accepts connections, or with what it said if it ends or dawdles. */
-async function spawnServer(program: string, args: readonly string[], port: number): Promise<Started> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+async function spawnServer(
+  program: string,
+  { args, env }: Command,
+  folder: string,
+  port: number,
+): Promise<Started> {
+  const child = spawn(program, args, {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   const keep = (chunk: Buffer) => {
     output = `${output}${chunk}`.slice(-4_000);
@@ -141,7 +162,8 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = await listen(createServer());
   const port = portOf(server);
   server.close();
