@@ -49,6 +49,14 @@ const FAILURES = {
     source: 'client',
   },
   TOO_MANY_CONNECTIONS: { status: 429, close: 1013, sentence: 'Too many open connections.', retryAfter: 5 },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    close: 1013,
+    sentence: 'Too many requests at a time.',
+    retryAfter: 1,
+    source: 'client',
+  },
+  ROUTE_FULL: { status: 503, close: 1013, sentence: 'This address is busy; try again later.', retryAfter: 1 },
   GATEWAY_FULL: {
     status: 503,
     close: 1013,

@@ -5,6 +5,7 @@ import { checkAddress } from './address.ts';
 import type { Check, Grant } from './grant.ts';
 import { burstOf, limitConnections, limitUpgrades, type Per } from './limits.ts';
 import { checkOrigin } from './origin.ts';
+import { limitClientRequests, limitRouteRequests } from './requests.ts';
 import { checkToken } from './token/index.ts';
 import type { TokenVerifier } from './token/verifier.ts';
 
@@ -17,16 +18,21 @@ interface AdmissionDeps {
 
 /**
  * Compiles what a route asks of its clients into checks, the cheap ones first: address, origin, limits, token, and last
- * the limits that count by the token's subject.
+ * the limits that count by the token's subject or everybody together.
  */
 export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readonly Check[] {
   const limits = compileLimits(route, deps.store);
+  const { name } = route;
+  const { requests } = route.limits;
   return [
     ...(route.addresses ? [checkAddress(route.addresses)] : []),
     checkOrigin(route.origins),
+    limitClientRequests(requests, deps.store.counters(`${name}/requests/address`)),
     ...limits.filter(({ per }) => per !== 'subject').map(({ check }) => check),
     ...(route.auth === 'none' ? [] : [checkToken(route.auth, deps.verifiers)]),
     ...limits.filter(({ per }) => per === 'subject').map(({ check }) => check),
+    // Last, so that only those who may come in can fill it.
+    limitRouteRequests(requests, deps.store.counters(`${name}/requests/route`)),
   ];
 }
 

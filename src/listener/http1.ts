@@ -41,9 +41,12 @@ export function serveHttp1(server: Server, handlers: ListenerHandlers, deps: Htt
     const allow = { allow: 'GET' };
     writeRefusal(socket, new GatewayError('METHOD_NOT_ALLOWED', { headers: allow }), deps.lingerMs);
   });
+  // Node's parser finds the same fault again in whatever still comes, and a refused client may run into a deadline as well.
+  const faulty = new WeakSet<Socket>();
   server.on('clientError', function onClientError(error: NodeJS.ErrnoException, socket: Socket) {
-    // The one that was refused may run into a deadline as well.
-    if (!socket.writableEnded) answerError(error, socket, deps);
+    if (socket.writableEnded || faulty.has(socket)) return;
+    faulty.add(socket);
+    answerError(error, socket, deps);
   });
 }
 
@@ -93,13 +96,10 @@ function handOnRequests(server: Server, handlers: ListenerHandlers, deps: Http1D
     if (ahead === undefined) begin(message, response);
     else turns.wait(socket, ahead, () => begin(message, response));
   });
-  // 100 only when the handler starts to read: a refused request is never asked for its body (RFC 9110 §10.1.1).
-  server.on('checkContinue', function onCheckContinue(message, response) {
-    message.once('resume', () => {
-      if (!response.headersSent) response.writeContinue();
-    });
-    server.emit('request', message, response);
-  });
+  // Whether to go on is the service's to say: a proxy passes expectations on (RFC 9110 §10.1.1).
+  for (const expectation of ['checkContinue', 'checkExpectation']) {
+    server.on(expectation, (message, response) => server.emit('request', message, response));
+  }
 }
 
 /** Tells a client what is wrong with its request. Resets and failed TLS handshakes come as errors too; nobody is there to read. */
@@ -111,8 +111,16 @@ function answerError(error: NodeJS.ErrnoException, socket: Socket, { plain, ling
   }
   const refusal = new GatewayError(CLIENT_ERRORS[code] ?? 'BAD_REQUEST', { cause: error });
   const response = plain.get(socket);
-  if (response) answerRefusal(response, refusal, lingerMs);
-  else writeRefusal(socket, refusal, lingerMs);
+  if (response === undefined) writeRefusal(socket, refusal, lingerMs);
+  else if (!response.req.complete) answerRefusal(response, refusal, lingerMs);
+  else refuseNext(response, refusal, socket, lingerMs);
+}
+
+/** What is wrong stands behind a request that came whole: that one gets its own answer first. */
+function refuseNext(response: ServerResponse, refusal: GatewayError, socket: Socket, lingerMs: number): void {
+  response.once('close', function refuse() {
+    if (socket.writable) writeRefusal(socket, refusal, lingerMs);
+  });
 }
 
 /** Each request is given its id and its whereabouts here. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import type { Logger } from 'pino';
@@ -20,8 +20,6 @@ export interface ListenerDeadlines {
   readonly headers: number;
   /** For the TLS handshake. */
   readonly handshake: number;
-  /** For a whole plain request, body included. */
-  readonly request: number;
   /** A connection may idle between two plain requests. */
   readonly keepAlive: number;
   /** How often the ones above are looked at. */
@@ -54,7 +52,6 @@ export interface Listener {
 const DEADLINES: ListenerDeadlines = {
   headers: 10_000,
   handshake: 10_000,
-  request: 300_000,
   keepAlive: 60_000,
   check: 1_000,
   close: 5_000,
@@ -87,7 +84,9 @@ export async function openListener(
 async function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadlines): Promise<Server> {
   const options = {
     headersTimeout: deadlines.headers,
-    requestTimeout: deadlines.request,
+    // Bodies have deadlines of their route, and none in all.
+    requestTimeout: 0,
+    shouldUpgradeCallback: offersWebSocket,
     keepAliveTimeout: deadlines.keepAlive,
     connectionsCheckingInterval: deadlines.check,
     maxHeaderSize: 16 * 1024,
@@ -107,6 +106,14 @@ async function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadl
   // Beyond its limit Node drops fields silently: a dropped Origin would pass for an absent one. Size bounds them, and the parser counts.
   server.maxHeadersCount = 0;
   return server;
+}
+
+/**
+ * Whether a request asks for a WebSocket; any other protocol it offers is passed over (RFC 9110 §7.8). Node 22 asks this
+ * since 22.21: before, it takes every offer for a handshake, which is then refused.
+ */
+function offersWebSocket({ headers }: IncomingMessage): boolean {
+  return /(?:^|,)[ \t]*websocket(?:\/|[ \t]*(?:,|$))/i.test(headers.upgrade ?? '');
 }
 
 /** Gives every socket an error listener at birth, finds it a place, and returns those that speak plain HTTP so far. */

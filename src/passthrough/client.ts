@@ -15,19 +15,11 @@ const MAX_IDLE = 64;
 /** Less than what servers commonly wait before they close an idle connection: 5 s in Node, more elsewhere. */
 const KEEP_IDLE_MS = 4_000;
 
-/**
- * Opens the client of one endpoint. `maxSockets` is never reached, for nobody admits so many requests: nothing
- * queues.
- */
-export function openPlainClient(
-  { target, address }: Endpoint,
-  connect: Connector,
-  maxSockets: number,
-): PlainClient {
-  const keepAlive = { keepAlive: true, timeout: KEEP_IDLE_MS, maxSockets, maxFreeSockets: MAX_IDLE };
+/** Opens the client of one endpoint. Nothing queues in it: the route's limits say how many requests there may be. */
+export function openPlainClient({ target, address }: Endpoint, connect: Connector): PlainClient {
+  const keepAlive = { keepAlive: true, timeout: KEEP_IDLE_MS, maxFreeSockets: MAX_IDLE };
   const kept = createAgent(connect, keepAlive);
-  // With a finite maxSockets Node offers keep-alive all the same, and gives the socket to the next in the queue.
-  const once = createAgent(connect, { keepAlive: false, maxSockets: Number.POSITIVE_INFINITY });
+  const once = createAgent(connect, { keepAlive: false });
   return {
     agents: { kept, once },
     send: createSender({ host: address, port: target.port }),

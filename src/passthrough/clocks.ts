@@ -4,8 +4,9 @@ import type { Readable, Writable } from 'node:stream';
 
 export type StopClock = () => void;
 
-/** Calls `onIdle` once when none of `sources` has brought a byte for `ms`. It sets the sources flowing: pipe them on in the same tick. */
+/** Calls `onIdle` once when none of `sources` has brought a byte for `ms`; never for Infinity. It sets the sources flowing: pipe them on in the same tick. */
 export function createIdleClock(ms: number, sources: readonly Readable[], onIdle: () => void): StopClock {
+  if (ms === Infinity) return none;
   const timer = setTimeout(onIdle, ms);
   function onData(): void {
     timer.refresh();
@@ -41,3 +42,40 @@ export function createStallClock(
     sink.off('drain', onDrain);
   };
 }
+
+/** At least `min` bytes in each `per` milliseconds. */
+export interface Pace {
+  readonly min: number;
+  readonly per: number;
+}
+
+/**
+ * Calls `onSlow` once when `source` has brought less than the pace asks for, though `sink` would have taken it the whole
+ * time. Start it after `source.pipe(sink)`.
+ */
+export function createPaceClock(
+  { min, per }: Pace,
+  source: Readable,
+  sink: Writable,
+  onSlow: () => void,
+): StopClock {
+  let bytes = 0;
+  let hasWaited = false;
+  function onData(chunk: Buffer): void {
+    bytes += chunk.length;
+    if (sink.writableNeedDrain) hasWaited = true;
+  }
+  const timer = setInterval(function look() {
+    const isSlow = bytes < min && !hasWaited;
+    bytes = 0;
+    hasWaited = sink.writableNeedDrain;
+    if (isSlow) onSlow();
+  }, per);
+  source.on('data', onData);
+  return function stop() {
+    clearInterval(timer);
+    source.off('data', onData);
+  };
+}
+
+function none(): void {}

@@ -1,9 +1,12 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { TimeoutsConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import { createIdleClock, createStallClock, type StopClock } from './clocks.ts';
+import { drainRest } from './drain.ts';
+import { relayInterim } from './interim.ts';
 import type { Parcel } from './library.ts';
+import { trailersOf } from './trailers.ts';
+import { type Upload, type UploadTimes, upload } from './upload.ts';
 
 /** What was sent to the client: the upstream's status, and the bytes of the body. */
 export interface Served {
@@ -18,15 +21,22 @@ export interface Order {
   /** Path and query for the upstream. */
   readonly path: string;
   readonly hasBody: boolean;
-  readonly timeouts: TimeoutsConfig;
+  /** The client's Expect: it waits with the body for a 100 (RFC 9110 §10.1.1). */
+  readonly expect: string | undefined;
+  /** The client takes trailers. */
+  readonly trailers: boolean;
+  readonly times: Times;
   /** What the client gets to see of the answer's fields; both alternate names and values. */
   readonly answerFields: (raw: readonly string[]) => string[];
   /** Hands the request to http-proxy. */
   readonly send: (parcel: Pick<Parcel, 'message' | 'response' | 'fill' | 'onError'>) => void;
 }
 
-/** Without a byte either way. */
-const DEFAULT_IDLE_MS = 60_000;
+/** Deadlines in milliseconds. */
+export interface Times extends UploadTimes {
+  /** From the last byte of the request to the head of the answer. */
+  readonly response: number;
+}
 
 /** The upstream closed a kept-alive connection just as the request was sent on it: nothing says that it was read. */
 export class StaleConnection extends GatewayError {
@@ -45,14 +55,17 @@ export function exchange(order: Order): Promise<Served> {
   return new Promise((resolve, reject) => new Exchange(order, resolve, reject).start());
 }
 
+/** `sending → waiting → answering → settled`; what has no body waits at once, and an answer may come while it is sent. */
 class Exchange {
   readonly #order: Order;
   readonly #resolve: (served: Served) => void;
   readonly #reject: (failure: GatewayError) => void;
   readonly #clocks: StopClock[] = [];
   #upstream: ClientRequest | undefined;
+  #upload: Upload | undefined;
   /** The upstream has the whole request. */
   #sent = false;
+  #responseTimer: NodeJS.Timeout | undefined;
   #answer: IncomingMessage | undefined;
   #bytes = 0;
   #settled = false;
@@ -75,43 +88,67 @@ class Exchange {
 
   /** http-proxy hands the upstream request over; nothing of it has been sent. */
   readonly #fill = (upstream: ClientRequest): void => {
-    const { message, path, hasBody, timeouts } = this.#order;
+    const { message, path, hasBody, expect, times } = this.#order;
     this.#upstream = upstream;
     // http-proxy has made one slash of `//`.
     upstream.path = path;
-    const stop = createIdleClock(timeouts.handshake, [message], this.#onLate);
-    this.#clocks.push(stop);
-    upstream.once('finish', () => {
-      this.#sent = true;
-    });
-    upstream.once('response', (answer) => {
-      stop();
-      this.#relay(upstream, answer);
-    });
-    upstream.once('upgrade', this.#onUpgrade);
-    if (!hasBody) {
-      upstream.end();
-      return;
-    }
-    // The upstream may refuse a body before the client has sent any of it.
-    upstream.flushHeaders();
-    message.pipe(upstream);
+    // Among the other fields it would have made Node write the head at once, with that path.
+    if (expect !== undefined) upstream.setHeader('expect', expect);
+    upstream.once('finish', this.#onSent).once('response', this.#onAnswer).once('upgrade', this.#onUpgrade);
+    relayInterim(upstream, this.#order, this.#onFlood);
+    if (hasBody) this.#upload = upload(message, upstream, times, this.#settle);
+    else upstream.end();
   };
 
-  #relay(upstream: ClientRequest, answer: IncomingMessage): void {
-    const { message, response, timeouts } = this.#order;
+  readonly #onSent = (): void => {
+    this.#sent = true;
+    if (this.#answer || this.#settled) return;
+    const onLate = () => this.#settle(new GatewayError('UPSTREAM_TIMEOUT'));
+    this.#responseTimer = setTimeout(onLate, this.#order.times.response);
+  };
+
+  readonly #onAnswer = (answer: IncomingMessage): void => {
+    clearTimeout(this.#responseTimer);
+    this.#upload?.untimed();
     answer.on('error', this.#onLost);
     if (!this.#writeHead(answer)) return;
-    response.once('finish', () => this.#settle());
-    answer.pipe(response);
-    answer.on('data', (chunk: Buffer) => {
-      this.#bytes += chunk.length;
+    const { response } = this.#order;
+    response.once('finish', this.#onFinish);
+    this.#relayBody(answer);
+    answer.on('data', this.#onData);
+    this.#startClocks(answer);
+  };
+
+  /** The trailers go behind the body, so that its end is not `pipe`'s to tell. */
+  #relayBody(answer: IncomingMessage): void {
+    const { response, trailers } = this.#order;
+    if (!trailers) {
+      answer.pipe(response);
+      return;
+    }
+    answer.once('end', function onEnd() {
+      response.addTrailers(trailersOf(answer));
+      response.end();
     });
-    this.#clocks.push(createStallClock(timeouts.stall, answer, response, this.#onStall));
-    this.#clocks.push(createStallClock(timeouts.stall, message, upstream, this.#onStall));
-    const { idle = DEFAULT_IDLE_MS } = timeouts;
-    if (idle < Infinity) this.#clocks.push(createIdleClock(idle, [message, answer], this.#onIdle));
+    answer.pipe(response, { end: false });
   }
+
+  #startClocks(answer: IncomingMessage): void {
+    const { message, response, times } = this.#order;
+    const sources = this.#sent || !this.#upload ? [answer] : [message, answer];
+    this.#clocks.push(
+      createIdleClock(times.idle, sources, this.#onIdle),
+      createStallClock(times.stall, answer, response, this.#onStall),
+    );
+    if (sources.length > 1 && this.#upstream)
+      this.#clocks.push(createStallClock(times.stall, message, this.#upstream, this.#onStall));
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#bytes += chunk.length;
+  };
+
+  readonly #onFinish = (): void => this.#settle();
 
   /** Unasked for. Without a listener Node ends the socket and tells nobody. */
   readonly #onUpgrade = (_answer: IncomingMessage, socket: Duplex): void => {
@@ -119,10 +156,17 @@ class Exchange {
     this.#settle(new GatewayError('UPSTREAM_INVALID', { detail: 'it switched protocols unasked' }));
   };
 
+  readonly #onFlood = (): void => {
+    this.#settle(new GatewayError('UPSTREAM_INVALID', { detail: 'too many interim answers' }));
+  };
+
   #writeHead(answer: IncomingMessage): boolean {
-    const { response, answerFields } = this.#order;
+    const { message, response, expect, answerFields } = this.#order;
+    const fields = answerFields(answer.rawHeaders);
+    // It may never send the body that it has not been asked for, and whatever comes next would be taken for it.
+    if (expect !== undefined && !message.complete) fields.push('Connection', 'close');
     try {
-      response.writeHead(answer.statusCode as number, answerFields(answer.rawHeaders));
+      response.writeHead(answer.statusCode as number, answer.statusMessage as string, fields);
     } catch (cause) {
       this.#settle(new GatewayError('UPSTREAM_INVALID', { cause }));
       return false;
@@ -159,12 +203,6 @@ class Exchange {
     this.#settle(new GatewayError('UPSTREAM_LOST', { cause }));
   };
 
-  readonly #onLate = (): void => {
-    // A body still on its way while the upstream is ready for it: the client is the late one.
-    const client = !this.#order.message.complete && !this.#upstream?.writableNeedDrain;
-    this.#settle(new GatewayError(client ? 'REQUEST_TIMEOUT' : 'UPSTREAM_TIMEOUT'));
-  };
-
   readonly #onStall = (): void => {
     this.#settle(new GatewayError('PEER_STALLED'));
   };
@@ -173,24 +211,25 @@ class Exchange {
     this.#settle(new GatewayError('IDLE'));
   };
 
-  #settle(failure?: GatewayError): void {
+  readonly #settle = (failure?: GatewayError): void => {
     if (this.#settled) return;
     this.#settled = true;
+    clearTimeout(this.#responseTimer);
     for (const stop of this.#clocks) stop();
     this.#letGo(failure !== undefined);
     if (failure === undefined) this.#resolve({ status: this.#order.response.statusCode, bytes: this.#bytes });
     else this.#reject(failure);
-  }
+  };
 
   #letGo(failed: boolean): void {
     const { message, response } = this.#order;
     const upstream = this.#upstream;
     response.off('close', this.#onClientClose);
-    // Whatever is left of the body is for nobody now; unread, it would block the connection's next request.
-    if (upstream) message.unpipe(upstream).resume();
+    this.#upload?.abandon();
     if (failed || !this.#sent) upstream?.destroy();
     // Only a cut tells the client that the body is not whole; http-proxy leaves it waiting for ever.
     if (failed && response.headersSent) response.destroy();
+    else if (!failed) drainRest(message);
   }
 }
 

@@ -10,8 +10,9 @@ import type { Connected, HttpPool } from '../upstream/http-pool.ts';
 import { requestTarget } from '../upstream/target.ts';
 import { exchangeOver } from './attempts.ts';
 import type { PlainClient } from './client.ts';
-import type { Served } from './exchange.ts';
+import type { Served, Times } from './exchange.ts';
 import { asHeaders, bodyOf, endToEndAnswer, isBodiless } from './head.ts';
+import { takesTrailers } from './trailers.ts';
 
 /** What was sent to the client, and the endpoint it came from. */
 export interface ServedBy extends Served {
@@ -23,11 +24,13 @@ export class Forwarder {
   readonly #route: RouteConfig;
   readonly #http: HttpPool<PlainClient>;
   readonly #policy: Policy;
+  readonly #times: Times;
 
   constructor(route: RouteConfig, http: HttpPool<PlainClient>) {
     this.#route = route;
     this.#http = http;
     this.#policy = createPolicy(route.upstream.balance ?? 'round-robin');
+    this.#times = timesOf(route);
   }
 
   /** Rejects as `serve` of the passthrough does. */
@@ -38,6 +41,8 @@ export class Forwarder {
     response: ServerResponse,
   ): Promise<ServedBy> {
     const { present: hasBody, framing } = bodyOf(message);
+    const expect = isHttp10(message) ? undefined : message.headers.expect;
+    const trailers = !isHttp10(message) && takesTrailers(message);
     const { query, headers } = withoutToken(request, grant, this.#route);
     const { clientAddress, origin, path } = request;
     // A server that looks for no body with this method would read it as the connection's next request.
@@ -48,10 +53,10 @@ export class Forwarder {
     try {
       // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
       message.headers = asHeaders([...upstreamHeaders(request, grant, this.#route), ...framing]);
-      const { timeouts } = this.#route;
       const upstreamPath = requestTarget(target, { path, query, captures: {} });
       const answerFields = endToEndAnswer;
-      const carried = { message, response, path: upstreamPath, hasBody, timeouts, isOnce, answerFields };
+      const asked = { message, response, path: upstreamPath, hasBody, expect, trailers };
+      const carried = { ...asked, times: this.#times, isOnce, answerFields };
       return { ...(await exchangeOver(client, carried)), target: name };
     } catch (thrown) {
       const error = asGatewayError(thrown);
@@ -77,6 +82,19 @@ export class Forwarder {
       limit.end();
     }
   }
+}
+
+/** Without a byte either way, where the route says nothing of it. */
+const DEFAULT_IDLE_MS = 60_000;
+
+function timesOf({ timeouts, limits: { uploads } }: RouteConfig): Times {
+  const { response, idle = DEFAULT_IDLE_MS, stall } = timeouts;
+  return { response, idle, stall, pace: uploads === 'off' ? undefined : uploads };
+}
+
+/** It knows of no interim answers, expectations and chunks. */
+function isHttp10({ httpVersion }: IncomingMessage): boolean {
+  return httpVersion === '1.0';
 }
 
 /** Ends a dial after `ms`, or when the client leaves. Costs nothing unless a signal is asked for. */

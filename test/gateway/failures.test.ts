@@ -1,6 +1,9 @@
 import crypto from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type ServerResponse } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -209,6 +212,34 @@ routes: [{ name: a, match: { path: / }, auth: none, upstream: { websocket: "ws:/
     using wire = await say(full.port, handshake('/'));
     await expectRefusal(wire, 'GATEWAY_FULL', 503, { 'retry-after': '5' });
   });
+
+  test.each([
+    ['TOO_MANY_REQUESTS', 429, '{ perClient: 1 }'],
+    ['ROUTE_FULL', 503, '{ max: 1 }'],
+  ] as const)(
+    'answers plain requests beyond their number with %s, %i, until one is done',
+    async (code, status, requests) => {
+      const asked: ServerResponse[] = [];
+      const upstream = createServer((_request, response) => asked.push(response)).listen(0, '127.0.0.1');
+      onTestFinished(() => void upstream.close());
+      await once(upstream, 'listening');
+      const { port } = upstream.address() as AddressInfo;
+      await using busy = await startGateway(
+        `routes: [{ name: a, match: { path: / }, auth: none, limits: { requests: ${requests} }, upstream: { http: "http://127.0.0.1:${port}" } }]`,
+      );
+      const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+      using first = await say(busy.port, get);
+      await expect.poll(() => asked.length).toBe(1);
+      using second = await say(busy.port, get);
+      await expectRefusal(second, code, status, { 'retry-after': '1' });
+      asked[0]?.end();
+      expect((await first.answer()).status).toBe(200);
+      using third = await say(busy.port, get);
+      await expect.poll(() => asked.length).toBe(2);
+      asked[1]?.end();
+      expect((await third.answer()).status).toBe(200);
+    },
+  );
 
   test('answers 400 for TLS_REQUIRED to a client that speaks plain HTTP where TLS is spoken', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sallyport-failures-'));

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import { GatewayError } from '../../src/errors.ts';
 import type { PendingRequest } from '../../src/listener/pending-request.ts';
 import { openListener } from '../../src/listener/server.ts';
 import { deferred, depsOf, dial, gone, open, say } from '../support/listener.ts';
@@ -69,7 +70,7 @@ describe('what a listener hands on', () => {
     expect(answers).toMatch(/answer to \/a.*answer to \/b.*answer to \/c$/s);
   });
 
-  test('does not serve a request whose answer has been that what follows it is malformed', async () => {
+  test('serves all that came whole before what is malformed', async () => {
     const urls: (string | undefined)[] = [];
     const listener = await open({
       request({ head, response }) {
@@ -79,7 +80,7 @@ describe('what a listener hands on', () => {
     });
     const answers = await say(listener, `${GET}${GET.replace('/a', '/b')}junk\r\n\r\n`);
     expect(answers).toMatch(/^HTTP\/1.1 200 .*first.*HTTP\/1.1 400 /s);
-    expect(urls).toEqual(['/a']);
+    expect(urls).toEqual(['/a', '/b']);
   });
 
   test('cuts off a client that sends more requests ahead than anybody needs', async () => {
@@ -179,41 +180,67 @@ describe('deadlines', () => {
     expect(await say(await open({}, short), bytes)).toMatch(/^HTTP\/1.1 408 .*REQUEST_TIMEOUT: /s);
   });
 
-  test('answers 408 to a body that never ends', async () => {
-    const listener = await open(
-      { request: ({ message }) => message.resume() },
-      { headers: 60, request: 80, check: 20, linger: 40 },
-    );
-    const bytes = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab';
-    expect(await say(listener, bytes)).toMatch(/^HTTP\/1.1 408 /);
-  });
-
   test('ends an idle connection after its last response', async () => {
     const listener = await open({ request: sayHello }, { keepAlive: 30 });
     expect(await say(listener, GET)).toMatch(/hello$/);
   });
 });
 
-describe('Expect: 100-continue', () => {
-  const EXPECTING = 'POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n';
-
-  test('asks for the body once the handler reads it', async () => {
+describe('expectations', () => {
+  test.each(['100-continue', 'miracles'])('%s is left to the handler', async (expectation) => {
     const listener = await open({
-      request({ message, response }) {
-        message.pipe(response);
-      },
+      request: ({ response, message }) => response.end(message.headers.expect),
     });
-    const client = dial(listener);
-    client.write(`${EXPECTING}Connection: close\r\n\r\n`);
-    const [first] = await once(client, 'data');
-    expect(String(first)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
-    client.write('body');
-    expect(String((await client.toArray()).join(''))).toMatch(/^HTTP\/1.1 200 .*body/s);
+    const request = `POST / HTTP/1.1\r\nHost: x\r\nExpect: ${expectation}\r\nContent-Length: 4\r\nConnection: close\r\n\r\n`;
+    expect(await say(listener, request)).toMatch(new RegExp(`^HTTP/1.1 200 .*${expectation}$`, 's'));
   });
+});
 
-  test('never asks for the body of a refused request', async () => {
-    const listener = await open({ request: sayHello });
-    expect(await say(listener, `${EXPECTING}Connection: close\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 /);
+describe('Upgrade', () => {
+  // Node asks since 22.21.
+  const asks = process.versions.node.localeCompare('22.21.0', 'en', { numeric: true }) >= 0;
+
+  test.runIf(asks).each(['h2c', 'TLS/1.0', 'h2c, foo/2', 'websocketish'])(
+    'to %s is passed over, whatever the method',
+    async (protocol) => {
+      const listener = await open({ request: ({ response, message }) => message.pipe(response) });
+      const request = `POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: ${protocol}\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: 4\r\n\r\nbody`;
+      expect(await say(listener, request)).toMatch(/^HTTP\/1.1 200 .*body/s);
+    },
+  );
+
+  test.each(['websocket', 'WebSocket', 'h2c, websocket', 'websocket/13'])(
+    'to %s is a handshake',
+    async (protocol) => {
+      const listener = await open({ upgrade: (pending) => pending.refuse(new GatewayError('NO_ROUTE')) });
+      const request = `GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`;
+      expect(await say(listener, request)).toMatch(/NO_ROUTE/);
+    },
+  );
+});
+
+describe('what is wrong behind a request', () => {
+  test.each(['junk\r\n\r\n', 'GET / HTTP/1.1\r\nA B: c\r\n\r\n'])(
+    'is answered behind its answer: %j',
+    async (junk) => {
+      const asked = deferred<PendingRequest>();
+      const listener = await open({ request: asked.resolve });
+      const answers = say(listener, `${GET}${junk}`);
+      const { response } = await asked.promise;
+      setImmediate(() => response.end('hello'));
+      expect(await answers).toMatch(/^HTTP\/1.1 200 OK\r\n.*helloHTTP\/1.1 400 .*BAD_REQUEST/s);
+    },
+  );
+
+  test('is answered behind those that wait, too', async () => {
+    const listener = await open({ request: ({ response }) => setImmediate(() => response.end('hello')) });
+    const answers = await say(listener, `${GET}${GET}${GET}junk\r\n\r\n`);
+    expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual([
+      'HTTP/1.1 200',
+      'HTTP/1.1 200',
+      'HTTP/1.1 200',
+      'HTTP/1.1 400',
+    ]);
   });
 });
 

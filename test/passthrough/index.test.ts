@@ -18,7 +18,7 @@ import { httpRoute } from '../support/route.ts';
 
 afterEach(closeAll);
 
-const SHORT = { timeouts: { handshake: '200ms' } };
+const SHORT = { timeouts: { response: '200ms', idle: '200ms', stall: '200ms' } };
 
 /** An upstream that answers every request with what it saw of it. */
 function mirror() {
@@ -156,14 +156,25 @@ describe('what passes through', () => {
     front.passthrough.close();
   });
 
+  test('a client that goes on sending after an early answer loses its connection, and has read the answer', async () => {
+    const { url } = await recorder('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n');
+    const front = await openFront(httpRoute(url));
+    const client = await dial(front.port);
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n');
+    expect(await front.outcome()).toEqual({ status: 413, bytes: 0 });
+    client.write(Buffer.alloc(100_000_000));
+    await new Promise((resolve) => client.once('close', resolve));
+    expect(client.text).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
   test('an early answer frees the client connection although the body was not read', async () => {
     const { url, seen } = await recorder('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n');
     const front = await openFront(httpRoute(url));
     const client = await dial(front.port);
-    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n');
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n');
     expect(await front.outcome()).toEqual({ status: 413, bytes: 0 });
     await expect.poll(() => seen.closed).toBe(1);
-    client.write(Buffer.alloc(1_000_000));
+    client.write(Buffer.alloc(200_000));
     client.write('GET /next HTTP/1.1\r\nHost: a\r\n\r\n');
     expect(await front.outcome()).toEqual({ status: 413, bytes: 0 });
     expect(seen.text).toContain('GET /next');
@@ -500,7 +511,7 @@ describe('guard: upstreams that fail', () => {
     const url = await tcpUpstream((socket) =>
       socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc')),
     );
-    const front = await openFront(httpRoute(url, { timeouts: { handshake: '100ms', idle: '300ms' } }));
+    const front = await openFront(httpRoute(url, { timeouts: { response: '100ms', idle: '300ms' } }));
     const response = await fetch(front.url);
     await expect(response.text()).rejects.toThrow();
     expect(await front.outcome()).toMatchObject({ code: 'IDLE' });
@@ -540,8 +551,10 @@ describe('guard: upstreams that fail', () => {
     expect(await front.outcome()).toEqual({ status: 200, bytes: 20_000_000 });
   });
 
-  test('a body that takes longer than `handshake` is fine while it keeps coming', async () => {
-    const front = await openFront(httpRoute(await mirror(), { timeouts: { handshake: '500ms' } }));
+  test('a body that takes longer than every deadline is fine while it keeps coming', async () => {
+    const front = await openFront(
+      httpRoute(await mirror(), { ...SHORT, limits: { uploads: { min: '1B', per: '200ms' } } }),
+    );
     const client = await dial(front.port);
     client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n');
     let left = 20;
@@ -553,12 +566,33 @@ describe('guard: upstreams that fail', () => {
     expect(await front.outcome()).toMatchObject({ status: 200 });
   });
 
-  test('more requests at a time than it may carry are refused', async () => {
-    const { url } = await recorder('');
-    const front = await openFront(httpRoute(url, SHORT), {}, { maxRequests: 2 });
-    const answers = await Promise.all([fetch(front.url), fetch(front.url), fetch(front.url)]);
-    expect(answers.map((answer) => answer.status).sort()).toEqual([429, 504, 504]);
-    expect((await fetch(front.url)).status).toBe(504);
+  test.each([
+    ['slower than `uploads` asks for', { min: '1KiB', per: '200ms' }, 'REQUEST_TIMEOUT'],
+    ['as slowly as it likes with `uploads: off`', 'off', { status: 200 }],
+  ])('a body that comes %s', async (_how, uploads, outcome) => {
+    const taker = await httpUpstream((request, response) => request.resume().on('end', () => response.end()));
+    const front = await openFront(httpRoute(taker, { limits: { uploads } }));
+    const client = await dial(front.port);
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\n');
+    let left = 12;
+    const timer = setInterval(function onTick() {
+      client.write('x');
+      left -= 1;
+      if (left === 0) clearInterval(timer);
+    }, 50);
+    const expected = typeof outcome === 'string' ? { code: outcome } : outcome;
+    expect(await front.outcome()).toMatchObject(expected);
+    clearInterval(timer);
+  });
+
+  test('an answer may begin as late as `response` after a long upload', async () => {
+    const upstream = await httpUpstream((request, response) => {
+      request.resume().on('end', () => setTimeout(() => response.end('late'), 300));
+    });
+    const times = { response: '2s', idle: '200ms', stall: '200ms' };
+    const front = await openFront(httpRoute(upstream, { timeouts: times }));
+    const answer = await fetch(front.url, { method: 'POST', body: 'x'.repeat(100_000) });
+    expect(await answer.text()).toBe('late');
   });
 
   test('a failed request leaves the client connection usable for refusals and the gateway alive', async () => {

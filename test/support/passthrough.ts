@@ -1,5 +1,11 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import {
   type AddressInfo,
   connect,
@@ -76,19 +82,20 @@ export async function openFront(
     outcomes.push(outcome);
     waiting.shift()?.(outcome);
   }
-  const port = await listen(
-    createServer(function onRequest(message, response) {
-      passthrough.serve(requestOf(message), { claims: {}, releases: [], ...grant }, message, response).then(
-        ({ status, bytes }) => report({ status, bytes }),
-        (thrown) => {
-          const error =
-            thrown instanceof GatewayError ? thrown : new GatewayError('INTERNAL', { cause: thrown });
-          answerRefusal(response, error, 100);
-          report(error);
-        },
-      );
-    }),
-  );
+  const server = createServer();
+  for (const event of ['request', 'checkContinue']) server.on(event, onRequest);
+  const port = await listen(server);
+  function onRequest(message: IncomingMessage, response: ServerResponse): void {
+    passthrough.serve(requestOf(message), { claims: {}, releases: [], ...grant }, message, response).then(
+      ({ status, bytes }) => report({ status, bytes }),
+      (thrown) => {
+        const error =
+          thrown instanceof GatewayError ? thrown : new GatewayError('INTERNAL', { cause: thrown });
+        answerRefusal(response, error, 100);
+        report(error);
+      },
+    );
+  }
   return {
     port,
     url: `http://127.0.0.1:${port}`,

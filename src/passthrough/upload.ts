@@ -1,0 +1,69 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { GatewayError } from '../errors.ts';
+import { createIdleClock, createPaceClock, createStallClock, type Pace, type StopClock } from './clocks.ts';
+import { trailersOf } from './trailers.ts';
+
+/** How long the body of a request may pause, in milliseconds. */
+export interface UploadTimes {
+  /** The client brings nothing. */
+  readonly idle: number;
+  /** The upstream takes nothing. */
+  readonly stall: number;
+  /** Absent: it may come as slowly as it likes. */
+  readonly pace: Pace | undefined;
+}
+
+/** A body on its way. */
+export interface Upload {
+  /** Ends its deadlines; it goes on. Again is a no-op. */
+  untimed(): void;
+  /** Ends it where it is. */
+  abandon(): void;
+}
+
+/**
+ * Streams the body of a request upstream, its trailers behind it (RFC 9110 §6.5). `onLate` is told who is late:
+ * REQUEST_TIMEOUT for the client, UPSTREAM_TIMEOUT for the upstream.
+ */
+export function upload(
+  message: IncomingMessage,
+  upstream: ClientRequest,
+  times: UploadTimes,
+  onLate: (error: GatewayError) => void,
+): Upload {
+  // The upstream may refuse a body before the client has sent any of it.
+  upstream.flushHeaders();
+  message.once('end', onEnd).pipe(upstream, { end: false });
+  const clocks = startClocks(message, upstream, times, onLate);
+  function untimed(): void {
+    for (const stop of clocks.splice(0)) stop();
+  }
+  function onEnd(): void {
+    untimed();
+    const trailers = trailersOf(message);
+    if (trailers.length > 0) upstream.addTrailers(trailers);
+    upstream.end();
+  }
+  function abandon(): void {
+    untimed();
+    message.off('end', onEnd).unpipe(upstream);
+  }
+  return { untimed, abandon };
+}
+
+function startClocks(
+  message: IncomingMessage,
+  upstream: ClientRequest,
+  { idle, stall, pace }: UploadTimes,
+  onLate: (error: GatewayError) => void,
+): StopClock[] {
+  const onSlow = () => onLate(new GatewayError('REQUEST_TIMEOUT', { detail: 'the body came too slowly' }));
+  const onStall = () =>
+    onLate(new GatewayError('UPSTREAM_TIMEOUT', { detail: 'it stopped reading the body' }));
+  const onIdle = () => (upstream.writableNeedDrain ? onStall() : onLate(new GatewayError('REQUEST_TIMEOUT')));
+  return [
+    createIdleClock(idle, [message], onIdle),
+    createStallClock(stall, message, upstream, onStall),
+    ...(pace === undefined ? [] : [createPaceClock(pace, message, upstream, onSlow)]),
+  ];
+}

@@ -1,0 +1,131 @@
+import { once } from 'node:events';
+import { afterEach, describe, expect, test } from 'vitest';
+import { closeAll, dial, openFront, tcpUpstream } from '../support/passthrough.ts';
+import { httpRoute } from '../support/route.ts';
+
+afterEach(closeAll);
+
+/** An upstream that answers each request with `answers` in turn, one for each match of `until` in what it is sent. */
+async function scripted(answers: readonly string[], until = /\r\n\r\n/) {
+  const seen = { text: '' };
+  const url = await tcpUpstream((socket) => {
+    const left = [...answers];
+    let asked = '';
+    socket.on('data', (chunk) => {
+      asked += chunk.toString('latin1');
+      seen.text += chunk.toString('latin1');
+      if (!until.test(asked)) return;
+      asked = '';
+      socket.write(left.shift() ?? '', 'latin1');
+    });
+  });
+  const front = await openFront(httpRoute(url));
+  return { seen, front, client: await dial(front.port) };
+}
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+describe('Expect', () => {
+  const EXPECTING = 'PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n';
+
+  test('goes to the upstream, and its 100 to the client', async () => {
+    const { seen, front, client } = await scripted(['HTTP/1.1 100 Continue\r\n\r\n', OK], /\r\n\r\n$|body$/);
+    client.write(EXPECTING);
+    await expect.poll(() => client.text).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    expect(seen.text).toMatch(/expect: 100-continue/i);
+    client.write('body');
+    expect(await front.outcome()).toMatchObject({ status: 200 });
+    await expect.poll(() => client.text).toMatch(/HTTP\/1.1 200 OK.*ok$/s);
+    expect(seen.text).toMatch(/body$/);
+  });
+
+  test.each([417, 413])('a %i in place of it goes to the client, whose connection ends', async (status) => {
+    const answer = `HTTP/1.1 ${status} No\r\nContent-Length: 2\r\n\r\nno`;
+    const { seen, client } = await scripted([answer]);
+    client.write(EXPECTING);
+    await once(client, 'end');
+    expect(client.text).toMatch(new RegExp(`^HTTP/1.1 ${status} No\r\n.*Connection: close.*no$`, 's'));
+    expect(seen.text).not.toContain('body');
+  });
+
+  test('of HTTP/1.0 is passed over', async () => {
+    const { seen, client } = await scripted([OK], /body$/);
+    client.write(`${EXPECTING.replace('HTTP/1.1', 'HTTP/1.0')}body`);
+    await once(client, 'end');
+    expect(client.text).toMatch(/^HTTP\/1.1 200 OK/);
+    expect(seen.text).not.toMatch(/expect:/i);
+  });
+});
+
+describe('interim answers', () => {
+  const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+
+  test('103 reaches the client before the answer, its fields as sent', async () => {
+    const early = 'HTTP/1.1 103 Early Hints\r\nLink: </\xe9.css>; rel=preload\r\nLink: </b.js>\r\n\r\n';
+    const { client } = await scripted([early + OK]);
+    client.write(GET);
+    await expect.poll(() => client.text).toMatch(/ok$/);
+    expect(client.text.startsWith(`${early}HTTP/1.1 200 OK\r\n`)).toBe(true);
+  });
+
+  test('not one reaches a client of HTTP/1.0', async () => {
+    const { client } = await scripted([`HTTP/1.1 103 Early Hints\r\n\r\n${OK}`]);
+    client.write('GET / HTTP/1.0\r\nHost: a\r\n\r\n');
+    await once(client, 'end');
+    expect(client.text).toMatch(/^HTTP\/1.1 200 OK/);
+  });
+
+  test('a 100 that nobody waits for ends here', async () => {
+    const { client } = await scripted([`HTTP/1.1 100 Continue\r\n\r\n${OK}`]);
+    client.write(GET);
+    await expect.poll(() => client.text).toMatch(/^HTTP\/1.1 200 OK.*ok$/s);
+  });
+
+  test('a flood of them is an invalid answer', async () => {
+    const { front, client } = await scripted(['HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(33) + OK]);
+    client.write(GET);
+    expect(await front.outcome()).toMatchObject({ code: 'UPSTREAM_INVALID' });
+  });
+});
+
+describe('trailers', () => {
+  const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n2\r\nok\r\n0\r\n';
+  const answer = `${CHUNKED}x-sum: 1\r\nHost: elsewhere\r\n\r\n`;
+
+  test('of the answer reach a client that asks for them, without those that have no place there', async () => {
+    const { front, client } = await scripted([answer]);
+    client.write('GET / HTTP/1.1\r\nHost: a\r\nTE: deflate;q=0.5, trailers\r\nConnection: TE\r\n\r\n');
+    expect(await front.outcome()).toMatchObject({ status: 200, bytes: 2 });
+    await expect.poll(() => client.text).toMatch(/\r\n2\r\nok\r\n0\r\nx-sum: 1\r\n\r\n$/);
+  });
+
+  test('of the answer end here otherwise', async () => {
+    const { client } = await scripted([answer]);
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await expect.poll(() => client.text).toMatch(/\r\n2\r\nok\r\n0\r\n\r\n$/);
+  });
+
+  test('of the request reach the upstream', async () => {
+    const { seen, client } = await scripted([OK], /0\r\n(x-sum: 1\r\n)?\r\n$/);
+    client.write(
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nx-sum: 1\r\n\r\n',
+    );
+    await expect.poll(() => client.text).toMatch(/ok$/);
+    expect(seen.text).toMatch(/\r\n2\r\nhi\r\n0\r\nx-sum: 1\r\n\r\n$/);
+  });
+});
+
+test.each(['Fine', '', 'Gef\xe4llt mir'])('the reason phrase %j passes as it came', async (reason) => {
+  const { client } = await scripted([`HTTP/1.1 200 ${reason}\r\nContent-Length: 2\r\n\r\nok`]);
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await expect.poll(() => client.text).toMatch(/ok$/);
+  expect(client.text.startsWith(`HTTP/1.1 200 ${reason}\r\n`)).toBe(true);
+});
+
+test('HTTP/1.0 with keep-alive keeps its connection', async () => {
+  const { client } = await scripted([OK, OK]);
+  for (let round = 1; round <= 2; round += 1) {
+    client.write('GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n');
+    await expect.poll(() => client.text.split('ok').length - 1).toBe(round);
+  }
+});
