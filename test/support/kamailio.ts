@@ -16,7 +16,18 @@ export async function startKamailio(): Promise<RunningServer> {
   return server;
 }
 
-const MODULES = ['kex', 'sl', 'tm', 'pv', 'xhttp', 'websocket', 'usrloc', 'registrar', 'nathelper', 'textops'];
+const MODULES = [
+  'kex',
+  'sl',
+  'tm',
+  'pv',
+  'xhttp',
+  'websocket',
+  'usrloc',
+  'registrar',
+  'nathelper',
+  'textops',
+];
 
 function configuration(port: number): string {
   return `#!KAMAILIO
@@ -25,6 +36,7 @@ tcp_children=2
 listen=tcp:127.0.0.1:${port}
 tcp_accept_no_cl=yes
 ${MODULES.map((name) => `loadmodule "${name}.so"`).join('\n')}
+modparam("nathelper|registrar", "received_avp", "$avp(received)")
 event_route[xhttp:request] {
   if ($hdr(Upgrade) =~ "websocket" && ws_handle_handshake()) exit;
   xhttp_reply("404", "Not Found", "", "");
@@ -32,7 +44,7 @@ event_route[xhttp:request] {
 request_route {
   force_rport();
   if (is_method("REGISTER")) {
-    add_contact_alias();
+    fix_nated_register();
     save("location");
     exit;
   }
@@ -40,7 +52,6 @@ request_route {
     sl_send_reply("404", "Not Found");
     exit;
   }
-  handle_ruri_alias();
   t_relay();
 }
 `;

@@ -73,17 +73,18 @@ export function startRedis(): Promise<RunningServer> {
 
 /**
  * Starts a program that is to listen on the port it is told; `commandFor` may write files into its folder, where it runs.
- * Resolves once it accepts connections. Rejects with what it said if it does not.
+ * Resolves once it accepts connections. Rejects with what it said if it does not, within `ms`.
  */
 export async function startServer(
   program: string,
   commandFor: (folder: string, port: number) => Promise<Command>,
+  ms = START_MS,
 ): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-server-'));
   try {
     for (let attempt = 1; ; attempt++) {
       const port = await freePort();
-      const started = await spawnServer(program, await commandFor(folder, port), folder, port);
+      const started = await spawnServer(program, await commandFor(folder, port), { folder, port, ms });
       if ('child' in started) return running(started.child, port, folder);
       if (attempt === TRIES) throw new Error(`${program} did not start:\n${started.output}`);
     }
@@ -114,8 +115,7 @@ type Started = { child: ChildProcess } | { output: string };
 async function spawnServer(
   program: string,
   { args, env }: Command,
-  folder: string,
-  port: number,
+  { folder, port, ms }: { folder: string; port: number; ms: number },
 ): Promise<Started> {
   const child = spawn(program, args, {
     cwd: folder,
@@ -129,7 +129,7 @@ async function spawnServer(
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
   child.on('error', (error) => keep(Buffer.from(String(error))));
-  const deadline = performance.now() + START_MS;
+  const deadline = performance.now() + ms;
   while (isAlive(child) && performance.now() < deadline) {
     if (await accepts(port)) return { child };
     await wait(LOOK_EVERY_MS);

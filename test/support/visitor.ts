@@ -25,10 +25,7 @@ export interface Visitor {
 }
 
 /** One that sends these header fields with everything; its connections end with the test. */
-export function visitorOf(
-  { gateway, ca }: Guarded,
-  headers: Readonly<Record<string, string>>,
-): Visitor {
+export function visitorOf({ gateway, ca }: Guarded, headers: Readonly<Record<string, string>>): Visitor {
   const dispatcher = new Agent({ connect: { ca } });
   onTestFinished(() => dispatcher.destroy());
   const host = `localhost:${gateway.port}`;

@@ -62,7 +62,10 @@ test('a kernel is started, computes, and is ended through the gateway', async ()
 test('neither token does for the other', async () => {
   const guarded = await startScene();
   const cookieOnly = visitorOf(guarded, pageHeaders(guarded));
-  expect(await cookieOnly.ask('/api/kernels')).toMatchObject({ status: 403, body: expect.stringContaining('Forbidden') });
+  expect(await cookieOnly.ask('/api/kernels')).toMatchObject({
+    status: 403,
+    body: expect.stringContaining('Forbidden'),
+  });
   const tokenOnly = visitorOf(guarded, { authorization: `token ${JUPYTER_TOKEN}` });
   expect(await tokenOnly.ask('/api/kernels')).toMatchObject({ status: 401 });
   expect(guarded.gateway.log.filter(({ msg }) => msg === 'request refused')).toMatchObject([

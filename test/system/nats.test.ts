@@ -5,7 +5,8 @@ import { pageHeaders, visitorOf } from '../support/visitor.ts';
 
 /** Debian's NATS server, its protocol by hand over TLS: a page with a cookie, a program with a header. */
 
-const CONNECT = 'CONNECT {"verbose":false,"pedantic":true,"user":"alice","pass":"wonderland","lang":"test","version":"1"}';
+const CONNECT =
+  'CONNECT {"verbose":false,"pedantic":true,"user":"alice","pass":"wonderland","lang":"test","version":"1"}';
 
 test('a page hears what a program publishes, whole', async () => {
   const nats = await startNats();

@@ -31,12 +31,16 @@ test('two users sign in, and one hears the other', async () => {
   });
   const page = visitorOf(guarded, pageHeaders(guarded));
   const alice = await page.converse('/xmpp-websocket', ['xmpp']);
-  const bob = await visitorOf(guarded, {}).converse(`/xmpp-websocket?access_token=${guarded.token}`, ['xmpp']);
+  const bob = await visitorOf(guarded, {}).converse(`/xmpp-websocket?access_token=${guarded.token}`, [
+    'xmpp',
+  ]);
   expect([alice.webSocket.protocol, bob.webSocket.protocol]).toEqual(['xmpp', 'xmpp']);
   await signIn(alice, USERS[0]);
   await signIn(bob, USERS[1]);
   const body = 'Grüße, ♥ '.repeat(1_000);
-  alice.say(`<message xmlns="jabber:client" to="bob@app.example.com/tests" type="chat"><body>${body}</body></message>`);
+  alice.say(
+    `<message xmlns="jabber:client" to="bob@app.example.com/tests" type="chat"><body>${body}</body></message>`,
+  );
   const [, heard] = await bob.hear(/from='alice@app\.example\.com\/tests'.*<body>(.*)<\/body>/);
   expect(heard).toBe(body);
   bob.say('<close xmlns="urn:ietf:params:xml:ns:xmpp-framing"/>');
