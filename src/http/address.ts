@@ -21,6 +21,8 @@ export function normaliseAddress(text: string): string | undefined {
 
 /** What to count a client by: its IPv4 address, or the /64 of its IPv6 address, since one subscriber holds at least that. */
 export function addressKey(text: string): string {
+  // Most are normalised IPv4 addresses.
+  if (!text.includes(':')) return text;
   const address = normaliseAddress(text);
   if (address === undefined || isIPv4(address)) return address ?? text;
   const network = ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`);

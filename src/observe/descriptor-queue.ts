@@ -3,7 +3,7 @@ import type { DroppedLines } from './dropped-lines.ts';
 import { type LineQueue, MAX_QUEUED } from './line-queue.ts';
 
 /** A write a line would cost more than making the line. */
-const GATHER_CHARACTERS = 8 * 1024;
+const GATHER_CHARACTERS = 64 * 1024;
 const GATHER_MS = 200;
 
 /** How soon a reader that is behind is tried again, and how long it is left alone at most if it takes nothing. */

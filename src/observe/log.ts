@@ -6,7 +6,7 @@ import type { DialFailure, ErrorCode, GatewayError } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import type { EndingDetail, Observer, RefusedRequest, ServedRecord, SessionRecord } from './index.ts';
 import { standardOutput, streamDestination } from './log-destination.ts';
-import { describeError, REDACTED, redactFields, redactText, SECRET_FIELDS } from './redact.ts';
+import { describeError, IS_REDACTED, REDACTED, redactFields, redactText, SECRET_FIELDS } from './redact.ts';
 
 export type { Logger };
 
@@ -33,7 +33,7 @@ export function createLogger({ pretty: forPeople = false, level, destination }: 
   const options = {
     level: level ?? 'info',
     base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: isoTime,
     formatters: { level: (label: string) => ({ level: label }), log: redactFields },
     // What a child logger is bound to passes by the formatters.
     redact: { paths: SECRET_FIELDS.map((name) => `["${name}"]`), censor: REDACTED },
@@ -42,6 +42,19 @@ export function createLogger({ pretty: forPeople = false, level, destination }: 
   };
   const hooks = forPeople ? { streamWrite: prettyFactory(FOR_PEOPLE) } : {};
   return pino({ ...options, hooks }, openDestination(destination));
+}
+
+let lastMs = 0;
+let lastTime = '';
+
+/** pino's own `isoTime`, made once for all lines of a millisecond: all loggers have the same time. */
+function isoTime(): string {
+  const now = Date.now();
+  if (now !== lastMs) {
+    lastMs = now;
+    lastTime = `,"time":"${new Date(now).toISOString()}"`;
+  }
+  return lastTime;
 }
 
 function openDestination(destination: NodeJS.WritableStream | undefined): DestinationStream {
@@ -108,11 +121,25 @@ function refusalFields(request: RefusedRequest, error: GatewayError, durationMs:
   };
 }
 
+/** Made for each plain request: only what the client writes is looked at. */
 function servedFields(request: GatewayRequest, served: ServedRecord, durationMs: number) {
-  const { id, method, clientAddress, peerAddress, origin, host, path } = request;
+  const { id, clientAddress, peerAddress, origin } = request;
   const { route, target, status, bytes } = served;
-  const line = { id, route, target, method, clientAddress, peerAddress, origin, host, path, status, bytes };
-  return { ...line, durationMs: Math.round(durationMs) };
+  return {
+    [IS_REDACTED]: true,
+    id,
+    route,
+    target,
+    method: redactText(request.method),
+    clientAddress,
+    peerAddress,
+    origin: origin === undefined ? undefined : redactText(origin),
+    host: redactText(request.host),
+    path: redactText(request.path),
+    status,
+    bytes,
+    durationMs: Math.round(durationMs),
+  };
 }
 
 function whose(session: SessionRecord) {

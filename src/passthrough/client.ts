@@ -5,9 +5,10 @@ import { createSender, type Parcel } from './library.ts';
 
 /** Plain HTTP to one endpoint. */
 export interface PlainClient extends EndpointClient {
-  /** `kept` reuses connections, `once` gives every request its own. */
-  readonly agents: { readonly kept: Agent; readonly once: Agent };
-  readonly send: (parcel: Parcel) => void;
+  /** Over a connection that may have carried others, and will again. */
+  readonly sendKept: (parcel: Parcel) => void;
+  /** Over a connection of its own. */
+  readonly sendOnce: (parcel: Parcel) => void;
 }
 
 /** Idle connections kept for later requests. */
@@ -20,11 +21,11 @@ export function openPlainClient({ target, address }: Endpoint, connect: Connecto
   const keepAlive = { keepAlive: true, timeout: KEEP_IDLE_MS, maxFreeSockets: MAX_IDLE };
   const kept = createAgent(connect, keepAlive);
   const once = createAgent(connect, { keepAlive: false });
+  const where = { host: address, port: target.port };
   return {
-    agents: { kept, once },
-    send: createSender({ host: address, port: target.port }),
-    isIdle: () =>
-      Object.values(kept.freeSockets).some((sockets) => sockets?.some(({ destroyed }) => !destroyed)),
+    sendKept: createSender(where, kept),
+    sendOnce: createSender(where, once),
+    isIdle: () => hasIdle(kept),
     close() {
       kept.destroy();
       once.destroy();
@@ -32,10 +33,22 @@ export function openPlainClient({ target, address }: Endpoint, connect: Connecto
   };
 }
 
+function hasIdle({ freeSockets }: Agent): boolean {
+  for (const name in freeSockets) {
+    if (freeSockets[name]?.some(({ destroyed }) => !destroyed)) return true;
+  }
+  return false;
+}
+
 /** An agent whose connections come from `connect`, with TLS where the target has it. */
 function createAgent(connect: Connector, options: AgentOptions): Agent {
   type Callback = (error: Error | null, socket?: unknown) => void;
-  const agent = new Agent(options) as Agent & { createConnection: unknown };
+  // Node would work out a server name for each request, and a key for its connections from some twenty options.
+  const agent = new Agent({ ...options, servername: '' } as AgentOptions) as Agent & {
+    createConnection: unknown;
+    getName: unknown;
+  };
+  agent.getName = () => '';
   agent.createConnection = function createConnection(_options: unknown, callback: Callback): undefined {
     connect().then((socket) => callback(null, socket), callback);
   };

@@ -1,11 +1,11 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../errors.ts';
-import { createIdleClock, createStallClock, type StopClock } from './clocks.ts';
+import { createStallClock, type StopClock } from './clocks.ts';
+import { Download } from './download.ts';
 import { drainRest } from './drain.ts';
 import { relayInterim } from './interim.ts';
 import type { Parcel } from './library.ts';
-import { trailersOf } from './trailers.ts';
 import { type Upload, type UploadTimes, upload } from './upload.ts';
 
 /** What was sent to the client: the upstream's status, and the bytes of the body. */
@@ -28,8 +28,6 @@ export interface Order {
   readonly times: Times;
   /** What the client gets to see of the answer's fields; both alternate names and values. */
   readonly answerFields: (raw: readonly string[]) => string[];
-  /** Hands the request to http-proxy. */
-  readonly send: (parcel: Pick<Parcel, 'message' | 'response' | 'fill' | 'onError'>) => void;
 }
 
 /** Deadlines in milliseconds. */
@@ -46,13 +44,13 @@ export class StaleConnection extends GatewayError {
 }
 
 /**
- * Carries one request to the upstream and the answer back, both bodies streamed. Resolves when the client has the
+ * Carries one request to the upstream, handed to http-proxy by `send`, and the answer back, both bodies streamed. Resolves when the client has the
  * whole answer. Rejects with a GatewayError: before the answer's head (UPSTREAM_REFUSED, _LOST, _INVALID, _TIMEOUT,
  * REQUEST_TIMEOUT) the response is untouched; after it (UPSTREAM_LOST, IDLE, PEER_STALLED) it is cut off; CLIENT_LOST
  * may come at any time.
  */
-export function exchange(order: Order): Promise<Served> {
-  return new Promise((resolve, reject) => new Exchange(order, resolve, reject).start());
+export function exchange(order: Order, send: (parcel: Parcel) => void): Promise<Served> {
+  return new Promise((resolve, reject) => new Exchange(order, resolve, reject).start(send));
 }
 
 /** `sending → waiting → answering → settled`; what has no body waits at once, and an answer may come while it is sent. */
@@ -67,7 +65,7 @@ class Exchange {
   #sent = false;
   #responseTimer: NodeJS.Timeout | undefined;
   #answer: IncomingMessage | undefined;
-  #bytes = 0;
+  #download: Download | undefined;
   #settled = false;
 
   constructor(order: Order, resolve: (served: Served) => void, reject: (failure: GatewayError) => void) {
@@ -76,8 +74,8 @@ class Exchange {
     this.#reject = reject;
   }
 
-  start(): void {
-    const { message, response, send } = this.#order;
+  start(send: (parcel: Parcel) => void): void {
+    const { message, response } = this.#order;
     if (response.destroyed) {
       this.#settle(new GatewayError('CLIENT_LOST'));
       return;
@@ -112,41 +110,20 @@ class Exchange {
     this.#upload?.untimed();
     answer.on('error', this.#onLost);
     if (!this.#writeHead(answer)) return;
-    const { response } = this.#order;
+    const { response, times, trailers } = this.#order;
     response.once('finish', this.#onFinish);
-    this.#relayBody(answer);
-    answer.on('data', this.#onData);
-    this.#startClocks(answer);
+    this.#download = new Download(answer, response, { times, trailers }, this.#settle);
+    this.#download.start();
+    if (this.#upload && !this.#sent) this.#watchRest();
   };
 
-  /** The trailers go behind the body, so that its end is not `pipe`'s to tell. */
-  #relayBody(answer: IncomingMessage): void {
-    const { response, trailers } = this.#order;
-    if (!trailers) {
-      answer.pipe(response);
-      return;
-    }
-    answer.once('end', function onEnd() {
-      response.addTrailers(trailersOf(answer));
-      response.end();
-    });
-    answer.pipe(response, { end: false });
+  /** The rest of the body goes on beside the answer: it must not stand still for ever, and keeps both alive. */
+  #watchRest(): void {
+    const { message, times } = this.#order;
+    const onStall = () => this.#settle(new GatewayError('PEER_STALLED', { detail: 'the upstream' }));
+    if (this.#upstream) this.#clocks.push(createStallClock(times.stall, message, this.#upstream, onStall));
+    message.on('data', () => this.#download?.keepAlive());
   }
-
-  #startClocks(answer: IncomingMessage): void {
-    const { message, response, times } = this.#order;
-    const sources = this.#sent || !this.#upload ? [answer] : [message, answer];
-    this.#clocks.push(
-      createIdleClock(times.idle, sources, this.#onIdle),
-      createStallClock(times.stall, answer, response, this.#onStall),
-    );
-    if (sources.length > 1 && this.#upstream)
-      this.#clocks.push(createStallClock(times.stall, message, this.#upstream, this.#onStall));
-  }
-
-  readonly #onData = (chunk: Buffer): void => {
-    this.#bytes += chunk.length;
-  };
 
   readonly #onFinish = (): void => this.#settle();
 
@@ -203,21 +180,15 @@ class Exchange {
     this.#settle(new GatewayError('UPSTREAM_LOST', { cause }));
   };
 
-  readonly #onStall = (): void => {
-    this.#settle(new GatewayError('PEER_STALLED'));
-  };
-
-  readonly #onIdle = (): void => {
-    this.#settle(new GatewayError('IDLE'));
-  };
-
   readonly #settle = (failure?: GatewayError): void => {
     if (this.#settled) return;
     this.#settled = true;
     clearTimeout(this.#responseTimer);
+    this.#download?.untimed();
     for (const stop of this.#clocks) stop();
     this.#letGo(failure !== undefined);
-    if (failure === undefined) this.#resolve({ status: this.#order.response.statusCode, bytes: this.#bytes });
+    if (failure === undefined)
+      this.#resolve({ status: this.#order.response.statusCode, bytes: this.#download?.bytes ?? 0 });
     else this.#reject(failure);
   };
 

@@ -20,7 +20,6 @@ export interface Parcel {
   /** Its `headers` go upstream as they are. */
   readonly message: IncomingMessage;
   readonly response: ServerResponse;
-  readonly agent: Agent;
   /** Gets the upstream request before a byte of it is sent; ends it or pipes the body into it. */
   readonly fill: (upstream: ClientRequest) => void;
   /** An error of either side before the upstream's answer. */
@@ -30,25 +29,28 @@ export interface Parcel {
 // Now, and not for the first request: by then there may be no descriptor left to read it with.
 const library = loadHttpProxy();
 
-/** Returns the function that sends requests to `target`. It throws what `http.request` throws. */
-export function createSender(target: Target): (parcel: Parcel) => void {
-  const proxy = library.createProxyServer();
-  keepOnlyStream(proxy);
-  return function send({ message, response, agent, fill, onError }) {
-    const options = {
-      target: { ...target, protocol: 'http:' },
-      agent,
-      // The upstream request is otherwise out of reach until it gets a socket, which may be never: a client that
-      // leaves, or a deadline that passes, could not end it. The body's `pipe` is the one place that gets it at once.
-      buffer: { pipe: fill } as unknown as Stream,
-      // Copies hop-by-hop fields into the answer, and claims keep-alive where the client asked for close.
-      selfHandleResponse: true,
-      // Else the path is read by `url.parse`, which takes `//user@name` for a host and throws if the name is none.
-      toProxy: true,
-    };
-    // Without a callback an error is emitted, and thrown if nobody listens: any failed request would end the process.
+/** Returns the function that sends requests to `target` over connections of `agent`. It throws what `http.request` throws. */
+export function createSender(target: Target, agent: Agent): (parcel: Parcel) => void {
+  let fillNext: Parcel['fill'] = () => {};
+  // The upstream request is otherwise out of reach until it gets a socket, which may be never: a client that leaves, or a
+  // deadline that passes, could not end it. The body's `pipe` is the one place that gets it at once, while `web` runs.
+  const buffer = { pipe: (upstream: ClientRequest) => fillNext(upstream) } as unknown as Stream;
+  const proxy = library.createProxyServer({
+    target: { ...target, protocol: 'http:' },
+    agent,
+    buffer,
+    // Copies hop-by-hop fields into the answer, and claims keep-alive where the client asked for close.
+    selfHandleResponse: true,
+    // Else the path is read by `url.parse`, which takes `//user@name` for a host and throws if the name is none.
+    toProxy: true,
     // Never `ssl` here: setupOutgoing writes one request's host and headers into that shared object.
-    proxy.web(message, response, options, onError);
+  });
+  keepOnlyStream(proxy);
+  return function send({ message, response, fill, onError }) {
+    fillNext = fill;
+    // Without a callback an error is emitted, and thrown if nobody listens: any failed request would end the process. Options
+    // of one request would be copied twice.
+    proxy.web(message, response, onError as unknown as HttpProxy.ServerOptions);
   };
 }
 

@@ -491,7 +491,7 @@ describe('guard: upstreams that fail', () => {
 
   test('an upstream that stops reading the body: 504', async () => {
     const url = await tcpUpstream((socket) => socket.pause());
-    const front = await openFront(httpRoute(url, SHORT));
+    const front = await openFront(httpRoute(url, { timeouts: { stall: '200ms' } }));
     const client = await dial(front.port);
     client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n');
     client.write(Buffer.alloc(30_000_000));
