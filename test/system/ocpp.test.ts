@@ -6,7 +6,9 @@ import { runPython, startPython } from '../support/python.ts';
 
 async function startScene() {
   const central = await startPython('ocpp.py', 'serve');
-  const { gateway, caFile } = await startSecureExample('ocpp', { '127.0.0.1:9000': `127.0.0.1:${central.port}` });
+  const { gateway, caFile } = await startSecureExample('ocpp', {
+    '127.0.0.1:9000': `127.0.0.1:${central.port}`,
+  });
   const charge = (...more: readonly string[]) =>
     runPython('ocpp.py', 'charge', `wss://localhost:${gateway.port}/ocpp`, caFile, ...more);
   return { gateway, charge };
