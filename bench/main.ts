@@ -56,12 +56,13 @@ async function measure(options: Options, selection: Selection, note: Tools['note
 }
 
 function toolsOf({ quick, seconds }: Options, bed: Bed, note: Tools['note']): Tools {
-  if (quick) note(`A glance: ${seconds} s each, soon after the start. Take ratios within a quarter.`);
+  if (quick) note(`A glance: ${seconds} s each, once. Take ratios within a tenth or two.`);
   return {
     bed,
     load: new Load(bed.processes, bed.cores.load, bed.tokens.common),
     seconds,
     warmUp: seconds / 2,
+    untilSteady: quick,
     scale: quick ? 0.1 : 1,
     note,
   };

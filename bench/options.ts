@@ -21,11 +21,11 @@ export const HELP = `Usage: npm run bench -- [options]
 
 Measures Sallyport and every other proxy it finds on this machine, in front of the same services.
 
-  --quick           all cases within two minutes: shorter, one round, fewer connections
+  --quick           a few cases within three minutes, each peer warmed until its figure is steady
   --only a,b        cases with one of these in their names (--only list names them)
   --peers a,b       these peers only
   --rounds N        repetitions of each case and peer; medians are shown   (3; quick: 1)
-  --seconds N       how long each of them measures, after a warm-up        (2; quick: 0.3)
+  --seconds N       how long each of them measures, after a warm-up        (2; quick: 1)
   --json FILE       write the report, with every sample, there
   --save            write bench/results; a full run does so by itself
   --help            this text
@@ -53,7 +53,7 @@ export function parseOptions(args: string[]): Options {
     only: list(only),
     peers: list(peers),
     rounds: Math.ceil(positive('rounds', rounds) ?? (quick ? 1 : 3)),
-    seconds: positive('seconds', seconds) ?? (quick ? 0.3 : 2),
+    seconds: positive('seconds', seconds) ?? (quick ? 1 : 2),
     json,
     save: values.save ?? whole,
     help,

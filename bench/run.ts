@@ -65,12 +65,31 @@ function stepsOf(cases: readonly Case[], peers: readonly Peer[], rounds: number)
 }
 
 async function repetition(subject: Case, peer: Peer, stable: Stable, tools: Tools): Promise<Sample> {
-  if (!subject.fresh) return subject.run(await stable.get(peer), tools);
+  if (!subject.fresh) {
+    const running = await stable.get(peer);
+    if (tools.untilSteady) await steady(subject, running, tools);
+    return subject.run(running, tools);
+  }
   const running = await peer.start(tools.bed);
   try {
     return await subject.run(running, tools);
   } finally {
     await running.stop();
+  }
+}
+
+/** What counts as the same figure twice. */
+const STEADY = 0.07;
+const GLANCE_SECONDS = 0.5;
+const MAX_GLANCES = 12;
+
+/** Runs a case until its figure falls no more: a compiler that has not seen enough of it yet is not what is measured. */
+async function steady(subject: Case, running: RunningPeer, tools: Tools): Promise<void> {
+  let least = Infinity;
+  for (let glance = 0; glance < MAX_GLANCES; glance += 1) {
+    const { cpuUs } = await subject.run(running, { ...tools, seconds: GLANCE_SECONDS, warmUp: 0 });
+    if (cpuUs === undefined || cpuUs > least * (1 - STEADY)) return;
+    least = cpuUs;
   }
 }
 

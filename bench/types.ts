@@ -37,8 +37,9 @@ export type Kind =
   /** WebSocket to the echo, without a token (`open`), or with an ES256 one (`signed`). */
   | 'open'
   | 'signed'
-  /** Plain HTTP. */
+  /** Plain HTTP; `kept` with connections to the service kept open, where that must be asked for. */
   | 'http'
+  | 'kept'
   /** Refused: 401 without a token, 403 for its origin, 429 by a limit. */
   | 'locked'
   | 'foreign'
@@ -114,6 +115,8 @@ export interface Tools {
   /** How long one repetition measures, after `warmUp`. */
   seconds: number;
   warmUp: number;
+  /** Each peer is first run until its figure is steady: code that has just started says nothing. */
+  untilSteady: boolean;
   /** In quick runs below 1: what a case holds open, or sends, may be scaled down by it. */
   scale: number;
   /** Says on the report what was scaled down or went otherwise than planned; the same text is said once. */
@@ -148,6 +151,8 @@ export interface Case {
   targets: Target[];
   /** Repetitions start the peer anew: for memory, which a process keeps. */
   fresh?: boolean;
+  /** One of the few that a quick run takes. */
+  quick?: boolean;
   /** As many repetitions are enough, where they take long and hardly differ. */
   rounds?: number;
   /** Measures one repetition; rejects when the peer fails at it. */

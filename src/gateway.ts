@@ -51,8 +51,9 @@ export interface GatewayOptions {
 }
 
 /**
- * Builds a gateway from a configuration and opens its listeners. Rejects with ListenerError or the system's error if an
- * address cannot be had, a file cannot be used or a DNS server is no address; nothing is left open then.
+ * Builds a gateway from a configuration and opens its listeners. Rejects with ListenerError, CertificateError or the
+ * system's error if an address cannot be had, a file cannot be used or a DNS server is no address; nothing is left open
+ * then.
  */
 export async function createGateway(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
   const closers = new Closers();

@@ -62,12 +62,18 @@ async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
   pending.allow(route.config.timeouts.handshake);
   const grant: Grant = { claims: {}, releases: [deps.routes.retain(route)] };
   progress.grant = await route.admit(request, grant);
-  const bridge = await route.upgrade.dial(admitted(request, grant, captures, route.config), pending.signal);
+  const offering = offeredBy(request, route);
+  const bridge = await route.upgrade.dial(admitted(offering, grant, captures, route.config), pending.signal);
   progress.bridge = bridge;
   if (pending.gone) throw new GatewayError('CLIENT_LOST');
   // A drain that began meanwhile has asked the open connections to close, and would miss this one.
   if (deps.isDraining()) throw new GatewayError('DRAINING');
   return { request, grant, config: route.config, upgrade: route.upgrade, bridge };
+}
+
+/** The upgrade, without compression where the route has none: what is not offered, nobody may answer (RFC 7692 §5). */
+function offeredBy(request: UpgradeRequest, { config }: Route): UpgradeRequest {
+  return config.compression === 'off' ? { ...request, deflateOffer: undefined } : request;
 }
 
 /** An upgrade that has been let in and has its upstream. */

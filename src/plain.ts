@@ -19,6 +19,11 @@ interface Progress {
   route?: Route;
 }
 
+/** Fields by which the page that asked may read the refusal. */
+function readableBy({ request, route }: Progress, error: GatewayError): Readonly<Record<string, string>> {
+  return request && route ? route.cors.refusal(request, error) : {};
+}
+
 /** The story of one plain request: parse → route → admit → pass through. Whatever goes wrong is answered in the one catch. */
 export function createPlainHandler({ routes, observer }: PlainDeps) {
   async function serve({ head, connection, message, response }: PendingRequest, progress: Progress) {
@@ -52,7 +57,7 @@ export function createPlainHandler({ routes, observer }: PlainDeps) {
       const route = progress.route?.name;
       const refused = { id, kind: 'request', peerAddress, clientAddress, host, path, origin, route } as const;
       observer.refused(refused, error, performance.now() - startedAt);
-      pending.refuse(error);
+      pending.refuse(error, readableBy(progress, error));
     }
   };
 }

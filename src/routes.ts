@@ -1,3 +1,4 @@
+import { type Cors, createCors, isPreflight } from './admission/cors.ts';
 import type { Grant } from './admission/grant.ts';
 import { admit, createAdmission } from './admission/index.ts';
 import { limitKey } from './admission/limits.ts';
@@ -9,7 +10,7 @@ import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
 import { servedKinds, upgradesTo } from './config/upstream-kinds.ts';
 import type { GatewayRequest } from './http/request.ts';
-import type { SessionRecord } from './observe/index.ts';
+import type { ServedRecord, SessionRecord } from './observe/index.ts';
 import { createPassthrough, type Passthrough } from './passthrough/index.ts';
 import { createMeters, type Meter } from './session/meter.ts';
 import type { Store } from './store/index.ts';
@@ -30,6 +31,8 @@ export interface Route {
   admit(request: GatewayRequest, grant: Grant): Promise<Grant>;
   readonly upgrade?: UpgradeHandler;
   readonly request?: RequestHandler;
+  /** What it tells the pages of other origins. */
+  readonly cors: Cors;
   /** Ends the connections it keeps to its upstreams; again is a no-op. Never rejects. */
   close(): Promise<void>;
 }
@@ -42,8 +45,10 @@ export interface UpgradeHandler {
   meter(request: GatewayRequest, grant: Grant): Meter;
 }
 
-/** How a route serves plain requests. */
-export type RequestHandler = Passthrough['serve'];
+/** How a route serves plain requests: as `serve` of a passthrough does, if not by itself. */
+export type RequestHandler = (
+  ...asked: Parameters<Passthrough['serve']>
+) => Promise<Omit<ServedRecord, 'route'>>;
 
 export interface RouteDeps {
   /** By the names of `issuers`. */
@@ -66,11 +71,13 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && new Pool(config, 'http', deps.upstreams);
   const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, http) : undefined;
-  const request = http && openRequest(config, http);
+  const cors = createCors(config);
+  const request = http && openRequest(config, http, cors);
   return {
     name,
     match,
     config,
+    cors,
     admit: (request, grant) => admit(checks, request, grant),
     upgrade: upgrade?.handler,
     request: request?.handler,
@@ -115,7 +122,16 @@ export function openPollClients(config: RouteConfig, upstreams: UpstreamContext)
   );
 }
 
-function openRequest(config: RouteConfig, pool: Pool): Opened<RequestHandler> {
+function openRequest(config: RouteConfig, pool: Pool, cors: Cors): Opened<RequestHandler> {
   const { serve, close } = createPassthrough(config, { pool });
-  return { handler: serve, close };
+  return { handler: config.cors === 'answer' ? answerPreflights(cors, serve) : serve, close };
+}
+
+/** Preflights are answered here, and nothing of them reaches the upstream; `serve` does the rest. */
+function answerPreflights(cors: Cors, serve: Passthrough['serve']): RequestHandler {
+  return async function serveOrAnswer(request, grant, message, response) {
+    if (!isPreflight(request)) return serve(request, grant, message, response);
+    response.writeHead(204, cors.preflight(request)).end();
+    return { status: 204, bytes: 0 };
+  };
 }

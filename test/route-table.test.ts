@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { createCors } from '../src/admission/cors.ts';
 import { Routes } from '../src/route-table.ts';
 import type { Route } from '../src/routes.ts';
 import { grantOf, routeConfig } from './support/handshakes.ts';
@@ -15,6 +16,7 @@ function route(name: string): Route {
     name,
     match: config.match,
     config,
+    cors: createCors(config),
     admit: async () => grantOf(),
     request: vi.fn(),
     close: async () => void closed.push(name),

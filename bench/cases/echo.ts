@@ -56,11 +56,20 @@ function echoCase(
     peers,
     targets,
     group: tls ? 'WebSocket over TLS' : 'WebSocket',
+    quick: shape.size === 64,
   };
 }
 
 function tcpCase(name: string, title: string, shape: Shape, targets: Target[]): Case {
-  return { ...echoed('tcp', shape, false), name, title, peers: TCP, targets, group: 'WebSocket to TCP' };
+  return {
+    ...echoed('tcp', shape, false),
+    name,
+    title,
+    peers: TCP,
+    targets,
+    group: 'WebSocket to TCP',
+    quick: shape.size === 64,
+  };
 }
 
 /** How a kind is measured with messages of this shape. */

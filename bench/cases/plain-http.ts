@@ -24,6 +24,14 @@ export const plainHttpCases: Case[] = [
     title: 'GET of 1 KiB, passed through',
     peers: ['http-proxy', 'nginx', 'HAProxy', 'httpxy', 'Sallyport'],
   },
+  {
+    ...httpCase('http-keepalive', 'kept', { headers: {}, status: 200 }),
+    group: 'Plain HTTP',
+    title: 'GET of 1 KiB, connections kept on both sides',
+    peers: ['node:http', 'nginx', 'HAProxy', 'http-proxy', 'httpxy', 'Sallyport'],
+    targets: [{ metric: 'cpuUs', against: 'node:http', atMost: 1.35 }],
+    quick: true,
+  },
   refusalCase('refusal-401', 'no token: 401', 'locked', { headers: HANDSHAKE, status: 401 }),
   refusalCase('refusal-403', 'a foreign origin: 403', 'foreign', {
     headers: { ...HANDSHAKE, origin: 'https://elsewhere.test' },

@@ -21,7 +21,7 @@ async function start(bed: Bed): Promise<RunningPeer> {
   const args = ['-db', '-f', file];
   const running = bed.processes.launch({ command: 'haproxy', args, core: bed.cores.proxy, output });
   await listening(tls, running, output);
-  const paths = { websocket: '/echo', open: '/echo', source: '/source', http: '/' };
+  const paths = { websocket: '/echo', open: '/echo', source: '/source', http: '/', kept: '/' };
   return { name: 'HAProxy', pid: running.pid, endpoint: byPath({ plain, tls }, paths), stop: running.stop };
 }
 

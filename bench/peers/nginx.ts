@@ -21,7 +21,7 @@ async function start(bed: Bed): Promise<RunningPeer> {
   const args = ['-p', bed.directory, '-c', file, '-e', output];
   const running = bed.processes.launch({ command: 'nginx', args, core: bed.cores.proxy, output });
   await listening(tls, running, output);
-  const paths = { websocket: '/echo', open: '/echo', source: '/source', http: '/' };
+  const paths = { websocket: '/echo', open: '/echo', source: '/source', http: '/', kept: '/kept' };
   return { name: 'nginx', pid: running.pid, endpoint: byPath({ plain, tls }, paths), stop: running.stop };
 }
 
@@ -37,6 +37,12 @@ http {
   ${temporary.map((name) => `${name}_temp_path ${directory}/${name};`).join(' ')}
   proxy_http_version 1.1;
   proxy_read_timeout 1h;
+  upstream kept {
+    server 127.0.0.1:${ports.http};
+    keepalive 64;
+    keepalive_requests 1000000000;
+  }
+  keepalive_requests 1000000000;
   server {
     listen 127.0.0.1:${plain} backlog=4096;
     listen 127.0.0.1:${tls} ssl backlog=4096;
@@ -51,6 +57,10 @@ http {
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection upgrade;
       proxy_pass http://127.0.0.1:${ports.source};
+    }
+    location = /kept {
+      proxy_set_header Connection "";
+      proxy_pass http://kept;
     }
     location / {
       proxy_set_header Connection "";

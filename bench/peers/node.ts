@@ -7,33 +7,47 @@ import { byPath } from './common.ts';
 
 /** What can be had from npm: each a script of `services/` on a Node of its own. */
 
-const PROXY = { websocket: '/echo', open: '/echo', source: '/source', http: '/' };
+const PROXY = { websocket: '/echo', open: '/echo', source: '/source', http: '/', kept: '/kept' };
 
 export const nodePeers: Peer[] = [
+  bareNode(),
   nodePeer('http-proxy', 'http-proxy', PROXY),
   nodePeer('httpxy', 'httpxy', PROXY),
   nodePeer('ws+ws', 'ws', { websocket: '/echo', open: '/echo', source: '/source' }),
   nodePeer('ws+net', 'ws', { tcp: '/' }),
 ];
 
+/** Ten lines of Node without any library: what every other Node proxy has to spend. */
+function bareNode(): Peer {
+  const peer = scriptPeer('node:http', 'node-http', { kept: '/kept' });
+  return { ...peer, version: () => process.versions.node, missing: () => undefined };
+}
+
 function nodePeer(name: string, library: string, paths: Partial<Record<Kind, string>>): Peer {
   const manifest = new URL(`../../node_modules/${library}/package.json`, import.meta.url);
-  const script = new URL(`../services/${name.replace('+', '-')}.ts`, import.meta.url);
   function version(): string {
     return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
   }
+  function missing(): string | undefined {
+    try {
+      return void version();
+    } catch {
+      return 'npm ci';
+    }
+  }
+  return { ...scriptPeer(name, name.replace('+', '-'), paths), version, missing };
+}
+
+function scriptPeer(
+  name: string,
+  file: string,
+  paths: Partial<Record<Kind, string>>,
+): Pick<Peer, 'name' | 'start'> {
+  const script = new URL(`../services/${file}.ts`, import.meta.url);
   return {
     name,
-    version,
-    missing() {
-      try {
-        return void version();
-      } catch {
-        return 'npm ci';
-      }
-    },
     async start(bed) {
-      const output = join(bed.directory, `${name}.out`);
+      const output = join(bed.directory, `${file}.out`);
       const running = bed.processes.script(script, [JSON.stringify(options(bed))], bed.cores.proxy, output);
       const ports = await reply<ProxyPorts>(running);
       return { name, pid: running.pid, endpoint: byPath(ports, paths), stop: running.stop };

@@ -15,6 +15,7 @@ const PATHS: Record<Kind, string> = {
   open: '/open',
   signed: '/signed',
   http: '/',
+  kept: '/',
   locked: '/echo',
   foreign: '/echo',
   limited: '/limited',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { Agent, createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -28,6 +28,13 @@ export const options = JSON.parse(process.argv[2] ?? '{}') as ProxyOptions;
 /** The port of the service a path leads to. */
 export function upstreamOf({ url }: IncomingMessage): number {
   return url === '/source' ? options.source : options.echoWebSocket;
+}
+
+const kept = new Agent({ keepAlive: true });
+
+/** The agent for a request: one that keeps connections where the path asks for it. */
+export function agentFor({ url }: IncomingMessage): Agent | undefined {
+  return url === '/kept' ? kept : undefined;
 }
 
 /** Serves both listeners by the same functions, tells the parent their ports, and ends with it. */

@@ -7,7 +7,7 @@ export interface Grant {
   claims: Readonly<Record<string, unknown>>;
   /** `exp` in milliseconds since the epoch; undefined without a token. */
   expiresAt?: number;
-  /** Where the token stood, so that it can be taken out of what goes upstream. */
+  /** Where the token stood, so that it can be taken out of what goes upstream; of a preflight: one that nobody verified. */
   credential?: Credential;
   /** Further places where the same token stood: they are taken out as well. */
   copies?: readonly Credential[];

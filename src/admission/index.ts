@@ -2,6 +2,7 @@ import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import type { Store } from '../store/index.ts';
 import { checkAddress } from './address.ts';
+import { tokenExemption } from './cors.ts';
 import type { Check, Grant } from './grant.ts';
 import { burstOf, limitConnections, limitUpgrades, type Per } from './limits.ts';
 import { checkOrigin } from './origin.ts';
@@ -18,10 +19,11 @@ interface AdmissionDeps {
 
 /**
  * Compiles what a route asks of its clients into checks, the cheap ones first: address, origin, limits, token, and last
- * the limits that count by the token's subject or everybody together.
+ * the limits that count by the token's subject or everybody together. Preflights have no token, and no subject.
  */
 export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readonly Check[] {
   const limits = compileLimits(route, deps.store);
+  const isExempt = tokenExemption(route.origins);
   const { name } = route;
   const { requests } = route.limits;
   return [
@@ -29,11 +31,15 @@ export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readon
     checkOrigin(route.origins),
     limitClientRequests(requests, deps.store.counters(`${name}/requests/address`)),
     ...limits.filter(({ per }) => per !== 'subject').map(({ check }) => check),
-    ...(route.auth === 'none' ? [] : [checkToken(route.auth, deps.verifiers)]),
-    ...limits.filter(({ per }) => per === 'subject').map(({ check }) => check),
+    ...(route.auth === 'none' ? [] : [checkToken(route.auth, deps.verifiers, isExempt)]),
+    ...limits.filter(({ per }) => per === 'subject').map(({ check }) => except(isExempt, check)),
     // Last, so that only those who may come in can fill it.
     limitRouteRequests(requests, deps.store.counters(`${name}/requests/route`)),
   ];
+}
+
+function except(isExempt: (request: GatewayRequest) => boolean, check: Check): Check {
+  return (request, grant) => (isExempt(request) ? undefined : check(request, grant));
 }
 
 function compileLimits({ name, limits }: RouteConfig, store: Store): { per: Per; check: Check }[] {

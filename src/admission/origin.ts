@@ -16,18 +16,27 @@ const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{
 const WILDCARD = 'wildcard.';
 
 /**
- * Lets pages of the given origins pass: scheme, host and port equal, with default ports left out, or one label in the
- * place of a leading `*.`. Without a list, pages of the same host and port. Throws ORIGIN_REFUSED for every other origin, `null` among
- * them. A request without Origin does not come from a page and passes; a token from a cookie is refused to it elsewhere.
+ * Lets pages pass that `originRule` allows. Throws ORIGIN_REFUSED for every other origin. A request without Origin does
+ * not come from a page and passes; a token from a cookie is refused to it elsewhere.
  */
 export function checkOrigin(origins: readonly string[] | undefined): Check {
-  const isAllowed = origins ? isAmong(origins) : isSameHost;
+  const isAllowed = originRule(origins);
   return function origin(request) {
-    if (request.origin === undefined) return;
-    const origin = parseOrigin(request.origin);
-    if (!origin || !isAllowed(origin, request)) {
-      throw new GatewayError('ORIGIN_REFUSED', { detail: `origin ${request.origin}` });
-    }
+    if (request.origin === undefined || isAllowed(request)) return;
+    throw new GatewayError('ORIGIN_REFUSED', { detail: `origin ${request.origin}` });
+  };
+}
+
+/**
+ * Compiles which pages are allowed, by the Origin of their requests: those of the given origins, scheme, host and port
+ * equal, with default ports left out, or one label in the place of a leading `*.`; without a list, pages of the same host
+ * and port. Never `null`, and never a request without Origin.
+ */
+export function originRule(origins: readonly string[] | undefined): (request: GatewayRequest) => boolean {
+  const fits = origins ? isAmong(origins) : isSameHost;
+  return function isAllowed(request) {
+    const origin = parseOrigin(request.origin ?? '');
+    return origin !== undefined && fits(origin, request);
   };
 }
 

@@ -21,7 +21,7 @@ const GOODBYES: ReadonlySet<number> = new Set([NORMAL, GOING_AWAY, NO_STATUS]);
 
 /**
  * The end of a bridge that is a raw TCP service. A good end is told as a FIN, every other one as a reset, so that half a
- * file never looks whole (RFC 9293 §3.10.7).
+ * file never looks whole (RFC 9293 §3.10.7). A unix socket knows no reset: there every end looks alike.
  *
  *     open → told (FIN or RST behind what was written) → closed
  */

@@ -1,6 +1,6 @@
 import { DEFAULT_FRAGMENTS } from '../config/limits.ts';
 import { loadConfig } from '../config/load.ts';
-import type { UrlTarget } from '../config/pool.ts';
+import type { AddressTarget, UrlTarget } from '../config/pool.ts';
 import { formatProblem } from '../config/problem.ts';
 import type { Config, LimitsConfig, RouteConfig, UpstreamConfig } from '../config/schema.ts';
 import { formatByteRate, formatRate, formatSize } from '../config/units.ts';
@@ -67,7 +67,7 @@ function kindsTo(kind: UpstreamKind, { upstream }: RouteConfig): RequestKind[] {
 function upstreamText(kind: UpstreamKind, { upstream }: RouteConfig): string {
   const targets = {
     websocket: upstream.websocket?.map(urlText),
-    tcp: upstream.tcp?.map(({ host, port, weight }) => weighed(endpoint(host, port), weight)),
+    tcp: upstream.tcp?.map(addressText),
     poll: upstream.poll?.target.map(urlText),
     http: upstream.http?.map(urlText),
   };
@@ -76,6 +76,11 @@ function upstreamText(kind: UpstreamKind, { upstream }: RouteConfig): string {
 
 function urlText({ url, weight }: UrlTarget): string {
   return weighed(url, weight);
+}
+
+function addressText(target: AddressTarget): string {
+  const place = 'host' in target ? endpoint(target.host, target.port) : `unix:${target.socketPath}`;
+  return weighed(place, target.weight);
 }
 
 function weighed(target: string, weight: number | undefined): string {

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { CertificateError } from '../config/certificate.ts';
 import { ConfigError } from '../config/problem.ts';
 import { ListenerError } from '../listener/error.ts';
 import { check } from './check.ts';
@@ -98,6 +99,8 @@ function report(error: unknown, { stderr }: Context): number {
 
 /** Failures whose message is enough: ours, and those of the operating system. */
 function isExpected(error: Error): boolean {
-  const isOurs = [CommandError, ConfigError, ListenerError].some((kind) => error instanceof kind);
+  const isOurs = [CommandError, ConfigError, CertificateError, ListenerError].some(
+    (kind) => error instanceof kind,
+  );
   return isOurs || 'syscall' in error;
 }

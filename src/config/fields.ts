@@ -10,6 +10,7 @@ import {
   RATE,
   SIZE,
 } from './units.ts';
+import { readUnix } from './unix.ts';
 
 /** The small words of the configuration language: a text of a fixed form, checked and turned into a value. */
 
@@ -66,19 +67,33 @@ export const origin = word('an origin like https://app.example.com or https://*.
 
 /** A URL with one of the given schemes; credentials and fragments have no place in it. */
 export const url = (...schemes: string[]) =>
-  word(`a ${schemes.join(' or ')} URL`, (text) => {
-    const parsed = URL.parse(text);
-    const fits = parsed && schemes.includes(parsed.protocol.slice(0, -1)) && parsed.hash === '';
-    return fits && parsed.username === '' && parsed.hostname !== '' ? text : undefined;
-  });
+  word(`a ${schemes.join(' or ')} URL`, (text) => (isUrlOf(schemes, text) ? text : undefined));
+
+/** The same, or a unix socket, which may have a path behind it. */
+export const urlOrSocket = (...schemes: string[]) =>
+  word(`a ${schemes.join(' or ')} URL, or unix:/run/app.sock`, (text) =>
+    isUrlOf(schemes, text) || readUnix(text) !== undefined ? text : undefined,
+  );
+
+function isUrlOf(schemes: readonly string[], text: string): boolean {
+  const parsed = URL.parse(text);
+  if (parsed === null || !schemes.includes(parsed.protocol.slice(0, -1))) return false;
+  return parsed.hash === '' && parsed.username === '' && parsed.hostname !== '';
+}
 
 /** Whether a `jwks` means a URL rather than a file. */
 export function isUrl(text: string): boolean {
   return /^https?:/i.test(text);
 }
 
-/** `host:port` of a TCP service, IPv6 in brackets. */
-export const hostPort = word('host:port, like 10.0.0.9:5900 or [2001:db8::9]:5900', (text) => {
+/** Where a TCP service listens. */
+export type ServiceAddress = Readonly<{ host: string; port: number } | { socketPath: string }>;
+
+/** `host:port` of a TCP service, IPv6 in brackets; or a unix socket. */
+const SERVICE_ADDRESS = 'host:port, like 10.0.0.9:5900, or unix:/run/app.sock';
+export const serviceAddress = word<ServiceAddress>(SERVICE_ADDRESS, (text) => {
+  const { socketPath, base } = readUnix(text) ?? {};
+  if (socketPath !== undefined) return base === '' ? { socketPath } : undefined;
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/@]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   return match && port >= 1 && port <= 65_535 ? { host: (match[1] ?? match[2]) as string, port } : undefined;

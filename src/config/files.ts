@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { isUrl } from './fields.ts';
 import type { Finding, Path } from './problem.ts';
 import { type Place, places, replaceAt } from './tree.ts';
+import { absoluteUnix } from './unix.ts';
 
 /** Places that name a file. A `jwks` may be a URL instead. */
 const FILES = [
@@ -11,7 +12,13 @@ const FILES = [
   'issuers.*.jwks',
   'issuers.*.publicKey',
   'routes.*.upstream.tls.ca',
+  'routes.*.upstream.tls.cert',
+  'routes.*.upstream.tls.key',
 ];
+/** Places that may name a unix socket: a text, a mapping, or a list of them. It need not be there yet. */
+const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target'].flatMap((kind) =>
+  ['', '.*', '.*.*'].map((rest) => `routes.*.upstream.${kind}${rest}`),
+);
 const SECRETS = 'issuers.*.secret';
 const SECRET_FILE = 'file:';
 const MAX_BYTES = 1024 * 1024;
@@ -27,6 +34,7 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
     readText(file, path);
     replaceAt(tree, path, file);
   }
+  for (const { path, value } of texts(SOCKETS)) replaceAt(tree, path, absoluteUnix(value, baseDir));
   for (const { path, value } of texts([SECRETS])) {
     if (!value.startsWith(SECRET_FILE)) continue;
     const secret = readText(resolve(baseDir, value.slice(SECRET_FILE.length)), path);

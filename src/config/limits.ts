@@ -43,7 +43,7 @@ export const limits = z.strictObject({
     .describe('Bytes from the client per time'),
   messageSize: size
     .optional()
-    .describe('Largest message from the client, as on the wire (compressed if it is)'),
+    .describe('Largest message from the client, as on the wire: compressed, unless compression is off'),
   fragments: z
     .int()
     .min(1)

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, headerName, optionalDuration, size, url } from './fields.ts';
+import { duration, headerName, optionalDuration, size, urlOrSocket } from './fields.ts';
 import { complaintAbout, namesIn } from './placeholders.ts';
 import { targetsOf } from './pool.ts';
 
@@ -34,14 +34,14 @@ const destination = z
         name: text.slice(text.indexOf(':') + 1),
       }) as const,
   );
-const baseUrl = url('http', 'https').refine((text) => !text.includes('?'), 'a base URL has no query');
+const baseUrl = urlOrSocket('http', 'https').refine((text) => !text.includes('?'), 'a base URL has no query');
 const pointer = z
   .string()
   .regex(/^json:(\/[^/]*)*$/, 'expected json:/pointer')
   .transform((text) => text.slice(5));
 
 const shape = z.strictObject({
-  target: targetsOf(baseUrl).describe('Base URLs; one is picked per connection and kept'),
+  target: targetsOf(baseUrl).describe('Base URLs or unix sockets; one is picked per connection and kept'),
   open: z
     .strictObject({
       method: method.default('POST'),

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { z } from 'zod';
-import { duration, hostPort, url, word } from './fields.ts';
+import { duration, type ServiceAddress, serviceAddress, urlOrSocket, word } from './fields.ts';
 import { complaintAbout, namesIn } from './placeholders.ts';
+import { isForeignUnix, readUnix, socketFault } from './unix.ts';
 
 /**
  * The configuration of an upstream's targets: one or many, how to choose among them, how to tell whether they are
@@ -16,20 +17,23 @@ const weight = z
   .optional()
   .describe('Its share beside the other targets; 1 unless given');
 
-const FIXED = 'the host of a target is fixed: no {name} and no * may stand in it';
-const isFixed = (host: string) => !/[{}*]/.test(host);
+/** One or many targets, each a URL, a unix socket or a mapping with its weight. */
+export const urlTargets = (...schemes: string[]) => targetsOf(urlOrSocket(...schemes));
 
-/** One or many targets, each a URL or a mapping with its weight. */
-export const urlTargets = (...schemes: string[]) => targetsOf(url(...schemes));
-
-/** The same, of URLs that `accepts` further narrows down. */
+/** The same, of an `item` that may narrow them down further. */
 export function targetsOf<T extends z.ZodType<string, string>>(item: T) {
-  const target = item.refine((text) => isFixed(new URL(text).hostname), FIXED);
+  const target = item.superRefine((text, context) => {
+    const message = urlFault(text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
   const plain = target.transform((text): UrlTarget => ({ url: text }));
   return oneOrManyOf(plain, z.strictObject({ url: target, weight }));
 }
 
-const address = hostPort.refine(({ host }) => isFixed(host) && isNameable(host), FIXED);
+const address = serviceAddress.superRefine((where, context) => {
+  const message = 'host' in where ? hostFault(where.host) : socketFault(where.socketPath);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
 
 /** Of raw TCP services. */
 export const addressTargets = oneOrManyOf(
@@ -38,6 +42,24 @@ export const addressTargets = oneOrManyOf(
     .strictObject({ address, weight })
     .transform((one): AddressTarget => ({ ...one.address, weight: one.weight })),
 );
+
+function urlFault(text: string): string | undefined {
+  const unix = readUnix(text);
+  if (unix !== undefined) return socketFault(unix.socketPath);
+  if (isForeignUnix(text)) return 'a unix socket is written unix:/run/app.sock, or unix:/run/app.sock:/base';
+  return hostFault(hostnameOf(text));
+}
+
+/** A host is an address, or what can be asked of DNS. */
+function hostFault(host: string): string | undefined {
+  const isFixed = !/[{}*]/.test(host) && (isIP(host) !== 0 || domainToASCII(host) !== '');
+  return isFixed ? undefined : 'the host of a target is fixed: no {name} and no * may stand in it';
+}
+
+/** Of a URL, without the brackets of IPv6. */
+function hostnameOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
+}
 
 /**
  * A text, a mapping, or a list of them: the alternatives side by side, so that an error can tell which one was meant.
@@ -54,11 +76,9 @@ export interface UrlTarget {
   readonly weight?: number | undefined;
 }
 
-export interface AddressTarget {
-  readonly host: string;
-  readonly port: number;
+export type AddressTarget = ServiceAddress & {
   readonly weight?: number | undefined;
-}
+};
 
 /** What a request is hashed by. */
 const hashKey = word('address, subject, origin, path, cookie:NAME or claim:NAME', (text) => {
@@ -126,7 +146,7 @@ export function poolRules(upstream: PoolShape, auth: unknown, matchPath: string,
   const lists = [upstream.websocket, upstream.http, upstream.tcp, upstream.poll?.target].filter(
     (list) => list !== undefined,
   );
-  const isNamed = lists.flat().some((target) => isIP(hostOf(target)) === 0);
+  const isNamed = lists.flat().some(isName);
   const isChoice = isNamed || lists.some((list) => list.length > 1);
   if (upstream.balance !== undefined && !isChoice)
     complain(['balance'], 'has no effect: there is one target with one address');
@@ -186,11 +206,8 @@ function placeholderRules(
   }
 }
 
-function hostOf(target: UrlTarget | AddressTarget): string {
-  return 'host' in target ? target.host : new URL(target.url).hostname.replace(/^\[|\]$/g, '');
-}
-
-/** An address, or what can be asked of DNS. */
-function isNameable(host: string): boolean {
-  return isIP(host) !== 0 || domainToASCII(host) !== '';
+/** It is looked up: neither an address nor a unix socket. */
+function isName(target: UrlTarget | AddressTarget): boolean {
+  if ('url' in target) return readUnix(target.url) === undefined && isIP(hostnameOf(target.url)) === 0;
+  return 'host' in target && isIP(target.host) === 0;
 }

@@ -51,6 +51,7 @@ export function issuerRules(issuer: IssuerShape, context: Context): void {
 interface RouteShape {
   match: { path: string };
   origins?: readonly string[] | undefined;
+  cors: 'upstream' | 'answer';
   auth: 'none' | { token: readonly { from: string }[]; forward: Readonly<Record<string, string>> };
   limits: Readonly<Record<string, unknown>>;
   upstream: PoolShape & { poll?: PollConfig | undefined };
@@ -71,6 +72,10 @@ export function routeRules(route: RouteShape, context: Context): void {
   poolRules(route.upstream, route.auth, route.match.path, (path, message) =>
     complain(context, ['upstream', ...path], message),
   );
+  // Without a list only pages of the same host are let in, and those need no CORS.
+  if (route.cors === 'answer' && route.origins === undefined) {
+    complain(context, ['origins'], 'is required on a route with cors: answer, which answers to these alone');
+  }
   if (route.auth === 'none') {
     subjectRules(route, context);
     return;

@@ -16,6 +16,7 @@ import { pollUpstream } from './poll.ts';
 import { addressTargets, poolFields, urlTargets } from './pool.ts';
 import { rewriteFields } from './rewrite.ts';
 import { issuerRules, routeRules } from './rules.ts';
+import { upstreamTls } from './upstream-tls.ts';
 
 /**
  * The configuration language, once: types, defaults, error messages and `config/schema.json` all come from here.
@@ -103,20 +104,9 @@ const auth = z.strictObject({
   forwardToken: z.boolean().default(false).describe('Pass the token on to the upstream'),
 });
 
-const upstreamTls = z.strictObject({
-  ca: z.string().optional().describe('PEM file of the authorities to trust instead of the system’s'),
-  servername: z.string().optional().describe('Name to send and to verify instead of the host'),
-  cert: z.string().optional().describe('PEM file with a certificate to show to upstreams that ask for one'),
-  key: z.string().optional().describe('PEM file with its private key'),
-  verify: z
-    .literal('off', 'expected off')
-    .optional()
-    .describe('off: whoever answers is believed, whatever certificate it has'),
-});
-
 const upstream = z.strictObject({
   websocket: urlTargets('ws', 'wss').optional().describe('Without a path, the client’s path is kept'),
-  tcp: addressTargets.optional().describe('host:port of a raw TCP service'),
+  tcp: addressTargets.optional().describe('host:port of a raw TCP service, or its unix socket'),
   poll: pollUpstream.optional().describe('An HTTP service without WebSockets'),
   http: urlTargets('http', 'https')
     .optional()
@@ -166,7 +156,7 @@ const route = z
       .enum(['upstream', 'answer'])
       .default('upstream')
       .describe(
-        'Who answers pages of other origins: the service itself, or the gateway for the origins in `origins`',
+        'Who answers the preflights of pages in `origins`, and tells browsers that they may read the answers: the service, or the gateway',
       ),
     compression: z
       .enum(['pass', 'off'])
@@ -219,5 +209,4 @@ export type LimitsConfig = RouteConfig['limits'];
 export type TimeoutsConfig = RouteConfig['timeouts'];
 export type KeepaliveConfig = RouteConfig['keepalive'];
 export type UpstreamConfig = RouteConfig['upstream'];
-export type UpstreamTls = NonNullable<UpstreamConfig['tls']>;
 export type TokenSource = AuthConfig['token'][number];

@@ -1,7 +1,7 @@
 import type { RequestKind } from '../http/request.ts';
 import type { Finding, Path } from './problem.ts';
 import { valueAt } from './tree.ts';
-import { isLegal, kindsOf, servedKinds, type UpstreamKind } from './upstream-kinds.ts';
+import { isLegal, kindsOf, servedKinds, type UpstreamKind, upgradesTo } from './upstream-kinds.ts';
 
 /** What a key needs in order to have an effect: one of these kinds of upstream, or a route that serves these requests. */
 type Need = { readonly upstream: UpstreamKind } | { readonly serves: RequestKind };
@@ -49,7 +49,12 @@ function idleKeys(route: unknown, upstream: unknown, base: Path): Finding[] {
       const reason = idleBecause(need, upstream);
       return reason === undefined ? [] : [idle([...base, ...path], reason)];
     });
-  return [...found, ...idleSwitch(upstream, base), ...idleTls(upstream, base)];
+  return [
+    ...found,
+    ...idleSwitch(upstream, base),
+    ...idleCompression(route, upstream, base),
+    ...idleTls(upstream, base),
+  ];
 }
 
 function idle(path: Path, reason: string): Finding {
@@ -69,6 +74,13 @@ function idleSwitch(upstream: unknown, base: Path): Finding[] {
   const [bridge, http] = kindsOf(upstream);
   if (http === undefined || valueAt(upstream, ['upgrades']) === undefined) return [];
   return [idle([...base, 'upstream', 'upgrades'], `beside ${bridge}, which takes the upgrades`)];
+}
+
+/** Only where both peers speak WebSocket is compression negotiated. */
+function idleCompression(route: unknown, upstream: unknown, base: Path): Finding[] {
+  const kind = upgradesTo(upstream);
+  if (valueAt(route, ['compression']) === undefined || (kind !== 'tcp' && kind !== 'poll')) return [];
+  return [idle([...base, 'compression'], `where WebSockets lead to ${kind}: they are never compressed`)];
 }
 
 function idleTls(upstream: unknown, base: Path): Finding[] {

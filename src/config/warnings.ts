@@ -98,6 +98,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...(route.auth === 'none' ? openTunnel(route, path) : authWarnings(route.auth, path)),
     ...plainOrigins(route, path),
     ...unnoticedLoss(route, path),
+    ...unverifiedUpstream(route, path),
   ];
 }
 
@@ -135,6 +136,15 @@ function unnoticedLoss({ keepalive, timeouts, upstream }: RouteConfig, path: Pat
   return warn([...path, 'keepalive'], 'a client that vanishes keeps its connection for ever', {
     hint: 'set timeouts.idle or timeouts.lifetime',
   });
+}
+
+function unverifiedUpstream({ upstream }: RouteConfig, path: Path): Finding[] {
+  if (upstream.tls?.verify !== 'off') return [];
+  return warn(
+    [...path, 'upstream', 'tls', 'verify'],
+    'whoever answers is believed: who can change the way to the upstream can read and change everything',
+    { hint: 'give tls.ca what its certificate is signed with, or tls.servername the name it carries' },
+  );
 }
 
 function warn(path: Path, message: string, more: Pick<Finding, 'hint' | 'atKey'> = {}): Finding[] {

@@ -1,4 +1,4 @@
-/** A listener cannot be opened: a certificate that does not serve, a port that is taken. The message is for the operator. */
+/** A listener cannot be opened: a port that is taken, an address nobody has here. The message is for the operator. */
 export class ListenerError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

@@ -11,8 +11,11 @@ export interface PendingRequest {
   readonly connection: ConnectionInfo;
   readonly message: IncomingMessage;
   readonly response: ServerResponse;
-  /** Answers with the status of an error and ends the connection; a response that has begun is cut off. */
-  refuse(error: GatewayError): void;
+  /**
+   * Answers with the status of an error, its fields and `more` (names in lower case), and ends the connection; a
+   * response that has begun is cut off.
+   */
+  refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void;
 }
 
 /** A plain request over HTTP/1.1. */
@@ -36,8 +39,8 @@ export class Http1Request implements PendingRequest {
     return this.message;
   }
 
-  refuse(error: GatewayError): void {
-    answerRefusal(this.response, error, this.#lingerMs);
+  refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void {
+    answerRefusal(this.response, error, this.#lingerMs, more);
     this.#connections.rest(this.message.socket);
   }
 }

@@ -31,14 +31,20 @@ export function writeRefusal(socket: Duplex, error: GatewayError, lingerMs: numb
   void linger(socket, lingerMs);
 }
 
-/** Refuses a plain request. A response that has begun already can only be cut off. */
-export function answerRefusal(response: ServerResponse, error: GatewayError, lingerMs: number): void {
+/** Refuses a plain request, with `more` fields than the error's. A response that has begun already can only be cut off. */
+export function answerRefusal(
+  response: ServerResponse,
+  error: GatewayError,
+  lingerMs: number,
+  more: Readonly<Record<string, string>> = {},
+): void {
   const { socket, req, headersSent } = response;
   if (headersSent) {
     response.destroy();
     return;
   }
-  const answer = answerTo(error);
+  const plain = answerTo(error);
+  const answer = { ...plain, headers: { ...plain.headers, ...more } };
   // Requests ahead of it are still being answered: Node writes this one behind them, then closes.
   if (socket === null) {
     response.writeHead(answer.status, answer.headers).end(answer.body);

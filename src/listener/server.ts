@@ -58,14 +58,17 @@ const DEADLINES: ListenerDeadlines = {
   linger: 2_000,
 };
 
-/** Opens one listener, plain or TLS. Throws ListenerError for a certificate that does not serve or an address that cannot be had. */
+/**
+ * Opens one listener, plain or TLS. Throws CertificateError for a certificate that does not serve, ListenerError for an
+ * address that cannot be had.
+ */
 export async function openListener(
   config: ListenerConfig,
   handlers: ListenerHandlers,
   deps: ListenerDeps,
 ): Promise<Listener> {
   const deadlines = { ...DEADLINES, ...deps.deadlines };
-  const server = await createHttpServer(config, deadlines);
+  const server = createHttpServer(config, deadlines);
   const plain = guardConnections(server, config.tls !== undefined, deps);
   serveHttp1(server, handlers, { ...deps, plain, lingerMs: deadlines.linger });
   await listen(server, config);
@@ -81,7 +84,7 @@ export async function openListener(
   };
 }
 
-async function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadlines): Promise<Server> {
+function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadlines): Server {
   const options = {
     headersTimeout: deadlines.headers,
     // Bodies have deadlines of their route, and none in all.
@@ -100,7 +103,7 @@ async function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadl
       ? createServer(options)
       : createSecureServer({
           ...options,
-          ...(await tlsOptions(config.tls)),
+          ...tlsOptions(config.tls),
           handshakeTimeout: deadlines.handshake,
         });
   // Beyond its limit Node drops fields silently: a dropped Origin would pass for an absent one. Size bounds them, and the parser counts.

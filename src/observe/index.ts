@@ -30,8 +30,8 @@ export interface SessionRecord {
 /** How a plain request was answered. */
 export interface ServedRecord {
   readonly route: string;
-  /** The endpoint that answered. */
-  readonly target: string;
+  /** The endpoint that answered; undefined if the gateway did. */
+  readonly target?: string;
   readonly status: number;
   /** Of the response's body. */
   readonly bytes: number;
@@ -65,7 +65,7 @@ export interface Observer {
   ended(session: SessionRecord, ending: Ending, durationMs: number, detail?: EndingDetail): void;
   /** An upgrade or a plain request was answered with an error of ours, or of the upstream's handshake. */
   refused(request: RefusedRequest, error: GatewayError, durationMs: number): void;
-  /** A plain request was answered by the upstream. */
+  /** A plain request was answered, by the upstream unless it was a preflight. */
   served(request: GatewayRequest, served: ServedRecord, durationMs: number): void;
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Cors, createCors } from '../admission/cors.ts';
 import type { Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { asGatewayError, clientLost } from '../errors.ts';
@@ -23,12 +24,14 @@ export interface ServedBy extends Served {
 export class Forwarder {
   readonly #route: RouteConfig;
   readonly #http: HttpPool<PlainClient>;
+  readonly #cors: Cors;
   readonly #policy: Policy;
   readonly #times: Times;
 
   constructor(route: RouteConfig, http: HttpPool<PlainClient>) {
     this.#route = route;
     this.#http = http;
+    this.#cors = createCors(route);
     this.#policy = createPolicy(route.upstream.balance ?? 'round-robin');
     this.#times = timesOf(route);
   }
@@ -54,7 +57,7 @@ export class Forwarder {
       // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
       message.headers = asHeaders([...upstreamHeaders(request, grant, this.#route), ...framing]);
       const upstreamPath = requestTarget(target, { path, query, captures: {} });
-      const answerFields = endToEndAnswer;
+      const answerFields = (raw: readonly string[]) => this.#cors.answer(endToEndAnswer(raw), request);
       const asked = { message, response, path: upstreamPath, hasBody, expect, trailers };
       const carried = { ...asked, times: this.#times, isOnce, answerFields };
       return { ...(await exchangeOver(client, carried)), target: name };

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Dispatcher, Pool } from 'undici';
 import type { Connector, EndpointClient } from './http-pool.ts';
-import { hostPort, type Target } from './target.ts';
+import type { Target } from './target.ts';
 
 /** One request of a bridge to its HTTP service. `path` includes the query and comes after the target's own path. */
 export interface HttpRequest {
@@ -56,8 +56,8 @@ const IGNORED_BYTES = 256 * 1024;
  * Opens the client of one endpoint; a path of its target is put before every request's path. Connections are made
  * when they are needed.
  */
-export function openHttpTarget({ host, port, secure, base }: Target, connect: Connector): HttpTarget {
-  const origin = `${secure ? 'https' : 'http'}://${hostPort(host, port)}`;
+export function openHttpTarget({ authority, secure, base }: Target, connect: Connector): HttpTarget {
+  const origin = `${secure ? 'https' : 'http'}://${authority}`;
   // Polls hang for as long as the service likes, before and amid the answer: only our own timer may cut them.
   // One request a connection at a time, so that no answer waits behind a hanging one.
   const pool = new Pool(origin, {

@@ -1,34 +1,43 @@
-import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import type { UpstreamTls } from '../config/schema.ts';
+import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
+import { readAuthorities, readIdentity } from '../config/certificate.ts';
+import type { UpstreamTls } from '../config/upstream-tls.ts';
 import { GatewayError } from '../errors.ts';
 
-/** Where a socket is to lead; with `tls` the peer's certificate is verified. */
+/** Where a socket is to lead, and whether through TLS. */
 export interface Destination {
   /** An address: names are looked up before, and TLS is told them. */
   readonly host: string;
   readonly port: number;
+  /** A unix socket, which is dialled in place of host and port. */
+  readonly socketPath?: string | undefined;
   readonly tls?: TlsTrust;
   /** Node answers the peer's FIN by itself, as its HTTP clients expect. Absent: the FIN is the caller's to answer. */
   readonly autoEnd?: boolean;
 }
 
-/**
- * How an upstream's certificate is judged: authorities in PEM (the system's if undefined), and the name it must carry;
- * without one it must carry the address.
- */
+/** Which upstreams are believed, and who they learn that we are. */
 export interface TlsTrust {
-  readonly ca: Buffer | undefined;
+  /** The authorities that may have signed an upstream's certificate, and our own one for those that ask for it. */
+  readonly context: SecureContext;
+  /** The name that an upstream's certificate must carry; without one it must carry the address. */
   readonly servername: string | undefined;
+  /** Otherwise any certificate will do. */
+  readonly isVerified: boolean;
 }
 
 /** Opens a socket, or gives up when `signal` aborts. */
 export type Connect = (where: Destination, signal: AbortSignal) => Promise<Socket>;
 
-/** Reads the `tls` of an upstream once, when the route is built. Throws if the file cannot be read. */
-export function trustOf(tls: UpstreamTls | undefined): TlsTrust {
-  return { ca: tls?.ca === undefined ? undefined : readFileSync(tls.ca), servername: tls?.servername };
+/** Reads the `tls` of an upstream once, when the route is built. Throws CertificateError for a file that does not serve. */
+export function trustOf({ ca, cert, key, servername, verify }: UpstreamTls = {}): TlsTrust {
+  const identity = cert !== undefined && key !== undefined ? readIdentity({ cert, key }) : undefined;
+  const context = createSecureContext({
+    ca: ca === undefined ? undefined : readAuthorities(ca),
+    cert: identity?.cert,
+    key: identity?.key,
+  });
+  return { context, servername, isVerified: verify !== 'off' };
 }
 
 /**
@@ -67,17 +76,25 @@ export function openSocket(where: Destination, signal: AbortSignal): Promise<Soc
 
 function ignore(): void {}
 
-function begin({ host, port, tls, autoEnd = false }: Destination): Socket {
+function begin({ host, port, socketPath, tls, autoEnd = false }: Destination): Socket {
   // Half-open, so that a FIN is ours to answer: what is still to be flushed must not be cut by Node's own end().
+  const allowHalfOpen = !autoEnd;
+  if (socketPath !== undefined) return connect({ path: socketPath, allowHalfOpen });
   const options = {
     host,
     port,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
-    allowHalfOpen: !autoEnd,
+    allowHalfOpen,
   };
   if (tls === undefined) return connect(options);
   const servername = tls.servername ?? (isIP(host) === 0 ? host : '');
-  return connectTls({ ...options, ca: tls.ca, servername, ALPNProtocols: ['http/1.1'] });
+  return connectTls({
+    ...options,
+    secureContext: tls.context,
+    servername,
+    rejectUnauthorized: tls.isVerified,
+    ALPNProtocols: ['http/1.1'],
+  });
 }

@@ -2,13 +2,17 @@ import { isIP } from 'node:net';
 import { Standing } from './health/standing.ts';
 import type { Target } from './target.ts';
 
-/** One address of a target: what is dialled, counted and judged. A name with three addresses has three. */
+/**
+ * One address of a target: what is dialled, counted and judged. A name with three addresses has three, a unix socket is
+ * one.
+ */
 export class Endpoint {
-  /** As logs and metrics name it: `10.0.0.7:3000`, or `app.internal:3000/10.0.0.7` where the target is a name. */
+  /** As logs and metrics name it: `10.0.0.7:3000`, `app.internal:3000/10.0.0.7` for a name, `unix:/run/app.sock`. */
   readonly name: string;
   readonly route: string;
   /** Of the configuration that is in force. */
   target: Target;
+  /** An IP address, or the path of a unix socket. */
   readonly address: string;
   readonly standing: Standing;
   /** Sessions and requests that lead to it, dials under way among them. */
@@ -42,6 +46,6 @@ export class Endpoint {
 }
 
 /** The name of a target at one of its addresses. */
-export function endpointName({ name, host }: Target, address: string): string {
-  return isIP(host) === 0 ? `${name}/${address}` : name;
+export function endpointName({ name, host, socketPath }: Target, address: string): string {
+  return socketPath === undefined && isIP(host) === 0 ? `${name}/${address}` : name;
 }

@@ -28,7 +28,8 @@ export class Pool {
   /** Milliseconds for a whole dial. */
   readonly timeoutMs: number;
   readonly context: UpstreamContext;
-  readonly #trust: TlsTrust;
+  /** Undefined where no target speaks TLS. */
+  readonly #trust: TlsTrust | undefined;
   readonly #watches: readonly HostWatch[];
   readonly #byTarget = new Map<Target, readonly Endpoint[]>();
   readonly #members: PoolMembers[] = [];
@@ -36,18 +37,18 @@ export class Pool {
   #endpoints: readonly Endpoint[] = [];
   #isClosed = false;
 
-  /** Throws the system's error if the route's `ca` cannot be read. */
+  /** Throws CertificateError if a file of the route's `tls` does not serve. */
   constructor(route: RouteConfig, kind: UpstreamKind, context: UpstreamContext) {
     this.route = route.name;
     this.targets = targetsOf(route.upstream, kind);
     this.timeoutMs = route.timeouts.handshake;
     this.context = context;
-    this.#trust = trustOf(route.upstream.tls);
+    this.#trust = this.targets.some(({ secure }) => secure) ? trustOf(route.upstream.tls) : undefined;
     const { resolver, now } = context;
     const lookUp = route.upstream.resolver ?? 'dns';
     this.#watches = this.targets.map((target) => {
       const onChange = (addresses: readonly string[]) => this.#place(target, addresses);
-      return new HostWatch(target.host, { resolver, kind: lookUp, now, onChange });
+      return new HostWatch(target.socketPath ?? target.host, { resolver, kind: lookUp, now, onChange });
     });
     for (const watch of this.#watches) watch.start();
     const { health } = route.upstream;
@@ -107,11 +108,12 @@ export class Pool {
    * GatewayError.
    */
   connect({ target, address }: Endpoint, signal: AbortSignal, autoEnd = false): Promise<Socket> {
-    const where = { host: address, port: target.port, autoEnd };
-    if (!target.secure) return this.context.connect(where, signal);
+    const where = { host: address, port: target.port, socketPath: target.socketPath, autoEnd };
+    const trust = this.#trust;
+    if (trust === undefined || !target.secure) return this.context.connect(where, signal);
     // The certificate names the host that the configuration does, whatever its address.
-    const servername = this.#trust.servername ?? (target.host === address ? '' : target.host);
-    return this.context.connect({ ...where, tls: { ca: this.#trust.ca, servername } }, signal);
+    const servername = trust.servername ?? (target.host === address ? '' : target.host);
+    return this.context.connect({ ...where, tls: { ...trust, servername } }, signal);
   }
 
   /** The targets whose name has no address, and why. */

@@ -1,6 +1,7 @@
 import { domainToASCII } from 'node:url';
 import type { AddressTarget, UrlTarget } from '../config/pool.ts';
 import type { UpstreamConfig } from '../config/schema.ts';
+import { readUnix } from '../config/unix.ts';
 import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import type { AdmittedRequest } from './forward.ts';
 
@@ -10,12 +11,16 @@ type PathParts = Pick<AdmittedRequest, 'path' | 'query' | 'captures'>;
 export interface Target {
   /**
    * `host:port`, IPv6 in brackets; with `#2` and so on behind it for another one of the same host and port in its
-   * list.
+   * list. `unix:PATH` for a unix socket.
    */
   readonly name: string;
-  /** A name in lower case and ASCII, or an address without brackets. */
+  /** A name in lower case and ASCII, or an address without brackets; `localhost` for a unix socket. */
   readonly host: string;
   readonly port: number;
+  /** Of a unix socket, which is dialled in place of host and port. */
+  readonly socketPath: string | undefined;
+  /** How HTTP names it (RFC 9110 §7.2): `host:port`, without the port where it is the default one. */
+  readonly authority: string;
   /** Over TLS. */
   readonly secure: boolean;
   readonly weight: number;
@@ -36,26 +41,39 @@ const DEFAULT_PORTS = { http: 80, ws: 80, https: 443, wss: 443 } as const;
 export function targetsOf(upstream: UpstreamConfig, kind: UpstreamKind): Target[] {
   if (kind === 'tcp') return withNames((upstream.tcp ?? []).map(fromAddress));
   const urls = kind === 'poll' ? upstream.poll?.target : upstream[kind];
-  return withNames((urls ?? []).map(fromUrl));
+  return withNames((urls ?? []).map((target) => fromUrl(target, kind)));
 }
 
 type Nameless = Omit<Target, 'name'>;
 
-function fromAddress({ host, port, weight = 1 }: AddressTarget): Nameless {
-  const name = host.includes(':') ? host : domainToASCII(host);
-  return { host: name, port, weight, secure: false, path: undefined, query: undefined, base: undefined };
+function fromAddress(address: AddressTarget): Nameless {
+  const { weight = 1 } = address;
+  const rest = { weight, secure: false, path: undefined, query: undefined, base: undefined };
+  if ('socketPath' in address)
+    return { ...rest, host: 'localhost', port: 0, authority: 'localhost', socketPath: address.socketPath };
+  const { port } = address;
+  const host = address.host.includes(':') ? address.host : domainToASCII(address.host);
+  return { ...rest, host, port, authority: hostPort(host, port), socketPath: undefined };
 }
 
-/** Takes apart a URL that the schema has accepted. */
-function fromUrl({ url, weight = 1 }: UrlTarget): Nameless {
+/** Takes apart a URL or unix socket that the schema has accepted. */
+function fromUrl({ url, weight = 1 }: UrlTarget, kind: UpstreamKind): Nameless {
+  const unix = readUnix(url);
+  if (unix === undefined) return { ...partsOf(url), socketPath: undefined, weight };
+  // What stands behind its path is what stands behind the host in a URL.
+  const scheme = kind === 'websocket' ? 'ws' : 'http';
+  return { ...partsOf(`${scheme}://localhost${unix.base}`), socketPath: unix.socketPath, weight };
+}
+
+function partsOf(url: string): Omit<Nameless, 'socketPath' | 'weight'> {
   const [, scheme = '', path, query] = URL_PARTS.exec(url) ?? [];
-  const { hostname, port, pathname, search } = new URL(url);
+  const { host, hostname, port, pathname, search } = new URL(url);
   const known = scheme.toLowerCase() as keyof typeof DEFAULT_PORTS;
   return {
     host: hostname.replace(/^\[|\]$/g, ''),
     port: port === '' ? DEFAULT_PORTS[known] : Number(port),
+    authority: host,
     secure: known === 'https' || known === 'wss',
-    weight,
     ...(known.startsWith('http')
       ? { base: { pathname, search }, path: undefined, query: undefined }
       : { base: undefined, path, query }),
@@ -66,7 +84,8 @@ function fromUrl({ url, weight = 1 }: UrlTarget): Nameless {
 function withNames(targets: readonly Nameless[]): Target[] {
   const seen = new Map<string, number>();
   return targets.map((target) => {
-    const base = hostPort(target.host, target.port);
+    const { host, port, socketPath } = target;
+    const base = socketPath === undefined ? hostPort(host, port) : `unix:${socketPath}`;
     const count = (seen.get(base) ?? 0) + 1;
     seen.set(base, count);
     return { ...target, name: count === 1 ? base : `${base}#${count}` };
@@ -74,7 +93,7 @@ function withNames(targets: readonly Nameless[]): Target[] {
 }
 
 /** `host:port`, IPv6 in brackets. */
-export function hostPort(host: string, port: number): string {
+function hostPort(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import type { Ending } from '../../src/bridge/contract.ts';
 import { TcpEnd } from '../../src/bridge/tcp-end.ts';
 import { Diary, endingOf, sessionOf } from '../support/ends.ts';
-import { type PairMaker, startPairs, turns, turnsUntil } from '../support/pairs.ts';
+import { type Pair, type PairMaker, startPairs, turns, turnsUntil } from '../support/pairs.ts';
 import { within } from '../support/patience.ts';
+import { openSocketPair } from '../support/sockets.ts';
 
 /** A TCP service as a bridge has it, on a real connection. */
 
@@ -17,8 +18,13 @@ afterAll(() => pairs[Symbol.asyncDispose]());
 
 const STALL_MS = 50;
 
-async function stand({ lastWords = () => {} }: { lastWords?: (end: TcpEnd) => void } = {}) {
-  const pair = await pairs.open();
+interface Stand {
+  readonly lastWords?: (end: TcpEnd) => void;
+  readonly open?: () => Promise<Pair>;
+}
+
+async function stand({ lastWords = () => {}, open = pairs.open }: Stand = {}) {
+  const pair = await open();
   onTestFinished(() => pair[Symbol.dispose]());
   const events = new Diary();
   const taken: string[] = [];
@@ -167,6 +173,56 @@ describe('how it ends', () => {
     reset();
     await turnsUntil(() => events.heard.includes('upstream is closed'));
     expect(events.heard).toEqual(['upstream is closed']);
+  });
+});
+
+describe('on a unix socket, which knows no reset', () => {
+  const open = openSocketPair;
+
+  test.each<[string, Ending]>([
+    ['a broken end', endingOf('TOKEN_EXPIRED')],
+    ['a good one', byClient(1000)],
+  ])('%s is the end behind what was written', async (_name, ending) => {
+    const { end, service, events } = await stand({ open });
+    end.start();
+    const seen = story(service);
+    end.sink.write(Buffer.from('written'));
+    end.tell(ending);
+    expect(await seen).toBe('written fin');
+    service.end();
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+  });
+
+  test('a broken end waits for the service to read all that was written, however much', async () => {
+    const { end, service, events } = await stand({ open });
+    end.start();
+    service.pause();
+    end.sink.write(Buffer.alloc(4 * 2 ** 20, 'x'));
+    end.tell(endingOf('GOING_AWAY'));
+    await turns();
+    expect(end.socket.destroyed).toBe(false);
+    const seen = await story(service);
+    expect([seen.length, seen.slice(-5)]).toEqual([4 * 2 ** 20 + 4, 'x fin']);
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+  });
+
+  test('by force it is destroyed', async () => {
+    const { end, service, events } = await stand({ open });
+    end.start();
+    const seen = story(service);
+    end.destroy();
+    expect(await seen).toBe(' fin');
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+  });
+
+  test('its host owes no acknowledgement', async () => {
+    const { end, service } = await stand({ open });
+    end.start();
+    service.pause();
+    end.sink.write(Buffer.alloc(4 * 2 ** 20));
+    end.ping();
+    await turns(10);
+    expect(end.silence(performance.now())).toBeUndefined();
   });
 });
 

@@ -17,7 +17,7 @@ test('prints what a configuration comes to, in columns', async () => {
       bytes: { rate: 1MiB/s, per: route }
       messageSize: 64KiB
       fragments: 99
-  - { name: vnc, match: { host: v.example, path: /vnc }, auth: { issuer: main, token: [query:t] }, upstream: { tcp: ["[::1]:5900", b:1] } }
+  - { name: vnc, match: { host: v.example, path: /vnc }, auth: { issuer: main, token: [query:t] }, upstream: { tcp: ["[::1]:5900", b:1, unix:/vnc] } }
   - { name: app, match: { path: /app/* }, auth: none, limits: *few, upstream: { http: "http://127.0.0.1:2", websocket: ws://127.0.0.1:3 } }
   - { name: site, match: { path: /* }, auth: none, upstream: { http: "http://127.0.0.1:1", upgrades: off } }
   - { name: rest, match: { path: /* }, auth: none, upstream: { http: "http://127.0.0.1:1" } }`,
@@ -32,13 +32,13 @@ admin     [::1]:9090
 LIMIT        VALUE
 connections  auto, from the limit of open files
 
-MATCH          TAKES               ROUTE  UPSTREAM                       AUTH             LIMITS
-/chat          upgrades            chat   websocket ws://127.0.0.1:3000  main by header   ${FEW}
-v.example/vnc  upgrades            vnc    tcp [::1]:5900, b:1            main by query:t  none
-/app/*         upgrades            app    websocket ws://127.0.0.1:3     none             ${FEW}
-/app/*         requests            app    http http://127.0.0.1:2        none             upgrades 10/m per address
-/*             requests            site   http http://127.0.0.1:1        none             none
-/*             upgrades, requests  rest   http http://127.0.0.1:1        none             none
+MATCH          TAKES               ROUTE  UPSTREAM                        AUTH             LIMITS
+/chat          upgrades            chat   websocket ws://127.0.0.1:3000   main by header   ${FEW}
+v.example/vnc  upgrades            vnc    tcp [::1]:5900, b:1, unix:/vnc  main by query:t  none
+/app/*         upgrades            app    websocket ws://127.0.0.1:3      none             ${FEW}
+/app/*         requests            app    http http://127.0.0.1:2         none             upgrades 10/m per address
+/*             requests            site   http http://127.0.0.1:1         none             none
+/*             upgrades, requests  rest   http http://127.0.0.1:1         none             none
 `);
   expect(err.split('\n')).toEqual([
     expect.stringMatching(

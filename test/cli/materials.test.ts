@@ -37,6 +37,50 @@ describe('certificates', () => {
   });
 });
 
+describe('certificates for upstreams', () => {
+  const config = (tls: string) =>
+    sampleConfig().replace('ws://127.0.0.1:3000', `wss://127.0.0.1:3000, tls: { ${tls} }`);
+  const ALL = config('ca: ca.pem, cert: me.crt, key: me.key');
+
+  test('that go with their key are in order', async () => {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: 'gate' }]);
+    const files = { 'ca.pem': cert, 'me.crt': cert, 'me.key': key };
+    expect(await checked(ALL, files)).toMatchObject({ code: 0, err: '' });
+  });
+
+  test('that do not are told', async () => {
+    const { cert } = await generate([{ name: 'commonName', value: 'gate' }]);
+    const files = { 'ca.pem': cert, 'me.crt': cert, 'me.key': pem(ec.privateKey, 'pkcs8') };
+    const { code, err } = await checked(ALL, files);
+    expect(code).toBe(2);
+    expect(err).toMatch(
+      /^sallyport: the private key \S+me.key does not belong to the certificate \S+me.crt\n$/,
+    );
+  });
+
+  test('that have run out are told', async () => {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: 'gate' }], {
+      notBeforeDate: new Date('2001-01-01'),
+      notAfterDate: new Date('2002-01-01'),
+    });
+    const { err } = await checked(config('cert: me.crt, key: me.key'), { 'me.crt': cert, 'me.key': key });
+    expect(err).toMatch(/^sallyport: the certificate \S+me.crt expired on Jan {2}1 .* 2002 GMT; renew it\n$/);
+  });
+
+  test('and authorities that are none are told', async () => {
+    const { code, err } = await checked(config('ca: ca.pem'), { 'ca.pem': 'hello' });
+    expect([code, err]).toEqual([2, expect.stringMatching(/ca.pem is not a certificate in PEM form/)]);
+  });
+
+  test('that cannot be read are told with their line', async () => {
+    const { code, err } = await checked(config('cert: me.crt, key: me.key'), { 'me.crt': 'x' });
+    expect(code).toBe(2);
+    expect(err).toMatch(
+      /gate.yaml:9:\d+ routes\[0\].upstream.tls.key: cannot read \S+me.key; there is no such/,
+    );
+  });
+});
+
 describe('public keys', () => {
   const config = sampleConfig().replace(KEYS, 'publicKey: it.pem');
 

@@ -60,12 +60,15 @@ describe('a problem is told in words', () => {
     [{ origins: '[]' }, 'origins: must not be empty'],
     [{ name: '"a b"' }, 'name: "a b" is not a name of letters, digits, - _ . (at most 64)'],
     [{ name: '""' }, 'name: "" is not a name of letters, digits, - _ . (at most 64)'],
-    [{ upstream: '{ websocket: http://a }' }, 'upstream.websocket: "http://a" is not a ws or wss URL'],
+    [
+      { upstream: '{ websocket: http://a }' },
+      'upstream.websocket: "http://a" is not a ws or wss URL, or unix:/run/app.sock',
+    ],
     [
       { upstream: '{ websocket: [ws://a, http://a] }' },
-      'upstream.websocket[1]: "http://a" is not a ws or wss URL',
+      'upstream.websocket[1]: "http://a" is not a ws or wss URL, or unix:/run/app.sock',
     ],
-    [{ upstream: '{ websocket: 7 }' }, 'upstream.websocket: 7 is not a ws or wss URL'],
+    [{ upstream: '{ websocket: 7 }' }, 'upstream.websocket: 7 is not a ws or wss URL, or unix:/run/app.sock'],
     [{ upstream: '{ websocket: ws://a, txt: true }' }, 'upstream.txt: unknown key; did you mean text?'],
   ] as [Record<string, string>, string][])('%j', (parts, expected) => {
     const problem = problemsOf(route(parts))[0];
@@ -109,12 +112,12 @@ describe('what nobody may see stays unseen', () => {
 
   test('the password in a URL', () => {
     expect(problemsOf(route({ upstream: '{ websocket: ws://me:s3cr3t@a }' }))[0]?.message).toBe(
-      '"ws://…@a" is not a ws or wss URL',
+      '"ws://…@a" is not a ws or wss URL, or unix:/run/app.sock',
     );
   });
 
   test('the value of a variable', () => {
     const [problem] = problemsOf(route({ upstream: `{ websocket: "\${URL}" }` }), { URL: 'https://s3cr3t' });
-    expect(problem?.message).toBe(`"\${URL}" is not a ws or wss URL`);
+    expect(problem?.message).toBe(`"\${URL}" is not a ws or wss URL, or unix:/run/app.sock`);
   });
 });

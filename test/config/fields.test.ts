@@ -5,12 +5,12 @@ import {
   headerName,
   hostName,
   hostPattern,
-  hostPort,
   leeway,
   oneOrMany,
   optionalDuration,
   origin,
   pathPattern,
+  serviceAddress,
   tokenSource,
   url,
 } from '../../src/config/fields.ts';
@@ -70,12 +70,14 @@ describe('hostName', () => {
   ])('refuses %j', (text) => expect(accepts(hostName, text)).toBe(false));
 });
 
-describe('hostPort', () => {
+describe('serviceAddress', () => {
   test.each([
     ['10.0.0.9:5900', { host: '10.0.0.9', port: 5900 }],
     ['db.internal:5432', { host: 'db.internal', port: 5432 }],
     ['[2001:db8::9]:5900', { host: '2001:db8::9', port: 5900 }],
-  ])('reads %s', (text, value) => expect(hostPort.parse(text)).toEqual(value));
+    ['unix:5900', { host: 'unix', port: 5900 }],
+    ['unix:/run/db@1.sock', { socketPath: '/run/db@1.sock' }],
+  ])('reads %s', (text, value) => expect(serviceAddress.parse(text)).toEqual(value));
 
   test.each([
     '10.0.0.9',
@@ -88,7 +90,7 @@ describe('hostPort', () => {
     'tcp://a:1',
     'a b:1',
     'a:1/x',
-  ])('refuses %s', (text) => expect(accepts(hostPort, text)).toBe(false));
+  ])('refuses %s', (text) => expect(accepts(serviceAddress, text)).toBe(false));
 });
 
 describe('hostPattern', () => {
@@ -180,7 +182,7 @@ test('headerName is lower case', () => {
 });
 
 test('oneOrMany reads one value as a list of one, and no empty list', () => {
-  const field = oneOrMany(hostPort);
+  const field = oneOrMany(serviceAddress);
   expect(field.parse('a:1')).toEqual([{ host: 'a', port: 1 }]);
   expect(field.parse(['a:1', 'b:2'])).toHaveLength(2);
   expect(accepts(field, [])).toBe(false);

@@ -22,10 +22,10 @@ function secretOf(baseDir: string, secret: string): string | undefined {
 describe('paths', () => {
   test('are taken from the given folder, wherever a file may be named', async () => {
     const base = await folder();
-    for (const name of ['a.crt', 'a.key', 'keys.json', 'public.pem', 'ca.pem'])
+    for (const name of ['a.crt', 'a.key', 'keys.json', 'public.pem', 'ca.pem', 'me.crt', 'me.key'])
       await writeFile(join(base, name), 'x');
     const text = sampleConfig({
-      route: `  - { name: b, match: { path: /b }, auth: none, upstream: { websocket: wss://a, tls: { ca: ca.pem } } }`,
+      route: `  - { name: b, match: { path: /b }, auth: none, upstream: { websocket: wss://a, tls: { ca: ca.pem, cert: me.crt, key: me.key } } }`,
     })
       .replace('port: 8080', 'port: 8080, tls: { certificates: [{ cert: ./a.crt, key: ../a.key }] }')
       .replace(
@@ -40,7 +40,25 @@ describe('paths', () => {
     ]);
     expect(config.issuers.main?.jwks).toBe(join(base, 'keys.json'));
     expect(config.issuers.other?.publicKey).toBe(join(base, 'public.pem'));
-    expect(config.routes[1]?.upstream.tls?.ca).toBe(join(base, 'ca.pem'));
+    expect(config.routes[1]?.upstream.tls).toEqual({
+      ca: join(base, 'ca.pem'),
+      cert: join(base, 'me.crt'),
+      key: join(base, 'me.key'),
+    });
+  });
+
+  test.each([
+    ['websocket: "unix:a.sock:/x"', 'unix:/etc/gate/a.sock:/x'],
+    ['http: { url: unix:./a.sock }', 'unix:/etc/gate/a.sock'],
+    ['http: [unix:/run/a.sock, { url: unix:../b.sock, weight: 2 }]', 'unix:/etc/b.sock'],
+    ['tcp: [unix:a.sock, a:1]', '/etc/gate/a.sock'],
+    ['tcp: [a:1, { address: unix:a.sock }]', '/etc/gate/a.sock'],
+    ['poll: { target: unix:a.sock, poll: { path: / } }', 'unix:/etc/gate/a.sock'],
+    ['poll: { target: [{ url: unix:a.sock }], poll: { path: / } }', 'unix:/etc/gate/a.sock'],
+  ])('of unix sockets, too, which need not be there: %s', (upstream, expected) => {
+    const route = `  - { name: b, match: { path: /b }, auth: none, upstream: { ${upstream} } }`;
+    const { config } = parseConfig(sampleConfig({ route }), { baseDir: '/etc/gate' });
+    expect(JSON.stringify(config.routes[1]?.upstream)).toContain(`"${expected}"`);
   });
 
   test('that are absolute stay', async () => {

@@ -43,6 +43,80 @@ describe('targets', () => {
   });
 });
 
+describe('a unix socket', () => {
+  const LONGEST = `/run/${'a'.repeat(102)}`;
+
+  test('is a target of every kind, with a path behind it where HTTP is spoken', () => {
+    expect(route('websocket: "unix:/run/app.sock:/live?k=v"').upstream.websocket).toEqual([
+      { url: 'unix:/run/app.sock:/live?k=v' },
+    ]);
+    expect(route('http: [unix:/run/app.sock, { url: http://a, weight: 2 }]').upstream.http).toEqual([
+      { url: 'unix:/run/app.sock' },
+      { url: 'http://a', weight: 2 },
+    ]);
+    expect(route('tcp: [unix:/run/a.sock, { address: unix:/run/b.sock, weight: 2 }]').upstream.tcp).toEqual([
+      { socketPath: '/run/a.sock' },
+      { socketPath: '/run/b.sock', weight: 2 },
+    ]);
+    const poll = 'poll: { target: { url: "unix:/run/app.sock:/base" }, poll: { path: / } }';
+    expect(route(poll).upstream.poll?.target).toEqual([{ url: 'unix:/run/app.sock:/base' }]);
+  });
+
+  test('has a path of 107 bytes at most', () => {
+    expect(route(`http: unix:${LONGEST}`).upstream.http).toHaveLength(1);
+    const message = 'the path of the socket has 108 bytes; at most 107';
+    expect(problem(`http: unix:${LONGEST}a`)).toContain(`upstream.http: ${message}`);
+    expect(problem(`tcp: [a:1, unix:${LONGEST}a]`)).toContain(`upstream.tcp[1]: ${message}`);
+    expect(problem(`http: unix:${LONGEST.slice(0, -1)}é`)).toContain(message);
+  });
+
+  test.each([
+    ['http: http://unix:/run/x.sock:/', 'http'],
+    ['http: [http://a, { url: "https://unix:/run/x.sock" }]', 'http[1].url'],
+    ['websocket: ws://unix/run/x.sock', 'websocket'],
+    ['poll: { target: http://unix:/run/x.sock, poll: { path: / } }', 'poll.target'],
+  ])('is told how it is spelled here: %s', (upstream, place) => {
+    expect(problem(upstream)).toContain(
+      `upstream.${place}: a unix socket is written unix:/run/app.sock, or unix:/run/app.sock:/base`,
+    );
+  });
+
+  test.each([
+    'http: http+unix://%2Frun%2Fx.sock/base',
+    'http: unix:///run/x.sock',
+    'http: "unix:@app"',
+    'http: /run/x.sock',
+    'http: "unix:/run/x.sock:base"',
+    'websocket: ws+unix:/run/x.sock:/base',
+    'tcp: /run/x.sock',
+    'tcp: "unix:/run/x.sock:/base"',
+    'tcp: unix://run/x.sock',
+  ])('is spelled in one way only: not %s', (upstream) => {
+    expect(problem(upstream)).toMatch(/"\S+" is not .*, or unix:\/run\/app.sock$/);
+  });
+
+  test.each(['http: http://unix:8080/x', 'http: http://unix/x', 'tcp: "unix:8080"'])(
+    'is no host that is called unix: %s',
+    (upstream) => {
+      expect(JSON.stringify(route(upstream).upstream)).toMatch(/unix/);
+    },
+  );
+
+  test.each([
+    ['http: "unix:/run/{room}.sock"', 'upstream.http: the path of a socket is fixed'],
+    ['tcp: "unix:/run/*.sock"', 'upstream.tcp: the path of a socket is fixed'],
+    ['http: "unix:/run/x.sock:/{room}"', 'upstream.http: nothing fills {room} here'],
+    ['websocket: "unix:/run/x.sock:/{roon}"', 'upstream.websocket: nothing fills {roon} here'],
+    ['poll: { target: "unix:/run/x.sock:/b?c", poll: { path: / } }', 'poll.target: a base URL has no query'],
+    ['http: unix:/run/x.sock, resolver: system', 'upstream.resolver: has no effect'],
+    ['tcp: unix:/run/x.sock, balance: round-robin', 'upstream.balance: has no effect'],
+    ['http: unix:/run/x.sock, tls: { servername: a }', 'upstream.tls: has no effect'],
+    ['http: { url: unix:/run/x.sock, weight: 2 }', 'upstream.weight: has no effect: there is one target'],
+  ])('%s is refused', (upstream, message) => {
+    expect(problem(upstream, '', '/rooms/{room}')).toContain(message);
+  });
+});
+
 describe('a placeholder', () => {
   test('in the path of a WebSocket target is filled by what the route captures', () => {
     expect(route('websocket: "ws://a/r/{room}"', '', '/{room}/*').upstream.websocket).toHaveLength(1);

@@ -76,6 +76,19 @@ describe('a route', () => {
     expect(parsed(withAuth(auth, 'origins: [https://a.example.com]')).routes).toHaveLength(1);
   });
 
+  test('that answers CORS itself must name origins', () => {
+    const answering = (rest: string) =>
+      sampleConfig().replace(
+        '{ websocket: ws://127.0.0.1:3000 }',
+        `{ http: http://a }\n    cors: answer${rest}`,
+      );
+    expect(problemOf(answering(''))).toMatch(
+      /routes\[0\].origins: is required on a route with cors: answer, which answers to these alone$/,
+    );
+    expect(parsed(answering('\n    origins: [https://a.example.com]')).routes).toHaveLength(1);
+    expect(parsed(answering('').replace('cors: answer', 'cors: upstream')).routes).toHaveLength(1);
+  });
+
   test('without auth has no subject to count by', () => {
     const limits = 'limits: { connections: { max: 1, per: subject } }';
     expect(problemOf(withAuth('none', limits))).toMatch(

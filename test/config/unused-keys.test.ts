@@ -26,6 +26,7 @@ const OF_WEBSOCKETS = [
   ['timeouts.close', ', timeouts: { close: 1s }'],
   ['keepalive', ', keepalive: off'],
   ['refuse', ', refuse: close'],
+  ['compression', ', compression: off'],
 ] as const;
 
 describe('a key without effect is refused', () => {
@@ -66,6 +67,18 @@ describe('a key without effect is refused', () => {
     );
   });
 
+  test.each(['tcp', 'poll'] as const)('compression, where WebSockets lead to %s', (kind) => {
+    const reason = `has no effect where WebSockets lead to ${kind}: they are never compressed; remove it`;
+    for (const upstream of [UPSTREAMS[kind], `${UPSTREAMS[kind]}, ${UPSTREAMS.http}`])
+      expect(problemOf(route(upstream, ', compression: off'))).toMatch(`routes[1].compression: ${reason}`);
+  });
+
+  test('cors on a route that takes no plain requests', () => {
+    expect(problemOf(route(UPSTREAMS.websocket, ', cors: upstream'))).toMatch(
+      'routes[1].cors: has no effect on a route that takes no plain requests; remove it',
+    );
+  });
+
   test('tls, where no target has it', () => {
     const insecure = /upstream.tls: has no effect: no target is wss:\/\/ or https:\/\/$/;
     expect(problemOf(route('websocket: ws://127.0.0.1:1, tls: { servername: a }'))).toMatch(insecure);
@@ -78,8 +91,24 @@ describe('a key without effect is refused', () => {
   });
 });
 
+test.each([
+  ['{ cert: package.json }', 'cert: has no effect without its key'],
+  ['{ key: package.json }', 'key: has no effect without its cert'],
+  ['{ ca: package.json, verify: off }', 'ca: has no effect beside verify: off'],
+])('tls: %s is refused', (tls, message) => {
+  const problems = problemsOf(route(`${UPSTREAMS.websocket}, tls: ${tls}`));
+  expect(problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+    `routes[1].upstream.tls.${message}`,
+  ]);
+});
+
 test.each(OF_WEBSOCKETS)('%s has an effect where http takes upgrades', (_key, rest) => {
   expect(parsed(route(UPSTREAMS.http, rest)).routes).toHaveLength(2);
+});
+
+test('compression has an effect where both peers speak WebSocket', () => {
+  for (const upstream of [UPSTREAMS.websocket, `${UPSTREAMS.websocket}, ${UPSTREAMS.http}`])
+    expect(parsed(route(upstream, ', compression: off')).routes).toHaveLength(2);
 });
 
 test('upgrades can only be off', () => {

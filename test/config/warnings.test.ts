@@ -110,6 +110,16 @@ describe('a route', () => {
     ).toEqual(['routes[0].origins[0]', 'routes[0].origins[3]']);
   });
 
+  test('that believes any upstream is warned of', () => {
+    const verifyOff = sampleConfig().replace(
+      'ws://127.0.0.1:3000',
+      'wss://127.0.0.1:3000, tls: { verify: off }',
+    );
+    expect(warningsOf(verifyOff)).toEqual([
+      expect.stringMatching(/^routes\[0\].upstream.tls.verify: whoever answers is believed/),
+    ]);
+  });
+
   test('that never notices a lost client is warned of', () => {
     expect(warningsOf(withAuth('{ issuer: main }', 'keepalive: off'))).toEqual([
       expect.stringMatching(/^routes\[0\].keepalive: a client that vanishes/),

@@ -83,6 +83,18 @@ describe('a connection ends', () => {
     expect(seen.ended).toBe('TOKEN_EXPIRED');
   });
 
+  test.each([1e15, Number.MAX_VALUE, Infinity])(
+    'not with a token whose end, %d, no timer reaches',
+    (expiresAt) => {
+      const { seen } = watch({ expiresAt });
+      const startedAt = performance.now();
+      vi.advanceTimersToNextTimer();
+      // Were it set too far off, Node would fire it at once, over and over.
+      expect(performance.now() - startedAt).toBeGreaterThan(20 * DAY_MS);
+      expect(seen.ended).toBeUndefined();
+    },
+  );
+
   test('at once with a token that has expired meanwhile', () => {
     const { seen } = watch({ expiresAt: Date.now() - 1 });
     vi.advanceTimersByTime(1);

@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { requestTarget, type Target, targetsOf } from '../../src/upstream/target.ts';
 
-const PLAIN = { secure: false, weight: 1, path: undefined, query: undefined, base: undefined };
+const PLAIN = {
+  secure: false,
+  weight: 1,
+  path: undefined,
+  query: undefined,
+  base: undefined,
+  socketPath: undefined,
+};
 
 function parse(url: string): Target {
   const [target] = targetsOf({ websocket: [{ url }] }, 'websocket');
@@ -10,14 +17,37 @@ function parse(url: string): Target {
 }
 
 test.each([
-  ['ws://Chat.Internal', { name: 'chat.internal:80', host: 'chat.internal', port: 80 }],
-  ['wss://10.0.0.7', { name: '10.0.0.7:443', host: '10.0.0.7', port: 443, secure: true }],
+  [
+    'ws://Chat.Internal',
+    { name: 'chat.internal:80', host: 'chat.internal', port: 80, authority: 'chat.internal' },
+  ],
+  [
+    'wss://10.0.0.7',
+    { name: '10.0.0.7:443', host: '10.0.0.7', port: 443, authority: '10.0.0.7', secure: true },
+  ],
   [
     'http://[2001:DB8::1]:8080',
-    { name: '[2001:db8::1]:8080', host: '2001:db8::1', port: 8080, base: { pathname: '/', search: '' } },
+    {
+      name: '[2001:db8::1]:8080',
+      host: '2001:db8::1',
+      port: 8080,
+      authority: '[2001:db8::1]:8080',
+      base: { pathname: '/', search: '' },
+    },
   ],
-  ['wss://a/b/{c}?d=e', { name: 'a:443', host: 'a', port: 443, secure: true, path: '/b/{c}', query: 'd=e' }],
-  ['ws://bücher.example', { name: 'xn--bcher-kva.example:80', host: 'xn--bcher-kva.example', port: 80 }],
+  [
+    'wss://a:80/b/{c}?d=e',
+    { name: 'a:80', host: 'a', port: 80, authority: 'a:80', secure: true, path: '/b/{c}', query: 'd=e' },
+  ],
+  [
+    'ws://bücher.example',
+    {
+      name: 'xn--bcher-kva.example:80',
+      host: 'xn--bcher-kva.example',
+      port: 80,
+      authority: 'xn--bcher-kva.example',
+    },
+  ],
 ])('%s is taken apart', (url, parts) => {
   expect(targetsOf({ websocket: [{ url }] }, 'websocket')).toEqual([{ ...PLAIN, ...parts }]);
 });
@@ -28,9 +58,38 @@ test('an address of a TCP service is taken apart', () => {
     { host: '::1', port: 1 },
   ];
   expect(targetsOf({ tcp }, 'tcp')).toEqual([
-    { ...PLAIN, name: 'db.internal:5432', host: 'db.internal', port: 5432, weight: 3 },
-    { ...PLAIN, name: '[::1]:1', host: '::1', port: 1 },
+    {
+      ...PLAIN,
+      name: 'db.internal:5432',
+      host: 'db.internal',
+      port: 5432,
+      authority: 'db.internal:5432',
+      weight: 3,
+    },
+    { ...PLAIN, name: '[::1]:1', host: '::1', port: 1, authority: '[::1]:1' },
   ]);
+});
+
+describe('a unix socket', () => {
+  const SOCKET = { ...PLAIN, host: 'localhost', authority: 'localhost', socketPath: '/run/app.sock' };
+
+  test.each([
+    ['websocket', 'unix:/run/app.sock', {}],
+    ['websocket', 'unix:/run/app.sock:/b/{c}?d=e', { path: '/b/{c}', query: 'd=e' }],
+    ['http', 'unix:/run/app.sock', { base: { pathname: '/', search: '' } }],
+    ['http', 'unix:/run/app.sock:/base?d=e', { base: { pathname: '/base', search: '?d=e' } }],
+  ] as const)('of kind %s: %s is taken apart', (kind, url, parts) => {
+    const expected = { ...SOCKET, name: 'unix:/run/app.sock', port: 80, ...parts };
+    expect(targetsOf({ [kind]: [{ url }] }, kind)).toEqual([expected]);
+  });
+
+  test('of a TCP service is taken apart, and may stand twice in a list', () => {
+    const socketPath = '/run/app.sock';
+    expect(targetsOf({ tcp: [{ socketPath, weight: 2 }, { socketPath }] }, 'tcp')).toEqual([
+      { ...SOCKET, name: 'unix:/run/app.sock', port: 0, weight: 2 },
+      { ...SOCKET, name: 'unix:/run/app.sock#2', port: 0 },
+    ]);
+  });
 });
 
 test.each(['http', 'websocket', 'tcp', 'poll'] as const)(

@@ -1,7 +1,7 @@
 import type { AuthConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
 import { type GatewayRequest, isUpgrade } from '../../http/request.ts';
-import type { Check } from '../grant.ts';
+import type { Check, Grant } from '../grant.ts';
 import { challenge } from './challenge.ts';
 import { invalid, unverifiedIssuer } from './jwt.ts';
 import { claimRule, requiredScope } from './require.ts';
@@ -13,17 +13,29 @@ import type { TokenVerifier, Verified } from './verifier.ts';
  * and where the token stood. `verifiers` are by the issuer's name in the configuration; throws an Error at
  * once if one is not there.
  *
+ * What `isExempt` names needs none: preflights, for browsers send none with them. Where the page's request has a token in
+ * its query, so has its preflight: it is noted to be taken out, and says nothing about the client.
+ *
  * Refuses with TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, FORBIDDEN, with BAD_REQUEST for two different tokens,
  * ORIGIN_REFUSED for a cookie without an Origin, KEYS_UNAVAILABLE.
  */
-export function checkToken(auth: AuthConfig, verifiers: ReadonlyMap<string, TokenVerifier>): Check {
+export function checkToken(
+  auth: AuthConfig,
+  verifiers: ReadonlyMap<string, TokenVerifier>,
+  isExempt: (request: GatewayRequest) => boolean = () => false,
+): Check {
   const findTokens = tokenFinder(auth.token);
   const lacking = claimRule(auth.require);
   const scope = requiredScope(auth.require);
   const trusted = auth.issuer.map((name) => verifierNamed(name, verifiers));
 
   return async function token(request, grant) {
-    const [first, ...copies] = oneToken(findTokens(request), request);
+    const found = findTokens(request);
+    if (isExempt(request)) {
+      noteCredentials(grant, found);
+      return;
+    }
+    const [first] = oneToken(found, request);
     const { subject, claims, expiresAt } = await verified(first.token, trusted, request.host);
     const short = lacking(claims);
     if (short !== undefined)
@@ -31,9 +43,13 @@ export function checkToken(auth: AuthConfig, verifiers: ReadonlyMap<string, Toke
     grant.subject = subject;
     grant.claims = claims;
     grant.expiresAt = expiresAt;
-    grant.credential = first.credential;
-    grant.copies = copies.map((copy) => copy.credential);
+    noteCredentials(grant, found);
   };
+}
+
+function noteCredentials(grant: Grant, [first, ...copies]: readonly Found[]): void {
+  grant.credential = first?.credential;
+  grant.copies = copies.map((copy) => copy.credential);
 }
 
 function verifierNamed(name: string, verifiers: ReadonlyMap<string, TokenVerifier>): TokenVerifier {
@@ -42,7 +58,7 @@ function verifierNamed(name: string, verifiers: ReadonlyMap<string, TokenVerifie
   return verifier;
 }
 
-/** Every place the one token stands in. A client that shows two faces is refused (RFC 6750 §2). */
+/** The one token, in every place it stands in. A client that shows two faces is refused (RFC 6750 §2). */
 function oneToken(found: readonly Found[], request: GatewayRequest): readonly [Found, ...Found[]] {
   const [first, ...others] = found;
   if (first === undefined) throw challenge('TOKEN_MISSING', request.host);

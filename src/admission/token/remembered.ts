@@ -41,10 +41,6 @@ export class RememberedTokens {
     this.#claims.delete(oldest as string);
   }
 
-  forget(token: string): void {
-    this.#claims.delete(nameOf(token));
-  }
-
   #hold(keys: object): void {
     if (keys !== this.#keys) this.#claims.clear();
     this.#keys = keys;

@@ -15,20 +15,18 @@ const AUTHORIZATION_PREFIX = 'authorization.bearer.';
 const KUBERNETES_PREFIX = 'base64url.bearer.authorization.k8s.io.';
 
 /**
- * Compiles the places to look at, in their order, into a function that finds every token there. An Authorization:
- * Bearer beside another token is found even where `header` is not among them, for it would reach the upstream
- * as a second identity. Throws BAD_REQUEST for two Authorization fields.
+ * Compiles the places to look at, in their order, into a function that finds every token there. What stands anywhere
+ * else is the application's own, and no token of ours: an Authorization where `header` is not among the places, or one
+ * of another scheme. Throws BAD_REQUEST for two Authorization fields where `header` is among them.
  */
 export function tokenFinder(sources: readonly TokenSource[]): (request: GatewayRequest) => readonly Found[] {
-  const readsHeader = sources.some((source) => source.from === 'header');
   return function findTokens(request) {
-    const bearer = inHeader(request);
-    const found = sources.flatMap((source) => (source.from === 'header' ? bearer : find(source, request)));
-    return readsHeader || found.length === 0 ? found : [...found, ...bearer];
+    return sources.flatMap((source) => find(source, request));
   };
 }
 
 function find({ from, name }: TokenSource, request: GatewayRequest): readonly Found[] {
+  if (from === 'header') return inHeader(request);
   if (from === 'cookie') return named(from, name, cookies(request, name));
   if (from === 'query') return named(from, name, new URLSearchParams(request.query).getAll(name));
   return inProtocols((request as Partial<UpgradeRequest>).protocols ?? []);

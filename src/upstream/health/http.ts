@@ -1,13 +1,12 @@
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
-import { hostPort } from '../target.ts';
 import type { Probe } from './probe.ts';
 
 /** An HTTP service is well if it answers a GET with 2xx or 3xx. */
 export const probeHttp: Probe = async function probeHttp(pool, endpoint, path = '/', signal) {
   const socket = await pool.connect(endpoint, signal);
   try {
-    const status = await statusOf(socket, path, hostPort(endpoint.target.host, endpoint.target.port), signal);
+    const status = await statusOf(socket, path, endpoint.target.authority, signal);
     if (status < 200 || status > 399) throw new Error(`it answered ${status}`);
   } finally {
     socket.destroy();

@@ -5,7 +5,6 @@ import { PING, PONG } from '../../frames/opcodes.ts';
 import { FrameReader, PASS } from '../../frames/reader.ts';
 import { frame } from '../../frames/writer.ts';
 import { openWebSocket } from '../handshake.ts';
-import { hostPort } from '../target.ts';
 import type { Probe } from './probe.ts';
 
 const PAYLOAD = Buffer.from('sallyport');
@@ -16,7 +15,7 @@ export const probeWebSocket: Probe = async function probeWebSocket(pool, endpoin
   const socket = await pool.connect(endpoint, signal);
   const offer = {
     target: path ?? target.path ?? '/',
-    headers: [['host', hostPort(target.host, target.port)] as const],
+    headers: [['host', target.authority] as const],
     protocols: [],
     deflate: undefined,
   };

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isAbsolute } from 'node:path';
 import type { Resolution, Resolver, ResolverKind } from './resolver.ts';
 
 /** How a host is watched, and who hears of it. */
@@ -16,7 +17,7 @@ const MAX_ADDRESSES = 256;
 const MAX_RETRY_MS = 30_000;
 
 /**
- * Keeps the addresses of one host current: a numeric one is known at once and for ever, a name is looked up again
+ * Keeps the addresses of one host current: a numeric one and a socket's path are known at once and for ever, a name is looked up again
  * each time its answer runs out. While its servers do not answer, the last addresses stay (RFC 8767); when they say
  * that there are none, none are left.
  */
@@ -35,9 +36,9 @@ export class HostWatch {
     this.#options = options;
   }
 
-  /** Begins; a numeric host is reported before this returns. Call it once. */
+  /** Begins; a numeric host or a socket's path is reported before this returns. Call it once. */
   start(): void {
-    if (isIP(this.host) !== 0) this.#report([this.host]);
+    if (isIP(this.host) !== 0 || isAbsolute(this.host)) this.#report([this.host]);
     else void this.refresh();
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { isPreflight } from '../../../src/admission/cors.ts';
 import { checkToken } from '../../../src/admission/token/index.ts';
 import { createVerifier, type TokenVerifier } from '../../../src/admission/token/verifier.ts';
 import { tokenSource } from '../../../src/config/fields.ts';
@@ -46,7 +47,7 @@ function checkOf({ token = 'header', verifiers = { main }, require = {} }: Optio
     onExpiry: 'close',
     forwardToken: false,
   };
-  return checkToken(auth, new Map(Object.entries(verifiers)));
+  return checkToken(auth, new Map(Object.entries(verifiers)), isPreflight);
 }
 
 async function admit(options: Options, changes: Partial<UpgradeRequest>) {
@@ -94,17 +95,52 @@ describe('a token that suffices', () => {
 
   test('may stand in several places, which are all noted', async () => {
     const grant = await admit(
-      { token: 'subprotocol query:t' },
+      { token: 'subprotocol query:t header' },
       { ...bearer(valid), query: `t=${valid}`, protocols: ['bearer', valid] },
     );
     expect(grant.credential).toEqual({ from: 'subprotocol', carriers: ['bearer', valid], answer: 'bearer' });
     expect(grant.copies).toEqual([{ from: 'query', name: 't' }, { from: 'header' }]);
   });
 
+  test.each([
+    ['a Bearer token where the header is none of the places', 'cookie:session', 'Bearer x.y.z'],
+    ['another scheme where it is one', 'header cookie:session', 'Basic YTpi'],
+  ])("may stand beside the application's own Authorization: %s", async (_, places, value) => {
+    const headers = [['Authorization', value] as const, ...cookie(valid).headers];
+    const grant = await admit({ token: places }, { headers, origin: 'https://app.test' });
+    expect(grant).toMatchObject({ credential: { from: 'cookie', name: 'session' }, copies: [] });
+  });
+
   test('may stand in a cookie too without an Origin, for the header speaks for the sender', async () => {
     const headers = [...bearer(valid).headers, ...cookie(valid).headers];
     const upgrade = { headers, key: 'k' };
     await expect(admit({ token: 'cookie:session header' }, upgrade)).resolves.toBeDefined();
+  });
+});
+
+describe('a preflight', () => {
+  const preflight = {
+    method: 'OPTIONS',
+    origin: 'https://app.test',
+    headers: [['Access-Control-Request-Method', 'PUT']] as const,
+  };
+
+  test('needs no token', async () => {
+    expect(await admit({}, preflight)).toEqual({ ...emptyGrant(), copies: [] });
+  });
+
+  test("has the token of the page's request in its query, which says nothing and is noted to be taken out", async () => {
+    const grant = await admit({ token: 'query:t query:u' }, { ...preflight, query: 't=x.y.z&u=a.b.c' });
+    expect(grant).toEqual({
+      ...emptyGrant(),
+      credential: { from: 'query', name: 't' },
+      copies: [{ from: 'query', name: 'u' }],
+    });
+  });
+
+  test('with an Authorization is none, and is judged by it', async () => {
+    const headers = [...preflight.headers, ...bearer('x.y.z').headers];
+    expect((await refusal({}, { ...preflight, headers }))[0]).toBe('TOKEN_INVALID');
   });
 });
 
@@ -165,13 +201,6 @@ describe('refusals', () => {
       'two different tokens, both valid',
       { token: 'header query:t' },
       { ...bearer(valid), query: `t=${mint(key, { sub: 'bob' })}` },
-      'BAD_REQUEST',
-      'Bearer realm="app.test", error="invalid_request", error_description="More than one token"',
-    ],
-    [
-      'another token in an Authorization nobody named',
-      { token: 'query:t' },
-      { ...bearer('x.y.z'), query: `t=${valid}` },
       'BAD_REQUEST',
       'Bearer realm="app.test", error="invalid_request", error_description="More than one token"',
     ],

@@ -140,14 +140,11 @@ test('what is refused is not remembered', async () => {
   expect(proofs).toHaveBeenCalledTimes(2);
 });
 
-test('a token that has expired is forgotten: should the clock go back, it is verified again', async () => {
+test('a token that has expired is refused as such without being verified again', async () => {
   const { world, verifier } = await setUp();
   await verifier.verify(token);
   world.ms = 2 * HOUR_MS;
-  await expect(codeOf(verifier.verify(token))).resolves.toBe('TOKEN_EXPIRED');
-  proofs.mockClear();
-  world.ms = 0;
-  await verifier.verify(token);
+  for (let i = 0; i < 2; i++) await expect(codeOf(verifier.verify(token))).resolves.toBe('TOKEN_EXPIRED');
   expect(proofs).toHaveBeenCalledTimes(1);
 });
 

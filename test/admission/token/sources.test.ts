@@ -35,7 +35,6 @@ describe('header', () => {
   ])('refuses two fields with %s', (_, tokens) => {
     const headers = tokens.map((token) => ['Authorization', `Bearer ${token}`] as const);
     expect(() => find('header', { headers })).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
-    expect(() => find('subprotocol', { headers })).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
   });
 });
 
@@ -153,8 +152,13 @@ describe('several places', () => {
     expect(find('cookie:other', request)).toEqual([]);
   });
 
-  test('include an Authorization beside another token though nobody named it', () => {
-    expect(tokens('cookie:session')).toEqual(['c.c.c', 'h.h.h']);
+  test.each([
+    ['cookie:session', ['c.c.c']],
+    ['subprotocol', ['s.s.s']],
+    ['query:access_token', ['q.q.q']],
+    ['header', ['h.h.h']],
+  ])('do not include those that the word %s does not name', (word, found) => {
+    expect(tokens(word)).toEqual(found);
   });
 });
 

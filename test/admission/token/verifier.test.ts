@@ -68,6 +68,10 @@ describe('a token that fits', () => {
     ['nbf within the tolerance', { nbf: NOW_S + 4 }],
     ['iat within the tolerance', { iat: NOW_S + 4 }],
     ['a fraction in iat and nbf', { iat: NOW_S - 0.5, nbf: NOW_S - 0.5 }],
+    ['a fraction in exp', { exp: NOW_S - 4.5 }],
+    ['exp beyond the safe integers', { exp: 2 ** 53 }],
+    ['exp beyond what a time can be', { exp: 1.7e308 }],
+    ['nbf before there was a clock', { nbf: -1e300 }],
   ])('may have %s', async (_, changes) => {
     await expect((await verifierOf()).verify(mint(ES256, changes))).resolves.toBeDefined();
   });
@@ -104,8 +108,7 @@ describe('claims that do not fit', () => {
     ['exp as a string', { exp: String(NOW_S + 3600) }],
     ['exp as null', { exp: null }],
     ['exp as a list', { exp: [NOW_S + 3600] }],
-    ['exp with a fraction', { exp: NOW_S + 0.5 }],
-    ['exp beyond the safe integers', { exp: 2 ** 53 }],
+    ['nbf to come by a fraction', { nbf: NOW_S + 5.001 }],
     ['nbf to come', { nbf: NOW_S + 6 }],
     ['nbf as a string', { nbf: String(NOW_S) }],
     ['iat to come', { iat: NOW_S + 6 }],
@@ -113,6 +116,26 @@ describe('claims that do not fit', () => {
     ['a number for a subject', { sub: 42 }],
   ])('refuses %s', async (_, changes) => {
     await expect(codeOf((await verifierOf()).verify(mint(ES256, changes)))).resolves.toBe('TOKEN_INVALID');
+  });
+
+  test.each([NOW_S - 5, NOW_S - 5.001, 0, -0.5, -1e300])('refuses exp %d as expired', async (exp) => {
+    await expect(codeOf((await verifierOf()).verify(mint(ES256, { exp })))).resolves.toBe('TOKEN_EXPIRED');
+  });
+
+  test.each([
+    ['before exp', { exp: NOW_S + 0.7 }, 699, undefined],
+    ['at exp', { exp: NOW_S + 0.7 }, 700, 'TOKEN_EXPIRED'],
+    ['before nbf', { nbf: NOW_S + 0.7 }, 699, 'TOKEN_INVALID'],
+    ['at nbf', { nbf: NOW_S + 0.7 }, 700, undefined],
+  ])('counts fractions of a second where there is no tolerance: %s', async (_, changes, ms, code) => {
+    const key = await fileWith(pem(ES256));
+    const options = { now: () => NOW_MS + ms };
+    const verifier = await createVerifier(issuer({ publicKey: key, clockTolerance: 0 }), options);
+    const verdict = verifier.verify(mint(ES256, changes)).then(
+      () => undefined,
+      (error) => error.code,
+    );
+    expect(await verdict).toBe(code);
   });
 
   test.each([

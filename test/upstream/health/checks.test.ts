@@ -13,6 +13,7 @@ import { backTo, census, eventually } from '../../support/census.ts';
 import { deadPort, startUpstream, startWebSocket } from '../../support/faulty.ts';
 import { switching } from '../../support/raw.ts';
 import { portOf } from '../../support/servers.ts';
+import { listenAt, socketPath } from '../../support/sockets.ts';
 import { poolRoute, surroundings } from '../../support/upstreams.ts';
 
 const undo: (() => unknown)[] = [];
@@ -117,6 +118,25 @@ describe('a WebSocket service', () => {
     const pool = poolOf({ websocket: `ws://127.0.0.1:${service.port}` }, 'websocket');
     expect(await ask(probeWebSocket, pool, '/', 200)).toBe('UPSTREAM_LOST');
   });
+});
+
+test.each([
+  ['websocket', probeWebSocket],
+  ['http', probeHttp],
+] as const)('a service on a unix socket is asked as localhost: %s', async (kind, probe) => {
+  const path = await socketPath();
+  const hosts: unknown[] = [];
+  const server = createServer(({ headers }, response) => {
+    hosts.push(headers.host);
+    response.end();
+  });
+  new WebSocketServer({ server }).on('connection', (_socket, { headers }) => hosts.push(headers.host));
+  const { close } = await listenAt(path, server);
+  const pool = poolOf({ [kind]: `unix:${path}` }, kind);
+  expect(await ask(probe, pool)).toBeUndefined();
+  expect(hosts).toEqual(['localhost']);
+  await close();
+  expect(await ask(probe, pool)).toBe('UPSTREAM_REFUSED');
 });
 
 test('no check is begun once the pool is closed', async () => {

@@ -1,0 +1,33 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { openSocket } from '../../src/upstream/connect.ts';
+import { listenAt, socketPath } from '../support/sockets.ts';
+
+/** A connection through a unix socket, and the service's end of it. */
+async function connection(autoEnd: boolean): Promise<{ ours: Socket; service: Socket }> {
+  const path = await socketPath();
+  const server = createServer({ allowHalfOpen: true });
+  await listenAt(path, server);
+  const arriving = once(server, 'connection') as Promise<[Socket]>;
+  const where = { host: 'localhost', port: 0, socketPath: path, autoEnd };
+  const ours = await openSocket(where, AbortSignal.timeout(2_000));
+  onTestFinished(() => void ours.destroy());
+  const [service] = await arriving;
+  return { ours, service };
+}
+
+test.each([true, false])('the end of a unix socket is answered by Node itself: %s', async (autoEnd) => {
+  const { ours, service } = await connection(autoEnd);
+  service.end();
+  await once(ours.resume(), 'end');
+  expect(ours.writableEnded).toBe(autoEnd);
+});
+
+test('a dial of a unix socket that has been given up opens nothing', async () => {
+  const path = await socketPath();
+  const server = await listenAt(path, createServer());
+  const where = { host: 'localhost', port: 0, socketPath: path };
+  await expect(openSocket(where, AbortSignal.abort())).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
+  expect(server.count).toBe(0);
+});
