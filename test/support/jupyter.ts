@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { programPath, type RunningServer, startServer } from './servers.ts';
+import { installedFile, programPath, type RunningServer, startServer } from './servers.ts';
 
 /** Jupyter's own token, which every request to it must bring. */
 export const JUPYTER_TOKEN = 'a-token-of-jupyter';
@@ -7,6 +7,7 @@ export const JUPYTER_TOKEN = 'a-token-of-jupyter';
 /** A Jupyter server with the kernel of Python; stopped, and its kernels with it, when the test has finished. */
 export async function startJupyter(): Promise<RunningServer> {
   const program = programPath('jupyter-server', 'jupyter-server');
+  installedFile('/usr/lib/python3/dist-packages/ipykernel', 'python3-ipykernel');
   const server = await startServer(program, async (folder, port) => {
     const settings = {
       ip: '127.0.0.1',

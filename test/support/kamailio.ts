@@ -1,11 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { programPath, type RunningServer, startServer } from './servers.ts';
+import { installedFile, programPath, type RunningServer, startServer } from './servers.ts';
 
 /** Kamailio as a registrar that passes messages on to whom they are for; stopped when the test has finished. */
 export async function startKamailio(): Promise<RunningServer> {
-  const program = programPath('kamailio', 'kamailio kamailio-websocket-modules');
+  const program = programPath('kamailio', 'kamailio');
+  installedFile('/usr/lib/*/kamailio/modules/websocket.so', 'kamailio-websocket-modules');
   const server = await startServer(program, async (folder, port) => {
     const file = join(folder, 'kamailio.cfg');
     await writeFile(file, configuration(port));

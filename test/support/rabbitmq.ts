@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { eventually } from './patience.ts';
-import { freePort, programPath, startServer } from './servers.ts';
+import { freePort, installedFile, programPath, startServer } from './servers.ts';
 
 /** The ports of a RabbitMQ: management, STOMP and MQTT over WebSocket. */
 export interface Rabbit {
@@ -18,7 +18,7 @@ const START_MS = 50_000;
 export async function startRabbit(): Promise<Rabbit> {
   const daemon = await startPortMapper();
   // The program itself, not Debian's wrapper, which runs it as another user.
-  const program = programPath('../lib/rabbitmq/bin/rabbitmq-server', 'rabbitmq-server');
+  const program = installedFile('/usr/lib/rabbitmq/bin/rabbitmq-server', 'rabbitmq-server');
   const [stomp, mqtt, distribution] = [await freePort(), await freePort(), await freePort()];
   const server = await startServer(
     program,
