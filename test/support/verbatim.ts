@@ -26,26 +26,12 @@ export async function startVerbatim(reply: Reply): Promise<Verbatim> {
 
   function onSocket(socket: Socket): void {
     sockets.add(socket);
-    let heard: Heard | undefined;
-    let seen = '';
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
-    socket.on('data', (chunk) => {
-      if (heard !== undefined) {
-        heard.body += chunk.toString('latin1');
-        return;
-      }
-      seen += chunk.toString('latin1');
-      const end = seen.indexOf('\r\n\r\n') + 4;
-      if (end < 4) return;
-      heard = { head: seen.slice(0, end), body: seen.slice(end) };
+    onRequest(socket, (heard) => {
       requests.push(heard);
-      answer(socket, heard);
+      if (typeof reply === 'string') socket.end(reply, 'latin1');
+      else reply(socket, heard);
     });
-  }
-
-  function answer(socket: Socket, heard: Heard): void {
-    if (typeof reply === 'string') socket.end(reply, 'latin1');
-    else reply(socket, heard);
   }
 
   const server = createServer({ noDelay: true }, onSocket).listen(0, '127.0.0.1');
@@ -55,4 +41,22 @@ export async function startVerbatim(reply: Reply): Promise<Verbatim> {
     await new Promise((resolve) => server.close(resolve));
   });
   return { port: portOf(server), requests };
+}
+
+/** Hands on what is heard on a socket once its head is whole. */
+function onRequest(socket: Socket, onHead: (heard: Heard) => void): void {
+  let heard: Heard | undefined;
+  let seen = '';
+  socket.on('data', (chunk) => {
+    const text = chunk.toString('latin1');
+    if (heard !== undefined) {
+      heard.body += text;
+      return;
+    }
+    seen += text;
+    const end = seen.indexOf('\r\n\r\n') + 4;
+    if (end < 4) return;
+    heard = { head: seen.slice(0, end), body: seen.slice(end) };
+    onHead(heard);
+  });
 }

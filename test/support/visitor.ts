@@ -5,7 +5,7 @@ import type { Guarded } from './example.ts';
 
 /** A client of https://app.example.com, which a gateway with an example's configuration is here. */
 
-export const ORIGIN = 'https://app.example.com';
+const ORIGIN = 'https://app.example.com';
 
 export interface Asked {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -21,7 +21,7 @@ export interface Answered {
 
 export interface Visitor {
   ask(path: string, asked?: Asked): Promise<Answered>;
-  converse(path: string, protocols?: readonly string[], headers?: object): Promise<Conversation>;
+  converse(path: string, protocols?: readonly string[]): Promise<Conversation>;
 }
 
 /** One that sends these header fields with everything; its connections end with the test. */
@@ -41,8 +41,7 @@ export function visitorOf({ gateway, ca }: Guarded, headers: Readonly<Record<str
       });
       return { status: answer.statusCode, body: await answer.body.text() };
     },
-    converse: (path, protocols = [], more = {}) =>
-      converse(`wss://${host}${path}`, protocols, { ca, headers: { ...own, ...more } }),
+    converse: (path, protocols = []) => converse(`wss://${host}${path}`, protocols, { ca, headers: own }),
   };
 }
 

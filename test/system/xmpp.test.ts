@@ -4,7 +4,7 @@ import { startGuardedExample } from '../support/example.ts';
 import { PASSWORD, startProsody, USERS } from '../support/prosody.ts';
 import { pageHeaders, visitorOf } from '../support/visitor.ts';
 
-/** Debian's Prosody, with the framing of RFC 7395 by hand over TLS: a page with a cookie, a program with its token in the URL. */
+/** Debian's Prosody, with the framing of RFC 7395 by hand over TLS: a page with a cookie, a program with a header. */
 
 const OPEN = '<open xmlns="urn:ietf:params:xml:ns:xmpp-framing" to="app.example.com" version="1.0"/>';
 
@@ -31,9 +31,8 @@ test('two users sign in, and one hears the other', async () => {
   });
   const page = visitorOf(guarded, pageHeaders(guarded));
   const alice = await page.converse('/xmpp-websocket', ['xmpp']);
-  const bob = await visitorOf(guarded, {}).converse(`/xmpp-websocket?access_token=${guarded.token}`, [
-    'xmpp',
-  ]);
+  const program = visitorOf(guarded, { authorization: `Bearer ${guarded.token}` });
+  const bob = await program.converse('/xmpp-websocket', ['xmpp']);
   expect([alice.webSocket.protocol, bob.webSocket.protocol]).toEqual(['xmpp', 'xmpp']);
   await signIn(alice, USERS[0]);
   await signIn(bob, USERS[1]);
