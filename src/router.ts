@@ -1,10 +1,13 @@
 import type { RouteConfig } from './config/schema.ts';
+import { badRequest } from './http/fields.ts';
+import { type Reading, readingsOf } from './http/readings.ts';
 import type { RequestKind } from './http/request.ts';
-import { isLabel, nameOf, readSegment } from './http/target.ts';
+import { isLabel } from './http/target.ts';
 
 /** What the router reads of a route: it serves the kinds it has a handler for. */
 export interface Routable {
   readonly match: RouteConfig['match'];
+  readonly paths?: RouteConfig['paths'];
   readonly upgrade?: object | undefined;
   readonly request?: object | undefined;
 }
@@ -17,7 +20,7 @@ export type Serving<R extends Routable, K extends RequestKind> = R & {
 /** The route a request takes, and what its path says about the route's `{name}`s. */
 export interface Routed<R> {
   readonly route: R;
-  /** Segments captured by `{name}`, decoded. */
+  /** Segments captured by `{name}`, as sent. */
   readonly captures: Readonly<Record<string, string>>;
 }
 
@@ -34,38 +37,59 @@ export type Router<R extends Routable> = <K extends RequestKind>(
   kind: K,
 ) => Routed<Serving<R, K>> | Unrouted<R>;
 
-type Segment = { readonly literal: string } | { readonly capture: string };
+/** A route's match, compiled. */
+interface Matcher<R> {
+  readonly route: R;
+  fitsHost(host: string): boolean;
+  fitsPath(reading: Reading): boolean;
+  /** Of a path that fits as it was sent. */
+  capture(path: string): Routed<R>['captures'];
+}
+
+const NONE = Object.freeze({});
 
 /**
  * Compiles the routes' matches: the first that fits and serves the kind wins. `host` is in lower case without a port,
- * `path` as checked by the listener. `*.example.com` stands for one label; `{name}` for one segment that is not empty; a
+ * `path` as checked by `parseTarget`. `*.example.com` stands for one label; `{name}` for one segment that is not empty; a
  * trailing `/*` for everything below, the bare slash included: `/chat/*` takes `/chat/` and `/chat/a/b`, not `/chat`.
+ *
+ * The router throws BAD_REQUEST for a path that would take another route as another server reads it: whichever way was
+ * taken, it could be the one around a guard. A route with `paths: strict` takes paths with one reading only.
  */
 export function createRouter<R extends Routable>(routes: readonly R[]): Router<R> {
   const find = { upgrade: createFinder(routes, 'upgrade'), request: createFinder(routes, 'request') };
   return function findRoute<K extends RequestKind>(host: string, path: string, kind: K) {
-    const segments = path.slice(1).split('/').map(readSegment);
-    const found = find[kind](host, segments) as Routed<Serving<R, K>> | undefined;
-    if (found !== undefined) return found;
-    return { other: find[kind === 'upgrade' ? 'request' : 'upgrade'](host, segments)?.route };
+    // `OPTIONS *` asks about a server as a whole.
+    const [asSent, ...others] = readingsOf(path === '*' ? '/' : path);
+    const found = find[kind](host, asSent);
+    for (const reading of others) {
+      if (find[kind](host, reading) !== found)
+        throw badRequest('the path could be read as leading to different routes');
+    }
+    if (found === undefined)
+      return { other: find[kind === 'upgrade' ? 'request' : 'upgrade'](host, asSent)?.route };
+    const route = found.route as Serving<R, K>;
+    if (route.paths === 'strict' && others.length > 0)
+      throw badRequest('the path could be read in different ways');
+    return { route, captures: found.capture(path) };
   };
 }
 
 /** Finds among the routes that serve a kind. */
 function createFinder<R extends Routable>(routes: readonly R[], kind: RequestKind) {
-  const compiled = routes
-    .filter((route) => route[kind] !== undefined)
-    .map((route) => ({
-      route,
-      fitsHost: matchHost(route.match.host),
-      capture: matchPath(route.match.path),
-    }));
-  return function findAmong(host: string, segments: readonly string[]): Routed<R> | undefined {
-    for (const { route, fitsHost, capture } of compiled) {
-      const captures = fitsHost(host) ? capture(segments) : undefined;
-      if (captures) return { route, captures };
-    }
-    return undefined;
+  const matchers = routes.filter((route) => route[kind] !== undefined).map(compileMatch);
+  return function findAmong(host: string, reading: Reading): Matcher<R> | undefined {
+    return matchers.find((matcher) => matcher.fitsHost(host) && matcher.fitsPath(reading));
+  };
+}
+
+function compileMatch<R extends Routable>(route: R): Matcher<R> {
+  const { host, path, ignoreCase = false } = route.match;
+  return {
+    route,
+    fitsHost: matchHost(host),
+    fitsPath: matchPath(path, ignoreCase),
+    capture: captureOf(path),
   };
 }
 
@@ -79,21 +103,32 @@ function matchHost(pattern: string | undefined): (host: string) => boolean {
   return (host) => host.endsWith(parent) && isLabel(host.slice(0, -parent.length));
 }
 
-function matchPath(pattern: string): (segments: readonly string[]) => Record<string, string> | undefined {
-  const open = pattern.endsWith('/*');
-  const wanted = (open ? pattern.slice(0, -2) : pattern).split('/').slice(1).map(compileSegment);
-  return function captureFrom(segments) {
-    if (open ? segments.length <= wanted.length : segments.length !== wanted.length) return undefined;
-    const captures: Record<string, string> = {};
-    for (const [index, want] of wanted.entries()) {
-      const segment = segments[index] as string;
-      if ('literal' in want ? nameOf(segment) !== want.literal : segment === '') return undefined;
-      if ('capture' in want) captures[want.capture] = segment;
-    }
-    return captures;
+function matchPath(pattern: string, ignoreCase: boolean): Matcher<unknown>['fitsPath'] {
+  const isOpen = pattern.endsWith('/*');
+  const wanted = (isOpen ? pattern.slice(0, -2) : pattern).split('/').slice(1);
+  const fits = wanted.map((text) => matchSegment(text, ignoreCase));
+  return function fitsPath(reading) {
+    const hasLength = isOpen ? reading.length > fits.length : reading.length === fits.length;
+    return hasLength && fits.every((fitsSegment, index) => fitsSegment(reading[index] as string));
   };
 }
 
-function compileSegment(text: string): Segment {
-  return text.startsWith('{') ? { capture: text.slice(1, -1) } : { literal: text };
+function matchSegment(wanted: string, ignoreCase: boolean): (segment: string) => boolean {
+  if (wanted.startsWith('{')) return (segment) => segment !== '';
+  if (!ignoreCase) return (segment) => segment === wanted;
+  const lower = wanted.toLowerCase();
+  return (segment) => segment.toLowerCase() === lower;
+}
+
+function captureOf(pattern: string): Matcher<unknown>['capture'] {
+  const names = pattern.split('/').map((text) => (text.startsWith('{') ? text.slice(1, -1) : undefined));
+  if (names.every((name) => name === undefined)) return () => NONE;
+  return function capture(path) {
+    const segments = path.split('/');
+    const captures: Record<string, string> = {};
+    for (const [index, name] of names.entries()) {
+      if (name !== undefined) captures[name] = segments[index] as string;
+    }
+    return captures;
+  };
 }

@@ -23,6 +23,7 @@ import { Pool } from './upstream/pool.ts';
 export interface Route {
   readonly name: string;
   readonly match: RouteConfig['match'];
+  readonly paths?: RouteConfig['paths'];
   readonly config: RouteConfig;
   /**
    * Runs the route's checks and returns `grant` with what they found. Rejects with the GatewayError of the first that
@@ -65,7 +66,7 @@ interface Opened<Handler> {
 
 /** Compiles a route. Throws the system's error if a file it names cannot be read. */
 export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
-  const { name, match } = config;
+  const { name, match, paths } = config;
   const checks = createAdmission(config, deps);
   const kinds = servedKinds(config.upstream);
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
@@ -76,6 +77,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   return {
     name,
     match,
+    paths,
     config,
     cors,
     admit: (request, grant) => admit(checks, request, grant),

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { GatewayError } from '../src/errors.ts';
+import { readingsOf } from '../src/http/readings.ts';
 import { createRouter, type Routable } from '../src/router.ts';
+import { refusal } from './support/handshakes.ts';
 
 /** What stands for a handler: the router only looks whether there is one. */
 const HANDLER = {};
@@ -28,8 +31,10 @@ describe('the path of a route', () => {
     ['/rooms/{room}', '/rooms/7', { room: '7' }],
     ['/rooms/{room}/*', '/rooms/7/live', { room: '7' }],
     ['/{a}/{b}', '/x/y', { a: 'x', b: 'y' }],
-    ['/rooms/{room}', '/rooms/caf%C3%A9%20%25', { room: 'café %' }],
+    ['/rooms/{room}', '/rooms/caf%C3%A9%20%25', { room: 'caf%C3%A9%20%25' }],
     ['/{constructor}', '/x', { constructor: 'x' }],
+    ['/rooms/{room}', '/rooms/caf%E9', { room: 'caf%E9' }],
+    ['/rooms/{room}/*', '/rooms/a%2Fb/c', { room: 'a%2Fb' }],
     ['/grüße', '/gr%C3%BC%C3%9Fe', {}],
   ])('%s takes %s', (pattern, path, captures) => {
     expect(routeFor(undefined, pattern)('any', path)?.captures).toEqual(captures);
@@ -50,15 +55,223 @@ describe('the path of a route', () => {
   ])('%s does not take %s', (pattern, path) => {
     expect(routeFor(undefined, pattern)('any', path)).toBeUndefined();
   });
+});
 
-  test.each(['/%61dmin/keys', '/admin;x=1/keys', '/admin;/keys', '/admin%3bx/keys', '/%61dmi%6e;a=b/keys'])(
-    'guards %s like /admin/keys, as servers read it so',
+describe('the case of a path', () => {
+  test.each([
+    ['/admin/*', '/ADMIN/k'],
+    ['/Admin', '/aDMIN'],
+    ['/admin/{x}', '/%41dmin/K'],
+    ['/GRÜSSE', '/gr%C3%BCsse'],
+  ])('does not matter to %s that takes %s with ignoreCase', (path, asked) => {
+    expect(routeOf({ path, ignoreCase: true })('any', asked)).toBeDefined();
+    expect(routeOf({ path })('any', asked)).toBeUndefined();
+  });
+
+  test('stays as sent in what is captured', () => {
+    const find = routeOf({ path: '/rooms/{room}', ignoreCase: true });
+    expect(find('any', '/Rooms/Blue')?.captures).toEqual({ room: 'Blue' });
+  });
+});
+
+/** The path of the route that takes a path, `refused` or `none`. */
+function outcome(find: ReturnType<typeof routeOf>, path: string): string {
+  try {
+    return find('any', path)?.route.match.path ?? 'none';
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'BAD_REQUEST') return 'refused';
+    throw error;
+  }
+}
+
+describe('a path that servers read differently', () => {
+  const open = routeOf({ path: '/*' });
+  const guarded = routeOf({ path: '/admin/*' }, { path: '/*' });
+  const few = routeOf({ path: '/api/*' }, { path: '/@{scope}/x' }, { path: '/login' });
+
+  test.each([
+    '/api/queues/%2F',
+    '/@scope%2fname',
+    '//',
+    '/a//b',
+    '/caf%E9',
+    '/x;jsessionid=1',
+    '/a\\b',
+    '/a%5Cb',
+    '/a%00b',
+    '/admin%2Fkeys',
+    '//admin/keys',
+  ])('%s is taken where it leads to one route', (path) => {
+    expect(outcome(open, path)).toBe('/*');
+  });
+
+  test.each([
+    '/admin;x/keys',
+    '//admin/keys',
+    '//host/admin/keys',
+    '/admin%2fkeys',
+    '/admin%2Fkeys',
+    '/x/..%2fadmin',
+    '/admin\\keys',
+    '/\\admin/keys',
+    '/admin%5Ckeys',
+    '/a%5c..',
+    '/admin//keys/%2e%2e',
+    '/;/admin/keys',
+    '/%61dmin%3Bx/keys',
+    '/admin%3bx/keys',
+    '/admin/%00/../keys',
+    '/x%00/admin/../keys',
+    '/admin%c0%afkeys',
+    '/host%2f/..%2fadmin',
+  ])('%s is refused where it could lead around a guard', (path) => {
+    expect(outcome(guarded, path)).toBe('refused');
+  });
+
+  test.each([
+    ['/%61dmin/keys', '/admin/*'],
+    ['/admin/keys;x', '/admin/*'],
+    ['/admin//keys', '/admin/*'],
+    ['/admin/a%2Fb', '/admin/*'],
+    ['/admin/caf%E9', '/admin/*'],
+    ['/x/admin%2Fkeys', '/*'],
+    ['/x//admin', '/*'],
+    ['/administrator;x/keys', '/*'],
+    ['/ADMIN%2Fkeys', '/*'],
+  ])('%s goes to %s where all agree', (path, route) => {
+    expect(outcome(guarded, path)).toBe(route);
+  });
+
+  test.each([
+    ['/api/x;y//z', '/api/*'],
+    ['/api', 'none'],
+    ['/nothing%2Fhere', 'none'],
+    ['/api%2Fx', 'refused'],
+    ['/login;jsessionid=1', 'refused'],
+    ['/login//', 'none'],
+  ])('%s: %s where not all paths lead anywhere', (path, expected) => {
+    expect(outcome(few, path)).toBe(expected);
+  });
+
+  test('is refused with a word about why', () => {
+    expect(refusal(() => guarded('any', '/admin%2fkeys')).detail).toBe(
+      'the path could be read as leading to different routes',
+    );
+  });
+
+  test('is refused for the kind of request only that it could lead astray', () => {
+    const admin = { match: { path: '/admin/*' }, request: HANDLER };
+    const rest = { match: { path: '/*' }, request: HANDLER, upgrade: HANDLER };
+    const find = createRouter<Routable>([admin, rest]);
+    expect(find('any', '/admin%2fkeys', 'upgrade').route).toBe(rest);
+    expect(() => find('any', '/admin%2fkeys', 'request')).toThrow(GatewayError);
+  });
+
+  test.each(['/a%2Fb', '/a%5Cb', '/a\\b', '/a//b', '//', '/a//', '/a;b', '/a%3Bb', '/caf%E9', '/a%00'])(
+    '%s is refused by a route of strict paths',
     (path) => {
-      const route = routeOf({ path: '/admin/*' }, { path: '/*' });
-      expect(route('any', path)?.route.match.path).toBe('/admin/*');
+      const find = createRouter([{ match: { path: '/*' }, paths: 'strict' as const, upgrade: HANDLER }]);
+      expect(refusal(() => find('any', path, 'upgrade')).code).toBe('BAD_REQUEST');
+    },
+  );
+
+  test.each(['/', '/a/', '/a/b/', '/caf%C3%A9', '/a%20b', '/%61', '/a"<>b', '/a%2525'])(
+    '%s is taken by a route of strict paths',
+    (path) => {
+      const find = createRouter([{ match: { path: '/*' }, paths: 'strict' as const, upgrade: HANDLER }]);
+      expect(find('any', path, 'upgrade').route).toBeDefined();
     },
   );
 });
+
+test('OPTIONS of the whole server goes where the root does', () => {
+  const find = routeOf({ path: '/x' }, { path: '/' }, { path: '/*' });
+  expect(find('any', '*')?.route.match.path).toBe('/');
+});
+
+describe('whatever a path is built of', () => {
+  const plain = fc.constantFrom('admin', 'admin/', '/', '//', 'x', '%61dmin', 'ADMIN', '/x/');
+  const slash = fc.constantFrom('%2f', '%2F', '\\', '%5c', '%c0%af');
+  const other = fc.constantFrom(
+    ';',
+    ';a=b',
+    '%3B',
+    '%00',
+    '%0a',
+    '%E9',
+    '%C3%A9',
+    '.',
+    '..',
+    '%2e',
+    '%25',
+    '%',
+    '"',
+  );
+  const piece = fc.oneof({ arbitrary: plain, weight: 2 }, slash, other);
+  const paths = fc.array(piece, { minLength: 1, maxLength: 8 }).map((pieces) => `/${pieces.join('')}`);
+  const matches = [
+    { path: '/admin/*' },
+    { path: '/admin' },
+    { path: '/{x}/admin' },
+    { path: '/x/*' },
+    { path: '/*' },
+  ];
+
+  test('no reading of a path that is taken leads to another route', () => {
+    const find = routeOf(...matches);
+    fc.assert(
+      fc.property(paths, (path) => {
+        const taken = outcome(find, path);
+        if (taken === 'refused') return;
+        for (const segments of readingsOf(path)) expect(firstOf(matches, segments)).toBe(taken);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  test('what goes past a guard is behind it to no simple server', () => {
+    const find = routeOf({ path: '/admin/*' }, { path: '/admin' }, { path: '/*' });
+    fc.assert(
+      fc.property(paths, (path) => {
+        if (outcome(find, path) !== '/*') return;
+        for (const served of SERVERS.map((read) => read(path))) expect(served).not.toMatch(/^\/admin(\/|$)/);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+});
+
+/** The first of the routes that takes decoded segments, told without the router. */
+function firstOf(matches: readonly { path: string }[], segments: readonly string[]): string {
+  const fits = ({ path }: { path: string }) => {
+    const wanted = path.split('/').slice(1);
+    const isOpen = wanted.at(-1) === '*';
+    if (isOpen ? segments.length < wanted.length : segments.length !== wanted.length) return false;
+    return wanted.every(
+      (want, index) =>
+        want === '*' || (want.startsWith('{') ? segments[index] !== '' : want === segments[index]),
+    );
+  };
+  return matches.find(fits)?.path ?? 'none';
+}
+
+const unescaped = (path: string) =>
+  path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+const withoutParameters = (path: string) => path.replace(/;[^/]*/g, '');
+const merged = (path: string) => path.replace(/\/+/g, '/');
+
+/** What servers of different habits serve for a path. */
+const SERVERS: readonly ((path: string) => string)[] = [
+  (path) => unescaped(path),
+  (path) => merged(unescaped(path)),
+  (path) => merged(unescaped(path).replaceAll('\\', '/')),
+  (path) => merged(withoutParameters(unescaped(path))),
+  (path) => merged(unescaped(withoutParameters(path))),
+  (path) => merged(withoutParameters(unescaped(path).replaceAll('\\', '/'))),
+  (path) => merged(unescaped(path).replace(/\0.*/s, '')),
+  (path) => unescaped(URL.parse(path, 'http://gateway')?.pathname ?? '/'),
+  (path) => merged(withoutParameters(unescaped(URL.parse(path, 'http://gateway')?.pathname ?? '/'))),
+];
 
 describe('the host of a route', () => {
   test.each([
@@ -112,15 +325,16 @@ describe('the kind of a request', () => {
 });
 
 test('a route of literals takes exactly its own path', () => {
-  const paths = fc.array(fc.constantFrom('a', 'b', 'ab', '', 'c.d', '%41', 'a%2Cb'), {
-    minLength: 1,
-    maxLength: 5,
-  });
+  const paths = fc
+    .tuple(
+      fc.array(fc.constantFrom('a', 'b', 'ab', 'c.d', '%41', 'a%2Cb'), { minLength: 1, maxLength: 5 }),
+      fc.constantFrom('', '/'),
+    )
+    .map(([segments, end]) => `/${segments.join('/')}${end}`);
   fc.assert(
     fc.property(paths, paths, (pattern, path) => {
-      const decoded = pattern.map(decodeURIComponent);
-      const found = routeFor(undefined, `/${decoded.join('/')}`)('any', `/${path.join('/')}`);
-      expect(found !== undefined).toBe(decoded.join('/') === path.map(decodeURIComponent).join('/'));
+      const found = routeFor(undefined, decodeURIComponent(pattern))('any', path);
+      expect(found !== undefined).toBe(decodeURIComponent(pattern) === decodeURIComponent(path));
     }),
   );
 });

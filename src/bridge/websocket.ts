@@ -13,12 +13,12 @@ import { leased } from './leased.ts';
 import { relay } from './relay.ts';
 
 /** The bridge to an upstream that speaks WebSocket itself: the pool is one of `websocket`, or of `http`. */
-export function createWebSocketDial({ upstream }: RouteConfig, pool: Pool): Dial {
-  const policy = createPolicy(upstream.balance ?? 'least-connections');
+export function createWebSocketDial(route: RouteConfig, pool: Pool): Dial {
+  const policy = createPolicy(route.upstream.balance ?? 'least-connections');
 
   return async function dialWebSocket(request, signal) {
     const join = (socket: Socket, { target }: Endpoint, share: AbortSignal) =>
-      openWebSocket(socket, offerOf(request, requestTarget(target, request)), share);
+      openWebSocket(socket, offerOf(request, requestTarget(target, request, route)), share);
     const { value: opened, lease } = await dial(pool, { policy, asking: request, signal, join });
     const target = lease.endpoint.name;
     const bridge = bridgeTo({ ...opened, target }, nameable(request, opened.protocol));

@@ -113,10 +113,15 @@ export const hostPattern = word('a host like app.example.com or *.example.com', 
     : undefined,
 );
 
-/** A path to match: exact, `{name}` for one segment, a trailing `/*` for everything below. */
-export const pathPattern = word('a path like /chat, /rooms/{room} or /chat/*', (text) =>
-  /^(\/(\{[a-z][a-z0-9_]*\}|[^\s{}*?#/%]*))*(\/\*)?$/i.test(text) && text.startsWith('/') ? text : undefined,
-);
+/**
+ * A path to match: exact, `{name}` for one segment, a trailing `/*` for everything below. No path with empty or dot
+ * segments, parameters or backslashes is ever read in one way only, so that none of them would be matched.
+ */
+export const pathPattern = word('a path like /chat, /rooms/{room} or /chat/*', (text) => {
+  const isPattern =
+    /^(\/(\{[a-z][a-z0-9_]*\}|[^\s{}*?#/%;\\]*))*(\/\*)?$/i.test(text) && text.startsWith('/');
+  return isPattern && !/\/\/|\/\.\.?(\/|$)/.test(text) ? text : undefined;
+});
 
 /** A header's name (RFC 9110 §5.1), in lower case. */
 export const headerName = word('a header name', (text) =>

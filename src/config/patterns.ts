@@ -4,17 +4,25 @@ import type { RouteConfig } from './schema.ts';
 
 export type Match = RouteConfig['match'];
 
-/** Whether every request that `narrow` matches is matched by `wide` too. */
-export function covers(wide: Match, narrow: Match): boolean {
-  return coversHost(wide.host, narrow.host) && coversPath(wide.path, narrow.path);
+/** A match as it is told to people: host and path. */
+export function textOf({ host = '', path }: Match): string {
+  return host + path;
 }
 
-/** What both match, as a pattern of its own; undefined if no request fits both. */
+/** Whether every request that `narrow` matches is matched by `wide` too. */
+export function covers(wide: Match, narrow: Match): boolean {
+  return coversHost(wide.host, narrow.host) && coversPath(wide, narrow);
+}
+
+/**
+ * What both match, as a pattern of its own; undefined if no request fits both. Where a part of it is in any case and
+ * another is not, it is the smallest pattern around what both match.
+ */
 export function intersection(one: Match, other: Match): Match | undefined {
-  const path = commonPath(one.path, other.path);
-  if (path === undefined) return undefined;
-  if (coversHost(one.host, other.host)) return { host: other.host, path };
-  return coversHost(other.host, one.host) ? { host: one.host, path } : undefined;
+  const common = commonPath(one, other);
+  if (common === undefined) return undefined;
+  if (coversHost(one.host, other.host)) return { host: other.host, ...common };
+  return coversHost(other.host, one.host) ? { host: one.host, ...common } : undefined;
 }
 
 /** Hosts are nested or have nothing in common. */
@@ -23,7 +31,7 @@ function coversHost(wide: string | undefined, narrow: string | undefined): boole
   return wide.startsWith('*.') && narrow !== undefined && narrow.replace(/^[^.]+/, '*') === wide;
 }
 
-function coversPath(widePath: string, narrowPath: string): boolean {
+function coversPath(widePath: Match, narrowPath: Match): boolean {
   const wide = segments(widePath);
   const narrow = segments(narrowPath);
   const fits = wide.fixed.every((segment, index) => coversSegment(segment, narrow.fixed[index]));
@@ -31,7 +39,7 @@ function coversPath(widePath: string, narrowPath: string): boolean {
   return fits && !narrow.isOpen && narrow.fixed.length === wide.fixed.length;
 }
 
-function commonPath(one: string, other: string): string | undefined {
+function commonPath(one: Match, other: Match): Pick<Match, 'path' | 'ignoreCase'> | undefined {
   const [short, long] = [segments(one), segments(other)].sort((a, b) => a.fixed.length - b.fixed.length) as [
     Segments,
     Segments,
@@ -39,28 +47,50 @@ function commonPath(one: string, other: string): string | undefined {
   if (short.fixed.length === long.fixed.length ? short.isOpen !== long.isOpen : !short.isOpen)
     return undefined;
   const common = long.fixed.map((segment, index) => commonSegment(segment, short.fixed[index] ?? segment));
-  if (common.includes(undefined)) return undefined;
-  return `${common.map((segment) => `/${segment}`).join('')}${long.isOpen ? '/*' : ''}`;
+  if (!common.every((segment) => segment !== undefined)) return undefined;
+  return {
+    path: `${common.map(({ text }) => `/${text}`).join('')}${long.isOpen ? '/*' : ''}`,
+    ...(common.some(({ anyCase }) => anyCase) && { ignoreCase: true }),
+  };
 }
 
 interface Segments {
-  readonly fixed: readonly string[];
+  readonly fixed: readonly Segment[];
   /** Anything may follow. */
   readonly isOpen: boolean;
 }
 
+interface Segment {
+  /** A literal, or `{name}`. */
+  readonly text: string;
+  /** A literal with letters that stand for both cases; its text is in lower case. */
+  readonly anyCase: boolean;
+}
+
 /** `/rooms/{room}/*` as its fixed segments and whether anything may follow them. */
-function segments(path: string): Segments {
+function segments({ path, ignoreCase }: Match): Segments {
   const isOpen = path.endsWith('/*');
-  return { fixed: (isOpen ? path.slice(0, -2) : path).split('/').slice(1), isOpen };
+  const texts = (isOpen ? path.slice(0, -2) : path).split('/').slice(1);
+  return { fixed: texts.map((text) => segment(text, ignoreCase === true)), isOpen };
 }
 
-function coversSegment(wide: string, narrow: string | undefined): boolean {
+function segment(text: string, ignoreCase: boolean): Segment {
+  const anyCase = ignoreCase && !isCapture(text) && text.toLowerCase() !== text.toUpperCase();
+  return { text: anyCase ? text.toLowerCase() : text, anyCase };
+}
+
+function isCapture(text: string): boolean {
+  return text.startsWith('{');
+}
+
+function coversSegment(wide: Segment, narrow: Segment | undefined): boolean {
   if (narrow === undefined) return false;
-  return wide.startsWith('{') ? narrow !== '' : wide === narrow;
+  if (isCapture(wide.text)) return narrow.text !== '';
+  if (wide.anyCase) return wide.text === narrow.text.toLowerCase();
+  return !narrow.anyCase && wide.text === narrow.text;
 }
 
-function commonSegment(one: string, other: string): string | undefined {
+function commonSegment(one: Segment, other: Segment): Segment | undefined {
   if (coversSegment(one, other)) return other;
   return coversSegment(other, one) ? one : undefined;
 }

@@ -49,12 +49,12 @@ export function issuerRules(issuer: IssuerShape, context: Context): void {
 }
 
 interface RouteShape {
-  match: { path: string };
+  match: { path: string; ignoreCase?: boolean | undefined };
   origins?: readonly string[] | undefined;
   cors: 'upstream' | 'answer';
   auth: 'none' | { token: readonly { from: string }[]; forward: Readonly<Record<string, string>> };
   limits: Readonly<Record<string, unknown>>;
-  upstream: PoolShape & { poll?: PollConfig | undefined };
+  upstream: PoolShape & { poll?: PollConfig | undefined; stripPrefix?: string | undefined };
 }
 
 /** Upstreams that go together; what admission needs in order to be safe. */
@@ -76,6 +76,8 @@ export function routeRules(route: RouteShape, context: Context): void {
   if (route.cors === 'answer' && route.origins === undefined) {
     complain(context, ['origins'], 'is required on a route with cors: answer, which answers to these alone');
   }
+  caseRules(route, context);
+  prefixRules(route, context);
   if (route.auth === 'none') {
     subjectRules(route, context);
     return;
@@ -85,6 +87,26 @@ export function routeRules(route: RouteShape, context: Context): void {
     complain(context, ['origins'], 'is required on a route that takes tokens from cookies');
   }
   forwardRules(Object.keys(route.auth.forward), context);
+}
+
+function caseRules({ match: { path, ignoreCase } }: RouteShape, context: Context): void {
+  const literals = path.replace(/\{\w+\}/g, '');
+  if (ignoreCase && literals.toLowerCase() === literals.toUpperCase())
+    complain(context, ['match', 'ignoreCase'], 'has no effect: the path has no letters');
+}
+
+/** A prefix that is not in every path of the route could be left out of some only. */
+function prefixRules({ match, upstream: { stripPrefix } }: RouteShape, context: Context): void {
+  if (stripPrefix === undefined) return;
+  const [path, prefix] = [match.path, stripPrefix].map((text) =>
+    match.ignoreCase ? text.toLowerCase() : text,
+  );
+  if (`${path}/`.startsWith(`${prefix}/`)) return;
+  complain(
+    context,
+    ['upstream', 'stripPrefix'],
+    `match.path (${match.path}) does not begin with these segments`,
+  );
 }
 
 function subjectRules({ limits }: RouteShape, context: Context): void {

@@ -105,7 +105,11 @@ const auth = z.strictObject({
 });
 
 const upstream = z.strictObject({
-  websocket: urlTargets('ws', 'wss').optional().describe('Without a path, the client’s path is kept'),
+  websocket: urlTargets('ws', 'wss')
+    .optional()
+    .describe(
+      'Without a path, the client’s path is kept; with one, that is asked for, and behind it what a /* of the route stands for',
+    ),
   tcp: addressTargets.optional().describe('host:port of a raw TCP service, or its unix socket'),
   poll: pollUpstream.optional().describe('An HTTP service without WebSockets'),
   http: urlTargets('http', 'https')

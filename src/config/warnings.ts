@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
+import { nearMisses } from './near-misses.ts';
 import type { Finding, Path } from './problem.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
@@ -22,6 +23,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...config.routes.flatMap(routeWarnings),
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
+    ...nearMisses(config),
   ];
 }
 

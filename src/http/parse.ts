@@ -4,7 +4,7 @@ import { badRequest, type Fields, readFields } from './fields.ts';
 import { clientOf } from './forwarded.ts';
 import { parseDeflateOffer, parseProtocols } from './offers.ts';
 import type { GatewayRequest, UpgradeRequest } from './request.ts';
-import { parseHost, parseTarget } from './target.ts';
+import { parseHost, parseTarget, type Target } from './target.ts';
 
 /**
  * From what Node's parser hands on to a request whose form has been checked. By hand and on the raw fields: for an upgrade Node
@@ -28,6 +28,8 @@ export interface ConnectionInfo {
   readonly secure: boolean;
   /** Whose X-Forwarded-* and Forwarded are believed. */
   readonly trustedProxies: AddressMatcher;
+  /** `address:port` that the client connected to, IPv6 in brackets: it stands in for the Host that HTTP/1.0 may lack. */
+  readonly localAuthority?: string | undefined;
 }
 
 /** Checks a plain request. Throws BAD_REQUEST, HEADERS_TOO_LARGE, or CLIENT_LOST if the socket is gone. */
@@ -40,6 +42,7 @@ export function parseRequest(head: RequestHead, connection: ConnectionInfo): Gat
  * where it asks for something other than WebSocket version 13.
  */
 export function parseUpgrade(head: RequestHead, connection: ConnectionInfo): UpgradeRequest {
+  if (head.httpVersion !== '1.1') throw badRequest('not HTTP/1.1');
   const fields = readFields(head.rawHeaders);
   const request = readRequest(head, fields, connection);
   if (request.method !== 'GET') throw new GatewayError('METHOD_NOT_ALLOWED', { headers: { allow: 'GET' } });
@@ -54,10 +57,10 @@ export function parseUpgrade(head: RequestHead, connection: ConnectionInfo): Upg
 }
 
 function readRequest(head: RequestHead, fields: Fields, connection: ConnectionInfo): GatewayRequest {
-  // A lone `GET /x` line counts as HTTP/0.9 for Node's parser, and would pass.
-  if (head.httpVersion !== '1.1') throw badRequest('not HTTP/1.1');
-  const authority = fields.one('host');
-  if (authority === undefined) throw badRequest('Host is missing');
+  checkVersion(head, fields);
+  const { method = '', url = '' } = head;
+  const target = parseTarget(url, method);
+  const authority = authorityOf(head, fields, connection, target);
   // Two credentials, and nobody could say which one an upstream would take.
   fields.one('authorization');
   const peerAddress = normaliseAddress(connection.peerAddress ?? '');
@@ -69,24 +72,48 @@ function readRequest(head: RequestHead, fields: Fields, connection: ConnectionIn
   );
   return {
     id: connection.id,
-    method: head.method ?? '',
+    method,
     peerAddress,
     clientAddress: client.address,
     secure: client.secure,
     isPeerTrusted: connection.trustedProxies(peerAddress),
     authority,
     host: parseHost(authority),
-    ...parseTarget(head.url ?? ''),
+    path: target.path,
+    query: target.query,
     origin: fields.one('origin'),
     headers: fields.list,
   };
 }
 
+function checkVersion({ httpVersion }: RequestHead, fields: Fields): void {
+  // A lone `GET /x` line counts as HTTP/0.9 for Node's parser, and would pass.
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') throw badRequest('neither HTTP/1.1 nor HTTP/1.0');
+  // What comes behind it may be a request to one of two servers and a body to the other (RFC 9112 §6.1).
+  if (httpVersion === '1.0' && fields.all('transfer-encoding').length > 0)
+    throw badRequest('HTTP/1.0 has no Transfer-Encoding');
+}
+
+/** Whom the request is for: by its target first, whatever Host says (RFC 9112 §3.2.2). */
+function authorityOf(
+  { httpVersion }: RequestHead,
+  fields: Fields,
+  { localAuthority }: ConnectionInfo,
+  target: Target,
+): string {
+  const host = fields.one('host');
+  if (host === undefined && httpVersion === '1.1') throw badRequest('Host is missing');
+  if (host !== undefined && target.authority !== undefined) parseHost(host);
+  const authority = target.authority ?? host ?? localAuthority;
+  if (authority === undefined) throw badRequest('Host is missing');
+  return authority;
+}
+
 /** A body on an upgrade is how requests are smuggled past a proxy: the two sides disagree where the WebSocket begins. */
 function checkNoBody(fields: Fields): void {
-  for (const name of ['content-length', 'transfer-encoding']) {
-    if (fields.all(name).length > 0) throw badRequest(`an upgrade came with ${name}`);
-  }
+  const length = fields.one('content-length') ?? '0';
+  if (length !== '0' || fields.all('transfer-encoding').length > 0)
+    throw badRequest('an upgrade came with a body');
 }
 
 /** RFC 6455 §4.2.1 items 3, 4 and 6. Exactly `websocket`: h2c and the like are other ways past a proxy. */

@@ -19,11 +19,11 @@ export interface GatewayRequest {
   readonly secure: boolean;
   /** The peer is a trusted proxy: what it says about the client is passed on as its word. */
   readonly isPeerTrusted: boolean;
-  /** The Host header as sent, `host[:port]`. */
+  /** `host[:port]` as sent: in the target if it names one, else in the Host header. */
   readonly authority: string;
   /** The host alone, lower case, no port, IPv6 without brackets. */
   readonly host: string;
-  /** Path as sent, starting with `/`; no dot-segments, encoded slashes, NULs, empty or malformed escapes. */
+  /** Path as sent, starting with `/`, or the `*` of OPTIONS. The router refuses what servers could read in ways that matter. */
   readonly path: string;
   /** Query as sent, without the `?`; empty if none. */
   readonly query: string;

@@ -1,12 +1,13 @@
 import { isIPv6 } from 'node:net';
 import { badRequest } from './fields.ts';
 
-/** What a request asks for: its target and its Host. What is let through here means the same to every upstream. */
+/** What a request asks for: its target and its Host. */
 
-/** Visible ASCII without `"`, `#`, `<`, `>`, `?` and the backslash, which some peers read as a slash. */
-const PATH = /^\/[!$-;=@-[\]-~]*$/;
+/** Visible ASCII without `#` and `?`. Browsers leave more in a path than RFC 3986 allows; none of it is a delimiter to anybody. */
+const PATH = /^\/[!"$->@-~]*$/;
 /** Visible ASCII without `#`: a query is nobody's path, and browsers leave much in it unescaped. */
 const QUERY = /^[!"$-~]*$/;
+const ABSOLUTE = /^https?:\/\/([^/?]*)(.*)$/i;
 const HOST = /^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])$/;
 
 export interface Target {
@@ -14,38 +15,31 @@ export interface Target {
   readonly path: string;
   /** As sent, without the `?`. */
   readonly query: string;
+  /** `host[:port]` of a target in absolute form, not checked yet. */
+  readonly authority: string | undefined;
 }
 
-/** Takes a request target in origin form (RFC 9112 §3.2.1) apart. Throws BAD_REQUEST for other forms and for paths that peers read in different ways. */
-export function parseTarget(target: string): Target {
+/**
+ * Takes a request target apart: origin form, absolute form with http or https, or the `*` of OPTIONS (RFC 9112 §3.2). Throws
+ * BAD_REQUEST for anything else. What the path could be read as is for `readingsOf`.
+ */
+export function parseTarget(target: string, method: string): Target {
+  if (target.startsWith('/')) return { ...splitTarget(target), authority: undefined };
+  if (target === '*' && method === 'OPTIONS') return { path: '*', query: '', authority: undefined };
+  const [, authority, rest = ''] = ABSOLUTE.exec(target) ?? [];
+  if (authority === undefined) throw badRequest('the request target is not a path');
+  // OPTIONS of a whole server, as a client says it to a proxy (RFC 9112 §3.2.4).
+  if (rest === '' && method === 'OPTIONS') return { path: '*', query: '', authority };
+  return { ...splitTarget(rest.startsWith('/') ? rest : `/${rest}`), authority };
+}
+
+function splitTarget(target: string): Pick<Target, 'path' | 'query'> {
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
   const query = mark < 0 ? '' : target.slice(mark + 1);
-  if (!PATH.test(path)) throw badRequest('the request target is not a path');
+  if (!PATH.test(path)) throw badRequest('the path holds characters that must be escaped');
   if (!QUERY.test(query)) throw badRequest('the query holds characters that must be escaped');
-  const segments = path.slice(1).split('/');
-  segments.forEach(function check(segment, index) {
-    // Upstreams that merge slashes would read //admin as /admin, past the route that guards it.
-    if (segment === '' && index < segments.length - 1) throw badRequest('the path has an empty segment');
-    checkSegment(segment);
-  });
   return { path, query };
-}
-
-function checkSegment(segment: string): void {
-  const text = decode(segment);
-  if (/[/\\]/.test(text)) throw badRequest('the path has an escaped slash');
-  if (/\p{Cc}/u.test(text)) throw badRequest('the path has an escaped control character');
-  const name = nameOf(text);
-  if (name === '.' || name === '..') throw badRequest('the path has a dot-segment');
-}
-
-function decode(segment: string): string {
-  try {
-    return readSegment(segment);
-  } catch {
-    throw badRequest('the path has a malformed escape');
-  }
 }
 
 /** Reads `host[:port]` of a Host header: the host in lower case, IPv6 without brackets. Throws BAD_REQUEST if it is none. */
@@ -60,18 +54,12 @@ export function parseHost(authority: string): string {
   return address;
 }
 
-/** A path segment with its escapes read as UTF-8. Throws URIError if they are malformed; the listener refuses such paths. */
-export function readSegment(segment: string): string {
-  return segment.includes('%') ? decodeURIComponent(segment) : segment;
-}
-
 /**
- * A decoded segment without the `;parameters` behind its name. Java servers ignore those, so `/admin;x/keys` has to take
- * the route that guards `/admin/*`; and `..;` is `..` to them.
+ * A path segment as sent, fit to stand in any path or query: its own escapes stay as they are, and what could end a
+ * segment or a parameter is escaped.
  */
-export function nameOf(segment: string): string {
-  const end = segment.indexOf(';');
-  return end < 0 ? segment : segment.slice(0, end);
+export function escapeSegment(segment: string): string {
+  return segment.replace(/[^\w.!~*'()%-]/g, encodeURIComponent);
 }
 
 /** Whether `text` is one label of a host name, as a wildcard stands for. */

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, GatewayError } from '../errors.ts';
-import type { AddressMatcher } from '../http/address.ts';
+import { type AddressMatcher, normaliseAddress } from '../http/address.ts';
 import type { Connections } from './connections.ts';
 import { Http1Request, type PendingRequest } from './pending-request.ts';
 import { type Http1Parts, Http1Upgrade, type PendingUpgrade } from './pending-upgrade.ts';
@@ -127,6 +127,13 @@ function refuseNext(response: ServerResponse, refusal: GatewayError, socket: Soc
 function partsOf(message: IncomingMessage, { trustedProxies, connections, lingerMs }: Http1Deps): Http1Parts {
   const { socket } = message;
   const secure = 'encrypted' in socket;
-  const connection = { id: randomUUID(), peerAddress: socket.remoteAddress, secure, trustedProxies };
+  const parts = { id: randomUUID(), peerAddress: socket.remoteAddress, secure, trustedProxies };
+  const connection =
+    message.httpVersion === '1.0' ? { ...parts, localAuthority: authorityOf(socket) } : parts;
   return { message, connection, connections, lingerMs };
+}
+
+function authorityOf({ localAddress = '', localPort }: Socket): string {
+  const address = normaliseAddress(localAddress) ?? '';
+  return `${address.includes(':') ? `[${address}]` : address}:${localPort}`;
 }

@@ -36,6 +36,8 @@ export interface Times extends UploadTimes {
   readonly response: number;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** The upstream closed a kept-alive connection just as the request was sent on it: nothing says that it was read. */
 export class StaleConnection extends GatewayError {
   constructor(cause: Error) {
@@ -149,8 +151,8 @@ class Exchange {
       return false;
     }
     this.#answer = answer;
-    // A stream of events may have its first one much later.
-    if (answer.headers['content-length'] === undefined) response.flushHeaders();
+    // A stream of events may have its first one much later. flushHeaders() would write the head as UTF-8.
+    if (answer.headers['content-length'] === undefined) response.write(NOTHING);
     return true;
   }
 

@@ -56,7 +56,7 @@ export class Forwarder {
     try {
       // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
       message.headers = asHeaders([...upstreamHeaders(request, grant, this.#route), ...framing]);
-      const upstreamPath = requestTarget(target, { path, query, captures: {} });
+      const upstreamPath = requestTarget(target, { path, query, captures: {} }, this.#route);
       const answerFields = (raw: readonly string[]) => this.#cors.answer(endToEndAnswer(raw), request);
       const asked = { message, response, path: upstreamPath, hasBody, expect, trailers };
       const carried = { ...asked, times: this.#times, isOnce, answerFields };

@@ -3,6 +3,9 @@ import { GatewayError } from '../errors.ts';
 import { createIdleClock, createPaceClock, createStallClock, type Pace, type StopClock } from './clocks.ts';
 import { trailersOf } from './trailers.ts';
 
+// Written before a body, a head keeps its bytes; flushHeaders() would write it as UTF-8.
+const NOTHING = Buffer.alloc(0);
+
 /** How long the body of a request may pause, in milliseconds. */
 export interface UploadTimes {
   /** The client brings nothing. */
@@ -32,7 +35,7 @@ export function upload(
   onLate: (error: GatewayError) => void,
 ): Upload {
   // The upstream may refuse a body before the client has sent any of it.
-  upstream.flushHeaders();
+  upstream.write(NOTHING);
   message.once('end', onEnd).pipe(upstream, { end: false });
   const clocks = startClocks(message, upstream, times, onLate);
   function untimed(): void {

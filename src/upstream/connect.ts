@@ -1,4 +1,5 @@
 import { connect, isIP, type Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import { readAuthorities, readIdentity } from '../config/certificate.ts';
 import type { UpstreamTls } from '../config/upstream-tls.ts';
@@ -40,11 +41,35 @@ export function trustOf({ ca, cert, key, servername, verify }: UpstreamTls = {})
   return { context, servername, isVerified: verify !== 'off' };
 }
 
+/** How soon a unix socket whose queue is full is dialled again. */
+const QUEUE_MS = 10;
+
 /**
  * Opens a socket. It has an `error` listener from the start, so that a reset between two awaits cannot end the process.
  * Rejects with UPSTREAM_REFUSED, or UPSTREAM_TIMEOUT when `signal` aborts first; the socket is then destroyed.
  */
 export function openSocket(where: Destination, signal: AbortSignal): Promise<Socket> {
+  return where.socketPath === undefined ? attempt(where, signal) : queue(where, signal);
+}
+
+/**
+ * While a service accepts nobody, a TCP dial waits for it; that of a unix socket fails at once (connect(2), EAGAIN), and
+ * so is begun again.
+ */
+async function queue(where: Destination, signal: AbortSignal): Promise<Socket> {
+  for (;;) {
+    try {
+      return await attempt(where, signal);
+    } catch (error) {
+      const { cause } = error as GatewayError;
+      if ((cause as NodeJS.ErrnoException | undefined)?.code !== 'EAGAIN') throw error;
+      await wait(QUEUE_MS);
+      if (signal.aborted) throw new GatewayError('UPSTREAM_TIMEOUT', { detail: 'while connecting', cause });
+    }
+  }
+}
+
+function attempt(where: Destination, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(new GatewayError('UPSTREAM_TIMEOUT'));

@@ -8,7 +8,7 @@ import { claimFields, endToEnd, forwardedFields } from './forward-fields.ts';
 /** A request that passed every check, with the token taken out; made by `admission/`. */
 export interface AdmittedRequest extends UpgradeRequest {
   readonly grant: Grant;
-  /** Segments captured by the route's `{name}`s, decoded. */
+  /** Segments captured by the route's `{name}`s, as sent. */
   readonly captures: Readonly<Record<string, string>>;
   /** Offered subprotocols that are not token carriers. */
   readonly protocols: readonly string[];

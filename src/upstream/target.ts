@@ -3,6 +3,7 @@ import type { AddressTarget, UrlTarget } from '../config/pool.ts';
 import type { UpstreamConfig } from '../config/schema.ts';
 import { readUnix } from '../config/unix.ts';
 import type { UpstreamKind } from '../config/upstream-kinds.ts';
+import { escapeSegment } from '../http/target.ts';
 import type { AdmittedRequest } from './forward.ts';
 
 type PathParts = Pick<AdmittedRequest, 'path' | 'query' | 'captures'>;
@@ -97,25 +98,60 @@ function hostPort(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
+/** What of a route says which path its upstream is asked for. */
+export interface PathRules {
+  readonly match: { readonly path: string };
+  readonly upstream: { readonly stripPrefix?: string | undefined };
+}
+
 /**
- * Path and query to ask a WebSocket target for. Without a path of its own, the client's is kept; with one, that path is
- * asked for, each `{name}` in it filled with the segment the route captured. The client's query always goes on. An http:// target is asked for the same
- * as by a plain request.
+ * Path and query to ask a target for. A WebSocket target without a path of its own is asked for the client's; one with a
+ * path for that, each `{name}` in it filled with the segment the route captured, and behind it what a trailing `/*` of
+ * the route stands for. An http:// target is asked for the client's path without `stripPrefix`, behind its base path.
+ * The client's query always goes on, and what is the client's stays byte for byte.
  */
-export function requestTarget({ path, query, base }: Target, request: PathParts): string {
-  if (base !== undefined) return joinPath(base, request.path, request.query);
-  const filled = path === undefined ? request.path : fill(path, request.captures);
-  const queries = [query, request.query].filter((part) => part !== undefined && part !== '');
-  return queries.length === 0 ? filled : `${filled}?${queries.join('&')}`;
+export function requestTarget(
+  { path, query, base }: Target,
+  request: PathParts,
+  { match, upstream: { stripPrefix } }: PathRules,
+): string {
+  if (base !== undefined) {
+    const rest = stripPrefix === undefined ? request.path : withoutPrefix(request.path, stripPrefix);
+    return joinPath(base, rest, request.query);
+  }
+  const asked = path === undefined ? request.path : ownPath(path, request, match.path);
+  return withQueries(asked, [query ?? '', request.query]);
 }
 
 /** Path and query for an http:// upstream: after the base's own path, and with the base's own query first. */
-export function joinPath(base: Base, path: string, query: string): string {
-  const queries = [base.search.slice(1), query].filter((part) => part !== '');
-  return base.pathname.replace(/\/$/, '') + path + (queries.length === 0 ? '' : `?${queries.join('&')}`);
+export function joinPath({ pathname, search }: Base, path: string, query: string): string {
+  const root = pathname.replace(/\/$/, '');
+  // `OPTIONS *` asks about a whole server; a service below a base path is not the whole of it.
+  if (path === '*') return root === '' && search === '' ? path : pathname + search;
+  return withQueries(root + path, [search.slice(1), query]);
 }
 
-/** Percent-encoded, so that a captured segment stays one segment. */
-function fill(path: string, captures: Readonly<Record<string, string>>): string {
-  return path.replace(/\{(\w+)\}/g, (_whole, name: string) => encodeURIComponent(captures[name] ?? ''));
+/** A client's path without as many segments as `prefix` has, which the route has found at its beginning: `/app` alone leaves `/`. */
+export function withoutPrefix(path: string, prefix: string): string {
+  return behind(path, prefix.split('/').length - 1);
+}
+
+/** The path of a WebSocket target for one request. */
+function ownPath(path: string, request: PathParts, matchPath: string): string {
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => escapeSegment(request.captures[name] ?? ''));
+  if (!matchPath.endsWith('/*')) return filled;
+  return filled.replace(/\/$/, '') + behind(request.path, matchPath.split('/').length - 2);
+}
+
+/** What stands behind the first segments of a path, as sent; a slash if nothing does. */
+function behind(path: string, count: number): string {
+  return `/${path
+    .split('/')
+    .slice(count + 1)
+    .join('/')}`;
+}
+
+function withQueries(path: string, queries: readonly string[]): string {
+  const given = queries.filter((query) => query !== '');
+  return given.length === 0 ? path : `${path}?${given.join('&')}`;
 }

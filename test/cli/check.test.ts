@@ -45,6 +45,9 @@ v.example/vnc  upgrades            vnc    tcp [::1]:5900, b:1, unix:/vnc  main b
       /^warning: \S+gate.yaml:7:\d+ routes\[0\].match: plain requests for \/chat fall past/,
     ),
     expect.stringMatching(
+      /^warning: \S+gate.yaml:7:\d+ routes\[0\].match: requests for \/chat in another case and \/chat\/ go to rest,/,
+    ),
+    expect.stringMatching(
       /^warning: \S+gate.yaml:17:\d+ routes\[1\].match: plain requests for v.example\/vnc fall/,
     ),
     expect.stringMatching(

@@ -55,6 +55,14 @@ describe('is warned of where requests fall past a guarded route', () => {
     ]);
   });
 
+  test('with those of a path in any case', () => {
+    const match = { path: '/app/*', ignoreCase: true };
+    expect(falls({ match, auth: AUTH }, { ...at('/APP/x'), upstream: PLAIN }, OPEN_SITE)).toEqual([
+      'a -> b: plain requests for /APP/x (auth)',
+      'a -> c: plain requests for /app/* (auth)',
+    ]);
+  });
+
   test.each([
     ['issuers', { issuer: 'main' }, { issuer: ['main', 'other'] }],
     ['a claim', { issuer: 'main', require: { scope: 'a' } }, { issuer: 'main' }],

@@ -104,10 +104,17 @@ describe('hostPattern', () => {
 });
 
 describe('pathPattern', () => {
-  test.each(['/', '/chat', '/chat/', '/chat/*', '/*', '/rooms/{room}', '/rooms/{room}/*', '/a.b-c_d~e'])(
-    'accepts %s',
-    (text) => expect(accepts(pathPattern, text)).toBe(true),
-  );
+  test.each([
+    '/',
+    '/chat',
+    '/chat/',
+    '/chat/*',
+    '/*',
+    '/rooms/{room}',
+    '/rooms/{room}/*',
+    '/a.b-c_d~e',
+    '/.well-known/..x',
+  ])('accepts %s', (text) => expect(accepts(pathPattern, text)).toBe(true));
   test.each([
     '',
     'chat',
@@ -122,6 +129,13 @@ describe('pathPattern', () => {
     '/a#b',
     '/a%2fb',
     '/a b',
+    '/a;b',
+    '/a\\b',
+    '/a//b',
+    '//',
+    '//*',
+    '/a/../b',
+    '/a/.',
   ])('refuses %j', (text) => expect(accepts(pathPattern, text)).toBe(false));
 });
 

@@ -19,6 +19,7 @@ describe('what two paths have in common', () => {
     ['/{x}', '/', undefined],
     ['/a/{x}', '/a/b/c', undefined],
     ['/a/b/*', '/a/{x}', undefined],
+    ['/a', '/A', undefined],
   ])('%s and %s: %s', (one, other, common) => {
     expect(intersection({ path: one }, { path: other })?.path).toBe(common);
     expect(intersection({ path: other }, { path: one })?.path).toBe(common);
@@ -45,13 +46,47 @@ describe('what two hosts have in common', () => {
   });
 });
 
-const segment = fc.constantFrom('a', 'b', '{x}', '');
+describe('what two paths have in common where one is in any case', () => {
+  test.each([
+    ['/Admin/*', '/admin/x', '/admin/x', undefined],
+    ['/Admin/*', '/ADMIN/*', '/ADMIN/*', undefined],
+    ['/Admin/*', '/*', '/admin/*', true],
+    ['/Admin/{x}', '/{y}/7', '/admin/7', true],
+    ['/7/*', '/{y}/x', '/7/x', undefined],
+    ['/Admin', '/other', undefined, undefined],
+  ])('%s and %s: %s', (anyCase, exact, path, ignoreCase) => {
+    const one = { path: anyCase, ignoreCase: true as const };
+    const common =
+      path === undefined ? undefined : { host: undefined, path, ...(ignoreCase && { ignoreCase }) };
+    expect(intersection(one, { path: exact })).toEqual(common);
+    expect(intersection({ path: exact }, one)).toEqual(common);
+  });
+
+  test.each([
+    [{ path: '/Admin/*', ignoreCase: true }, { path: '/aDMIN/x' }, true],
+    [{ path: '/Admin/*', ignoreCase: true }, { path: '/ADMIN/x', ignoreCase: true }, true],
+    [{ path: '/admin/*' }, { path: '/admin/x', ignoreCase: true }, false],
+    [{ path: '/7/*' }, { path: '/7/{x}', ignoreCase: true }, true],
+    [{ path: '/*' }, { path: '/admin', ignoreCase: true }, true],
+  ] as [Match, Match, boolean][])('%j covers %j: %s', (wide, narrow, isCovered) => {
+    expect(covers(wide, narrow)).toBe(isCovered);
+  });
+});
+
+const segment = fc.constantFrom('a', 'b', 'B', '7', '{x}');
 const pattern = fc
-  .tuple(fc.array(segment, { minLength: 1, maxLength: 3 }), fc.boolean())
-  .map(([fixed, isOpen]) => `/${fixed.join('/')}${isOpen ? '/*' : ''}`);
+  .record({
+    fixed: fc.array(segment, { minLength: 1, maxLength: 3 }),
+    end: fc.constantFrom('', '/', '/*'),
+    ignoreCase: fc.constantFrom(undefined, true as const),
+  })
+  .map(({ fixed, end, ignoreCase }): Match => ({ path: `/${fixed.join('/')}${end}`, ignoreCase }));
 const paths = fc
-  .array(fc.constantFrom('a', 'b', 'c', ''), { minLength: 1, maxLength: 4 })
-  .map((segments) => `/${segments.join('/')}`);
+  .tuple(
+    fc.array(fc.constantFrom('a', 'A', 'b', 'B', '7', 'c'), { minLength: 1, maxLength: 4 }),
+    fc.constantFrom('', '/'),
+  )
+  .map(([segments, end]) => `/${segments.join('/')}${end}`);
 
 function takes(match: Match, path: string): boolean {
   return createRouter([{ match, upgrade: {} }])('any', path, 'upgrade').route !== undefined;
@@ -60,12 +95,14 @@ function takes(match: Match, path: string): boolean {
 test('patterns are compared as the router reads them', () => {
   fc.assert(
     fc.property(pattern, pattern, paths, (one, other, path) => {
-      const common = intersection({ path: one }, { path: other });
-      const fitsBoth = takes({ path: one }, path) && takes({ path: other }, path);
-      expect(common !== undefined && takes(common, path)).toBe(fitsBoth);
-      if (covers({ path: one }, { path: other }) && takes({ path: other }, path))
-        expect(takes({ path: one }, path)).toBe(true);
+      const common = intersection(one, other);
+      const fitsBoth = takes(one, path) && takes(other, path);
+      const fitsCommon = common !== undefined && takes(common, path);
+      // Of one in any case and one that is not, it may be more than what both match.
+      if (one.ignoreCase === other.ignoreCase) expect(fitsCommon).toBe(fitsBoth);
+      else if (fitsBoth) expect(fitsCommon).toBe(true);
+      if (covers(one, other) && takes(other, path)) expect(takes(one, path)).toBe(true);
     }),
-    { numRuns: 2_000 },
+    { numRuns: 4_000 },
   );
 });

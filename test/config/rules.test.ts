@@ -5,6 +5,14 @@ const KEYS = 'algorithms: [ES256], jwks: https://id.example.com/keys';
 const issuer = (keys: string) => sampleConfig().replace(KEYS, keys);
 const withAuth = (auth: string, rest = '') =>
   sampleConfig().replace('auth: { issuer: main }', `auth: ${auth}\n    ${rest}`);
+/** A route with this path, and more of its match behind a comma, to an http service that does not see `prefix`. */
+function stripping(path: string, prefix: string): string {
+  const [text, ...more] = path.split(', ');
+  const match = [`path: "${text}"`, ...more].join(', ');
+  return sampleConfig()
+    .replace('path: /chat', match)
+    .replace('websocket: ws://127.0.0.1:3000', `http: http://127.0.0.1:3000, stripPrefix: ${prefix}`);
+}
 
 describe('an issuer', () => {
   test('has one source of keys', () => {
@@ -65,6 +73,38 @@ describe('a route', () => {
     'poll: { target: http://a, poll: { path: / } }',
   ])('with the upstream { %s } is legal', (upstream) => {
     const text = sampleConfig().replace('websocket: ws://127.0.0.1:3000', upstream);
+    expect(parsed(text).routes).toHaveLength(1);
+  });
+
+  test.each([
+    ['/app/*', '/app'],
+    ['/app', '/app'],
+    ['/app/', '/app'],
+    ['/a/b/{c}/*', '/a/b'],
+    ['/app/x', '/app/x'],
+  ])('on %s may leave out %s', (path, prefix) => {
+    expect(parsed(stripping(path, prefix)).routes[0]?.upstream.stripPrefix).toBe(prefix);
+  });
+
+  test.each([
+    ['/*', '/app'],
+    ['/apple/*', '/app'],
+    ['/{app}/*', '/app'],
+    ['/App/*', '/app'],
+    ['/app/*', '/app/x'],
+  ])('on %s cannot leave out %s', (path, prefix) => {
+    expect(problemOf(stripping(path, prefix))).toContain(
+      `routes[0].upstream.stripPrefix: match.path (${path}) does not begin with these segments`,
+    );
+  });
+
+  test.each(['/*', '/{room}/7', '/-/*'])('cannot ignore the case of %s, which has none', (path) => {
+    const text = sampleConfig().replace('path: /chat', `path: "${path}", ignoreCase: true`);
+    expect(problemOf(text)).toMatch(/routes\[0\].match.ignoreCase: has no effect: the path has no letters$/);
+  });
+
+  test('that is matched in any case may leave out a prefix in another', () => {
+    const text = stripping('/App/*, ignoreCase: true', '/app');
     expect(parsed(text).routes).toHaveLength(1);
   });
 

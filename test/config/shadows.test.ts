@@ -35,6 +35,11 @@ test.each([
   [{ path: '/chat/*' }, { path: '/chat/a/*' }],
   [{ path: '/{a}/x' }, { path: '/{b}/x' }],
   [{ path: '/{a}/*' }, { path: '/b/*' }],
+  [{ path: '/Chat/*', ignoreCase: true }, { path: '/chat/x' }],
+  [
+    { path: '/chat', ignoreCase: true },
+    { path: '/CHAT', ignoreCase: true },
+  ],
   [
     { host: '*.example', path: '/a' },
     { host: 'b.example', path: '/a' },
@@ -57,6 +62,7 @@ test.each([
   [{ path: '/{a}/*' }, { path: '/b' }],
   [{ path: '/{a}' }, { path: '/x/*' }],
   [{ path: '/a' }, { path: '/A' }],
+  [{ path: '/a' }, { path: '/a', ignoreCase: true }],
   [{ host: 'a.example', path: '/' }, { path: '/' }],
   [
     { host: 'a.example', path: '/' },

@@ -39,6 +39,7 @@ describe('a handshake', () => {
     ['other options in Connection', { Connection: 'keep-alive, UPGRADE' }],
     ['Connection in two fields', { Connection: ['keep-alive', 'Upgrade'] }],
     ['a Host with a port', { Host: 'app.example.com:8443' }],
+    ['a body of no length', { 'Content-Length': '0' }],
   ])('may have %s', (_, changes) => {
     expect(parseUpgrade(handshake(changes), connection()).host).toBe('app.example.com');
   });
@@ -50,7 +51,9 @@ describe('a handshake', () => {
     ['an empty Host', { Host: '' }],
     ['two Origins', { Origin: ['https://a.example', 'https://a.example'] }],
     ['two Authorizations', { Authorization: ['Bearer a', 'Bearer a'] }],
-    ['a Content-Length', { 'Content-Length': '0' }],
+    ['a Content-Length', { 'Content-Length': '5' }],
+    ['a Content-Length of many noughts', { 'Content-Length': '00' }],
+    ['two Content-Lengths', { 'Content-Length': ['0', '0'] }],
     ['a Transfer-Encoding', { 'Transfer-Encoding': 'chunked' }],
     ['two Upgrades', { Upgrade: ['websocket', 'websocket'] }],
     ['no Connection', { Connection: undefined }],
@@ -96,8 +99,7 @@ describe('a handshake', () => {
     );
   });
 
-  test('for anything but a path is refused', () => {
-    const url = 'http://10.0.0.1/chat';
+  test.each(['*', 'chat', 'ws://app.example.com/chat', 'app.example.com:80'])('for %s is refused', (url) => {
     expect(refusal(() => parseUpgrade(handshake({}, { url }), connection())).code).toBe('BAD_REQUEST');
   });
 
@@ -169,11 +171,62 @@ describe('a plain request', () => {
     ['no Host', [{ Host: undefined }]],
     ['two Authorizations', [{ Authorization: ['a', 'b'] }]],
     ['two Origins', [{ Origin: ['a', 'b'] }]],
-    ['HTTP/1.0', [{}, { httpVersion: '1.0' }]],
-    ['a dot-segment', [{}, { url: '/a/../b' }]],
-    ['an absolute target', [{}, { url: 'http://a/' }]],
+    ['HTTP/0.9', [{}, { httpVersion: '0.9' }]],
+    ['HTTP/2.0', [{}, { httpVersion: '2.0' }]],
+    ['Transfer-Encoding in HTTP/1.0', [{ 'Transfer-Encoding': 'chunked' }, { httpVersion: '1.0' }]],
+    ['neither Host nor an address in HTTP/1.0', [{ Host: undefined }, { httpVersion: '1.0' }]],
+    ['a target of another scheme', [{}, { url: 'ftp://a/' }]],
+    ['credentials in its target', [{}, { url: 'http://user:pw@a/' }]],
+    ['a host of its target that is none', [{}, { url: 'http://a b/' }]],
+    ['no host in its target', [{}, { url: 'http:///x' }]],
+    ['a target in absolute form and no Host', [{ Host: undefined }, { url: 'http://a/' }]],
+    ['a target in absolute form and a junk Host', [{ Host: 'a b' }, { url: 'http://a/' }]],
+    ['a target in absolute form and two Hosts', [{ Host: ['a', 'a'] }, { url: 'http://a/' }]],
+    ['the star of OPTIONS', [{}, { url: '*' }]],
   ])('with %s is refused', (_, [changes, head]) => {
     expect(refusal(() => parseRequest(handshake(changes, head), connection())).code).toBe('BAD_REQUEST');
+  });
+
+  test('may come over HTTP/1.0', () => {
+    const head = handshake({ Host: 'App.example.com:81' }, { httpVersion: '1.0' });
+    expect(parseRequest(head, connection())).toMatchObject({ host: 'app.example.com', path: '/chat/room' });
+  });
+
+  test.each([
+    ['127.0.0.1:8080', '127.0.0.1'],
+    ['[::1]:8080', '::1'],
+  ])('of HTTP/1.0 without Host is for the address it came to, %s', (localAuthority, host) => {
+    const head = handshake({ Host: undefined }, { httpVersion: '1.0' });
+    expect(parseRequest(head, connection({ localAuthority }))).toMatchObject({
+      authority: localAuthority,
+      host,
+    });
+  });
+
+  test('of HTTP/1.1 without Host is refused all the same', () => {
+    const head = handshake({ Host: undefined });
+    const where = connection({ localAuthority: '127.0.0.1:8080' });
+    expect(refusal(() => parseRequest(head, where)).detail).toBe('Host is missing');
+  });
+
+  test('may ask about the whole server', () => {
+    const head = handshake({}, { method: 'OPTIONS', url: '*' });
+    expect(parseRequest(head, connection())).toMatchObject({ path: '*', query: '', host: 'app.example.com' });
+  });
+});
+
+describe('a target in absolute form', () => {
+  const target = { url: 'http://Other.example:81/x?y=1' };
+  const parts = { authority: 'Other.example:81', host: 'other.example', path: '/x', query: 'y=1' };
+
+  test('says whom a request is for, whatever Host says', () => {
+    expect(parseRequest(handshake({}, target), connection())).toMatchObject(parts);
+    expect(parseUpgrade(handshake({}, target), connection())).toMatchObject(parts);
+  });
+
+  test('does so over HTTP/1.0, which may lack Host', () => {
+    const head = handshake({ Host: undefined }, { ...target, httpVersion: '1.0' });
+    expect(parseRequest(head, connection({ localAuthority: '127.0.0.1:1' }))).toMatchObject(parts);
   });
 });
 
@@ -188,7 +241,9 @@ describe('bytes that Node’s parser lets pass', () => {
     ['a Content-Length', 'BAD_REQUEST', [...good, 'Content-Length: 5'].join('\r\n')],
     ['a Transfer-Encoding', 'BAD_REQUEST', [...good, 'Transfer-Encoding: chunked'].join('\r\n')],
     ['a request line without a version', 'BAD_REQUEST', `GET /chat\n${good.slice(1).join('\r\n')}`],
-    ['an absolute target', 'BAD_REQUEST', ['GET http://b/chat HTTP/1.1', ...good.slice(1)].join('\r\n')],
+    ['a Content-Length of 0', 'read', [...good, 'Content-Length: 0'].join('\r\n')],
+    ['an absolute target', 'read', ['GET http://b/chat HTTP/1.1', ...good.slice(1)].join('\r\n')],
+    ['HTTP/1.0', 'BAD_REQUEST', ['GET /chat HTTP/1.0', ...good.slice(1)].join('\r\n')],
     ['h2c', 'UPGRADE_REQUIRED', good.join('\r\n').replace('websocket', 'h2c')],
     ['two Origins', 'BAD_REQUEST', [...good, 'Origin: http://a', 'Origin: http://b'].join('\r\n')],
   ])('%s: %s', async (_, outcome, head) => {

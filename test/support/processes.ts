@@ -31,7 +31,9 @@ export async function startRelay(target: number): Promise<Relay> {
 }
 
 const HOLE = `
-const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+const [path] = process.argv.slice(1);
+const place = path ? { path } : { port: 0, host: '127.0.0.1' };
+const server = require('node:net').createServer().listen({ ...place, backlog: 1 }, () => {
   require('node:fs').writeSync(1, server.address().port + '\\n');
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 });`;
@@ -61,6 +63,12 @@ export async function startHole(): Promise<Hole> {
       child.kill('SIGKILL');
     },
   };
+}
+
+/** A process that listens at a unix socket, and accepts nothing. */
+export async function startSocketHole(path: string): Promise<Disposable> {
+  const { child } = await start(HOLE, [path]);
+  return { [Symbol.dispose]: () => void child.kill('SIGKILL') };
 }
 
 const PEER = `

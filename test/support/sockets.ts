@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Pair } from './pairs.ts';
@@ -27,7 +27,7 @@ export interface SocketServer {
 }
 
 /** Lets a server of any kind listen; closed when the test has finished. */
-export async function listenAt(path: string, server: Server): Promise<SocketServer> {
+export async function listenAt(where: string | ListenOptions, server: Server): Promise<SocketServer> {
   const open = new Set<Socket>();
   let count = 0;
   server.on('connection', (socket: Socket) => {
@@ -35,7 +35,7 @@ export async function listenAt(path: string, server: Server): Promise<SocketServ
     open.add(socket.on('error', () => {}));
     socket.on('close', () => open.delete(socket));
   });
-  server.listen(path);
+  server.listen(where);
   await once(server, 'listening');
   async function close(): Promise<void> {
     for (const socket of open) socket.destroy();

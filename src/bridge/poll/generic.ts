@@ -66,7 +66,7 @@ class GenericProfile implements Profile {
     const { config, openPath } = this.#dialect;
     if (!config.open) return undefined;
     const { query, protocols } = this.#request;
-    const path = openPath(this.#values());
+    const path = openPath(this.#values(), this.#request.captures);
     return {
       method: config.open.method,
       path: config.open.path.includes('{query}') ? path : withQuery(path, query),
@@ -85,7 +85,11 @@ class GenericProfile implements Profile {
 
   poll(): HttpRequest {
     const { config, pollPath } = this.#dialect;
-    const base = { method: config.poll.method, path: pollPath(this.#values()), headers: {} };
+    const base = {
+      method: config.poll.method,
+      path: pollPath(this.#values(), this.#request.captures),
+      headers: {},
+    };
     return this.#cursor === undefined ? base : withCursor(base, this.#cursor, config.cursor?.send);
   }
 
@@ -108,18 +112,29 @@ class GenericProfile implements Profile {
     const { config, sendPath } = this.#dialect;
     if (!config.send) return undefined;
     const headers = { 'content-type': binary ? config.send.binary : config.send.text };
-    return { method: config.send.method, path: sendPath(this.#values()), headers, body: data };
+    return {
+      method: config.send.method,
+      path: sendPath(this.#values(), this.#request.captures),
+      headers,
+      body: data,
+    };
   }
 
   close(): HttpRequest | undefined {
     const { config, closePath } = this.#dialect;
-    return config.close && { method: config.close.method, path: closePath(this.#values()), headers: {} };
+    return (
+      config.close && {
+        method: config.close.method,
+        path: closePath(this.#values(), this.#request.captures),
+        headers: {},
+      }
+    );
   }
 
   /** What the placeholders of a path stand for now. */
   #values(): Values {
-    const { query, captures } = this.#request;
-    return { session: this.#session, cursor: this.#cursor, hold: this.#dialect.hold, query, ...captures };
+    const { query } = this.#request;
+    return { session: this.#session, cursor: this.#cursor, hold: this.#dialect.hold, query };
   }
 }
 

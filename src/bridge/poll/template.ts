@@ -1,16 +1,22 @@
+import { escapeSegment } from '../../http/target.ts';
+
 const PLACEHOLDER = /\{([a-z][a-z0-9_]*)\}/gi;
 
 /** What the placeholders of a path stand for. */
 export type Values = Readonly<Record<string, string | undefined>>;
 
+/** Segments of the client's path, as sent. */
+export type Captures = Readonly<Record<string, string>>;
+
 /**
  * Compiles a path with placeholders such as `/rooms/{room}/events?after={cursor}`. Values are percent-encoded, so
- * that none can add a segment or a parameter; `{query}` alone is put in as it is, being a query already. A
- * placeholder without a value becomes empty.
+ * that none can add a segment or a parameter; `{query}` alone is put in as it is, being a query already, and of what
+ * was captured only what is not escaped yet. A placeholder without a value becomes empty.
  */
-export function compileTemplate(template: string): (values: Values) => string {
-  return function render(values) {
+export function compileTemplate(template: string): (values: Values, captures?: Captures) => string {
+  return function render(values, captures = {}) {
     return template.replace(PLACEHOLDER, (_, name: string) => {
+      if (Object.hasOwn(captures, name)) return escapeSegment(captures[name] ?? '');
       const value = Object.hasOwn(values, name) ? (values[name] ?? '') : '';
       return name === 'query' ? value : encodeURIComponent(value);
     });

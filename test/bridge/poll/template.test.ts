@@ -15,6 +15,15 @@ describe('compileTemplate', () => {
     expect(compileTemplate(template)(values)).toBe(expected);
   });
 
+  test.each([
+    ['a%20b%2Fc', 'a%20b%2Fc'],
+    ['caf%E9', 'caf%E9'],
+    ['a&b=c;d', 'a%26b%3Dc%3Bd'],
+  ])('puts in the captured segment %s as %s', (room, written) => {
+    const render = compileTemplate('/rooms/{room}?in={room}&sid={session}');
+    expect(render({ session: 'a%b' }, { room })).toBe(`/rooms/${written}?in=${written}&sid=a%25b`);
+  });
+
   test('lets no value add a segment, a parameter or a line', () => {
     const render = compileTemplate('/a/{value}/z?q={value}');
     fc.assert(
