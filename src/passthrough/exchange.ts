@@ -25,6 +25,8 @@ export interface Order {
   readonly expect: string | undefined;
   /** The client takes trailers. */
   readonly trailers: boolean;
+  /** The client gets no body of the answer. */
+  readonly isHeadOnly: boolean;
   readonly times: Times;
   /** What the client gets to see of the answer's fields; both alternate names and values. */
   readonly answerFields: (raw: readonly string[]) => string[];
@@ -114,10 +116,20 @@ class Exchange {
     if (!this.#writeHead(answer)) return;
     const { response, times, trailers } = this.#order;
     response.once('finish', this.#onFinish);
+    if (this.#isCut(answer)) {
+      response.end();
+      return;
+    }
     this.#download = new Download(answer, response, { times, trailers }, this.#settle);
     this.#download.start();
     if (this.#upload && !this.#sent) this.#watchRest();
   };
+
+  /** Its body, if it has one, is not for the client. */
+  #isCut({ statusCode, headers }: IncomingMessage): boolean {
+    const hasBody = statusCode !== 204 && statusCode !== 304 && headers['content-length'] !== '0';
+    return this.#order.isHeadOnly && hasBody;
+  }
 
   /** The rest of the body goes on beside the answer: it must not stand still for ever, and keeps both alive. */
   #watchRest(): void {
@@ -141,7 +153,8 @@ class Exchange {
 
   #writeHead(answer: IncomingMessage): boolean {
     const { message, response, expect, answerFields } = this.#order;
-    const fields = answerFields(answer.rawHeaders);
+    const relayed = answerFields(answer.rawHeaders);
+    const fields = this.#isCut(answer) ? withNoBody(relayed) : relayed;
     // It may never send the body that it has not been asked for, and whatever comes next would be taken for it.
     if (expect !== undefined && !message.complete) fields.push('Connection', 'close');
     try {
@@ -199,11 +212,22 @@ class Exchange {
     const upstream = this.#upstream;
     response.off('close', this.#onClientClose);
     this.#upload?.abandon();
-    if (failed || !this.#sent) upstream?.destroy();
+    // Nobody reads what is left of an answer that was cut off.
+    if (failed || !this.#sent || (this.#answer && !this.#download)) upstream?.destroy();
     // Only a cut tells the client that the body is not whole; http-proxy leaves it waiting for ever.
     if (failed && response.headersSent) response.destroy();
     else if (!failed) drainRest(message);
   }
+}
+
+/** The fields with another Content-Length: none of the body comes. */
+function withNoBody(fields: readonly string[]): string[] {
+  const kept = ['Content-Length', '0'];
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at] as string;
+    if (name.toLowerCase() !== 'content-length') kept.push(name, fields[at + 1] as string);
+  }
+  return kept;
 }
 
 function isDelimited({ headers }: IncomingMessage): boolean {

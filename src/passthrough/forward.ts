@@ -59,7 +59,8 @@ export class Forwarder {
       const upstreamPath = requestTarget(target, { path, query, captures: {} }, this.#route);
       const answerFields = (raw: readonly string[]) => this.#cors.answer(endToEndAnswer(raw), request);
       const asked = { message, response, path: upstreamPath, hasBody, expect, trailers };
-      const carried = { ...asked, times: this.#times, isOnce, answerFields };
+      const isHeadOnly = grant.isUnproven === true;
+      const carried = { ...asked, times: this.#times, isOnce, isHeadOnly, answerFields };
       return { ...(await exchangeOver(client, carried)), target: name };
     } catch (thrown) {
       const error = asGatewayError(thrown);
