@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { headerClass } from '../http/header-classes.ts';
 
 /**
@@ -17,4 +17,11 @@ export function trailersOf({ rawTrailers }: IncomingMessage): [string, string][]
 /** Whether a client takes trailers, by its TE (RFC 9110 §10.1.4). */
 export function takesTrailers({ headers: { te } }: IncomingMessage): boolean {
   return te !== undefined && /(?:^|,)[ \t]*trailers[ \t]*(?:,|;|$)/i.test(String(te));
+}
+
+/** Says upstream that trailers are taken, by fields of this connection's own (RFC 9110 §10.1.4). */
+export function askForTrailers(upstream: ClientRequest): void {
+  upstream.setHeader('te', 'trailers');
+  // Node writes this field by itself only where nobody else does.
+  upstream.setHeader('connection', upstream.shouldKeepAlive ? 'keep-alive, te' : 'close, te');
 }

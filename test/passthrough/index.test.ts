@@ -284,7 +284,7 @@ describe('guard: headers', () => {
         'Connection: x_second',
         'X-Second: 1',
         'Keep-Alive: timeout=5',
-        'TE: trailers',
+        'TE: deflate',
         'Proxy-Authorization: Basic eDp5',
         'X-Nominated: 1',
         'X-Forwarded-For: 6.6.6.6',

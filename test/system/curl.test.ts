@@ -49,6 +49,12 @@ test('a client of HTTP/1.0 gets a body without chunks, up to the end of the conn
   expect(heard.head).toMatch(/^GET \/page HTTP\/1\.1\r\n/);
 });
 
+test('a client of HTTP/1.0 that names no host is served under the address it came to', async () => {
+  const { output, heard, url } = await ask(FINE, ['--http1.0', '--header', 'Host:', '{}/page']);
+  expect(output).toMatch(/^HTTP\/1\.[01] 200 OK\r\n/);
+  expect(heard.head).toContain(`\r\nhost: ${new URL(url).host}\r\n`);
+});
+
 test.each([
   { form: '--request-target', args: ['--request-target', 'http://app.test/a/page?x=1', '{}/'] },
   { form: '--proxy', args: ['--proxy', '{}', 'http://app.test/a/page?x=1'] },
@@ -69,11 +75,12 @@ test('early hints come before the answer', async () => {
 
 test('trailers come behind the body for who takes them', async () => {
   const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n';
-  const { output } = await ask(`${head}2\r\nok\r\n0\r\nX-Sum: 42\r\n\r\n`, [
+  const { output, heard } = await ask(`${head}2\r\nok\r\n0\r\nX-Sum: 42\r\n\r\n`, [
     '--header',
     'TE: trailers',
     '{}/page',
   ]);
+  expect(heard.head).toMatch(/^te: trailers\r\nconnection: keep-alive, te\r\n/im);
   // curl shows them like a head, behind the body.
   expect(output).toMatch(/\r\n\r\nokX-Sum: 42\r\n$/);
 });
