@@ -52,7 +52,7 @@ test('a client of HTTP/1.0 gets a body without chunks, up to the end of the conn
 test('a client of HTTP/1.0 that names no host is served under the address it came to', async () => {
   const { output, heard, url } = await ask(FINE, ['--http1.0', '--header', 'Host:', '{}/page']);
   expect(output).toMatch(/^HTTP\/1\.[01] 200 OK\r\n/);
-  expect(heard.head).toContain(`\r\nhost: ${new URL(url).host}\r\n`);
+  expect(heard.head.toLowerCase()).toContain(`\r\nhost: ${new URL(url).host}\r\n`);
 });
 
 test.each([
@@ -80,7 +80,8 @@ test('trailers come behind the body for who takes them', async () => {
     'TE: trailers',
     '{}/page',
   ]);
-  expect(heard.head).toMatch(/^te: trailers\r\nconnection: keep-alive, te\r\n/im);
+  expect(heard.head).toMatch(/^te: trailers\r\n/im);
+  expect(heard.head).toMatch(/^connection: keep-alive, te\r\n/im);
   // curl shows them like a head, behind the body.
   expect(output).toMatch(/\r\n\r\nokX-Sum: 42\r\n$/);
 });
