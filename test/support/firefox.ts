@@ -26,36 +26,14 @@ interface Reply {
 
 /** Starts one without a window and with a profile of its own, that believes any certificate; ended with the test. */
 export async function startFirefox(): Promise<Firefox> {
-  const server = await startServer(
-    programPath('firefox-esr', 'firefox-esr'),
-    async (folder, port) => ({
-      args: [
-        '--headless',
-        '--no-remote',
-        '--profile',
-        folder,
-        `--remote-debugging-port=${port}`,
-        'about:blank',
-      ],
-      env: { HOME: folder, MOZ_CRASHREPORTER_DISABLE: '1' },
-    }),
-    SLOW_MS,
-  );
-  onTestFinished(() => server.close());
-  const send = await openDriver(`ws://127.0.0.1:${server.port}/session`);
+  const send = await openDriver(`ws://127.0.0.1:${await startBrowser()}/session`);
   await send('session.new', { capabilities: { alwaysMatch: { acceptInsecureCerts: true } } });
   const tree = (await send('browsingContext.getTree', {})) as { contexts: { context: string }[] };
   const context = tree.contexts[0]?.context;
   return {
-    async setCookie(name, value) {
-      const cookie = {
-        name,
-        value: { type: 'string', value },
-        domain: 'localhost',
-        secure: true,
-        httpOnly: true,
-      };
-      await send('storage.setCookie', { cookie });
+    async setCookie(name, text) {
+      const value = { type: 'string', value: text };
+      await send('storage.setCookie', { cookie: { ...COOKIE, name, value } });
     },
     async open(url) {
       await send('browsingContext.navigate', { context, url, wait: 'complete' });
@@ -67,6 +45,23 @@ export async function startFirefox(): Promise<Firefox> {
       return (result as { value: string }).value;
     },
   };
+}
+
+const COOKIE = { domain: 'localhost', secure: true, httpOnly: true };
+
+/** Resolves with the port of its driver. */
+async function startBrowser(): Promise<number> {
+  const program = programPath('firefox-esr', 'firefox-esr');
+  const server = await startServer(
+    program,
+    async (folder, port) => ({
+      args: ['--headless', '--no-remote', '--profile', folder, `--remote-debugging-port=${port}`],
+      env: { HOME: folder, MOZ_CRASHREPORTER_DISABLE: '1' },
+    }),
+    SLOW_MS,
+  );
+  onTestFinished(() => server.close());
+  return server.port;
 }
 
 type Send = (method: string, params: object) => Promise<Record<string, unknown>>;
