@@ -6,7 +6,7 @@ import { Download } from './download.ts';
 import { drainRest } from './drain.ts';
 import { relayInterim } from './interim.ts';
 import type { Parcel } from './library.ts';
-import { askForTrailers } from './trailers.ts';
+import { nominateTe } from './trailers.ts';
 import { type Upload, type UploadTimes, upload } from './upload.ts';
 
 /** What was sent to the client: the upstream's status, and the bytes of the body. */
@@ -97,7 +97,7 @@ class Exchange {
     upstream.path = path;
     // Among the other fields it would have made Node write the head at once, with that path.
     if (expect !== undefined) upstream.setHeader('expect', expect);
-    if (trailers) askForTrailers(upstream);
+    if (trailers) nominateTe(upstream);
     upstream.once('finish', this.#onSent).once('response', this.#onAnswer).once('upgrade', this.#onUpgrade);
     relayInterim(upstream, this.#order, this.#onFlood);
     if (hasBody) this.#upload = upload(message, upstream, times, this.#settle);

@@ -19,9 +19,8 @@ export function takesTrailers({ headers: { te } }: IncomingMessage): boolean {
   return te !== undefined && /(?:^|,)[ \t]*trailers[ \t]*(?:,|;|$)/i.test(String(te));
 }
 
-/** Says upstream that trailers are taken, by fields of this connection's own (RFC 9110 §10.1.4). */
-export function askForTrailers(upstream: ClientRequest): void {
-  upstream.setHeader('te', 'trailers');
+/** Says in Connection that the TE of a request is this connection's own, as it must (RFC 9110 §10.1.4). */
+export function nominateTe(upstream: ClientRequest): void {
   // Node writes this field by itself only where nobody else does.
-  upstream.setHeader('connection', upstream.shouldKeepAlive ? 'keep-alive, te' : 'close, te');
+  upstream.setHeader('Connection', upstream.shouldKeepAlive ? 'keep-alive, TE' : 'close, TE');
 }

@@ -82,6 +82,7 @@ test('trailers come behind the body for who takes them', async () => {
   ]);
   expect(heard.head).toMatch(/^te: trailers\r\n/im);
   expect(heard.head).toMatch(/^connection: keep-alive, te\r\n/im);
+  expect(output).toMatch(/^Trailer: X-Sum\r\n/m);
   // curl shows them like a head, behind the body.
   expect(output).toMatch(/\r\n\r\nokX-Sum: 42\r\n$/);
 });
