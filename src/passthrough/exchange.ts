@@ -6,6 +6,7 @@ import { Download } from './download.ts';
 import { drainRest } from './drain.ts';
 import { relayInterim } from './interim.ts';
 import type { Parcel } from './library.ts';
+import { nominateTe } from './trailers.ts';
 import { type Upload, type UploadTimes, upload } from './upload.ts';
 
 /** What was sent to the client: the upstream's status, and the bytes of the body. */
@@ -90,12 +91,13 @@ class Exchange {
 
   /** http-proxy hands the upstream request over; nothing of it has been sent. */
   readonly #fill = (upstream: ClientRequest): void => {
-    const { message, path, hasBody, expect, times } = this.#order;
+    const { message, path, hasBody, expect, trailers, times } = this.#order;
     this.#upstream = upstream;
     // http-proxy has made one slash of `//`.
     upstream.path = path;
     // Among the other fields it would have made Node write the head at once, with that path.
     if (expect !== undefined) upstream.setHeader('expect', expect);
+    if (trailers) nominateTe(upstream);
     upstream.once('finish', this.#onSent).once('response', this.#onAnswer).once('upgrade', this.#onUpgrade);
     relayInterim(upstream, this.#order, this.#onFlood);
     if (hasBody) this.#upload = upload(message, upstream, times, this.#settle);

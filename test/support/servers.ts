@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, globSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,11 +25,21 @@ const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '
 /** Where a program is; throws a sentence that says how to get it. */
 export function programPath(name: string, debianPackage: string): string {
   const path = FOLDERS.map((folder) => join(folder, name)).find(isExecutable);
-  if (path === undefined)
-    throw new Error(
-      `this test needs ${name}: install the Debian package ${debianPackage}: apt-get install ${debianPackage}`,
-    );
+  if (path === undefined) throw missing(name, debianPackage);
   return path;
+}
+
+/** Where a file of a Debian package is, by a pattern for its path; throws a sentence that says how to get it. */
+export function installedFile(pattern: string, debianPackage: string): string {
+  const [path] = globSync(pattern);
+  if (path === undefined) throw missing(pattern, debianPackage);
+  return path;
+}
+
+function missing(what: string, debianPackage: string): Error {
+  return new Error(
+    `this test needs ${what}: install the Debian package ${debianPackage}: apt-get install ${debianPackage}`,
+  );
 }
 
 function isExecutable(path: string): boolean {
@@ -41,37 +51,50 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** What a server is started with. */
+export interface Command {
+  readonly args: readonly string[];
+  /** Besides what this process has in its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** An MQTT broker that takes everybody, and queues without a limit. */
 export function startMosquitto(): Promise<RunningServer> {
   const program = programPath('mosquitto', 'mosquitto');
-  return start(program, async (folder, port) => {
+  return startServer(program, async (folder, port) => {
     const file = join(folder, 'mosquitto.conf');
     const lines = [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'persistence false'];
     lines.push('max_queued_messages 0', 'max_queued_bytes 0');
     // It drops root's rights to a user who may not read the folder.
     if (process.getuid?.() === 0) lines.push('user root');
     await writeFile(file, `${lines.join('\n')}\n`);
-    return ['-c', file];
+    return { args: ['-c', file] };
   });
 }
 
 /** A Redis that keeps nothing on disk. */
 export function startRedis(): Promise<RunningServer> {
   const program = programPath('redis-server', 'redis-server');
-  return start(program, async (folder, port) => {
+  return startServer(program, async (folder, port) => {
     const options = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no' };
-    return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    return { args: Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]) };
   });
 }
 
-type Arguments = (folder: string, port: number) => Promise<readonly string[]>;
-
-async function start(program: string, argumentsFor: Arguments): Promise<RunningServer> {
+/**
+ * Starts a program that is to listen on the port it is told; `commandFor` may write files into its folder, where it runs.
+ * Resolves once it accepts connections. Rejects with what it said if it does not, within `ms`.
+ */
+export async function startServer(
+  program: string,
+  commandFor: (folder: string, port: number) => Promise<Command>,
+  ms = START_MS,
+): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-server-'));
   try {
     for (let attempt = 1; ; attempt++) {
       const port = await freePort();
-      const started = await spawnServer(program, await argumentsFor(folder, port), port);
+      const started = await spawnServer(program, await commandFor(folder, port), { folder, port, ms });
       if ('child' in started) return running(started.child, port, folder);
       if (attempt === TRIES) throw new Error(`${program} did not start:\n${started.output}`);
     }
@@ -99,8 +122,16 @@ function running(child: ChildProcess, port: number, folder: string): RunningServ
 type Started = { child: ChildProcess } | { output: string };
 
 /** Resolves with the process once it accepts connections, or with what it said if it ends or dawdles. */
-async function spawnServer(program: string, args: readonly string[], port: number): Promise<Started> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+async function spawnServer(
+  program: string,
+  { args, env }: Command,
+  { folder, port, ms }: { folder: string; port: number; ms: number },
+): Promise<Started> {
+  const child = spawn(program, args, {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   const keep = (chunk: Buffer) => {
     output = `${output}${chunk}`.slice(-4_000);
@@ -108,7 +139,7 @@ async function spawnServer(program: string, args: readonly string[], port: numbe
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
   child.on('error', (error) => keep(Buffer.from(String(error))));
-  const deadline = performance.now() + START_MS;
+  const deadline = performance.now() + ms;
   while (isAlive(child) && performance.now() < deadline) {
     if (await accepts(port)) return { child };
     await wait(LOOK_EVERY_MS);
@@ -141,7 +172,8 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = await listen(createServer());
   const port = portOf(server);
   server.close();
