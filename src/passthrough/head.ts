@@ -95,6 +95,8 @@ export function asHeaders(fields: readonly HeaderField[]): IncomingHttpHeaders {
   const headers: Record<string, string | string[]> = {};
   const spellings = new Map<string, string>();
   for (const [name, value] of fields) {
+    // The one name that such an object cannot have.
+    if (name === '__proto__') continue;
     const key = name.toLowerCase();
     const spelling = spellings.get(key);
     if (spelling === undefined) {

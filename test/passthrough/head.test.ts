@@ -15,6 +15,8 @@ test('fields of one name are one list, in the spelling of the first and in their
     ['Host', 'a'],
     ['x-two', '2'],
     ['X-TWO', '3'],
+    ['__proto__', 'x'],
+    ['__proto__', 'z'],
     ['constructor', 'y'],
   ]);
   expect(Object.entries(headers)).toEqual([
