@@ -11,7 +11,6 @@ import type { Routes } from './route-table.ts';
 import type { Route, UpgradeHandler } from './routes.ts';
 import type { Sessions } from './session/registry.ts';
 import type { Session } from './session/session.ts';
-import { admitted } from './upstream/forward.ts';
 
 export interface HandshakeDeps {
   readonly routes: Routes;
@@ -63,7 +62,8 @@ async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
   const grant: Grant = { claims: {}, releases: [deps.routes.retain(route)] };
   progress.grant = await route.admit(request, grant);
   const offering = offeredBy(request, route);
-  const bridge = await route.upgrade.dial(admitted(offering, grant, captures, route.config), pending.signal);
+  const admitted = route.upgrade.forward.admitted(offering, grant, captures);
+  const bridge = await route.upgrade.dial(admitted, pending.signal);
   progress.bridge = bridge;
   if (pending.gone) throw new GatewayError('CLIENT_LOST');
   // A drain that began meanwhile has asked the open connections to close, and would miss this one.
@@ -145,5 +145,14 @@ function refusedRequest({ pending, request, route }: Progress): RefusedRequest {
   const { id, peerAddress = '' } = pending.connection;
   if (request === undefined) return { id, kind: 'upgrade', peerAddress };
   const { clientAddress, host, path, origin } = request;
-  return { id, kind: 'upgrade', peerAddress, clientAddress, host, path, origin, route: route?.name };
+  return {
+    id: request.id,
+    kind: 'upgrade',
+    peerAddress,
+    clientAddress,
+    host,
+    path,
+    origin,
+    route: route?.name,
+  };
 }

@@ -52,8 +52,8 @@ export function createPlainHandler({ routes, observer }: PlainDeps) {
       observer.served(request, served, performance.now() - startedAt);
     } catch (thrown) {
       const error = asGatewayError(thrown);
-      const { id, peerAddress = '' } = pending.connection;
-      const { clientAddress, host, path, origin } = progress.request ?? {};
+      const { peerAddress = '' } = pending.connection;
+      const { id = pending.connection.id, clientAddress, host, path, origin } = progress.request ?? {};
       const route = progress.route?.name;
       const refused = { id, kind: 'request', peerAddress, clientAddress, host, path, origin, route } as const;
       observer.refused(refused, error, performance.now() - startedAt);

@@ -16,6 +16,7 @@ import { createMeters, type Meter } from './session/meter.ts';
 import type { Store } from './store/index.ts';
 import { type HttpTarget, openHttpTarget } from './upstream/client.ts';
 import type { UpstreamContext } from './upstream/context.ts';
+import { compileForward, type Forward } from './upstream/forward.ts';
 import { HttpPool } from './upstream/http-pool.ts';
 import { Pool } from './upstream/pool.ts';
 
@@ -42,6 +43,8 @@ export interface Route {
 export interface UpgradeHandler {
   readonly bridge: SessionRecord['bridge'];
   readonly dial: Dial;
+  /** What the upstream gets to see of an upgrade. */
+  readonly forward: Forward;
   /** What one admitted connection may send. */
   meter(request: GatewayRequest, grant: Grant): Meter;
 }
@@ -93,7 +96,12 @@ function openUpgrade(config: RouteConfig, deps: RouteDeps, http: Pool | undefine
   const meters = createMeters(config, { store: deps.store });
   const { bridge, dial, close } = openBridge(config, deps.upstreams, http);
   return {
-    handler: { bridge, dial, meter: (request, grant) => meters((per) => limitKey(per, request, grant)) },
+    handler: {
+      bridge,
+      dial,
+      forward: compileForward(config, upgradesTo(config.upstream)),
+      meter: (request, grant) => meters((per) => limitKey(per, request, grant)),
+    },
     close,
   };
 }
@@ -102,7 +110,7 @@ function openBridge(
   config: RouteConfig,
   upstreams: UpstreamContext,
   http: Pool | undefined,
-): Omit<UpgradeHandler, 'meter'> & Pick<Opened<never>, 'close'> {
+): Omit<UpgradeHandler, 'meter' | 'forward'> & Pick<Opened<never>, 'close'> {
   const kind = upgradesTo(config.upstream);
   if (kind === 'poll') return openPoll(config, upstreams);
   const own = kind === 'tcp' ? 'tcp' : 'websocket';

@@ -11,6 +11,8 @@ export interface Grant {
   credential?: Credential;
   /** Further places where the same token stood: they are taken out as well. */
   copies?: readonly Credential[];
+  /** It was let in without the token that its route asks for: it learns what the head of an answer says, and no more. */
+  isUnproven?: boolean;
   /** Undo of what a check reserved (a connection's place); called once when the connection ends, however it ends. */
   readonly releases: (() => void)[];
 }

@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
 import type { RouteConfig } from '../config/schema.ts';
-import type { HeaderField } from '../http/request.ts';
+import { compileAnswerFields } from '../upstream/answer-fields.ts';
 import { createPolicy } from '../upstream/balance/index.ts';
 import { dial } from '../upstream/dial.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import type { AdmittedRequest } from '../upstream/forward.ts';
-import { type OpenedUpstream, openWebSocket } from '../upstream/handshake.ts';
+import { type Offer, type OpenedUpstream, openWebSocket } from '../upstream/handshake.ts';
+import { compileHost } from '../upstream/host.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { requestTarget } from '../upstream/target.ts';
 import type { Bridge, Dial } from './contract.ts';
@@ -14,11 +15,18 @@ import { relay } from './relay.ts';
 
 /** The bridge to an upstream that speaks WebSocket itself: the pool is one of `websocket`, or of `http`. */
 export function createWebSocketDial(route: RouteConfig, pool: Pool): Dial {
-  const policy = createPolicy(route.upstream.balance ?? 'least-connections');
+  const { upstream } = route;
+  const policy = createPolicy(upstream.balance ?? 'least-connections');
+  const hostOf = compileHost(upstream.host);
+  const answerFieldsFor = compileAnswerFields(upstream);
 
   return async function dialWebSocket(request, signal) {
-    const join = (socket: Socket, { target }: Endpoint, share: AbortSignal) =>
-      openWebSocket(socket, offerOf(request, requestTarget(target, request, route)), share);
+    function join(socket: Socket, { target }: Endpoint, share: AbortSignal) {
+      const host = hostOf(request, target);
+      const answerFields = answerFieldsFor({ request, target, host, answer: 'handshake' });
+      const path = requestTarget(target, request, route);
+      return openWebSocket(socket, { ...offerOf(request, path, host), answerFields }, share);
+    }
     const { value: opened, lease } = await dial(pool, { policy, asking: request, signal, join });
     const target = lease.endpoint.name;
     const bridge = bridgeTo({ ...opened, target }, nameable(request, opened.protocol));
@@ -26,10 +34,10 @@ export function createWebSocketDial(route: RouteConfig, pool: Pool): Dial {
   };
 }
 
-function offerOf(request: AdmittedRequest, target: string) {
+function offerOf(request: AdmittedRequest, target: string, host: string): Offer {
   return {
     target,
-    headers: request.upstreamHeaders,
+    headers: [['Host', host], ...request.upstreamHeaders],
     protocols: request.protocols,
     deflate: request.deflateOffer,
   };
@@ -48,14 +56,12 @@ function nameable({ grant }: AdmittedRequest, chosen: string | undefined): strin
 }
 
 function bridgeTo(
-  { target, socket, head, deflate, setCookies }: OpenedUpstream & Pick<Bridge, 'target'>,
+  { target, socket, head, deflate, fields }: OpenedUpstream & Pick<Bridge, 'target'>,
   protocol: string | undefined,
 ): Bridge {
-  // A sticky load balancer behind us names its choice in a cookie on the 101; nothing else of the upstream's is reflected.
-  const headers = setCookies.map((cookie): HeaderField => ['Set-Cookie', cookie]);
   return {
     target,
-    accept: { protocol, deflate, headers },
+    accept: { protocol, deflate, headers: fields },
     run: (client, clientHead, session) =>
       relay(
         { client, clientHead, upstream: socket, upstreamHead: head, deflate: deflate !== undefined },

@@ -3,6 +3,7 @@ import { headerClass } from '../http/header-classes.ts';
 import { isUrl, url } from './fields.ts';
 import { type PollConfig, placeholderRules } from './poll.ts';
 import { type PoolShape, poolRules } from './pool.ts';
+import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
 
 /**
@@ -54,7 +55,12 @@ interface RouteShape {
   cors: 'upstream' | 'answer';
   auth: 'none' | { token: readonly { from: string }[]; forward: Readonly<Record<string, string>> };
   limits: Readonly<Record<string, unknown>>;
-  upstream: PoolShape & { poll?: PollConfig | undefined; stripPrefix?: string | undefined };
+  upstream: PoolShape & {
+    poll?: PollConfig | undefined;
+    stripPrefix?: string | undefined;
+    headers?: HeaderChanges | undefined;
+    answerHeaders?: HeaderChanges | undefined;
+  };
 }
 
 /** Upstreams that go together; what admission needs in order to be safe. */
@@ -72,6 +78,8 @@ export function routeRules(route: RouteShape, context: Context): void {
   poolRules(route.upstream, route.auth, route.match.path, (path, message) =>
     complain(context, ['upstream', ...path], message),
   );
+  const claims = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
+  rewriteRules(route.upstream, claims, (path, message) => complain(context, ['upstream', ...path], message));
   // Without a list only pages of the same host are let in, and those need no CORS.
   if (route.cors === 'answer' && route.origins === undefined) {
     complain(context, ['origins'], 'is required on a route with cors: answer, which answers to these alone');
@@ -86,7 +94,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   if (route.auth.token.some((source) => source.from === 'cookie') && route.origins === undefined) {
     complain(context, ['origins'], 'is required on a route that takes tokens from cookies');
   }
-  forwardRules(Object.keys(route.auth.forward), context);
+  forwardRules(claims, context);
 }
 
 function caseRules({ match: { path, ignoreCase } }: RouteShape, context: Context): void {
@@ -118,11 +126,16 @@ function subjectRules({ limits }: RouteShape, context: Context): void {
 
 /** The gateway or HTTP itself gives a meaning to some headers; a claim in them would break or redirect the request. */
 function forwardRules(headers: readonly string[], context: Context): void {
-  for (const header of headers.filter((name) => headerClass(name) !== undefined)) {
+  for (const header of headers.filter(isReserved)) {
     complain(
       context,
       ['auth', 'forward', header],
       'this header is set by the gateway and cannot carry a claim',
     );
   }
+}
+
+function isReserved(header: string): boolean {
+  const kind = headerClass(header);
+  return kind !== undefined && kind !== 'identity';
 }

@@ -187,7 +187,9 @@ export const schema = z.strictObject({
   trustedProxies: z
     .array(cidr)
     .prefault([])
-    .describe('Only their X-Forwarded-For and Forwarded are believed'),
+    .describe(
+      'Only what they say of clients is believed and passed on: X-Forwarded-*, Forwarded, X-Request-Id, CF-Connecting-IP and the like',
+    ),
   admin: z
     .strictObject({
       host: z.string().default('127.0.0.1'),

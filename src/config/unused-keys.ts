@@ -4,13 +4,13 @@ import { valueAt } from './tree.ts';
 import { isLegal, kindsOf, servedKinds, type UpstreamKind, upgradesTo } from './upstream-kinds.ts';
 
 /** What a key needs in order to have an effect: one of these kinds of upstream, or a route that serves these requests. */
-type Need = { readonly upstream: UpstreamKind } | { readonly serves: RequestKind };
+type Need = { readonly upstream: readonly UpstreamKind[] } | { readonly serves: RequestKind };
 
 /** Keys that not every route has a use for. */
 const NEEDS: Readonly<Record<string, Need>> = {
-  'upstream.protocols': { upstream: 'tcp' },
-  'upstream.text': { upstream: 'tcp' },
-  'upstream.upgrades': { upstream: 'http' },
+  'upstream.protocols': { upstream: ['tcp'] },
+  'upstream.text': { upstream: ['tcp'] },
+  'upstream.upgrades': { upstream: ['http'] },
   'limits.connections': { serves: 'upgrade' },
   'limits.messages': { serves: 'upgrade' },
   'limits.bytes': { serves: 'upgrade' },
@@ -26,8 +26,10 @@ const NEEDS: Readonly<Record<string, Need>> = {
   'limits.requests': { serves: 'request' },
   'limits.uploads': { serves: 'request' },
   'timeouts.response': { serves: 'request' },
-  'upstream.stripPrefix': { upstream: 'http' },
-  'upstream.answerHeaders': { upstream: 'http' },
+  'upstream.stripPrefix': { upstream: ['http'] },
+  'upstream.host': { upstream: ['websocket', 'poll', 'http'] },
+  'upstream.headers': { upstream: ['websocket', 'poll', 'http'] },
+  'upstream.answerHeaders': { upstream: ['websocket', 'http'] },
 };
 
 /** Keys that are right by themselves, but do nothing with the upstream their route has. Nothing is ignored in silence. */
@@ -63,7 +65,9 @@ function idle(path: Path, reason: string): Finding {
 
 function idleBecause(need: Need, upstream: unknown): string | undefined {
   if ('upstream' in need)
-    return kindsOf(upstream).includes(need.upstream) ? undefined : `without ${need.upstream}`;
+    return kindsOf(upstream).some((kind) => need.upstream.includes(kind))
+      ? undefined
+      : `without ${need.upstream.join(' or ')}`;
   return servedKinds(upstream).includes(need.serves)
     ? undefined
     : `on a route that takes no ${need.serves === 'upgrade' ? 'upgrades' : 'plain requests'}`;

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import { type AddressMatcher, normaliseAddress } from './address.ts';
 import { badRequest, type Fields, readFields } from './fields.ts';
-import { clientOf } from './forwarded.ts';
+import { clientOf, requestId } from './forwarded.ts';
 import { parseDeflateOffer, parseProtocols } from './offers.ts';
 import type { GatewayRequest, UpgradeRequest } from './request.ts';
 import { parseHost, parseTarget, type Target } from './target.ts';
@@ -70,14 +70,17 @@ function readRequest(head: RequestHead, fields: Fields, connection: ConnectionIn
     fields,
     connection.trustedProxies,
   );
+  const isPeerTrusted = connection.trustedProxies(peerAddress);
   return {
-    id: connection.id,
+    id: (isPeerTrusted ? requestId(fields) : undefined) ?? connection.id,
+    connectionId: connection.id,
     method,
     peerAddress,
     clientAddress: client.address,
     secure: client.secure,
-    isPeerTrusted: connection.trustedProxies(peerAddress),
+    isPeerTrusted,
     authority,
+    clientAuthority: client.authority ?? authority,
     host: parseHost(authority),
     path: target.path,
     query: target.query,

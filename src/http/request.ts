@@ -8,8 +8,10 @@ export type HeaderField = readonly [name: string, value: string];
 
 /** A request as admission and routing see it; made by `listener/`. */
 export interface GatewayRequest {
-  /** Unique, made by us: in both access-log lines and in `x-request-id` upstream. */
+  /** In every access-log line, and in `x-request-id` upstream: made by us, or taken over from a trusted proxy. */
   readonly id: string;
+  /** Unique, made by us: whatever must not be named by others goes by it. */
+  readonly connectionId: string;
   readonly method: string;
   /** The socket's peer, IPv4-mapped IPv6 already written as IPv4. */
   readonly peerAddress: string;
@@ -21,6 +23,8 @@ export interface GatewayRequest {
   readonly isPeerTrusted: boolean;
   /** `host[:port]` as sent: in the target if it names one, else in the Host header. */
   readonly authority: string;
+  /** What the client asked for, `host[:port]`: `authority`, or what a trusted proxy says it was. */
+  readonly clientAuthority: string;
   /** The host alone, lower case, no port, IPv6 without brackets. */
   readonly host: string;
   /** Path as sent, starting with `/`, or the `*` of OPTIONS. The router refuses what servers could read in ways that matter. */

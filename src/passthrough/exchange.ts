@@ -6,6 +6,7 @@ import { Download } from './download.ts';
 import { drainRest } from './drain.ts';
 import { relayInterim } from './interim.ts';
 import type { Parcel } from './library.ts';
+import { nominateTe } from './trailers.ts';
 import { type Upload, type UploadTimes, upload } from './upload.ts';
 
 /** What was sent to the client: the upstream's status, and the bytes of the body. */
@@ -25,6 +26,8 @@ export interface Order {
   readonly expect: string | undefined;
   /** The client takes trailers. */
   readonly trailers: boolean;
+  /** The client gets no body of the answer. */
+  readonly isHeadOnly: boolean;
   readonly times: Times;
   /** What the client gets to see of the answer's fields; both alternate names and values. */
   readonly answerFields: (raw: readonly string[]) => string[];
@@ -88,12 +91,13 @@ class Exchange {
 
   /** http-proxy hands the upstream request over; nothing of it has been sent. */
   readonly #fill = (upstream: ClientRequest): void => {
-    const { message, path, hasBody, expect, times } = this.#order;
+    const { message, path, hasBody, expect, trailers, times } = this.#order;
     this.#upstream = upstream;
     // http-proxy has made one slash of `//`.
     upstream.path = path;
     // Among the other fields it would have made Node write the head at once, with that path.
     if (expect !== undefined) upstream.setHeader('expect', expect);
+    if (trailers) nominateTe(upstream);
     upstream.once('finish', this.#onSent).once('response', this.#onAnswer).once('upgrade', this.#onUpgrade);
     relayInterim(upstream, this.#order, this.#onFlood);
     if (hasBody) this.#upload = upload(message, upstream, times, this.#settle);
@@ -114,10 +118,20 @@ class Exchange {
     if (!this.#writeHead(answer)) return;
     const { response, times, trailers } = this.#order;
     response.once('finish', this.#onFinish);
+    if (this.#isCut(answer)) {
+      response.end();
+      return;
+    }
     this.#download = new Download(answer, response, { times, trailers }, this.#settle);
     this.#download.start();
     if (this.#upload && !this.#sent) this.#watchRest();
   };
+
+  /** Its body, if it has one, is not for the client. */
+  #isCut({ statusCode, headers }: IncomingMessage): boolean {
+    const hasBody = statusCode !== 204 && statusCode !== 304 && headers['content-length'] !== '0';
+    return this.#order.isHeadOnly && hasBody;
+  }
 
   /** The rest of the body goes on beside the answer: it must not stand still for ever, and keeps both alive. */
   #watchRest(): void {
@@ -141,7 +155,8 @@ class Exchange {
 
   #writeHead(answer: IncomingMessage): boolean {
     const { message, response, expect, answerFields } = this.#order;
-    const fields = answerFields(answer.rawHeaders);
+    const relayed = answerFields(answer.rawHeaders);
+    const fields = this.#isCut(answer) ? withNoBody(relayed) : relayed;
     // It may never send the body that it has not been asked for, and whatever comes next would be taken for it.
     if (expect !== undefined && !message.complete) fields.push('Connection', 'close');
     try {
@@ -199,11 +214,22 @@ class Exchange {
     const upstream = this.#upstream;
     response.off('close', this.#onClientClose);
     this.#upload?.abandon();
-    if (failed || !this.#sent) upstream?.destroy();
+    // Nobody reads what is left of an answer that was cut off.
+    if (failed || !this.#sent || (this.#answer && !this.#download)) upstream?.destroy();
     // Only a cut tells the client that the body is not whole; http-proxy leaves it waiting for ever.
     if (failed && response.headersSent) response.destroy();
     else if (!failed) drainRest(message);
   }
+}
+
+/** The fields with another Content-Length: none of the body comes. */
+function withNoBody(fields: readonly string[]): string[] {
+  const kept = ['Content-Length', '0'];
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at] as string;
+    if (name.toLowerCase() !== 'content-length') kept.push(name, fields[at + 1] as string);
+  }
+  return kept;
 }
 
 function isDelimited({ headers }: IncomingMessage): boolean {

@@ -6,13 +6,13 @@ import { asGatewayError, clientLost } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import { createPolicy } from '../upstream/balance/index.ts';
 import type { Asking, Policy } from '../upstream/balance/policy.ts';
-import { upstreamHeaders, withoutToken } from '../upstream/forward.ts';
+import { compileForward, type Forward } from '../upstream/forward.ts';
 import type { Connected, HttpPool } from '../upstream/http-pool.ts';
 import { requestTarget } from '../upstream/target.ts';
 import { exchangeOver } from './attempts.ts';
 import type { PlainClient } from './client.ts';
 import type { Served, Times } from './exchange.ts';
-import { asHeaders, bodyOf, endToEndAnswer, isBodiless } from './head.ts';
+import { bodyOf, compileHead, type HeadOf, isBodiless } from './head.ts';
 import { takesTrailers } from './trailers.ts';
 
 /** What was sent to the client, and the endpoint it came from. */
@@ -26,6 +26,8 @@ export class Forwarder {
   readonly #http: HttpPool<PlainClient>;
   readonly #cors: Cors;
   readonly #policy: Policy;
+  readonly #seen: Forward;
+  readonly #headOf: HeadOf;
   readonly #times: Times;
 
   constructor(route: RouteConfig, http: HttpPool<PlainClient>) {
@@ -33,6 +35,8 @@ export class Forwarder {
     this.#http = http;
     this.#cors = createCors(route);
     this.#policy = createPolicy(route.upstream.balance ?? 'round-robin');
+    this.#seen = compileForward(route, 'http');
+    this.#headOf = compileHead(route.upstream, this.#seen);
     this.#times = timesOf(route);
   }
 
@@ -46,20 +50,22 @@ export class Forwarder {
     const { present: hasBody, framing } = bodyOf(message);
     const expect = isHttp10(message) ? undefined : message.headers.expect;
     const trailers = !isHttp10(message) && takesTrailers(message);
-    const { query, headers } = withoutToken(request, grant, this.#route);
-    const { clientAddress, origin, path } = request;
+    const bare = this.#seen.withoutToken(request, grant);
+    const { clientAddress, origin, path, query, headers } = bare;
     // A server that looks for no body with this method would read it as the connection's next request.
     const isOnce = hasBody && isBodiless(request.method);
     const asking = { clientAddress, origin, path, headers, grant };
     const { lease, client } = await this.#connect(asking, response, isOnce);
     const { name, target } = lease.endpoint;
     try {
+      const head = this.#headOf({ request: bare, grant, target, framing, trailers });
       // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
-      message.headers = asHeaders([...upstreamHeaders(request, grant, this.#route), ...framing]);
+      message.headers = head.headers;
       const upstreamPath = requestTarget(target, { path, query, captures: {} }, this.#route);
-      const answerFields = (raw: readonly string[]) => this.#cors.answer(endToEndAnswer(raw), request);
+      const answerFields = (raw: readonly string[]) => this.#cors.answer(head.answerFields(raw), request);
       const asked = { message, response, path: upstreamPath, hasBody, expect, trailers };
-      const carried = { ...asked, times: this.#times, isOnce, answerFields };
+      const isHeadOnly = grant.isUnproven === true;
+      const carried = { ...asked, times: this.#times, isOnce, isHeadOnly, answerFields };
       return { ...(await exchangeOver(client, carried)), target: name };
     } catch (thrown) {
       const error = asGatewayError(thrown);

@@ -1,14 +1,19 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Grant } from '../admission/grant.ts';
+import type { UpstreamConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
-import { cgiSpelling, headerClass, nominatedFields } from '../http/header-classes.ts';
-import type { HeaderField } from '../http/request.ts';
+import type { GatewayRequest, HeaderField } from '../http/request.ts';
+import { type AnswerFields, compileAnswerFields } from '../upstream/answer-fields.ts';
+import type { Forward } from '../upstream/forward.ts';
+import { compileHost } from '../upstream/host.ts';
+import type { Target } from '../upstream/target.ts';
 
 /** The heads of a plain request and its answer, as the next hop is to see them. */
 
 /** How the body of a request is delimited. */
 export interface Body {
   readonly present: boolean;
-  /** The field that says so upstream, if one is needed (RFC 9112 §6). */
+  /** The fields that say so upstream, if any are needed (RFC 9112 §6, §7.1.2). */
   readonly framing: readonly HeaderField[];
 }
 
@@ -26,42 +31,82 @@ export function isBodiless(method: string): boolean {
  */
 export function bodyOf({ headers }: IncomingMessage): Body {
   const coding = headers['transfer-encoding']?.toLowerCase();
-  if (coding === 'chunked') return { present: true, framing: [['transfer-encoding', 'chunked']] };
+  if (coding === 'chunked') return { present: true, framing: chunked(headers) };
   if (coding !== undefined) throw new GatewayError('BAD_REQUEST', { detail: 'an unknown transfer coding' });
   const length = headers['content-length'];
   if (length !== undefined) return { present: Number(length) > 0, framing: [['content-length', length]] };
-  return { present: false, framing: [] };
+  return NO_BODY;
 }
 
-/** Header fields as `http.request` takes them: repeated ones as lists, in their order. */
-export function asHeaders(fields: readonly HeaderField[]): IncomingHttpHeaders {
-  const headers: Record<string, string | string[]> = Object.create(null);
-  for (const [name, value] of fields) {
-    const key = name.toLowerCase();
-    const earlier = headers[key];
-    headers[key] = earlier === undefined ? value : [earlier, value].flat();
-  }
-  return headers;
+const NO_BODY: Body = { present: false, framing: [] };
+
+function chunked({ trailer }: IncomingHttpHeaders): HeaderField[] {
+  const framing: HeaderField[] = [['transfer-encoding', 'chunked']];
+  if (trailer !== undefined) framing.push(['trailer', trailer]);
+  return framing;
 }
+
+/** The heads of one request and its answer. */
+export interface Heads {
+  /** As `http.request` takes them. */
+  readonly headers: IncomingHttpHeaders;
+  readonly answerFields: AnswerFields;
+}
+
+/** What the heads depend on, besides the route. */
+export interface Sent {
+  /** Without its token. */
+  readonly request: GatewayRequest;
+  readonly grant: Grant;
+  readonly target: Target;
+  readonly framing: Body['framing'];
+  /** The client takes trailers. */
+  readonly trailers: boolean;
+}
+
+export type HeadOf = (sent: Sent) => Heads;
+
+/** Compiles the heads of a route's requests and answers. */
+export function compileHead(upstream: UpstreamConfig, { fields: fieldsOf }: Forward): HeadOf {
+  const hostOf = compileHost(upstream.host);
+  const answerFieldsFor = compileAnswerFields(upstream);
+  return function headOf({ request, grant, target, framing, trailers }) {
+    const host = hostOf(request, target);
+    const fields: HeaderField[] = [['Host', host]];
+    for (const field of fieldsOf(request, grant)) fields.push(field);
+    if (trailers) fields.push(TRAILERS);
+    // Comes last: behind a length Node makes bytes of a Content-Disposition, and writes them as UTF-8.
+    for (const field of framing) fields.push(field);
+    // To HEAD there is no body, so that nothing comes behind it.
+    const answer = trailers && request.method !== 'HEAD' ? 'trailers' : 'plain';
+    return { headers: asHeaders(fields), answerFields: answerFieldsFor({ request, target, host, answer }) };
+  };
+}
+
+/** Asks for trailers (RFC 9110 §10.1.4). */
+const TRAILERS: HeaderField = ['TE', 'trailers'];
 
 /**
- * The answer's end-to-end fields, for `writeHead`: hop-by-hop ones and those that Connection nominates are dropped
- * (RFC 9110 §7.6.1). `raw` and the result alternate names and values.
+ * Header fields as `http.request` takes them: in the spelling of the first of a name, repeated ones as lists, in their
+ * order.
  */
-export function endToEndAnswer(raw: readonly string[]): string[] {
-  const fields = pairs(raw);
-  const nominated = nominatedFields(fields);
-  return fields
-    .filter(([name]) => {
-      const key = name.toLowerCase();
-      return headerClass(key) !== 'hop-by-hop' && !nominated.has(cgiSpelling(key));
-    })
-    .flat();
-}
-
-function pairs(raw: readonly string[]): [string, string][] {
-  return Array.from({ length: raw.length / 2 }, (_, index) => [
-    raw[2 * index] as string,
-    raw[2 * index + 1] as string,
-  ]);
+export function asHeaders(fields: readonly HeaderField[]): IncomingHttpHeaders {
+  // http-proxy copies it, which takes a multiple of the time where it has no prototype.
+  const headers: Record<string, string | string[]> = {};
+  const spellings = new Map<string, string>();
+  for (const [name, value] of fields) {
+    // The one name that such an object cannot have.
+    if (name === '__proto__') continue;
+    const key = name.toLowerCase();
+    const spelling = spellings.get(key);
+    if (spelling === undefined) {
+      spellings.set(key, name);
+      headers[name] = value;
+      continue;
+    }
+    const earlier = headers[spelling] as string | string[];
+    if (typeof earlier === 'string') headers[spelling] = [earlier, value];
+    else earlier.push(value);
+  }
+  return headers;
 }

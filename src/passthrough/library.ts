@@ -2,13 +2,14 @@ import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node
 import { createRequire } from 'node:module';
 import type { Stream } from 'node:stream';
 import type HttpProxy from 'http-proxy';
+import type { Connections } from './connections.ts';
 
 /**
  * http-proxy 1.18 reduced to what it is trusted with: turning one request into one upstream request. What it would do
  * to headers, bodies and answers on the way is switched off here and done in the files beside this one.
  */
 
-/** Where requests go. TLS is not its business: the agent's connections are ready to be used. */
+/** Where requests go. TLS is not its business: its connections are ready to be used. */
 export interface Target {
   /** No brackets around IPv6. */
   readonly host: string;
@@ -29,15 +30,16 @@ export interface Parcel {
 // Now, and not for the first request: by then there may be no descriptor left to read it with.
 const library = loadHttpProxy();
 
-/** Returns the function that sends requests to `target` over connections of `agent`. It throws what `http.request` throws. */
-export function createSender(target: Target, agent: Agent): (parcel: Parcel) => void {
+/** Returns the function that sends requests to `target` over `connections`. It throws what `http.request` throws. */
+export function createSender(target: Target, connections: Connections): (parcel: Parcel) => void {
   let fillNext: Parcel['fill'] = () => {};
   // The upstream request is otherwise out of reach until it gets a socket, which may be never: a client that leaves, or a
   // deadline that passes, could not end it. The body's `pipe` is the one place that gets it at once, while `web` runs.
   const buffer = { pipe: (upstream: ClientRequest) => fillNext(upstream) } as unknown as Stream;
   const proxy = library.createProxyServer({
     target: { ...target, protocol: 'http:' },
-    agent,
+    // Node's client takes any object for an agent that gives it sockets.
+    agent: connections as unknown as Agent,
     buffer,
     // Copies hop-by-hop fields into the answer, and claims keep-alive where the client asked for close.
     selfHandleResponse: true,

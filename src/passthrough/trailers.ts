@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { headerClass } from '../http/header-classes.ts';
 
 /**
@@ -17,4 +17,10 @@ export function trailersOf({ rawTrailers }: IncomingMessage): [string, string][]
 /** Whether a client takes trailers, by its TE (RFC 9110 §10.1.4). */
 export function takesTrailers({ headers: { te } }: IncomingMessage): boolean {
   return te !== undefined && /(?:^|,)[ \t]*trailers[ \t]*(?:,|;|$)/i.test(String(te));
+}
+
+/** Says in Connection that the TE of a request is this connection's own, as it must (RFC 9110 §10.1.4). */
+export function nominateTe(upstream: ClientRequest): void {
+  // Node writes this field by itself only where nobody else does.
+  upstream.setHeader('Connection', upstream.shouldKeepAlive ? 'keep-alive, TE' : 'close, TE');
 }

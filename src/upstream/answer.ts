@@ -2,8 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex, Writable } from 'node:stream';
 import { GatewayError, UpstreamAnswered } from '../errors.ts';
-import { cgiSpelling, type HeaderClass, headerClass, nominatedFields } from '../http/header-classes.ts';
-import type { HeaderField } from '../http/request.ts';
+import { type AnswerFields, pairsOf } from './answer-fields.ts';
 
 /** What an upstream says instead of a 101, read by Node's own parser: status, and a body framed in any of HTTP's ways. */
 
@@ -12,13 +11,19 @@ const MAX_BODY_BYTES = 64 * 1024;
 /** A body that goes on for longer, or for ever, is cut: the client is waiting. */
 const BODY_MS = 1_000;
 
+/** How long to read, and what goes on of the answer's fields. */
+export interface Reading {
+  readonly signal: AbortSignal;
+  readonly answerFields: AnswerFields;
+}
+
 /**
  * Reads the answer to a request that has gone out on `socket` already; `early` is what has been read of it. Of its
  * body counts what has come a second after its head, or when `signal` aborts, and at most 64 KiB. The caller destroys
  * the socket. Never resolves: rejects with UpstreamAnswered for a refusal (3xx to 5xx), UPSTREAM_INVALID for any
  * other status and for what is not HTTP, or UPSTREAM_LOST for a connection that ends.
  */
-export function readAnswer(socket: Socket, early: Buffer, signal: AbortSignal): Promise<never> {
+export function readAnswer(socket: Socket, early: Buffer, reading: Reading): Promise<never> {
   return new Promise((_resolve, reject) => {
     const request = httpRequest({
       createConnection: () => listening(socket, early),
@@ -28,7 +33,7 @@ export function readAnswer(socket: Socket, early: Buffer, signal: AbortSignal): 
       reject(new GatewayError('UPSTREAM_INVALID', { detail: 'a 101 that is not HTTP/1.1' })),
     );
     request.once('response', (response) => {
-      refusalOf(response, signal).then(
+      refusalOf(response, reading).then(
         (error) => reject(error),
         (cause) => reject(lost(cause)),
       );
@@ -60,14 +65,17 @@ export function lost(cause: unknown): GatewayError {
  * A handshake is refused by 3xx to 5xx (RFC 6455 §4.1). A page in its place, an empty success, or a number that is no
  * status is nonsense.
  */
-async function refusalOf(response: IncomingMessage, signal: AbortSignal): Promise<GatewayError> {
+async function refusalOf(
+  response: IncomingMessage,
+  { signal, answerFields }: Reading,
+): Promise<GatewayError> {
   const { statusCode: status = 0 } = response;
   // When the socket is destroyed, this is what an unfinished answer tells.
   response.on('error', () => {});
   if (status < 300 || status > 599)
     return new GatewayError('UPSTREAM_INVALID', { detail: `it answered ${status}`, isAnswer: true });
   const body = await bodyOf(response, signal);
-  return new UpstreamAnswered({ status, headers: endToEnd(response.rawHeaders), body });
+  return new UpstreamAnswered({ status, headers: pairsOf(answerFields(response.rawHeaders)), body });
 }
 
 /** Rejects only if the body is cut by the upstream itself. */
@@ -97,24 +105,5 @@ function bodyOf(response: IncomingMessage, signal: AbortSignal): Promise<Buffer>
       reject(error);
     }
     response.on('data', onData).on('end', finish).on('error', onError);
-  });
-}
-
-/** What stays behind: it speaks of the connection, of a body that is whole by now, or of our own handshake. */
-const DROPPED: ReadonlySet<HeaderClass | undefined> = new Set(['hop-by-hop', 'framing', 'handshake']);
-
-/**
- * The answer's own fields, Set-Cookie among them: a proxy forwards what it has no reason to drop (RFC 9110 §7.6.1), as
- * on plain requests and on a 101.
- */
-function endToEnd(raw: readonly string[]): HeaderField[] {
-  const fields = Array.from(
-    { length: raw.length / 2 },
-    (_, index): HeaderField => [raw[2 * index] as string, raw[2 * index + 1] as string],
-  );
-  const nominated = nominatedFields(fields);
-  return fields.filter(([name]) => {
-    const key = name.toLowerCase();
-    return !DROPPED.has(headerClass(key)) && !nominated.has(cgiSpelling(key));
   });
 }

@@ -1,38 +1,95 @@
-import { isIPv6 } from 'node:net';
+import type { RouteConfig } from '../config/schema.ts';
+import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { isToken } from '../http/fields.ts';
-import { cgiSpelling, headerClass, nominatedFields } from '../http/header-classes.ts';
+import { cgiSpelling, type HeaderClass, headerClass, nominatedFields } from '../http/header-classes.ts';
 import type { GatewayRequest, HeaderField } from '../http/request.ts';
 
-/** Which header fields go upstream: the client's own without those that are ours to say, then ours. */
+/** Which header fields go upstream: the client's own without those that are ours to say, then ours, then the operator's. */
+
+type Claims = Readonly<Record<string, unknown>>;
+
+/** The fields of one request, Host and those of its framing not among them. The request comes without its token. */
+export type RequestFields = (request: GatewayRequest, claims: Claims) => HeaderField[];
 
 /**
- * The client's end-to-end fields. Dropped besides hop-by-hop ones, the body's framing, the handshake's own and what
- * proxies say about clients: fields that Connection nominates, and `identity`, the names in lower case under which the
- * upstream is told who the client is.
+ * Compiles which fields a route's upstream of a kind gets. Of the client's own these are dropped: hop-by-hop ones, the body's
+ * framing, the handshake's own, what Connection nominates, and the names under which the upstream is told who the client
+ * is. What proxies say of clients passes from a trusted one only. The operator's word is the last.
  */
-export function endToEnd(headers: readonly HeaderField[], identity: readonly string[]): HeaderField[] {
-  const dropped = nominatedFields(headers);
-  for (const name of identity) dropped.add(cgiSpelling(name));
-  return headers.filter(([name]) => {
-    const key = cgiSpelling(name.toLowerCase());
-    return headerClass(key) === undefined && !dropped.has(key);
-  });
+export function compileRequestFields(
+  { auth, upstream }: RouteConfig,
+  kind: UpstreamKind | undefined,
+): RequestFields {
+  const forward = auth === 'none' ? [] : Object.entries(auth.forward);
+  const set = Object.entries(upstream.headers?.set ?? {});
+  const changed = new Set(
+    [...set.map(([name]) => name), ...(upstream.headers?.remove ?? [])].map(cgiSpelling),
+  );
+  const dropped = new Set([...changed, ...forward.map(([name]) => cgiSpelling(name))]);
+  const { stripPrefix = '' } = upstream;
+  const prefix = kind === 'http' ? stripPrefix : '';
+
+  return function fieldsOf(request, claims) {
+    const fields = endToEnd(request, dropped);
+    const own = fields.length;
+    addClaims(fields, forward, claims);
+    addForwarded(fields, request, prefix);
+    return changed.size === 0 ? fields : [...withoutChanged(fields, own, changed), ...set];
+  };
+}
+
+/** The client's end-to-end fields, as sent; those of `dropped` (lower case, CGI spelling) are left out. */
+function endToEnd({ headers, isPeerTrusted }: GatewayRequest, dropped: ReadonlySet<string>): HeaderField[] {
+  const nominated = nominatedFields(headers);
+  const fields: HeaderField[] = [];
+  for (const field of headers) {
+    const name = cgiSpelling(field[0].toLowerCase());
+    const kind = headerClass(name);
+    if (kind !== undefined && !(isPeerTrusted && isProxysWord(name, kind))) continue;
+    if (dropped.has(name) || nominated.has(name)) continue;
+    fields.push(field);
+  }
+  return fields;
+}
+
+/** Made by us from what the proxy says, in one field each. */
+const OURS = new Set([
+  'host',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-prefix',
+  'x-request-id',
+]);
+
+function isProxysWord(name: string, kind: HeaderClass): boolean {
+  return kind === 'identity' || (kind === 'forwarding' && !OURS.has(name));
+}
+
+function withoutChanged(
+  fields: readonly HeaderField[],
+  from: number,
+  changed: ReadonlySet<string>,
+): HeaderField[] {
+  return fields.filter(([name], index) => index < from || !changed.has(cgiSpelling(name)));
 }
 
 /**
- * One field per claim that is there, by `forward` (header: claim). Strings, numbers and booleans are written as they
+ * One field per claim that is there, by `forward` (header, claim). Strings, numbers and booleans are written as they
  * are, lists of them with commas; objects, null and empty lists cannot be said in a field and are left out. Whatever does
  * not survive in a field, and `%` itself, is percent-encoded as UTF-8 (in lists the comma too), so that no two claims look alike:
  * upstreams read values with decodeURIComponent.
  */
-export function claimFields(
-  forward: Readonly<Record<string, string>>,
-  claims: Readonly<Record<string, unknown>>,
-) {
-  return Object.entries(forward).flatMap(([name, claim]): HeaderField[] => {
+function addClaims(
+  fields: HeaderField[],
+  forward: readonly (readonly [string, string])[],
+  claims: Claims,
+): void {
+  for (const [name, claim] of forward) {
     const value = writeClaim(claims[claim]);
-    return value === undefined ? [] : [[name, value]];
-  });
+    if (value !== undefined) fields.push([name, value]);
+  }
 }
 
 function writeClaim(claim: unknown): string | undefined {
@@ -52,24 +109,47 @@ function percentEncode(text: string, unsafe: RegExp): string {
   );
 }
 
-/** Who asks, from where and for what: X-Forwarded-*, Forwarded (RFC 7239) and X-Request-Id, all of them ours. */
-export function forwardedFields(request: GatewayRequest): HeaderField[] {
-  const { id, authority, clientAddress, peerAddress } = request;
+/**
+ * Who asks, from where and for what: X-Forwarded-*, Forwarded (RFC 7239) and X-Request-Id. `prefix` is what is left out
+ * at the beginning of paths.
+ */
+function addForwarded(fields: HeaderField[], request: GatewayRequest, prefix: string): void {
+  const { id, clientAuthority, clientAddress, peerAddress } = request;
   const proto = request.secure ? 'https' : 'http';
-  const hops = clientAddress === peerAddress ? [clientAddress] : [clientAddress, peerAddress];
-  const [client, ...proxies] = hops.map((address) => `for=${quoteNode(address)}`);
-  return [
-    ['x-forwarded-for', hops.join(', ')],
+  const isDirect = clientAddress === peerAddress;
+  const outerPrefix = forwardedPrefix(request);
+  const client = `for=${quoteNode(clientAddress)};host=${quote(clientAuthority)};proto=${proto}`;
+  fields.push(
+    ['x-forwarded-for', isDirect ? clientAddress : `${clientAddress}, ${peerAddress}`],
     ['x-forwarded-proto', proto],
-    ['x-forwarded-host', authority],
-    ['forwarded', [`${client};host=${quote(authority)};proto=${proto}`, ...proxies].join(', ')],
+    ['x-forwarded-host', proxysWord(request, 'x-forwarded-host') ?? clientAuthority],
+  );
+  if (outerPrefix + prefix !== '') fields.push(['x-forwarded-prefix', outerPrefix + prefix]);
+  fields.push(
+    ['forwarded', isDirect ? client : `${client}, for=${quoteNode(peerAddress)}`],
     ['x-request-id', id],
-  ];
+  );
+}
+
+/** The prefix that a trusted proxy has left out, without a slash at its end; empty if there is none. */
+export function forwardedPrefix(request: GatewayRequest): string {
+  return proxysWord(request, 'x-forwarded-prefix')?.replace(/\/$/, '') ?? '';
+}
+
+/** The values a trusted proxy has sent under a name, as one list. */
+function proxysWord({ headers, isPeerTrusted }: GatewayRequest, name: string): string | undefined {
+  if (!isPeerTrusted) return undefined;
+  let list: string | undefined;
+  for (const [key, value] of headers) {
+    if (key.length !== name.length || key.toLowerCase() !== name) continue;
+    list = list === undefined ? value : `${list}, ${value}`;
+  }
+  return list;
 }
 
 /** RFC 7239 §6: IPv6 in brackets, and then in quotes. */
 function quoteNode(address: string): string {
-  return isIPv6(address) ? `"[${address}]"` : address;
+  return address.includes(':') ? `"[${address}]"` : address;
 }
 
 function quote(text: string): string {

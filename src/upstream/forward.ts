@@ -1,7 +1,8 @@
 import type { Credential, Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
+import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import type { GatewayRequest, HeaderField, UpgradeRequest } from '../http/request.ts';
-import { claimFields, endToEnd, forwardedFields } from './forward-fields.ts';
+import { compileRequestFields } from './forward-fields.ts';
 
 /** From a request that passed every check to what the upstream gets to see of it. */
 
@@ -15,45 +16,45 @@ export interface AdmittedRequest extends UpgradeRequest {
   /** Query without the token. */
   readonly query: string;
   /**
-   * End-to-end header fields for the upstream: hop-by-hop, handshake, forwarding and token fields dropped, the
-   * client's own identity headers replaced by claims, X-Forwarded-*, Forwarded and x-request-id set by us last. Host included.
+   * End-to-end header fields for the upstream, as the route's `headers` wants them: hop-by-hop, handshake, forwarding
+   * and token fields dropped, the client's own identity headers replaced by claims, X-Forwarded-*, Forwarded and
+   * x-request-id set by us. Host is not among them: it may depend on the target.
    */
   readonly upstreamHeaders: readonly HeaderField[];
 }
 
-/** The upgrade as the bridges may use it: without the token unless the route forwards it, with the upstream's header fields. */
-export function admitted(
-  request: UpgradeRequest,
-  grant: Grant,
-  captures: Readonly<Record<string, string>>,
-  route: RouteConfig,
-): AdmittedRequest {
-  const bare = withoutToken(request, grant, route);
-  return { ...bare, grant, captures, upstreamHeaders: fieldsFor(bare, grant, route) };
+/** What the upstream of one route gets to see. */
+export interface Forward {
+  /** The request with the token taken out of its headers, query and subprotocols, unless the route forwards it. */
+  withoutToken<R extends GatewayRequest & Partial<UpgradeRequest>>(request: R, grant: Grant): R;
+  /** The header fields of a request without its token; neither Host nor a body's framing: these are for whoever sends it. */
+  fields(bare: GatewayRequest, grant: Grant): HeaderField[];
+  /** The upgrade as the bridges may use it. */
+  admitted(request: UpgradeRequest, grant: Grant, captures: AdmittedRequest['captures']): AdmittedRequest;
 }
 
-/** The header fields an upstream gets, for an upgrade or a plain request; Host is the first. Never a body's framing: that is for whoever sends the body. */
-export function upstreamHeaders(request: GatewayRequest, grant: Grant, route: RouteConfig): HeaderField[] {
-  return fieldsFor(withoutToken(request, grant, route), grant, route);
+/** Compiles what the upstream of a route, of the kind that takes them, gets to see of the requests that have been let in. */
+export function compileForward(route: RouteConfig, kind: UpstreamKind | undefined): Forward {
+  const fieldsOf = compileRequestFields(route, kind);
+  const keepsToken = route.auth === 'none' || route.auth.forwardToken;
+  const bareOf: Forward['withoutToken'] = (request, grant) =>
+    keepsToken ? request : withoutToken(request, grant);
+  const fields: Forward['fields'] = (bare, { claims }) => fieldsOf(bare, claims);
+  return {
+    withoutToken: bareOf,
+    fields,
+    admitted(request, grant, captures) {
+      const bare = bareOf(request, grant);
+      return { ...bare, grant, captures, upstreamHeaders: fields(bare, grant) };
+    },
+  };
 }
 
-function fieldsFor(request: GatewayRequest, grant: Grant, { auth }: RouteConfig): HeaderField[] {
-  const forward = auth === 'none' ? {} : auth.forward;
-  return [
-    ['host', request.authority],
-    ...endToEnd(request.headers, Object.keys(forward)),
-    ...claimFields(forward, grant.claims),
-    ...forwardedFields(request),
-  ];
-}
-
-/** The request with the token taken out of its headers, query and subprotocols, unless the route forwards it. */
-export function withoutToken<R extends GatewayRequest & Partial<UpgradeRequest>>(
+function withoutToken<R extends GatewayRequest & Partial<UpgradeRequest>>(
   request: R,
   { credential, copies = [] }: Grant,
-  { auth }: RouteConfig,
 ): R {
-  if (credential === undefined || auth === 'none' || auth.forwardToken) return request;
+  if (credential === undefined) return request;
   return [credential, ...copies].reduce<R>(removeCredential, request);
 }
 
@@ -63,21 +64,26 @@ function removeCredential<R extends GatewayRequest & Partial<UpgradeRequest>>(
 ): R {
   if (credential.from === 'query')
     return { ...request, query: removeParameter(request.query, credential.name) };
-  const headers = request.headers.flatMap((field) => removeFromField(field, credential));
+  const headers: HeaderField[] = [];
+  for (const field of request.headers) {
+    const rest = removeFromField(field, credential);
+    if (rest !== undefined) headers.push(rest);
+  }
   if (credential.from !== 'subprotocol') return { ...request, headers };
   const protocols = request.protocols?.filter((protocol) => !credential.carriers.includes(protocol));
   return { ...request, headers, protocols };
 }
 
-function removeFromField(field: HeaderField, credential: Credential): HeaderField[] {
+/** Undefined if nothing of the field is left. */
+function removeFromField(field: HeaderField, credential: Credential): HeaderField | undefined {
   const [name, value] = field;
   const key = name.toLowerCase();
-  if (credential.from === 'header' && key === 'authorization') return [];
+  if (credential.from === 'header' && key === 'authorization') return undefined;
   // Its other items are in `protocols`, from which the bridges write their own.
-  if (credential.from === 'subprotocol' && key === 'sec-websocket-protocol') return [];
-  if (credential.from !== 'cookie' || key !== 'cookie') return [field];
+  if (credential.from === 'subprotocol' && key === 'sec-websocket-protocol') return undefined;
+  if (credential.from !== 'cookie' || key !== 'cookie') return field;
   const rest = removeCookie(value, credential.name);
-  return rest === '' ? [] : [[name, rest]];
+  return rest === '' ? undefined : [name, rest];
 }
 
 /** A Cookie field without every cookie of that name; the others stay byte for byte (RFC 6265 §4.2.1). */

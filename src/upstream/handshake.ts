@@ -5,6 +5,7 @@ import { acceptOf } from '../frames/accept.ts';
 import { isDeflateAnswer } from '../http/offers.ts';
 import type { HeaderField } from '../http/request.ts';
 import { lost, readAnswer } from './answer.ts';
+import { type AnswerFields, endToEndFields, pairsOf } from './answer-fields.ts';
 import { readSwitch, type SwitchHead } from './head.ts';
 
 /** A verified 101 of an upstream, and the socket behind it. */
@@ -16,17 +17,20 @@ export interface OpenedUpstream {
   readonly protocol: string | undefined;
   /** The upstream's Sec-WebSocket-Extensions: permessage-deflate or nothing. */
   readonly deflate: string | undefined;
-  readonly setCookies: readonly string[];
+  /** What of the 101 the client may see. */
+  readonly fields: readonly HeaderField[];
 }
 
 /** What we ask of an upstream. */
 export interface Offer {
   /** Path and query. */
   readonly target: string;
-  /** End-to-end fields, Host among them. */
+  /** Host, and end-to-end fields. */
   readonly headers: readonly HeaderField[];
   readonly protocols: readonly string[];
   readonly deflate: string | undefined;
+  /** What of the answer the client may see; absent: its end-to-end fields. */
+  readonly answerFields?: AnswerFields;
 }
 
 const NOT_A_TARGET = /[^!-~]/;
@@ -64,7 +68,8 @@ async function shakeHands(socket: Socket, offer: Offer, signal: AbortSignal): Pr
   const key = newKey();
   socket.write(requestHead(offer, key), 'latin1');
   const { head, bytes } = await firstAnswer(socket);
-  if (head === 'other') return readAnswer(socket, bytes, signal);
+  const { answerFields = endToEnd } = offer;
+  if (head === 'other') return readAnswer(socket, bytes, { signal, answerFields });
   const fault = faultOf(head, key);
   if (fault !== undefined) throw new GatewayError('UPSTREAM_INVALID', { detail: fault });
   const choice = choiceOf(head, offer);
@@ -76,8 +81,12 @@ async function shakeHands(socket: Socket, offer: Offer, signal: AbortSignal): Pr
     head: head.length === bytes.length ? NOTHING : bytes.subarray(head.length),
     protocol: oneOf(head, 'sec-websocket-protocol'),
     deflate: oneOf(head, 'sec-websocket-extensions'),
-    setCookies: valuesOf(head, 'set-cookie'),
+    fields: pairsOf(answerFields(head.fields.flat())),
   };
+}
+
+function endToEnd(raw: readonly string[]): string[] {
+  return endToEndFields(raw, 'handshake');
 }
 
 /** 16 bytes in base64 (RFC 6455 §4.1, item 7). Node draws UUIDs from a supply of random bytes; `randomBytes` asks OpenSSL each time. */
@@ -160,15 +169,12 @@ function choiceOf(head: SwitchHead, offer: Offer): string | undefined {
   return isDeflateAnswer(extensions, offer.deflate) ? undefined : 'its extensions do not fit the offer';
 }
 
-function valuesOf({ fields }: SwitchHead, name: string): readonly string[] {
-  return fields.filter(([key]) => key === name).map(([, value]) => value);
-}
-
 /** Several of one name are one list (RFC 9110 §5.3): a list where one value belongs fits nothing. */
 function oneOf({ fields }: SwitchHead, name: string): string | undefined {
   let list: string | undefined;
   for (const [key, value] of fields) {
-    if (key === name) list = list === undefined ? value : `${list}, ${value}`;
+    if (key.length === name.length && key.toLowerCase() === name)
+      list = list === undefined ? value : `${list}, ${value}`;
   }
   return list;
 }

@@ -8,7 +8,7 @@ import type { HeaderField } from '../http/request.ts';
 
 /** The head of a 101, taken apart. */
 export interface SwitchHead {
-  /** Names in lower case, in order. */
+  /** Names and values as sent, in order. */
   readonly fields: readonly HeaderField[];
   /** How many bytes were read, interim answers before it and the empty line behind it included. */
   readonly length: number;
@@ -50,7 +50,7 @@ function unfinished(text: string): undefined {
 function readField(line: string): HeaderField {
   const [, name, value] = FIELD_LINE.exec(line) ?? [];
   if (name === undefined || value === undefined) throw invalid('a line of its head is no field');
-  return [name.toLowerCase(), withoutBlanks(value)];
+  return [name, withoutBlanks(value)];
 }
 
 /** Without the blanks around it (RFC 9110 §5.5): space and tab only, where `trim` knows many more. */

@@ -46,11 +46,12 @@ test.each<[string, Partial<Grant>, string | undefined, string | undefined]>([
   expect((await acceptanceOf(grant, chosen)).protocol).toBe(named);
 });
 
-test('the 101 carries the upstream’s cookies, and no other field of its', async () => {
-  const extra = 'Set-Cookie: lb=a\r\nServer: x\r\nSet-Cookie: lb2=b\r\n';
+test('the 101 carries the upstream’s own fields, and none of its connection', async () => {
+  const extra = 'Set-Cookie: lb=a\r\nSERVER: x\r\nKeep-Alive: timeout=5\r\nSet-Cookie: lb2=b\r\n';
   const { headers } = await acceptanceOf({}, undefined, extra);
   expect(headers).toEqual([
     ['Set-Cookie', 'lb=a'],
+    ['SERVER', 'x'],
     ['Set-Cookie', 'lb2=b'],
   ]);
 });

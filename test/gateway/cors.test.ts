@@ -179,6 +179,14 @@ describe('the service', () => {
     ]);
   });
 
+  test('says nothing but its head to a preflight that has proven nothing', async () => {
+    const [guarded, open] = await Promise.all([preflight('/upstream-header'), preflight('/upstream-open')]);
+    expect(open.body).not.toBe('');
+    expect(guarded).toMatchObject({ status: open.status, body: '' });
+    expect(readable(guarded)).toEqual(readable(open));
+    expect((await preflight('/upstream-header')).status).toBe(guarded.status);
+  });
+
   test('speaks for itself with cors: upstream', async () => {
     const answer = await ask('GET', '/upstream-header', bearer(freshToken()));
     expect(readable(answer)).toEqual({ origin: 'https://of-the-service.test', exposed: 'X-Total' });

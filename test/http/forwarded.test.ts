@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/errors.ts';
 import { matchAddress, normaliseAddress } from '../../src/http/address.ts';
 import { readFields } from '../../src/http/fields.ts';
-import { clientOf } from '../../src/http/forwarded.ts';
+import { clientOf, requestId } from '../../src/http/forwarded.ts';
 import { type Changes, rawHeaders, refusal } from '../support/handshakes.ts';
 
 const trusted = matchAddress([ipaddr.parseCIDR('10.0.0.0/8'), ipaddr.parseCIDR('2001:db8:aaaa::/48')]);
@@ -99,11 +99,57 @@ describe('the client of a trusted peer', () => {
   test.each<[string, Changes]>([
     ['two addresses', { 'X-Forwarded-For': '198.51.100.1', Forwarded: 'for=198.51.100.2' }],
     ['two protocols', { 'X-Forwarded-Proto': 'http', Forwarded: 'for=1.1.1.1;proto=https' }],
+    ['two hosts', { 'X-Forwarded-Host': 'a.test', Forwarded: 'for=1.1.1.1;host=b.test' }],
     ['a malformed Forwarded', { Forwarded: 'for=1.1.1.1, for=2.2.2.2 x' }],
     ['an open quote before the proxy’s own word', { Forwarded: 'for=", for="[2001:db8::1]"' }],
   ])('is refused with %s', (_, headers) => {
     expect(refusal(() => clientBehind('10.0.0.1', headers)).code).toBe('BAD_REQUEST');
   });
+});
+
+describe('what a client asked a trusted peer for', () => {
+  test.each<[string, Changes, string | undefined]>([
+    ['nothing without headers', {}, undefined],
+    ['X-Forwarded-Host', { 'X-Forwarded-Host': ' Site.test:8443 ' }, 'site.test:8443'],
+    ['the nearest proxy’s word', { 'X-Forwarded-Host': 'evil.test, site.test' }, 'site.test'],
+    [
+      'the nearest proxy’s word in the last field',
+      { 'X-Forwarded-Host': ['evil.test', 'site.test'] },
+      'site.test',
+    ],
+    ['IPv6', { 'X-Forwarded-Host': '[2001:DB8::1]:81' }, '[2001:db8::1]:81'],
+    [
+      'host of the hop that names the client',
+      { Forwarded: 'for=1.1.1.1;host=b, for=2.2.2.2;host="a:81"' },
+      'a:81',
+    ],
+    [
+      'both where they agree',
+      { 'X-Forwarded-Host': 'A.test', Forwarded: 'for=1.1.1.1;host=a.test' },
+      'a.test',
+    ],
+    ['nothing that is no host', { 'X-Forwarded-Host': 'a/b' }, undefined],
+    ['nothing with a user', { 'X-Forwarded-Host': 'a@b' }, undefined],
+    ['nothing that is empty', { 'X-Forwarded-Host': '' }, undefined],
+  ])('is %s', (_, headers, authority) => {
+    expect(clientBehind('10.0.0.1', headers).authority).toBe(authority);
+  });
+
+  test('is nobody’s word but a trusted peer’s', () => {
+    expect(clientBehind('192.0.2.1', { 'X-Forwarded-Host': 'evil.test' }).authority).toBeUndefined();
+  });
+});
+
+test.each<[string | string[], string | undefined]>([
+  ['0-9A-z_.:/=+~!', '0-9A-z_.:/=+~!'],
+  ['x'.repeat(128), 'x'.repeat(128)],
+  ['x'.repeat(129), undefined],
+  ['', undefined],
+  ['a b', undefined],
+  ['\xe9', undefined],
+  [['a', 'a'], undefined],
+])('an X-Request-Id of %j is taken over as %j', (ids, expected) => {
+  expect(requestId(readFields(rawHeaders({ 'X-Request-Id': ids }, {})))).toBe(expected);
 });
 
 test('no header makes anything but an address, or throws anything but a refusal', () => {

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { cgiSpelling, headerClass, nominatedFields } from '../../src/http/header-classes.ts';
+import {
+  cgiSpelling,
+  headerClass,
+  nominatedFields,
+  nominatedRawFields,
+} from '../../src/http/header-classes.ts';
 
 describe('the class of a header field', () => {
   test.each([
@@ -20,7 +25,17 @@ describe('the class of a header field', () => {
     ['forwarded', 'forwarding'],
     ['x-forwarded-for', 'forwarding'],
     ['x-forwarded-anything', 'forwarding'],
-    ['x-real-ip', 'forwarding'],
+    ['x-forwarded', 'forwarding'],
+    ['x-real-ip', 'identity'],
+    ['true-client-ip', 'identity'],
+    ['cf-connecting-ip', 'identity'],
+    ['x-original-url', 'identity'],
+    ['x-rewrite-url', 'identity'],
+    ['x-ssl-client-verify', 'identity'],
+    ['client-cert', 'identity'],
+    ['x-http-method-override', undefined],
+    ['x-requested-with', undefined],
+    ['x-forwardedness', undefined],
     ['x-request-id', 'forwarding'],
     ['content-type', undefined],
     ['proxy', undefined],
@@ -47,10 +62,12 @@ describe('the fields that Connection nominates', () => {
       ['x-a', 'x-b'],
     ],
     ['in CGI spelling', [['Connection', 'x_a']], ['x-a']],
+    ['no end-to-end ones where it says only what it nearly always says', [['Connection', 'Keep-Alive']], []],
     ['not what a field of a longer name says', [['Connection-X', 'x-a']], []],
     ['not what a field of an equally long name says', [['Connectiom', 'x-a']], []],
   ])('%s', (_name, fields, expected) => {
     expect([...nominatedFields(fields)]).toEqual(expected);
+    expect([...nominatedRawFields(fields.flat())]).toEqual(expected);
   });
 });
 

@@ -17,12 +17,14 @@ describe('a handshake', () => {
     };
     expect(parseUpgrade(handshake(changes), connection())).toEqual({
       id: 'r1',
+      connectionId: 'r1',
       method: 'GET',
       peerAddress: '192.0.2.1',
       clientAddress: '192.0.2.1',
       isPeerTrusted: false,
       secure: true,
       authority: 'app.example.com',
+      clientAuthority: 'app.example.com',
       host: 'app.example.com',
       path: '/chat/room',
       query: 'x=1',
@@ -126,6 +128,14 @@ describe('a handshake', () => {
       clientAddress: '198.51.100.1',
       secure: true,
     });
+  });
+
+  test('is called as a trusted proxy calls it and its host, and by nobody else’s names', () => {
+    const changes = { 'X-Request-Id': 'theirs', 'X-Forwarded-Host': 'site.test' };
+    const parse = (isTrusted: boolean) =>
+      parseUpgrade(handshake(changes), connection({ trustedProxies: () => isTrusted }));
+    expect(parse(true)).toMatchObject({ id: 'theirs', connectionId: 'r1', clientAuthority: 'site.test' });
+    expect(parse(false)).toMatchObject({ id: 'r1', connectionId: 'r1', clientAuthority: 'app.example.com' });
   });
 
   test('of random fields and target is read or refused, never anything else', () => {

@@ -93,16 +93,27 @@ describe('trailers', () => {
   const answer = `${CHUNKED}x-sum: 1\r\nHost: elsewhere\r\n\r\n`;
 
   test('of the answer reach a client that asks for them, without those that have no place there', async () => {
-    const { front, client } = await scripted([answer]);
+    const { seen, front, client } = await scripted([answer]);
     client.write('GET / HTTP/1.1\r\nHost: a\r\nTE: deflate;q=0.5, trailers\r\nConnection: TE\r\n\r\n');
     expect(await front.outcome()).toMatchObject({ status: 200, bytes: 2 });
     await expect.poll(() => client.text).toMatch(/\r\n2\r\nok\r\n0\r\nx-sum: 1\r\n\r\n$/);
+    expect(seen.text).toMatch(/^TE: trailers\r$/im);
+    expect(seen.text).toMatch(/^Connection: keep-alive, TE\r$/im);
+  });
+
+  test('are asked for on a connection that ends with the answer too', async () => {
+    const { seen, client } = await scripted([answer], /body$/);
+    client.write('DELETE / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nContent-Length: 4\r\n\r\nbody');
+    await expect.poll(() => client.text).toMatch(/\r\n0\r\nx-sum: 1\r\n\r\n$/);
+    expect(seen.text).toMatch(/^TE: trailers\r$/im);
+    expect(seen.text).toMatch(/^Connection: close, TE\r$/im);
   });
 
   test('of the answer end here otherwise', async () => {
-    const { client } = await scripted([answer]);
+    const { seen, client } = await scripted([answer]);
     client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await expect.poll(() => client.text).toMatch(/\r\n2\r\nok\r\n0\r\n\r\n$/);
+    expect(seen.text).not.toMatch(/^te:/im);
   });
 
   test('of the request reach the upstream', async () => {

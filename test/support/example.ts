@@ -28,27 +28,40 @@ function replaceText(text: string, [given, ours]: readonly [string, string]): st
   return text.replace(given, () => ours);
 }
 
-/** A gateway that asks for a token, and what gets past it. */
-export interface Guarded {
+/** A gateway with TLS. */
+export interface Secure {
   readonly gateway: TestGateway;
+  /** The certificate it shows as `localhost` and as `app.example.com`, and its file. */
+  readonly ca: Buffer;
+  readonly caFile: string;
+}
+
+/** A gateway that asks for a token, and what gets past it. */
+export interface Guarded extends Secure {
   /** A token of alice, good for an hour. */
   readonly token: string;
-  /** The certificate it shows as `localhost`. */
-  readonly ca: Buffer;
 }
 
 /** The same with TLS, and with a key of our own for the issuer that the examples name. Call it within a test. */
 export async function startGuardedExample(name: string, changes: Changes): Promise<Guarded> {
+  const folder = await startFolder();
+  const issuer = await startIssuer(join(folder, 'jwks.json'));
+  const jwks = { 'https://id.example.com/.well-known/jwks.json': issuer.jwks };
+  return { ...(await startSecureExample(name, { ...jwks, ...changes })), token: issuer.token };
+}
+
+/** The same with TLS, for an example that asks for no token. Call it within a test. */
+export async function startSecureExample(name: string, changes: Changes): Promise<Secure> {
+  const { cert, key } = await certificate(await startFolder(), ['localhost', 'app.example.com']);
+  const tls = { 'port: 8080': `port: 0\n    tls: { certificates: [{ cert: ${cert}, key: ${key} }] }` };
+  const gateway = await startExample(name, { ...tls, ...changes });
+  return { gateway, ca: await readFile(cert), caFile: cert };
+}
+
+async function startFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-example-'));
   onTestFinished(() => rm(folder, { recursive: true }));
-  const { cert, key } = await certificate(folder, ['localhost']);
-  const issuer = await startIssuer(join(folder, 'jwks.json'));
-  const gateway = await startExample(name, {
-    'port: 8080': `port: 0\n    tls: { certificates: [{ cert: ${cert}, key: ${key} }] }`,
-    'https://id.example.com/.well-known/jwks.json': issuer.jwks,
-    ...changes,
-  });
-  return { gateway, token: issuer.token, ca: await readFile(cert) };
+  return folder;
 }
 
 /** Writes its key set to `jwks`, and mints a token. */

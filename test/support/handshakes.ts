@@ -52,12 +52,14 @@ export function upgradeOf(given: Partial<UpgradeRequest> = {}): UpgradeRequest {
 export function plainOf(given: Partial<GatewayRequest> = {}): GatewayRequest {
   return {
     id: 'r1',
+    connectionId: 'c1',
     method: 'GET',
     peerAddress: '192.0.2.1',
     clientAddress: '192.0.2.1',
     secure: true,
     isPeerTrusted: false,
     authority: 'app.example.com',
+    clientAuthority: given.authority ?? 'app.example.com',
     host: 'app.example.com',
     path: '/chat/room',
     query: '',

@@ -31,12 +31,14 @@ export function servedRecord(changes: Partial<ServedRecord> = {}): ServedRecord 
 export function gatewayRequest(changes: Partial<GatewayRequest> = {}): GatewayRequest {
   return {
     id: 'r-1',
+    connectionId: 'c-1',
     method: 'GET',
     peerAddress: '127.0.0.1',
     clientAddress: '127.0.0.1',
     secure: false,
     isPeerTrusted: false,
     authority: 'app.example.com',
+    clientAuthority: changes.authority ?? 'app.example.com',
     host: 'app.example.com',
     path: '/',
     query: '',

@@ -125,14 +125,17 @@ function admitted(message: IncomingMessage): AdmittedRequest {
   const [path = '', query = ''] = (message.url ?? '').split('?');
   const headers = Object.entries(message.headers).map(([name, value]) => [name, String(value)] as const);
   const offer = message.headers['sec-websocket-protocol'];
+  const id = randomUUID();
   return {
-    id: randomUUID(),
+    id,
+    connectionId: id,
     method: 'GET',
     peerAddress: '127.0.0.1',
     clientAddress: '127.0.0.1',
     secure: false,
     isPeerTrusted: false,
     authority: '127.0.0.1',
+    clientAuthority: '127.0.0.1',
     host: '127.0.0.1',
     path,
     query,

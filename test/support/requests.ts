@@ -5,12 +5,14 @@ import type { GatewayRequest, UpgradeRequest } from '../../src/http/request.ts';
 export function requestOf(changes: Partial<UpgradeRequest> = {}): GatewayRequest {
   return {
     id: 'r1',
+    connectionId: 'c1',
     method: 'GET',
     peerAddress: '127.0.0.1',
     clientAddress: '127.0.0.1',
     secure: true,
     isPeerTrusted: false,
     authority: 'app.test',
+    clientAuthority: 'app.test',
     host: 'app.test',
     path: '/',
     query: '',

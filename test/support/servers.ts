@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, globSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,11 +25,21 @@ const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '
 /** Where a program is; throws a sentence that says how to get it. */
 export function programPath(name: string, debianPackage: string): string {
   const path = FOLDERS.map((folder) => join(folder, name)).find(isExecutable);
-  if (path === undefined)
-    throw new Error(
-      `this test needs ${name}: install the Debian package ${debianPackage}: apt-get install ${debianPackage}`,
-    );
+  if (path === undefined) throw missing(name, debianPackage);
   return path;
+}
+
+/** Where a file of a Debian package is, by a pattern for its path; throws a sentence that says how to get it. */
+export function installedFile(pattern: string, debianPackage: string): string {
+  const [path] = globSync(pattern);
+  if (path === undefined) throw missing(pattern, debianPackage);
+  return path;
+}
+
+function missing(what: string, debianPackage: string): Error {
+  return new Error(
+    `this test needs ${what}: install the Debian package ${debianPackage}: apt-get install ${debianPackage}`,
+  );
 }
 
 function isExecutable(path: string): boolean {

@@ -3,8 +3,36 @@ import { describe, expect, test } from 'vitest';
 import { readFields } from '../../src/http/fields.ts';
 import { clientOf } from '../../src/http/forwarded.ts';
 import type { HeaderField } from '../../src/http/request.ts';
-import { claimFields, endToEnd, forwardedFields } from '../../src/upstream/forward-fields.ts';
-import { plainOf, valuesOf } from '../support/handshakes.ts';
+import { compileRequestFields } from '../../src/upstream/forward-fields.ts';
+import { plainOf, routeConfig, valuesOf } from '../support/handshakes.ts';
+
+const FORWARDED = 5;
+
+/** What a service with these claims gets of a request. */
+function fieldsOf(
+  given: Parameters<typeof plainOf>[0],
+  forward: Readonly<Record<string, string>> = {},
+  claims: Readonly<Record<string, unknown>> = {},
+) {
+  return compileRequestFields(routeConfig({ auth: { issuer: 'main', forward } }), 'http')(
+    plainOf(given),
+    claims,
+  );
+}
+
+/** What is left of a stranger's own fields. */
+function endToEnd(headers: readonly HeaderField[], identity: readonly string[]) {
+  const forward = Object.fromEntries(identity.map((name) => [name, 'claim']));
+  return fieldsOf({ headers }, forward).slice(0, -FORWARDED);
+}
+
+function claimFields(forward: Readonly<Record<string, string>>, claims: Readonly<Record<string, unknown>>) {
+  return fieldsOf({}, forward, claims).slice(0, -FORWARDED);
+}
+
+function forwardedFields(request: ReturnType<typeof plainOf>) {
+  return fieldsOf(request).slice(-FORWARDED);
+}
 
 describe('the client’s own fields', () => {
   test.each([
@@ -30,6 +58,13 @@ describe('the client’s own fields', () => {
     'x_forwarded_for',
     'Forwarded',
     'X-Real-IP',
+    'True-Client-IP',
+    'CF-Connecting-IP',
+    'Fastly-Client-IP',
+    'X-Original-URL',
+    'X-Rewrite-URL',
+    'x_original_url',
+    'X-SSL-Client-Verify',
     'X-Request-Id',
     'X-User',
     'x_user',
@@ -163,9 +198,112 @@ describe('what the gateway says about a request', () => {
         const fields = forwardedFields(plainOf({ clientAddress, peerAddress: '10.0.0.1', secure }));
         const peer = { address: '10.0.0.2', secure: !secure };
         const client = clientOf(peer, readFields(fields.flat()), (address) => address.startsWith('10.0.0.'));
-        expect(client).toEqual({ address: clientAddress, secure });
+        expect(client).toEqual({ address: clientAddress, secure, authority: 'app.example.com' });
         expect(valuesOf(fields, 'x-request-id')).toEqual(['r1']);
       }),
     );
+  });
+});
+
+describe('what a trusted proxy says', () => {
+  const trusted = { isPeerTrusted: true, peerAddress: '10.0.0.1' };
+
+  test('passes as it sent it, but for what is made from it', () => {
+    const headers: HeaderField[] = [
+      ['X-Forwarded-For', '192.0.2.1'],
+      ['X-Forwarded-Proto', 'wss'],
+      ['X-Forwarded-Host', 'Site.test'],
+      ['X-Forwarded-Port', '8443'],
+      ['X-Forwarded-Prefix', '/front/'],
+      ['x_forwarded_host', 'evil'],
+      ['Forwarded', 'for=192.0.2.1'],
+      ['X-Request-Id', 'theirs'],
+      ['CF-Connecting-IP', '192.0.2.1'],
+      ['X-Original-URL', '/x'],
+      ['A', 'b'],
+    ];
+    expect(fieldsOf({ ...trusted, headers, id: 'theirs', clientAuthority: 'site.test' })).toEqual([
+      ['X-Forwarded-Port', '8443'],
+      ['CF-Connecting-IP', '192.0.2.1'],
+      ['X-Original-URL', '/x'],
+      ['A', 'b'],
+      ['x-forwarded-for', '192.0.2.1, 10.0.0.1'],
+      ['x-forwarded-proto', 'https'],
+      ['x-forwarded-host', 'Site.test'],
+      ['x-forwarded-prefix', '/front'],
+      ['forwarded', 'for=192.0.2.1;host=site.test;proto=https, for=10.0.0.1'],
+      ['x-request-id', 'theirs'],
+    ]);
+  });
+
+  test('of the host is kept over several fields, and is the client’s own Host where it says nothing', () => {
+    const headers: HeaderField[] = [
+      ['X-Forwarded-Host', 'a'],
+      ['x-forwarded-host', 'b'],
+    ];
+    expect(valuesOf(fieldsOf({ ...trusted, headers }), 'x-forwarded-host')).toEqual(['a, b']);
+    expect(valuesOf(fieldsOf(trusted), 'x-forwarded-host')).toEqual(['app.example.com']);
+    expect(valuesOf(fieldsOf(trusted), 'x-forwarded-prefix')).toEqual([]);
+  });
+
+  test('does not outdo a claim', () => {
+    const headers: HeaderField[] = [['X-Forwarded-User', 'root']];
+    const fields = compileRequestFields(
+      routeConfig({ auth: { issuer: 'main', forward: { 'x-real-ip': 'ip' } } }),
+      'http',
+    )(plainOf({ ...trusted, headers: [...headers, ['X-Real-IP', '6.6.6.6']] }), { ip: '192.0.2.9' });
+    expect(valuesOf(fields, 'x-real-ip')).toEqual(['192.0.2.9']);
+    expect(valuesOf(fields, 'x-forwarded-user')).toEqual(['root']);
+  });
+});
+
+describe('the route’s own word', () => {
+  function changed(
+    upstream: Readonly<Record<string, unknown>>,
+    headers: HeaderField[],
+    given = {},
+    kind: 'http' | 'websocket' = 'http',
+  ) {
+    const match = { path: '/app/*' };
+    const route = routeConfig({ match, upstream: { http: 'http://127.0.0.1:1', ...upstream } });
+    return compileRequestFields(route, kind)(plainOf({ headers, ...given }), {});
+  }
+
+  test('is the last: what it sets replaces what came, what it removes does not pass', () => {
+    const fields = changed(
+      { headers: { set: { 'X-Env': 'prod', Authorization: 'Basic eDp5' }, remove: ['X-Drop'] } },
+      [
+        ['x-env', 'dev'],
+        ['X_ENV', 'dev'],
+        ['authorization', 'Bearer x'],
+        ['x_drop', '1'],
+        ['A', 'b'],
+      ],
+    );
+    expect(fields[0]).toEqual(['A', 'b']);
+    expect(fields.slice(1 + FORWARDED)).toEqual([
+      ['x-env', 'prod'],
+      ['authorization', 'Basic eDp5'],
+    ]);
+  });
+
+  test('counts for what the gateway says, too', () => {
+    const headers = { set: { 'x-forwarded-proto': 'https', 'X-Request-Id': '1' }, remove: ['forwarded'] };
+    expect(changed({ headers }, [], { secure: false })).toEqual([
+      ['x-forwarded-for', '192.0.2.1'],
+      ['x-forwarded-host', 'app.example.com'],
+      ['x-forwarded-proto', 'https'],
+      ['x-request-id', '1'],
+    ]);
+  });
+
+  test('of a prefix is told, behind that of a trusted proxy', () => {
+    const prefixOf = (headers: HeaderField[], isPeerTrusted: boolean) =>
+      valuesOf(changed({ stripPrefix: '/app' }, headers, { isPeerTrusted }), 'x-forwarded-prefix');
+    expect(prefixOf([], false)).toEqual(['/app']);
+    expect(prefixOf([['X-Forwarded-Prefix', '/front/']], false)).toEqual(['/app']);
+    expect(prefixOf([['X-Forwarded-Prefix', '/front/']], true)).toEqual(['/front/app']);
+    const beside = changed({ stripPrefix: '/app', websocket: 'ws://127.0.0.1:2' }, [], {}, 'websocket');
+    expect(valuesOf(beside, 'x-forwarded-prefix')).toEqual([]);
   });
 });

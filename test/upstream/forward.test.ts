@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { Credential } from '../../src/admission/grant.ts';
 import type { HeaderField } from '../../src/http/request.ts';
-import { admitted, upstreamHeaders, withoutToken } from '../../src/upstream/forward.ts';
+import { compileForward } from '../../src/upstream/forward.ts';
 import { grantOf, plainOf, routeConfig, upgradeOf, valuesOf } from '../support/handshakes.ts';
 
 const auth = { issuer: 'main', token: ['header', 'cookie:session', 'query:access_token', 'subprotocol'] };
-const route = routeConfig({ auth, origins: ['https://a.example'] });
-const generous = routeConfig({ auth: { ...auth, forwardToken: true }, origins: ['https://a.example'] });
+const route = compileForward(routeConfig({ auth, origins: ['https://a.example'] }), 'http');
+const generous = compileForward(
+  routeConfig({ auth: { ...auth, forwardToken: true }, origins: ['https://a.example'] }),
+  'http',
+);
 
 const inHeader: Credential = { from: 'header' };
 const inCookie: Credential = { from: 'cookie', name: 'session' };
@@ -26,7 +29,7 @@ describe('the token', () => {
 
   test('is taken out of every place it stood in', () => {
     const grant = grantOf({ credential: inHeader, copies: [inCookie, inQuery, inProtocols] });
-    const request = admitted(everywhere, grant, {}, route);
+    const request = route.admitted(everywhere, grant, {});
     const { grant: _, ...seen } = request;
     expect(JSON.stringify(seen)).not.toContain('T.O.K');
     expect(request).toMatchObject({ query: 'x=1', protocols: ['chat'] });
@@ -38,17 +41,17 @@ describe('the token', () => {
     ['subprotocol', inProtocols, { protocols: ['chat'], headers: everywhere.headers.slice(0, 2) }],
     ['cookie', inCookie, { headers: [everywhere.headers[0], everywhere.headers[2]] }],
   ])('in a %s is taken out of there only', (_, credential, changed) => {
-    expect(withoutToken(everywhere, grantOf({ credential }), route)).toEqual({ ...everywhere, ...changed });
+    expect(route.withoutToken(everywhere, grantOf({ credential }))).toEqual({ ...everywhere, ...changed });
   });
 
   test('stays where the route forwards it', () => {
-    const request = admitted(everywhere, grantOf({ credential: inHeader, copies: [inQuery] }), {}, generous);
+    const request = generous.admitted(everywhere, grantOf({ credential: inHeader, copies: [inQuery] }), {});
     expect(request).toMatchObject({ query: everywhere.query, protocols: everywhere.protocols });
     expect(valuesOf(request.upstreamHeaders, 'authorization')).toEqual(['Bearer T.O.K']);
   });
 
   test('of a route without auth is the upstream’s business', () => {
-    const request = admitted(everywhere, grantOf(), {}, routeConfig());
+    const request = compileForward(routeConfig(), 'http').admitted(everywhere, grantOf(), {});
     expect(valuesOf(request.upstreamHeaders, 'authorization')).toEqual(['Bearer T.O.K']);
     expect(valuesOf(request.upstreamHeaders, 'cookie')).toEqual(['session=T.O.K']);
   });
@@ -65,7 +68,7 @@ describe('the token', () => {
     ['a=1;  b=2 ;', 'a=1;  b=2 ;'],
   ])('leaves of the cookies %s: %s', (cookie, rest) => {
     const headers: HeaderField[] = [['Cookie', cookie]];
-    const bare = withoutToken(plainOf({ headers }), grantOf({ credential: inCookie }), route);
+    const bare = route.withoutToken(plainOf({ headers }), grantOf({ credential: inCookie }));
     expect(bare.headers).toEqual(rest === undefined ? [] : [['Cookie', rest]]);
   });
 
@@ -79,15 +82,18 @@ describe('the token', () => {
     ['Access_Token=T&access_tokens=T&a=access_token', 'Access_Token=T&access_tokens=T&a=access_token'],
     ['a=%zz&access_token=T', 'a=%zz'],
   ])('leaves of the query %s: "%s"', (query, rest) => {
-    expect(withoutToken(plainOf({ query }), grantOf({ credential: inQuery }), route).query).toBe(rest);
+    expect(route.withoutToken(plainOf({ query }), grantOf({ credential: inQuery })).query).toBe(rest);
   });
 });
 
 describe('the upstream’s header fields', () => {
-  const forwarding = routeConfig({
-    auth: { ...auth, forward: { 'x-user': 'sub', 'x-roles': 'roles' } },
-    origins: ['https://a.example'],
-  });
+  const forwarding = compileForward(
+    routeConfig({
+      auth: { ...auth, forward: { 'x-user': 'sub', 'x-roles': 'roles' } },
+      origins: ['https://a.example'],
+    }),
+    'http',
+  );
   const headers: HeaderField[] = [
     ['Host', 'app.example.com'],
     ['Upgrade', 'websocket'],
@@ -102,8 +108,7 @@ describe('the upstream’s header fields', () => {
 
   test('are the client’s own, then the claims, then where it comes from', () => {
     const grant = grantOf({ credential: inQuery, claims: { sub: 'alice' } });
-    expect(upstreamHeaders(plainOf({ headers }), grant, forwarding)).toEqual([
-      ['host', 'app.example.com'],
+    expect(forwarding.fields(plainOf({ headers }), grant)).toEqual([
       ['X-Keep', '1'],
       ['x-user', 'alice'],
       ['x-forwarded-for', '192.0.2.1'],
@@ -116,8 +121,8 @@ describe('the upstream’s header fields', () => {
 
   test('are the same for an upgrade', () => {
     const grant = grantOf({ credential: inQuery, claims: { sub: 'alice', roles: ['a', 'b'] } });
-    const { upstreamHeaders: ofUpgrade } = admitted(upgradeOf({ headers }), grant, {}, forwarding);
-    expect(ofUpgrade).toEqual(upstreamHeaders(plainOf({ headers }), grant, forwarding));
+    const { upstreamHeaders: ofUpgrade } = forwarding.admitted(upgradeOf({ headers }), grant, {});
+    expect(ofUpgrade).toEqual(forwarding.fields(plainOf({ headers }), grant));
     expect(valuesOf(ofUpgrade, 'x-roles')).toEqual(['a,b']);
   });
 });
@@ -125,7 +130,7 @@ describe('the upstream’s header fields', () => {
 test('an admitted request carries its grant, its captures and its handshake', () => {
   const grant = grantOf({ subject: 'alice' });
   const request = upgradeOf({ protocols: ['chat'], deflateOffer: 'permessage-deflate' });
-  expect(admitted(request, grant, { room: '7' }, route)).toMatchObject({
+  expect(route.admitted(request, grant, { room: '7' })).toMatchObject({
     ...request,
     grant,
     captures: { room: '7' },

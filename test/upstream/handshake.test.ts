@@ -23,8 +23,8 @@ async function shake(
   const socket = await openSocket({ host: '127.0.0.1', port: upstream.port }, signal);
   try {
     const opened = await openWebSocket(socket, { ...OFFER, ...offer }, signal);
-    const { head, protocol, setCookies } = opened;
-    return { head: head.toString('latin1'), protocol, setCookies, request: upstream.wires[0]?.head };
+    const { head, protocol, fields } = opened;
+    return { head: head.toString('latin1'), protocol, fields, request: upstream.wires[0]?.head };
   } finally {
     socket.destroy();
   }
@@ -71,9 +71,20 @@ describe('takes a 101', () => {
     expect(await shake((head) => [interim, switching(head)])).toMatchObject({ head: '' });
   });
 
-  test('with cookies, and with a Content-Length of 0', async () => {
-    const extra = 'Set-Cookie: a=b\r\nContent-Length: 0\r\nset-cookie: c=d\r\n';
-    expect((await shake((head) => [switching(head, extra)])).setCookies).toEqual(['a=b', 'c=d']);
+  test('with fields of its own, as sent, and with a Content-Length of 0', async () => {
+    const extra =
+      'Set-Cookie: a=b\r\nContent-Length: 0\r\nset-cookie: c=d\r\nX-NAME: \xe9\r\nKeep-Alive: timeout=1\r\n';
+    expect((await shake((head) => [switching(head, extra)])).fields).toEqual([
+      ['Set-Cookie', 'a=b'],
+      ['set-cookie', 'c=d'],
+      ['X-NAME', '\xe9'],
+    ]);
+  });
+
+  test('with the fields that the offer lets through', async () => {
+    const offer = { answerFields: (raw: readonly string[]) => raw.slice(0, 2) };
+    const { fields } = await shake((head) => [switching(head)], offer);
+    expect(fields).toEqual([['Upgrade', 'websocket']]);
   });
 });
 

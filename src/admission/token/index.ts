@@ -33,6 +33,7 @@ export function checkToken(
     const found = findTokens(request);
     if (isExempt(request)) {
       noteCredentials(grant, found);
+      grant.isUnproven = true;
       return;
     }
     const [first] = oneToken(found, request);

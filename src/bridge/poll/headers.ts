@@ -1,3 +1,4 @@
+import type { UpstreamConfig } from '../../config/schema.ts';
 import { headerClass } from '../../http/header-classes.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 
@@ -13,28 +14,44 @@ const OURS = new Set([
 /** Set by the gateway itself, so true whatever the client sent. */
 const TOLD_BY_US = /^(x-forwarded-(for|host|proto|port)|forwarded|x-request-id)$/;
 
+/** Names are in lower case. */
+export interface SessionHeaders {
+  readonly allowed: readonly string[];
+  /** Those that say who the client is, and those that the operator sets. */
+  readonly own: readonly string[];
+  /** Absent: the target's own. */
+  readonly host?: UpstreamConfig['host'];
+}
+
 /**
- * Compiles which fields of the handshake go with every request of its session: `allowed` and `identity` (names in
- * lower case), who the client is and by which way it came. Adds `x-connection-id`, the same for the whole session.
+ * Compiles which fields of the handshake go with every request of its session: `allowed` and `own`, and by which way
+ * the client came. Adds `x-connection-id`, the same for the whole session.
  */
-export function compileHeaders(
-  allowed: readonly string[],
-  identity: readonly string[],
-): (request: AdmittedRequest) => Record<string, string> {
-  const passed = new Set(
-    [...allowed, ...identity].filter((name) => !OURS.has(name) && headerClass(name) === undefined),
-  );
+export function compileHeaders({
+  allowed,
+  own,
+  host,
+}: SessionHeaders): (request: AdmittedRequest) => Record<string, string> {
+  const passed = new Set([...allowed, ...own].filter((name) => !OURS.has(name) && isEndToEnd(name)));
   return function sessionHeaders(request) {
     const headers: Record<string, string> = {
       'accept-encoding': 'identity',
-      'x-connection-id': request.id,
+      'x-connection-id': request.connectionId,
     };
+    if (host !== undefined && host !== 'upstream')
+      headers.host = host === 'client' ? request.authority : host;
     for (const [field, value] of request.upstreamHeaders) {
       const name = field.toLowerCase();
       if (passed.has(name) || TOLD_BY_US.test(name)) headers[name] = joined(name, headers[name], value);
     }
     return headers;
   };
+}
+
+/** What only trusted proxies may say of the client has been dropped where others said it. */
+function isEndToEnd(name: string): boolean {
+  const kind = headerClass(name);
+  return kind === undefined || kind === 'identity';
 }
 
 /** Fields of one name in one (RFC 9110 §5.3); cookies have a separator of their own (RFC 9113 §8.2.3). */

@@ -30,7 +30,14 @@ export function createPollDial(route: RouteConfig, { http, clock = systemClock }
       target: lease.endpoint.name,
       accept: { protocol },
       run(client, head, session) {
-        const conversation = { exchange, profile, connection: request.id, queueSize, outageMs, clock };
+        const conversation = {
+          exchange,
+          profile,
+          connection: request.connectionId,
+          queueSize,
+          outageMs,
+          clock,
+        };
         const done = runPoll(conversation, client, head, session);
         void done.then(release, release);
         return done;

@@ -35,12 +35,14 @@ export class SessionOpener {
 
   constructor(route: RouteConfig, http: HttpPool<HttpTarget>) {
     const config = route.upstream.poll as PollConfig;
+    const { host, headers } = route.upstream;
     const identity = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
+    const own = [...identity, ...Object.keys(headers?.set ?? {})];
     this.#route = route;
     this.#http = http;
     this.#asksFirst = config.open !== undefined;
     this.#policy = createPolicy(route.upstream.balance ?? 'least-connections');
-    this.#headersOf = compileHeaders(config.headers, identity);
+    this.#headersOf = compileHeaders({ allowed: config.headers, own, host });
     this.#createProfile = compileGeneric(config);
   }
 
