@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { launchTowards } from '../support/chromium.ts';
 import { startGuardedExample } from '../support/example.ts';
 import { startShop } from './shop.ts';
-import { loggedIn } from './visitor.ts';
+import { loggedIn } from './visit.ts';
 
 /** The dev server of Next.js behind a cookie, at the root of a host. The browser reaches nothing but the gateway. */
 

@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { Agent, request } from 'undici';
 import { expect, onTestFinished, test } from 'vitest';
 import { launchTowards } from '../support/chromium.ts';
 import { type Guarded, startGuardedExample } from '../support/example.ts';
 import { eventually } from '../support/patience.ts';
 import { startServer } from '../support/servers.ts';
-import { loggedIn } from './visitor.ts';
+import { type Visitor, visitorOf } from '../support/visitor.ts';
+import { loggedIn } from './visit.ts';
 
 /** Node-RED, which has users and tokens of its own, behind the cookie of the gateway: editor, admin API, WebSocket, flows. */
 
@@ -75,38 +75,16 @@ const FLOW = [
   },
 ];
 
-interface Call {
-  readonly bearer?: string;
-  readonly json?: object;
+/** A program that comes as a page of the application would: with its Origin, and the cookies of somebody who has this token. */
+function pageOf(guarded: Guarded, token = guarded.token): Pick<Visitor, 'ask'> {
+  return visitorOf(guarded, { origin: ORIGIN, cookie: `theme=dark; session=${token}` });
 }
 
-/** Programs that come as a page of the application would: with its Origin and its cookie, and maybe with a token of Node-RED's. */
-function callerOf({ gateway, token, ca }: Guarded) {
-  const dispatcher = new Agent({ connect: { ca } });
-  onTestFinished(() => dispatcher.destroy());
-  return async function call(path: string, { bearer, json }: Call = {}) {
-    const answer = await request(`https://localhost:${gateway.port}${path}`, {
-      dispatcher,
-      method: json === undefined ? 'GET' : 'POST',
-      headers: {
-        origin: ORIGIN,
-        cookie: `theme=dark; session=${token}`,
-        ...(json !== undefined && { 'content-type': 'application/json' }),
-        ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
-      },
-      body: json === undefined ? null : JSON.stringify(json),
-    });
-    return { status: answer.statusCode, body: await answer.body.text() };
-  };
-}
-
-type Caller = ReturnType<typeof callerOf>;
-
-/** A token of Node-RED's own. */
-async function logIn(call: Caller): Promise<string> {
-  const form = { client_id: 'node-red-admin', grant_type: 'password', scope: '*', ...ADMIN };
-  const { body } = await call('/auth/token', { json: form });
-  return JSON.parse(body).access_token;
+/** Header fields of who has logged in with Node-RED itself. */
+async function logIn(page: Pick<Visitor, 'ask'>): Promise<{ authorization: string }> {
+  const json = { client_id: 'node-red-admin', grant_type: 'password', scope: '*', ...ADMIN };
+  const { body } = await page.ask('/auth/token', { method: 'POST', json });
+  return { authorization: `Bearer ${JSON.parse(body).access_token}` };
 }
 
 async function startScene() {
@@ -139,16 +117,17 @@ test('its editor, its API and its flows work behind the cookie, with its own use
   const guarded = await startScene();
   const { page, refused, hears } = await openEditor(guarded);
   await hears('"auth":"ok"');
-  const call = callerOf(guarded);
-  expect(await call('/flows')).toMatchObject({ status: 401, body: 'Unauthorized' });
-  expect(await call('/flows', { bearer: await logIn(call), json: FLOW })).toMatchObject({ status: 204 });
+  const { ask } = pageOf(guarded);
+  expect(await ask('/flows')).toEqual({ status: 401, body: 'Unauthorized' });
+  const headers = await logIn({ ask });
+  expect(await ask('/flows', { method: 'POST', headers, json: FLOW })).toMatchObject({ status: 204 });
   await hears('notification/runtime-deploy');
 
   await page.reload();
   await page.locator('.red-ui-tab', { hasText: 'Greetings' }).waitFor();
   await hears('"auth":"ok"');
-  await eventually(async () => (await call('/hello')).status === 200, 'the start of the new flow');
-  expect(await call('/hello')).toEqual({ status: 200, body: 'hello alice theme=dark' });
+  await eventually(async () => (await ask('/hello')).status === 200, 'the start of the new flow');
+  expect(await ask('/hello')).toEqual({ status: 200, body: 'hello alice theme=dark' });
   await page.locator('.red-ui-debug-msg', { hasText: 'hello alice' }).first().waitFor();
   // Node-RED's own word to who has not logged in with it yet.
   expect(refused).toEqual(['401 /settings']);
@@ -160,9 +139,9 @@ test('its editor, its API and its flows work behind the cookie, with its own use
 
 test('nobody comes in without the cookie, whatever token of its own they bring', async () => {
   const guarded = await startScene();
-  const bearer = await logIn(callerOf(guarded));
-  const stranger = callerOf({ ...guarded, token: '' });
-  expect(await stranger('/flows', { bearer })).toMatchObject({
+  const headers = await logIn(pageOf(guarded));
+  const stranger = pageOf(guarded, '');
+  expect(await stranger.ask('/flows', { headers })).toEqual({
     status: 401,
     body: expect.stringContaining('TOKEN_MISSING'),
   });

@@ -8,7 +8,7 @@ import { launchTowards, openPage } from '../support/chromium.ts';
 import { startGuardedExample } from '../support/example.ts';
 import { within } from '../support/patience.ts';
 import { serve } from './serve.ts';
-import { loggedIn } from './visitor.ts';
+import { loggedIn } from './visit.ts';
 
 /**
  * SockJS on a page, with each of its transports, behind a cookie. The page and all it asks for come through one route:

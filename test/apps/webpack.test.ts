@@ -8,7 +8,7 @@ import WebpackDevServer from 'webpack-dev-server';
 import { launchTowards } from '../support/chromium.ts';
 import { startGuardedExample } from '../support/example.ts';
 import { portOf } from '../support/servers.ts';
-import { loggedIn } from './visitor.ts';
+import { loggedIn } from './visit.ts';
 
 /**
  * webpack-dev-server behind a cookie, at the root of a host. The browser reaches nothing but the gateway, so that the client of
