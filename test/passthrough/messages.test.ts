@@ -109,6 +109,20 @@ describe('trailers', () => {
     expect(seen.text).toMatch(/^Connection: close, TE\r$/im);
   });
 
+  test.each([
+    ['204 No Content', 'Transfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n'],
+    ['304 Not Modified', 'Transfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n'],
+    ['204 No Content', 'Trailer: x-sum\r\n\r\n'],
+    ['204 No Content', 'Transfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n0\r\nx-sum: 1\r\n\r\n'],
+  ])('of a %s, which has no body, end here: %j', async (status, rest) => {
+    const { front, client } = await scripted([`HTTP/1.1 ${status}\r\nA: b\r\n${rest}`]);
+    client.write('GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n');
+    expect(await front.outcome()).toEqual({ status: Number.parseInt(status, 10), bytes: 0 });
+    await expect.poll(() => client.text).toMatch(/\r\n\r\n$/);
+    expect(client.text).toMatch(new RegExp(`^HTTP/1.1 ${status}\r\nA: b\r\n`));
+    expect(client.text).not.toMatch(/trailer|transfer-encoding|x-sum/i);
+  });
+
   test('of the answer end here otherwise', async () => {
     const { seen, client } = await scripted([answer]);
     client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
