@@ -159,7 +159,10 @@ class Exchange {
     const relayed = answerFields(answer.rawHeaders, answer.statusCode as number);
     const fields = this.#isCut(answer) ? withNoBody(relayed) : relayed;
     // It may never send the body that it has not been asked for, and whatever comes next would be taken for it.
-    if (expect !== undefined && !message.complete) fields.push('Connection', 'close');
+    const isLast = expect !== undefined && !message.complete;
+    if (answer.statusCode === 426)
+      fields.push('Connection', namingUpgrade(response.shouldKeepAlive && !isLast));
+    else if (isLast) fields.push('Connection', 'close');
     try {
       response.writeHead(answer.statusCode as number, answer.statusMessage as string, fields);
     } catch (cause) {
@@ -231,6 +234,11 @@ function withNoBody(fields: readonly string[]): string[] {
     if (name.toLowerCase() !== 'content-length') kept.push(name, fields[at + 1] as string);
   }
   return kept;
+}
+
+/** The Connection of an answer that has an Upgrade field (RFC 9110 §7.8). Node leaves the rest of it to who writes it. */
+function namingUpgrade(isKept: boolean): string {
+  return isKept ? 'keep-alive, Upgrade' : 'close, Upgrade';
 }
 
 function isDelimited({ headers }: IncomingMessage): boolean {

@@ -55,7 +55,11 @@ export interface Answered extends Pick<Asked, 'answer'> {
 
 const NO_CHANGES: Changes = { set: [], dropped: new Set() };
 
-/** A proxy forwards what it has no reason to drop (RFC 9110 §7.6.1), Set-Cookie, Date and Server among it. */
+/**
+ * A proxy forwards what it has no reason to drop (RFC 9110 §7.6.1), Set-Cookie, Date and Server among it. Of the fields of
+ * one connection passes the Upgrade of a 426 alone, which says nothing without it (RFC 9110 §15.5.22): who sends it names
+ * it in Connection.
+ */
 function readAnswerFields(
   { raw, status, answer }: Answered,
   { set, dropped }: Changes,
@@ -69,9 +73,11 @@ function readAnswerFields(
     const value = raw[at + 1] as string;
     const key = name.toLowerCase();
     const known = cgiSpelling(key);
-    if (dropped.has(known) || nominated.has(known)) continue;
+    const isWanted = status === 426 && key === 'upgrade';
+    if (!isWanted && (dropped.has(known) || nominated.has(known))) continue;
     if (key === 'content-length') length = at;
-    else if (isOwn(key)) fields.push(name, places === undefined ? value : mapField(key, value, places));
+    else if (isWanted || isOwn(key))
+      fields.push(name, places === undefined ? value : mapField(key, value, places));
   }
   for (const text of set) fields.push(text);
   if (answer === 'trailers' && hasBody(status)) addTrailer(fields, raw);

@@ -147,6 +147,16 @@ test.each(['Fine', '', 'Gef\xe4llt mir'])('the reason phrase %j passes as it cam
   expect(client.text.startsWith(`HTTP/1.1 200 ${reason}\r\n`)).toBe(true);
 });
 
+test.each(['HTTP/1.1', 'HTTP/1.0'])('a connection of %s goes on behind a 426', async (version) => {
+  const upgrade = 'HTTP/1.1 426 No\r\nUpgrade: a/1\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nno';
+  const { client } = await scripted([upgrade, OK]);
+  const ask = `GET / ${version}\r\nHost: a\r\nConnection: keep-alive\r\n\r\n`;
+  client.write(ask);
+  await expect.poll(() => client.text).toMatch(/^Connection: keep-alive, Upgrade\r\n.*no$/ms);
+  client.write(ask);
+  await expect.poll(() => client.text).toMatch(/ok$/);
+});
+
 test('HTTP/1.0 with keep-alive keeps its connection', async () => {
   const { client } = await scripted([OK, OK]);
   for (let round = 1; round <= 2; round += 1) {

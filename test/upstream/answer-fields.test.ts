@@ -104,6 +104,11 @@ describe('an answer', () => {
     expect(answered(sent, {}, { answer: 'trailers', status })).toEqual(['A', 'b']);
   });
 
+  test.each(['plain', 'handshake'] as const)('(%s) with status 426 says what is to be spoken', (answer) => {
+    const sent = ['Upgrade', 'HTTP/3.0, TLS/1.2', 'Connection', 'keep-alive, Upgrade', 'A', 'b'];
+    expect(answered(sent, {}, { answer, status: 426 })).toEqual(['Upgrade', 'HTTP/3.0, TLS/1.2', 'A', 'b']);
+  });
+
   test('is changed as the route says', () => {
     const answerHeaders = { set: { 'X-Env': 'prod', 'x-new': '1' }, remove: ['SERVER'] };
     const sent = [
