@@ -318,8 +318,8 @@ describe('the places a service names', () => {
   test('are the client’s where a handshake is refused', async () => {
     const request = handshake('/x', { Host: 'site.test' });
     expect(await placesOf(', host: upstream', '/base', own, request)).toEqual([
-      'location: http://site.test/x',
-      'set-cookie: a=1; Path=/; HttpOnly',
+      'Location: http://site.test/x',
+      'Set-Cookie: a=1; Path=/; HttpOnly',
     ]);
   });
 
