@@ -46,7 +46,7 @@ function routeRows({ routes }: Config): string[][] {
     kindsOf(route.upstream).map((upstream) => {
       const kinds = kindsTo(upstream, route);
       return [
-        `${route.match.host ?? ''}${route.match.path}`,
+        matchText(route),
         kinds.map((kind) => `${kind}s`).join(', '),
         route.name,
         upstreamText(upstream, route),
@@ -56,6 +56,10 @@ function routeRows({ routes }: Config): string[][] {
     }),
   );
   return [['MATCH', 'TAKES', 'ROUTE', 'UPSTREAM', 'AUTH', 'LIMITS'], ...rows];
+}
+
+function matchText({ match: { host = '', path, ignoreCase } }: RouteConfig): string {
+  return `${host}${path}${ignoreCase ? ' in any case' : ''}`;
 }
 
 /** What the route takes to one of its upstreams. */
@@ -71,7 +75,8 @@ function upstreamText(kind: UpstreamKind, { upstream }: RouteConfig): string {
     poll: upstream.poll?.target.map(urlText),
     http: upstream.http?.map(urlText),
   };
-  return [`${kind} ${targets[kind]?.join(', ')}`, ...balanceText(upstream)].join(' ');
+  const place = `${kind} ${targets[kind]?.join(', ')}`;
+  return [place, ...prefixText(kind, upstream), ...balanceText(upstream)].join(' ');
 }
 
 function urlText({ url, weight }: UrlTarget): string {
@@ -85,6 +90,11 @@ function addressText(target: AddressTarget): string {
 
 function weighed(target: string, weight: number | undefined): string {
   return weight === undefined ? target : `${target} (${weight})`;
+}
+
+/** A bridge beside http gets the whole path. */
+function prefixText(kind: UpstreamKind, { stripPrefix }: UpstreamConfig): string[] {
+  return kind === 'http' && stripPrefix !== undefined ? [`without ${stripPrefix}`] : [];
 }
 
 function balanceText({ balance }: UpstreamConfig): string[] {

@@ -109,6 +109,15 @@ const shape = z.strictObject({
 
 export type PollConfig = z.output<typeof shape>;
 
+/** Headers of polls and sends that are the bridge's own to say, whatever client and configuration say. In lower case. */
+export const POLL_HEADERS: readonly string[] = [
+  'accept-encoding',
+  'content-encoding',
+  'content-type',
+  'idempotency-key',
+  'x-connection-id',
+];
+
 export const pollUpstream = shape.superRefine(pollRules);
 
 type Context = z.core.$RefinementCtx;

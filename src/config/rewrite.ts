@@ -13,9 +13,15 @@ const prefix = word('a path like /app, without a / at its end', (text) =>
   /^(\/[^\s{}*?#/%;\\]+)+$/.test(text) ? text : undefined,
 );
 
-const fieldValue = word('a header value of visible characters', (text) =>
-  /^[!-~\u0080-\u00ff](?:[\t -~\u0080-\u00ff]*[!-~\u0080-\u00ff])?$/.test(text) ? text : undefined,
-);
+const FIELD_VALUE = 'a header value of visible characters';
+/** What is no text is not called a wrong value: it is one that YAML has taken for a number or so. */
+const fieldValue = z
+  .string()
+  .refine(
+    (text) => /^[!-~\u0080-\u00ff](?:[\t -~\u0080-\u00ff]*[!-~\u0080-\u00ff])?$/.test(text),
+    `expected ${FIELD_VALUE}`,
+  )
+  .meta({ description: FIELD_VALUE });
 
 const headerChanges = z.strictObject({
   set: z.record(headerName, fieldValue).default({}).describe('Header: value, in place of any that came'),

@@ -1,4 +1,5 @@
 import type { RequestKind } from '../http/request.ts';
+import { POLL_HEADERS } from './poll.ts';
 import type { Finding, Path } from './problem.ts';
 import { valueAt } from './tree.ts';
 import { isLegal, kindsOf, servedKinds, type UpstreamKind, upgradesTo } from './upstream-kinds.ts';
@@ -55,6 +56,7 @@ function idleKeys(route: unknown, upstream: unknown, base: Path): Finding[] {
     ...found,
     ...idleSwitch(upstream, base),
     ...idleCompression(route, upstream, base),
+    ...idleHeaders(upstream, base),
     ...idleTls(upstream, base),
   ];
 }
@@ -85,6 +87,17 @@ function idleCompression(route: unknown, upstream: unknown, base: Path): Finding
   const kind = upgradesTo(upstream);
   if (valueAt(route, ['compression']) === undefined || (kind !== 'tcp' && kind !== 'poll')) return [];
   return [idle([...base, 'compression'], `where WebSockets lead to ${kind}: they are never compressed`)];
+}
+
+/** Plain requests beside the polls would be changed all the same. */
+function idleHeaders(upstream: unknown, base: Path): Finding[] {
+  const set = valueAt(upstream, ['headers', 'set']);
+  if (typeof set !== 'object' || set === null || kindsOf(upstream).some((kind) => kind !== 'poll')) return [];
+  return Object.keys(set)
+    .filter((name) => POLL_HEADERS.includes(name.toLowerCase()))
+    .map((name) =>
+      idle([...base, 'upstream', 'headers', 'set', name], 'with poll alone, which says it itself'),
+    );
 }
 
 function idleTls(upstream: unknown, base: Path): Finding[] {

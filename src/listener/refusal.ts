@@ -2,19 +2,22 @@ import { type ServerResponse, STATUS_CODES, validateHeaderName, validateHeaderVa
 import type { Duplex } from 'node:stream';
 import { type GatewayError, UpstreamAnswered } from '../errors.ts';
 import { headerClass } from '../http/header-classes.ts';
+import type { HeaderField } from '../http/request.ts';
 import { linger } from '../stream/linger.ts';
 
 /** The one way a request is refused over HTTP/1.1: a readable body, `Connection: close`, and an end the client gets to see. */
 
 /** The listener says itself when it answers, and how long the answer is. */
-function isRelayed(name: string): boolean {
+function isRelayed(name: string, status: number): boolean {
+  // What a 426 asks for (RFC 9110 §15.5.22).
+  if (name === 'upgrade') return status === 426;
   const kind = headerClass(name);
   return kind !== 'hop-by-hop' && kind !== 'framing' && name !== 'date';
 }
 
 interface Answer {
   readonly status: number;
-  readonly headers: Record<string, string | string[]>;
+  readonly fields: readonly HeaderField[];
   readonly body: Buffer;
 }
 
@@ -43,11 +46,10 @@ export function answerRefusal(
     response.destroy();
     return;
   }
-  const plain = answerTo(error);
-  const answer = { ...plain, headers: { ...plain.headers, ...more } };
+  const answer = withMore(answerTo(error), more);
   // Requests ahead of it are still being answered: Node writes this one behind them, then closes.
   if (socket === null) {
-    response.writeHead(answer.status, answer.headers).end(answer.body);
+    response.writeHead(answer.status, answer.fields.flat()).end(answer.body);
     return;
   }
   // Not through the response: at its end Node destroys the socket over what is left of the request, and with it the answer.
@@ -62,24 +64,28 @@ export function refusalBytes(error: GatewayError): Buffer {
   return bytesOf(answerTo(error));
 }
 
+/** `more` in the place of what the answer says by the same names. */
+function withMore({ fields, ...answer }: Answer, more: Readonly<Record<string, string>>): Answer {
+  const kept = fields.filter(([name]) => !Object.hasOwn(more, name.toLowerCase()));
+  return { ...answer, fields: [...kept, ...Object.entries(more)] };
+}
+
 function answerTo(error: GatewayError): Answer {
   return error instanceof UpstreamAnswered ? relayed(error) : own(error);
 }
 
 function own(error: GatewayError): Answer {
   const body = Buffer.from(`${error.code}: ${error.message}\n`);
-  const headers: Answer['headers'] = { ...error.headers, 'content-type': 'text/plain; charset=utf-8' };
-  return complete(error.status, headers, body);
+  const type: HeaderField = ['content-type', 'text/plain; charset=utf-8'];
+  return complete(error.status, [...Object.entries(error.headers), type], body);
 }
 
 function relayed({ answer }: UpstreamAnswered): Answer {
-  const headers: Answer['headers'] = {};
-  for (const [name, value] of answer.headers) {
-    const key = name.toLowerCase();
-    if (!isRelayed(key) || !isSendable(key, value)) continue;
-    headers[key] = key in headers ? [headers[key] as string, value].flat() : value;
-  }
-  return complete(answer.status, headers, answer.body);
+  const { status, headers, body } = answer;
+  const fields = headers.filter(
+    ([name, value]) => isRelayed(name.toLowerCase(), status) && isSendable(name, value),
+  );
+  return complete(status, fields, body);
 }
 
 /** The upstream is not trusted to keep CR and LF out of its headers. */
@@ -93,22 +99,23 @@ function isSendable(name: string, value: string): boolean {
   }
 }
 
-function complete(status: number, headers: Answer['headers'], body: Buffer): Answer {
+function complete(status: number, given: readonly HeaderField[], body: Buffer): Answer {
+  const names = new Set(given.map(([name]) => name.toLowerCase()));
+  const fields: HeaderField[] = names.has('cache-control') ? [] : [['cache-control', 'no-store']];
+  fields.push(...given);
   // A 304 has no body, and its Content-Length would be that of another answer (RFC 9110 §8.6).
-  const length: Answer['headers'] = status === 304 ? {} : { 'content-length': String(body.length) };
+  if (status !== 304) fields.push(['content-length', String(body.length)]);
   // An Upgrade field must be named in Connection (RFC 9110 §7.8).
-  const connection = 'upgrade' in headers ? 'close, upgrade' : 'close';
-  return { status, headers: { 'cache-control': 'no-store', ...headers, ...length, connection }, body };
+  fields.push(['connection', names.has('upgrade') ? 'close, upgrade' : 'close']);
+  return { status, fields, body };
 }
 
 function bytesOf(answer: Answer): Buffer {
   return Buffer.concat([Buffer.from(head(answer), 'latin1'), answer.body]);
 }
 
-function head({ status, headers }: Answer): string {
+function head({ status, fields }: Answer): string {
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, `date: ${new Date().toUTCString()}`];
-  for (const [name, value] of Object.entries(headers)) {
-    for (const one of [value].flat()) lines.push(`${name}: ${one}`);
-  }
+  for (const [name, value] of fields) lines.push(`${name}: ${value}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
 }

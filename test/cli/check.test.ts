@@ -57,6 +57,20 @@ v.example/vnc  upgrades            vnc    tcp [::1]:5900, b:1, unix:/vnc  main b
   ]);
 });
 
+test('shows which paths match in any case, and which go on without their prefix', async () => {
+  const folder = await folderWith({
+    'gate.yaml': sampleConfig({
+      route: `  - { name: app, match: { path: /App/*, ignoreCase: true }, auth: none, upstream: { http: ["http://a", "http://b"], stripPrefix: /app, balance: round-robin, tcp: c:1 } }`,
+    }),
+  });
+  const { out } = await sallyport(['check', join(folder, 'gate.yaml')]);
+  const row = (line: string) => line.split(/ {2,}/).slice(0, 4);
+  expect(out.trimEnd().split('\n').slice(-2).map(row)).toEqual([
+    ['/App/* in any case', 'upgrades', 'app', 'tcp c:1 by round-robin'],
+    ['/App/* in any case', 'requests', 'app', 'http http://a, http://b without /app by round-robin'],
+  ]);
+});
+
 test('prints every problem on stderr and ends with 2', async () => {
   const folder = await folderWith({ 'gate.yaml': `${sampleConfig()}\nlimts: 1\nstore: 1` });
   const { code, out, err } = await sallyport(['check', join(folder, 'gate.yaml')]);

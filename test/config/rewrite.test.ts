@@ -61,6 +61,13 @@ describe('the changes of headers', () => {
   test.each(['"a\\nb"', '""', '" a"', '日本'])('cannot set the value %s', (value) => {
     expect(problemOf(route(`${HTTP}, headers: { set: { x-a: ${value} } }`))).toMatch('visible characters');
   });
+
+  test.each(['1', '1.5', 'true'])('cannot set what is %s to YAML, which quotes make a text', (value) => {
+    expect(problemOf(route(`${HTTP}, headers: { set: { x-a: ${value} } }`))).toMatch(
+      `routes[1].upstream.headers.set.x-a: ${value} is not a text; put it in quotes`,
+    );
+    expect(parsed(route(`${HTTP}, headers: { set: { x-a: "${value}" } }`)).routes).toHaveLength(2);
+  });
 });
 
 const CHANGES = 'host: upstream, headers: { remove: [a] }';

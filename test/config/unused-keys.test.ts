@@ -79,6 +79,18 @@ describe('a key without effect is refused', () => {
     );
   });
 
+  test.each(['Accept-Encoding', 'content-encoding', 'Content-Type', 'idempotency-key', 'x-connection-id'])(
+    'a header of the bridge’s own, with poll alone: %s',
+    (name) => {
+      const headers = `headers: { set: { x-env: prod, ${name}: x } }`;
+      expect(problemOf(route(`${UPSTREAMS.poll}, ${headers}`))).toMatch(
+        `routes[1].upstream.headers.set.${name}: has no effect with poll alone, which says it itself; remove it`,
+      );
+      for (const upstream of [UPSTREAMS.http, `${UPSTREAMS.poll}, ${UPSTREAMS.http}`])
+        expect(parsed(route(`${upstream}, ${headers}`)).routes).toHaveLength(2);
+    },
+  );
+
   test('tls, where no target has it', () => {
     const insecure = /upstream.tls: has no effect: no target is wss:\/\/ or https:\/\/$/;
     expect(problemOf(route('websocket: ws://127.0.0.1:1, tls: { servername: a }'))).toMatch(insecure);

@@ -318,8 +318,8 @@ describe('the places a service names', () => {
   test('are the client’s where a handshake is refused', async () => {
     const request = handshake('/x', { Host: 'site.test' });
     expect(await placesOf(', host: upstream', '/base', own, request)).toEqual([
-      'location: http://site.test/x',
-      'set-cookie: a=1; Path=/; HttpOnly',
+      'Location: http://site.test/x',
+      'Set-Cookie: a=1; Path=/; HttpOnly',
     ]);
   });
 
@@ -374,6 +374,21 @@ describe('what the operator changes', () => {
     const refused = await talk({ kind: 'websocket', upstream, request, answer });
     expect(refused.status).toBe(401);
     expectChanged(refused.seen, refused.got);
+  });
+});
+
+describe('a 426 of the service passes with its Upgrade, which Connection names', () => {
+  const answer = () => ok('Upgrade: HTTP/3.0')().replace('200 OK', '426 No').replace('close', 'Upgrade');
+
+  test.each([
+    ['a request', 'http', get(), 'keep-alive, Upgrade'],
+    ['a request that is the last', 'http', get('Connection: close'), 'close, Upgrade'],
+    ['a handshake', 'websocket', handshake('/x'), 'close, upgrade'],
+  ] as const)('%s', async (_name, kind, request, connection) => {
+    const { got, status } = await talk({ kind, request, answer });
+    expect(status).toBe(426);
+    expect(got).toMatch(/^upgrade: HTTP\/3\.0\r$/im);
+    expect(got.match(/^connection: .*(?=\r$)/gim)?.map((line) => line.slice(12))).toEqual([connection]);
   });
 });
 

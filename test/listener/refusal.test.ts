@@ -44,7 +44,11 @@ describe('a refused upgrade', () => {
         headers: [
           ['Content-Type', 'application/json'],
           ['Set-Cookie', 'a=1'],
-          ['Set-Cookie', 'b=2'],
+          ['set-cookie', 'b=2'],
+          ['CONSTRUCTOR', 'c'],
+          ['constructor', 'd'],
+          ['__proto__', 'e'],
+          ['Cache-CONTROL', 'private'],
           ['Transfer-Encoding', 'chunked'],
           ['Content-Length', '99'],
           ['X-Split', 'a\r\nx-injected: 1'],
@@ -53,7 +57,11 @@ describe('a refused upgrade', () => {
       }),
     );
     expect(answer).toMatch(/^HTTP\/1.1 418 I'm a Teapot\r\n/);
-    expect(answer).toContain('\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n');
+    expect(answer).toContain('\r\nContent-Type: application/json\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\n');
+    expect(answer).toContain(
+      '\r\nCONSTRUCTOR: c\r\nconstructor: d\r\n__proto__: e\r\nCache-CONTROL: private\r\n',
+    );
+    expect(answer).not.toContain('no-store');
     expect(answer).toContain('\r\ncontent-length: 2\r\n');
     expect(answer).not.toMatch(/transfer-encoding|x-split|x-injected/);
     expect(answer).toMatch(/\r\n\r\n\{\}$/);
@@ -133,6 +141,18 @@ describe('a refused request', () => {
     const socket = serverSocket(listener);
     expect(await say(listener, POST)).toMatch(/^HTTP\/1.1 401 /);
     await closed(await socket);
+  });
+
+  test('reads fields of any name, and those of its own in the place of the answer’s', async () => {
+    const headers = [
+      ['Constructor', 'c'],
+      ['X-More', '1'],
+    ] as const;
+    const error = new UpstreamAnswered({ status: 404, headers, body: Buffer.from('no') });
+    const listener = await open({ request: (pending) => pending.refuse(error, { 'x-more': '2' }) });
+    const answer = await say(listener, GET);
+    expect(answer).toContain('\r\nConstructor: c\r\n');
+    expect(answer.match(/^x-more: .$/gim)).toEqual(['x-more: 2']);
   });
 
   test('is cut off when its response had begun', async () => {

@@ -1,15 +1,10 @@
+import { POLL_HEADERS } from '../../config/poll.ts';
 import type { UpstreamConfig } from '../../config/schema.ts';
 import { headerClass } from '../../http/header-classes.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 
-/** Ours to say on every request, besides the fields that no proxy passes on. */
-const OURS = new Set([
-  'accept-encoding',
-  'content-encoding',
-  'content-type',
-  'idempotency-key',
-  'x-connection-id',
-]);
+/** Besides the fields that no proxy passes on. */
+const OURS: ReadonlySet<string> = new Set(POLL_HEADERS);
 
 /** Set by the gateway itself, so true whatever the client sent. */
 const TOLD_BY_US = /^(x-forwarded-(for|host|proto|port)|forwarded|x-request-id)$/;
