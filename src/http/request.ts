@@ -29,8 +29,8 @@ export interface GatewayRequest {
   readonly host: string;
   /** Path as sent, starting with `/`, or the `*` of OPTIONS. The router refuses what servers could read in ways that matter. */
   readonly path: string;
-  /** Query as sent, without the `?`; empty if none. */
-  readonly query: string;
+  /** Query as sent, without the `?`; undefined if there is no `?`, since `/p?` is another address than `/p` (RFC 3986 §6.2.3). */
+  readonly query: string | undefined;
   /** The one Origin header as sent; undefined if there is none. */
   readonly origin: string | undefined;
   /** Every header field in order. */

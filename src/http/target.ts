@@ -13,8 +13,8 @@ const HOST = /^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])$/;
 export interface Target {
   /** As sent; see GatewayRequest. */
   readonly path: string;
-  /** As sent, without the `?`. */
-  readonly query: string;
+  /** As sent, without the `?`; undefined if there is no `?`. */
+  readonly query: string | undefined;
   /** `host[:port]` of a target in absolute form, not checked yet. */
   readonly authority: string | undefined;
 }
@@ -25,20 +25,21 @@ export interface Target {
  */
 export function parseTarget(target: string, method: string): Target {
   if (target.startsWith('/')) return { ...splitTarget(target), authority: undefined };
-  if (target === '*' && method === 'OPTIONS') return { path: '*', query: '', authority: undefined };
+  if (target === '*' && method === 'OPTIONS') return { path: '*', query: undefined, authority: undefined };
   const [, authority, rest = ''] = ABSOLUTE.exec(target) ?? [];
   if (authority === undefined) throw badRequest('the request target is not a path');
   // OPTIONS of a whole server, as a client says it to a proxy (RFC 9112 §3.2.4).
-  if (rest === '' && method === 'OPTIONS') return { path: '*', query: '', authority };
+  if (rest === '' && method === 'OPTIONS') return { path: '*', query: undefined, authority };
   return { ...splitTarget(rest.startsWith('/') ? rest : `/${rest}`), authority };
 }
 
 function splitTarget(target: string): Pick<Target, 'path' | 'query'> {
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
-  const query = mark < 0 ? '' : target.slice(mark + 1);
+  const query = mark < 0 ? undefined : target.slice(mark + 1);
   if (!PATH.test(path)) throw badRequest('the path holds characters that must be escaped');
-  if (!QUERY.test(query)) throw badRequest('the query holds characters that must be escaped');
+  if (query !== undefined && !QUERY.test(query))
+    throw badRequest('the query holds characters that must be escaped');
   return { path, query };
 }
 

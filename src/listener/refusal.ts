@@ -7,7 +7,9 @@ import { linger } from '../stream/linger.ts';
 /** The one way a request is refused over HTTP/1.1: a readable body, `Connection: close`, and an end the client gets to see. */
 
 /** The listener says itself when it answers, and how long the answer is. */
-function isRelayed(name: string): boolean {
+function isRelayed(name: string, status: number): boolean {
+  // What a 426 asks for (RFC 9110 §15.5.22).
+  if (name === 'upgrade') return status === 426;
   const kind = headerClass(name);
   return kind !== 'hop-by-hop' && kind !== 'framing' && name !== 'date';
 }
@@ -76,7 +78,7 @@ function relayed({ answer }: UpstreamAnswered): Answer {
   const headers: Answer['headers'] = {};
   for (const [name, value] of answer.headers) {
     const key = name.toLowerCase();
-    if (!isRelayed(key) || !isSendable(key, value)) continue;
+    if (!isRelayed(key, answer.status) || !isSendable(key, value)) continue;
     headers[key] = key in headers ? [headers[key] as string, value].flat() : value;
   }
   return complete(answer.status, headers, answer.body);

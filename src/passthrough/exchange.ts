@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../errors.ts';
+import type { AnswerFields } from '../upstream/answer-fields.ts';
 import { createStallClock, type StopClock } from './clocks.ts';
 import { Download } from './download.ts';
 import { drainRest } from './drain.ts';
@@ -29,8 +30,8 @@ export interface Order {
   /** The client gets no body of the answer. */
   readonly isHeadOnly: boolean;
   readonly times: Times;
-  /** What the client gets to see of the answer's fields; both alternate names and values. */
-  readonly answerFields: (raw: readonly string[]) => string[];
+  /** What the client gets to see of the answer's fields. */
+  readonly answerFields: AnswerFields;
 }
 
 /** Deadlines in milliseconds. */
@@ -155,10 +156,13 @@ class Exchange {
 
   #writeHead(answer: IncomingMessage): boolean {
     const { message, response, expect, answerFields } = this.#order;
-    const relayed = answerFields(answer.rawHeaders);
+    const relayed = answerFields(answer.rawHeaders, answer.statusCode as number);
     const fields = this.#isCut(answer) ? withNoBody(relayed) : relayed;
     // It may never send the body that it has not been asked for, and whatever comes next would be taken for it.
-    if (expect !== undefined && !message.complete) fields.push('Connection', 'close');
+    const isLast = expect !== undefined && !message.complete;
+    if (answer.statusCode === 426)
+      fields.push('Connection', namingUpgrade(response.shouldKeepAlive && !isLast));
+    else if (isLast) fields.push('Connection', 'close');
     try {
       response.writeHead(answer.statusCode as number, answer.statusMessage as string, fields);
     } catch (cause) {
@@ -230,6 +234,11 @@ function withNoBody(fields: readonly string[]): string[] {
     if (name.toLowerCase() !== 'content-length') kept.push(name, fields[at + 1] as string);
   }
   return kept;
+}
+
+/** The Connection of an answer that has an Upgrade field (RFC 9110 §7.8). Node leaves the rest of it to who writes it. */
+function namingUpgrade(isKept: boolean): string {
+  return isKept ? 'keep-alive, Upgrade' : 'close, Upgrade';
 }
 
 function isDelimited({ headers }: IncomingMessage): boolean {

@@ -4,6 +4,7 @@ import type { Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { asGatewayError, clientLost } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
+import type { AnswerFields } from '../upstream/answer-fields.ts';
 import { createPolicy } from '../upstream/balance/index.ts';
 import type { Asking, Policy } from '../upstream/balance/policy.ts';
 import { compileForward, type Forward } from '../upstream/forward.ts';
@@ -62,7 +63,8 @@ export class Forwarder {
       // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
       message.headers = head.headers;
       const upstreamPath = requestTarget(target, { path, query, captures: {} }, this.#route);
-      const answerFields = (raw: readonly string[]) => this.#cors.answer(head.answerFields(raw), request);
+      const answerFields: AnswerFields = (raw, status) =>
+        this.#cors.answer(head.answerFields(raw, status), request);
       const asked = { message, response, path: upstreamPath, hasBody, expect, trailers };
       const isHeadOnly = grant.isUnproven === true;
       const carried = { ...asked, times: this.#times, isOnce, isHeadOnly, answerFields };

@@ -77,8 +77,9 @@ export function compileHead(upstream: UpstreamConfig, { fields: fieldsOf }: Forw
     if (trailers) fields.push(TRAILERS);
     // Comes last: behind a length Node makes bytes of a Content-Disposition, and writes them as UTF-8.
     for (const field of framing) fields.push(field);
-    // To HEAD there is no body, so that nothing comes behind it.
-    const answer = trailers && request.method !== 'HEAD' ? 'trailers' : 'plain';
+    // Where the client gets no body, nothing comes behind it.
+    const hasBody = request.method !== 'HEAD' && grant.isUnproven !== true;
+    const answer = trailers && hasBody ? 'trailers' : 'plain';
     return { headers: asHeaders(fields), answerFields: answerFieldsFor({ request, target, host, answer }) };
   };
 }

@@ -24,7 +24,7 @@ export function relayInterim(
     if (count > MAX_INTERIM) onFlood();
     else if (message.httpVersion === '1.0' || response.headersSent) return;
     else if (statusCode !== 100)
-      response.socket?.write(head(statusCode, statusMessage, answerFields(rawHeaders)), 'latin1');
+      response.socket?.write(head(statusCode, statusMessage, answerFields(rawHeaders, statusCode)), 'latin1');
     else if (expect !== undefined) response.writeContinue();
   });
 }

@@ -7,8 +7,8 @@ import type { Target } from './target.ts';
 
 /** Which fields of a service's answer the client gets to see: of a plain answer, a refused handshake and a 101. */
 
-/** What of an answer's fields goes on; both alternate names and values. */
-export type AnswerFields = (raw: readonly string[]) => string[];
+/** What of the fields of an answer with `status` goes on; both alternate names and values. */
+export type AnswerFields = (raw: readonly string[], status: number) => string[];
 
 /** What an answer's fields depend on, besides the route. */
 export interface Asked {
@@ -38,21 +38,30 @@ export function compileAnswerFields(upstream: UpstreamConfig): (asked: Asked) =>
   };
   return function answerFieldsFor(asked) {
     const places = placesOf(asked, upstream);
-    return (raw) => readAnswerFields(raw, asked.answer, changes, places);
+    return (raw, status) => readAnswerFields({ raw, status, answer: asked.answer }, changes, places);
   };
 }
 
 /** What of an answer is end-to-end, with no route to say more. */
-export function endToEndFields(raw: readonly string[], answer: Asked['answer']): string[] {
-  return readAnswerFields(raw, answer, NO_CHANGES, undefined);
+export function endToEndFields(answered: Answered): string[] {
+  return readAnswerFields(answered, NO_CHANGES, undefined);
+}
+
+/** The head of an answer: its fields alternate names and values. */
+export interface Answered extends Pick<Asked, 'answer'> {
+  readonly raw: readonly string[];
+  readonly status: number;
 }
 
 const NO_CHANGES: Changes = { set: [], dropped: new Set() };
 
-/** A proxy forwards what it has no reason to drop (RFC 9110 §7.6.1), Set-Cookie, Date and Server among it. */
+/**
+ * A proxy forwards what it has no reason to drop (RFC 9110 §7.6.1), Set-Cookie, Date and Server among it. Of the fields of
+ * one connection passes the Upgrade of a 426 alone, which says nothing without it (RFC 9110 §15.5.22): who sends it names
+ * it in Connection.
+ */
 function readAnswerFields(
-  raw: readonly string[],
-  answer: Asked['answer'],
+  { raw, status, answer }: Answered,
   { set, dropped }: Changes,
   places: Places | undefined,
 ): string[] {
@@ -64,12 +73,14 @@ function readAnswerFields(
     const value = raw[at + 1] as string;
     const key = name.toLowerCase();
     const known = cgiSpelling(key);
-    if (dropped.has(known) || nominated.has(known)) continue;
+    const isWanted = status === 426 && key === 'upgrade';
+    if (!isWanted && (dropped.has(known) || nominated.has(known))) continue;
     if (key === 'content-length') length = at;
-    else if (isOwn(key)) fields.push(name, places === undefined ? value : mapField(key, value, places));
+    else if (isWanted || isOwn(key))
+      fields.push(name, places === undefined ? value : mapField(key, value, places));
   }
   for (const text of set) fields.push(text);
-  if (answer === 'trailers') addTrailer(fields, raw);
+  if (answer === 'trailers' && hasBody(status)) addTrailer(fields, raw);
   // Comes last: behind a length Node makes bytes of a Content-Disposition, and then takes them for malformed.
   if (length !== undefined && answer !== 'handshake')
     fields.push(raw[length] as string, raw[length + 1] as string);
@@ -80,6 +91,11 @@ function readAnswerFields(
 function isOwn(key: string): boolean {
   const kind = headerClass(key);
   return kind === undefined || kind === 'forwarding' || kind === 'identity';
+}
+
+/** An answer with such a status never has one, whatever its fields say (RFC 9112 §6.3). */
+function hasBody(status: number): boolean {
+  return status >= 200 && status !== 204 && status !== 304;
 }
 
 /** Trailers come behind a body in chunks only (RFC 9112 §7.1.2). */

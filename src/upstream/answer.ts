@@ -75,7 +75,8 @@ async function refusalOf(
   if (status < 300 || status > 599)
     return new GatewayError('UPSTREAM_INVALID', { detail: `it answered ${status}`, isAnswer: true });
   const body = await bodyOf(response, signal);
-  return new UpstreamAnswered({ status, headers: pairsOf(answerFields(response.rawHeaders)), body });
+  const headers = pairsOf(answerFields(response.rawHeaders, status));
+  return new UpstreamAnswered({ status, headers, body });
 }
 
 /** Rejects only if the body is cut by the upstream itself. */

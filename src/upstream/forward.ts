@@ -13,8 +13,8 @@ export interface AdmittedRequest extends UpgradeRequest {
   readonly captures: Readonly<Record<string, string>>;
   /** Offered subprotocols that are not token carriers. */
   readonly protocols: readonly string[];
-  /** Query without the token. */
-  readonly query: string;
+  /** Query without the token; undefined if that was all of it. */
+  readonly query: string | undefined;
   /**
    * End-to-end header fields for the upstream, as the route's `headers` wants them: hop-by-hop, handshake, forwarding
    * and token fields dropped, the client's own identity headers replaced by claims, X-Forwarded-*, Forwarded and
@@ -93,8 +93,9 @@ function removeCookie(value: string, name: string): string {
   return kept.length === pairs.length ? value : kept.join(';').trim();
 }
 
-/** A query without every parameter of that name, however it is escaped; the others stay byte for byte. */
-function removeParameter(query: string, name: string): string {
+/** A query without every parameter of that name, however it is escaped; the others stay byte for byte. Undefined if there are none. */
+function removeParameter(query: string | undefined, name: string): string | undefined {
   const isOther = (part: string) => !new URLSearchParams(part).has(name);
-  return query.split('&').filter(isOther).join('&');
+  const kept = query?.split('&').filter(isOther) ?? [];
+  return kept.length === 0 ? undefined : kept.join('&');
 }

@@ -81,12 +81,12 @@ async function shakeHands(socket: Socket, offer: Offer, signal: AbortSignal): Pr
     head: head.length === bytes.length ? NOTHING : bytes.subarray(head.length),
     protocol: oneOf(head, 'sec-websocket-protocol'),
     deflate: oneOf(head, 'sec-websocket-extensions'),
-    fields: pairsOf(answerFields(head.fields.flat())),
+    fields: pairsOf(answerFields(head.fields.flat(), 101)),
   };
 }
 
-function endToEnd(raw: readonly string[]): string[] {
-  return endToEndFields(raw, 'handshake');
+function endToEnd(raw: readonly string[], status: number): string[] {
+  return endToEndFields({ raw, status, answer: 'handshake' });
 }
 
 /** 16 bytes in base64 (RFC 6455 §4.1, item 7). Node draws UUIDs from a supply of random bytes; `randomBytes` asks OpenSSL each time. */

@@ -120,15 +120,15 @@ export function requestTarget(
     return joinPath(base, rest, request.query);
   }
   const asked = path === undefined ? request.path : ownPath(path, request, match.path);
-  return withQueries(asked, [query ?? '', request.query]);
+  return withQueries(asked, query ?? '', request.query);
 }
 
 /** Path and query for an http:// upstream: after the base's own path, and with the base's own query first. */
-export function joinPath({ pathname, search }: Base, path: string, query: string): string {
+function joinPath({ pathname, search }: Base, path: string, query: string | undefined): string {
   const root = pathname.replace(/\/$/, '');
   // `OPTIONS *` asks about a whole server; a service below a base path is not the whole of it.
   if (path === '*') return root === '' && search === '' ? path : pathname + search;
-  return withQueries(root + path, [search.slice(1), query]);
+  return withQueries(root + path, search.slice(1), query);
 }
 
 /** A client's path without as many segments as `prefix` has, which the route has found at its beginning: `/app` alone leaves `/`. */
@@ -151,7 +151,8 @@ function behind(path: string, count: number): string {
     .join('/')}`;
 }
 
-function withQueries(path: string, queries: readonly string[]): string {
-  const given = queries.filter((query) => query !== '');
-  return given.length === 0 ? path : `${path}?${given.join('&')}`;
+/** The target's own query, if any, then the client's; where that is all there is, its `?` stays even with nothing behind it. */
+function withQueries(path: string, own: string, query: string | undefined): string {
+  if (own === '') return query === undefined ? path : `${path}?${query}`;
+  return query ? `${path}?${own}&${query}` : `${path}?${own}`;
 }

@@ -377,6 +377,21 @@ describe('what the operator changes', () => {
   });
 });
 
+describe('a 426 of the service passes with its Upgrade, which Connection names', () => {
+  const answer = () => ok('Upgrade: HTTP/3.0')().replace('200 OK', '426 No').replace('close', 'Upgrade');
+
+  test.each([
+    ['a request', 'http', get(), 'keep-alive, Upgrade'],
+    ['a request that is the last', 'http', get('Connection: close'), 'close, Upgrade'],
+    ['a handshake', 'websocket', handshake('/x'), 'close, upgrade'],
+  ] as const)('%s', async (_name, kind, request, connection) => {
+    const { got, status } = await talk({ kind, request, answer });
+    expect(status).toBe(426);
+    expect(got).toMatch(/^upgrade: HTTP\/3\.0\r$/im);
+    expect(got.match(/^connection: .*(?=\r$)/gim)?.map((line) => line.slice(12))).toEqual([connection]);
+  });
+});
+
 describe('trailers', () => {
   const chunked = (...fields: string[]) =>
     ['HTTP/1.1 200 OK', 'Connection: close', 'Transfer-Encoding: chunked', ...fields, '', '0\r\n\r\n'].join(

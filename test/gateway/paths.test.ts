@@ -64,6 +64,8 @@ describe('an open route', () => {
     '/a"<>b',
     '/%61%00%0a',
     '/?a=%E9&b="<>',
+    '/p?',
+    '/p??',
   ])('passes %s on byte for byte, for both kinds of request', async (target) => {
     expect(await get(target)).toEqual({ status: 200, body: `app page ${target}` });
     expect(await upgrade(target)).toEqual({ status: 101, body: `app socket ${target}` });

@@ -221,7 +221,11 @@ describe('a plain request', () => {
 
   test('may ask about the whole server', () => {
     const head = handshake({}, { method: 'OPTIONS', url: '*' });
-    expect(parseRequest(head, connection())).toMatchObject({ path: '*', query: '', host: 'app.example.com' });
+    expect(parseRequest(head, connection())).toMatchObject({
+      path: '*',
+      query: undefined,
+      host: 'app.example.com',
+    });
   });
 });
 

@@ -32,12 +32,12 @@ describe('the heads of a request and its answer', () => {
   const [target] = targetsOf(route.upstream, 'http');
   const CHUNKED = ['Trailer', 'x-sum', 'Transfer-Encoding', 'chunked'];
 
-  function heads(method: string, trailers: boolean) {
+  function heads(method: string, trailers: boolean, grant = grantOf()) {
     if (target === undefined) throw new Error('no target');
     const request = plainOf({ method, headers: [['A', 'b']] });
     const framing = [['content-length', '1']] as const;
-    const { headers, answerFields } = headOf({ request, grant: grantOf(), target, framing, trailers });
-    return { names: Object.keys(headers), headers, answered: answerFields(CHUNKED) };
+    const { headers, answerFields } = headOf({ request, grant, target, framing, trailers });
+    return { names: Object.keys(headers), headers, answered: answerFields(CHUNKED, 200) };
   }
 
   test('begin with the Host and end with the framing', () => {
@@ -48,9 +48,10 @@ describe('the heads of a request and its answer', () => {
     expect(answered).toEqual([]);
   });
 
-  test('ask for trailers where the client does, and announce them but to HEAD', () => {
+  test('ask for trailers where the client does, and announce them where the client gets a body', () => {
     expect(heads('GET', true)).toMatchObject({ headers: { TE: 'trailers' }, answered: ['Trailer', 'x-sum'] });
     expect(heads('HEAD', true)).toMatchObject({ headers: { TE: 'trailers' }, answered: [] });
+    expect(heads('OPTIONS', true, grantOf({ isUnproven: true })).answered).toEqual([]);
   });
 });
 

@@ -109,6 +109,20 @@ describe('trailers', () => {
     expect(seen.text).toMatch(/^Connection: close, TE\r$/im);
   });
 
+  test.each([
+    ['204 No Content', 'Transfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n'],
+    ['304 Not Modified', 'Transfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n'],
+    ['204 No Content', 'Trailer: x-sum\r\n\r\n'],
+    ['204 No Content', 'Transfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n0\r\nx-sum: 1\r\n\r\n'],
+  ])('of a %s, which has no body, end here: %j', async (status, rest) => {
+    const { front, client } = await scripted([`HTTP/1.1 ${status}\r\nA: b\r\n${rest}`]);
+    client.write('GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n');
+    expect(await front.outcome()).toEqual({ status: Number.parseInt(status, 10), bytes: 0 });
+    await expect.poll(() => client.text).toMatch(/\r\n\r\n$/);
+    expect(client.text).toMatch(new RegExp(`^HTTP/1.1 ${status}\r\nA: b\r\n`));
+    expect(client.text).not.toMatch(/trailer|transfer-encoding|x-sum/i);
+  });
+
   test('of the answer end here otherwise', async () => {
     const { seen, client } = await scripted([answer]);
     client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -131,6 +145,16 @@ test.each(['Fine', '', 'Gef\xe4llt mir'])('the reason phrase %j passes as it cam
   client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   await expect.poll(() => client.text).toMatch(/ok$/);
   expect(client.text.startsWith(`HTTP/1.1 200 ${reason}\r\n`)).toBe(true);
+});
+
+test.each(['HTTP/1.1', 'HTTP/1.0'])('a connection of %s goes on behind a 426', async (version) => {
+  const upgrade = 'HTTP/1.1 426 No\r\nUpgrade: a/1\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nno';
+  const { client } = await scripted([upgrade, OK]);
+  const ask = `GET / ${version}\r\nHost: a\r\nConnection: keep-alive\r\n\r\n`;
+  client.write(ask);
+  await expect.poll(() => client.text).toMatch(/^Connection: keep-alive, Upgrade\r\n.*no$/ms);
+  client.write(ask);
+  await expect.poll(() => client.text).toMatch(/ok$/);
 });
 
 test('HTTP/1.0 with keep-alive keeps its connection', async () => {

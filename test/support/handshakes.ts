@@ -62,7 +62,7 @@ export function plainOf(given: Partial<GatewayRequest> = {}): GatewayRequest {
     clientAuthority: given.authority ?? 'app.example.com',
     host: 'app.example.com',
     path: '/chat/room',
-    query: '',
+    query: undefined,
     origin: undefined,
     headers: [],
     ...given,

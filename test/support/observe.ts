@@ -41,7 +41,7 @@ export function gatewayRequest(changes: Partial<GatewayRequest> = {}): GatewayRe
     clientAuthority: changes.authority ?? 'app.example.com',
     host: 'app.example.com',
     path: '/',
-    query: '',
+    query: undefined,
     origin: undefined,
     headers: [['Host', 'app.example.com']],
     ...changes,

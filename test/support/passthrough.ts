@@ -119,9 +119,9 @@ function requestOf(message: IncomingMessage): GatewayRequest {
   return gatewayRequest({ method: message.method, path, query, headers, authority });
 }
 
-function splitOnce(text: string, separator: string): [string, string] {
+function splitOnce(text: string, separator: string): [string, string | undefined] {
   const at = text.indexOf(separator);
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
 
 /** A client on a raw socket. */

@@ -15,7 +15,7 @@ export function requestOf(changes: Partial<UpgradeRequest> = {}): GatewayRequest
     clientAuthority: 'app.test',
     host: 'app.test',
     path: '/',
-    query: '',
+    query: undefined,
     origin: undefined,
     headers: [],
     ...changes,

@@ -12,7 +12,7 @@ import { plainOf, routeConfig } from '../support/handshakes.ts';
 function answered(
   raw: readonly string[],
   upstream: Readonly<Record<string, unknown>> = {},
-  { answer = 'plain', ...asked }: Partial<Asked> = {},
+  { answer = 'plain', status = 200, ...asked }: Partial<Asked> & { readonly status?: number } = {},
 ): string[] {
   const match = { path: '/app/*' };
   const config = routeConfig({ match, upstream: { http: 'http://app.internal:3000', ...upstream } }).upstream;
@@ -20,7 +20,7 @@ function answered(
   if (target === undefined) throw new Error('no target');
   const request = plainOf();
   const context = { request, target, host: request.authority, answer, ...asked };
-  return compileAnswerFields(config)(context)(raw);
+  return compileAnswerFields(config)(context)(raw, status);
 }
 
 describe('an answer', () => {
@@ -43,7 +43,7 @@ describe('an answer', () => {
     '(%s) keeps what is end-to-end, as sent',
     (answer) => {
       expect(answered(raw, {}, { answer })).toEqual(raw);
-      expect(endToEndFields(raw, answer)).toEqual(raw);
+      expect(endToEndFields({ raw, status: 200, answer })).toEqual(raw);
     },
   );
 
@@ -97,6 +97,16 @@ describe('an answer', () => {
     ['not behind a length', ['Trailer', 'x-t', 'Content-Length', '1'], ['Content-Length', '1']],
   ])('has trailers for a client that takes them: %s', (_name, sent, expected) => {
     expect(answered(sent, {}, { answer: 'trailers' })).toEqual(expected);
+  });
+
+  test.each([103, 204, 304])('with status %i, which has no body, has no trailers', (status) => {
+    const sent = ['Trailer', 'x-t', 'Transfer-Encoding', 'chunked', 'A', 'b'];
+    expect(answered(sent, {}, { answer: 'trailers', status })).toEqual(['A', 'b']);
+  });
+
+  test.each(['plain', 'handshake'] as const)('(%s) with status 426 says what is to be spoken', (answer) => {
+    const sent = ['Upgrade', 'HTTP/3.0, TLS/1.2', 'Connection', 'keep-alive, Upgrade', 'A', 'b'];
+    expect(answered(sent, {}, { answer, status: 426 })).toEqual(['Upgrade', 'HTTP/3.0, TLS/1.2', 'A', 'b']);
   });
 
   test('is changed as the route says', () => {
@@ -176,7 +186,7 @@ test('an answer of a WebSocket target beside http has no prefix to get back', ()
   if (target === undefined) throw new Error('no target');
   const request = plainOf();
   const context = { request, target, host: request.authority, answer: 'handshake' } as const;
-  expect(compileAnswerFields(config)(context)(['Location', '/x'])).toEqual(['Location', '/x']);
+  expect(compileAnswerFields(config)(context)(['Location', '/x'], 404)).toEqual(['Location', '/x']);
 });
 
 test('a flat list is read in pairs', () => {

@@ -73,12 +73,14 @@ describe('the token', () => {
   });
 
   test.each([
-    ['access_token=T', ''],
+    ['access_token=T', undefined],
     ['a=1&access_token=T&b=%32&c', 'a=1&b=%32&c'],
     ['access%5Ftoken=T&a', 'a'],
-    ['access_token', ''],
+    ['access_token', undefined],
     ['access_token=T&access_token=U&&a', '&a'],
-    ['?access_token=T', ''],
+    ['?access_token=T', undefined],
+    ['', ''],
+    [undefined, undefined],
     ['Access_Token=T&access_tokens=T&a=access_token', 'Access_Token=T&access_tokens=T&a=access_token'],
     ['a=%zz&access_token=T', 'a=%zz'],
   ])('leaves of the query %s: "%s"', (query, rest) => {

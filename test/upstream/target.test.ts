@@ -123,10 +123,13 @@ describe('the WebSockets of an http service', () => {
   });
 
   test.each([
-    ['http://a', '/live', '', '/live'],
+    ['http://a', '/live', undefined, '/live'],
+    ['http://a', '/live', '', '/live?'],
     ['http://a/', '/live', 'x=1', '/live?x=1'],
-    ['http://a/base', '/', '', '/base/'],
+    ['http://a/base', '/', undefined, '/base/'],
+    ['http://a/base', '/', '', '/base/?'],
     ['http://a/base/', '/live/caf%E9', 'x=%2F', '/base/live/caf%E9?x=%2F'],
+    ['http://a/base?key=k', '/live', undefined, '/base/live?key=k'],
     ['http://a/base?key=k', '/live', '', '/base/live?key=k'],
     ['http://a/base?key=k', '/live', 'x=1', '/base/live?key=k&x=1'],
   ])('of %s are asked for %s, %j as %s', (url, path, query, target) => {
@@ -142,7 +145,7 @@ describe('the WebSockets of an http service', () => {
     ['http://a', '/%61pp/x', '/x'],
     ['http://a?key=k', '/app/x', '/x?key=k&q=1'],
   ])('of %s are asked for %s without its prefix as %s', (url, path, target) => {
-    const query = url.includes('?') ? 'q=1' : '';
+    const query = url.includes('?') ? 'q=1' : undefined;
     const route = rules('/app/*', '/app');
     expect(requestTarget(parse(url), { path, query, captures: {} }, route)).toBe(target);
   });
@@ -154,11 +157,18 @@ describe('the WebSockets of an http service', () => {
     ['http://a/base/', '/base/'],
     ['http://a?key=k', '/?key=k'],
   ])('of %s are asked as a whole as %s', (url, target) => {
-    expect(requestTarget(parse(url), { path: '*', query: '', captures: {} }, rules('/*'))).toBe(target);
+    expect(requestTarget(parse(url), { path: '*', query: undefined, captures: {} }, rules('/*'))).toBe(
+      target,
+    );
   });
 });
 
-function targetFor(url: string, captures: Record<string, string>, path = '/client/path', query = ''): string {
+function targetFor(
+  url: string,
+  captures: Record<string, string>,
+  path = '/client/path',
+  query?: string,
+): string {
   return requestTarget(parse(url), { path, query, captures }, rules('/client/path'));
 }
 
@@ -186,7 +196,7 @@ describe('a WebSocket target with a path of its own', () => {
     ['/w/{x}', 'ws://h/root', '/w/x', '/root'],
     ['/w/*', 'ws://h', '/w/a', '/w/a'],
   ])('behind %s, %s, is asked for %s as %s', (match, url, path, target) => {
-    const query = url.includes('?') ? 'q=1' : '';
+    const query = url.includes('?') ? 'q=1' : undefined;
     const captures = { team: 'red' };
     expect(requestTarget(parse(url), { path, query, captures }, rules(match))).toBe(target);
   });
@@ -225,9 +235,13 @@ describe('the path and query that are asked for', () => {
   });
 
   test.each([
-    ['ws://a', '', '/p'],
+    ['ws://a', undefined, '/p'],
+    ['ws://a', '', '/p?'],
     ['ws://a', 'x=1', '/p?x=1'],
+    ['ws://a?k=v', undefined, '/p?k=v'],
     ['ws://a?k=v', '', '/p?k=v'],
+    ['ws://a?', undefined, '/p'],
+    ['ws://a/{room}', '', '/r?'],
     ['ws://a?k=v', 'x=1', '/p?k=v&x=1'],
     ['ws://a?', 'x=1', '/p?x=1'],
     ['ws://a/{room}?k=v', 'x={room}', '/r?k=v&x={room}'],

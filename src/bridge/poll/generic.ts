@@ -69,7 +69,7 @@ class GenericProfile implements Profile {
     const path = openPath(this.#values(), this.#request.captures);
     return {
       method: config.open.method,
-      path: config.open.path.includes('{query}') ? path : withQuery(path, query),
+      path: config.open.path.includes('{query}') ? path : withQuery(path, query ?? ''),
       // Browsers give up on a 101 that takes none of the subprotocols they offered: the service may choose.
       headers: protocols.length > 0 ? { 'sec-websocket-protocol': protocols.join(', ') } : {},
     };
