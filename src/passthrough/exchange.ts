@@ -5,6 +5,7 @@ import type { AnswerFields } from '../upstream/answer-fields.ts';
 import { createStallClock, type StopClock } from './clocks.ts';
 import { Download } from './download.ts';
 import { drainRest } from './drain.ts';
+import { checkAnswer } from './head.ts';
 import { relayInterim } from './interim.ts';
 import type { Parcel } from './library.ts';
 import { nominateTe } from './trailers.ts';
@@ -164,6 +165,7 @@ class Exchange {
       fields.push('Connection', namingUpgrade(response.shouldKeepAlive && !isLast));
     else if (isLast) fields.push('Connection', 'close');
     try {
+      checkAnswer(answer);
       response.writeHead(answer.statusCode as number, answer.statusMessage as string, fields);
     } catch (cause) {
       this.#settle(new GatewayError('UPSTREAM_INVALID', { cause }));

@@ -38,6 +38,15 @@ export function bodyOf({ headers }: IncomingMessage): Body {
   return NO_BODY;
 }
 
+/** Throws an Error that says why an answer that Node has parsed cannot be passed on. */
+export function checkAnswer({ statusCode, headers }: IncomingMessage): void {
+  // Without an Upgrade and a Connection that names it, Node takes it for the last word.
+  if (statusCode === 101) throw new Error('it switched protocols unasked');
+  const coding = headers['transfer-encoding']?.toLowerCase() ?? 'chunked';
+  // Node leaves any other on.
+  if (coding !== 'chunked') throw new Error('an unknown transfer coding');
+}
+
 const NO_BODY: Body = { present: false, framing: [] };
 
 function chunked({ trailer }: IncomingHttpHeaders): HeaderField[] {

@@ -517,6 +517,17 @@ describe('guard: upstreams that fail', () => {
     expect(await front.outcome()).toMatchObject({ code: 'IDLE' });
   });
 
+  test.each([
+    ['a 101 that names no protocol', '101 Switching Protocols\r\n\r\n'],
+    ['a transfer coding that Node leaves on', '200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc'],
+    ['one beside chunked', '200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'],
+  ])('%s is an invalid answer: 502', async (_name, rest) => {
+    const { url } = await recorder(`HTTP/1.1 ${rest}`);
+    const front = await openFront(httpRoute(url));
+    expect((await fetch(front.url)).status).toBe(502);
+    expect(await front.outcome()).toMatchObject({ code: 'UPSTREAM_INVALID' });
+  });
+
   test('a broken chunk amid the answer cuts it', async () => {
     const { url } = await recorder('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n');
     const front = await openFront(httpRoute(url));
