@@ -120,3 +120,18 @@ export function asHeaders(fields: readonly HeaderField[]): IncomingHttpHeaders {
   }
   return headers;
 }
+
+/** The fields with another Content-Length: none of the body comes. */
+export function withNoBody(fields: readonly string[]): string[] {
+  const kept = ['Content-Length', '0'];
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at] as string;
+    if (name.toLowerCase() !== 'content-length') kept.push(name, fields[at + 1] as string);
+  }
+  return kept;
+}
+
+/** The Connection of an answer that has an Upgrade field (RFC 9110 §7.8). Node leaves the rest of it to who writes it. */
+export function namingUpgrade(isKept: boolean): string {
+  return isKept ? 'keep-alive, Upgrade' : 'close, Upgrade';
+}

@@ -120,6 +120,24 @@ describe('what passes through', () => {
     expect(sent).toBeLessThan(60_000_000);
   });
 
+  test.each([
+    ['an answer', {}],
+    ['an answer of which only the head goes out', { isUnproven: true }],
+  ])('%s whose end the client leaves unread is cut off after `stall`', async (_name, grant) => {
+    const upstream = await httpUpstream((_request, response) => {
+      response.setHeader('x-filler', 'x'.repeat(15_000));
+      response.end(Buffer.alloc(30_000));
+    });
+    const front = await openFront(httpRoute(upstream, { timeouts: { stall: '500ms' } }), grant);
+    const client = await dial(front.port);
+    client.pause();
+    // Each answer fits into the buffer of its socket, and all of them into nothing.
+    for (let count = 0; count < 700; count += 1) client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await expect
+      .poll(() => front.outcomes, { timeout: 5_000 })
+      .toContainEqual(expect.objectContaining({ code: 'PEER_STALLED' }));
+  });
+
   test('the head of a stream goes out before its first byte', async () => {
     const upstream = await httpUpstream((_request, response) => {
       response.setHeader('content-type', 'text/event-stream').flushHeaders();
