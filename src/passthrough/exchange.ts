@@ -128,7 +128,7 @@ class Exchange {
     }
     this.#download = new Download(answer, response, { times, trailers }, this.#settle);
     this.#download.start();
-    if (this.#upload && !this.#sent) this.#watchRest();
+    if (this.#upload && !this.#sent) this.#watchRest(this.#upload);
   };
 
   /** Its body, if it has one, is not for the client. */
@@ -138,10 +138,10 @@ class Exchange {
   }
 
   /** The rest of the body goes on beside the answer: it must not stand still for ever, and keeps both alive. */
-  #watchRest(): void {
+  #watchRest({ body }: Upload): void {
     const { message, times } = this.#order;
     const onStall = () => this.#settle(new GatewayError('PEER_STALLED', { detail: 'the upstream' }));
-    if (this.#upstream) this.#clocks.push(createStallClock(times.stall, message, this.#upstream, onStall));
+    if (this.#upstream) this.#clocks.push(createStallClock(times.stall, body, this.#upstream, onStall));
     message.on('data', () => this.#download?.keepAlive());
   }
 

@@ -56,7 +56,8 @@ export class Forwarder {
     // A server that looks for no body with this method would read it as the connection's next request.
     const isOnce = hasBody && isBodiless(request.method);
     const asking = { clientAddress, origin, path, headers, grant };
-    const { lease, client } = await this.#connect(asking, response, isOnce);
+    const found = this.#connect(asking, response, isOnce);
+    const { lease, client } = found instanceof Promise ? await found : found;
     const { name, target } = lease.endpoint;
     try {
       const head = this.#headOf({ request: bare, grant, target, framing, trailers });
@@ -78,20 +79,15 @@ export class Forwarder {
     }
   }
 
-  /** A connection for the request. Rejects with CLIENT_LOST if the client leaves while it is made. */
-  async #connect(
+  /** A connection for the request, at once if there is one. Rejects with CLIENT_LOST if the client leaves while it is made. */
+  #connect(
     asking: Asking,
     response: ServerResponse,
     isFresh: boolean,
-  ): Promise<Connected<PlainClient>> {
-    const limit = createLimit(response, this.#route.timeouts.handshake);
-    try {
-      return await this.#http.connect(this.#policy, asking, limit.signal, isFresh);
-    } catch (error) {
-      throw response.destroyed ? clientLost(error) : error;
-    } finally {
-      limit.end();
-    }
+  ): Connected<PlainClient> | Promise<Connected<PlainClient>> {
+    const limit = new Limit(response, this.#route.timeouts.handshake);
+    const found = this.#http.connect(this.#policy, asking, () => limit.start(), isFresh);
+    return found instanceof Promise ? limit.over(found) : found;
   }
 }
 
@@ -108,22 +104,37 @@ function isHttp10({ httpVersion }: IncomingMessage): boolean {
   return httpVersion === '1.0';
 }
 
-/** Ends a dial after `ms`, or when the client leaves. Costs nothing unless a signal is asked for. */
-function createLimit(response: ServerResponse, ms: number) {
-  let timer: NodeJS.Timeout | undefined;
-  let made: AbortController | undefined;
-  const abort = () => made?.abort();
-  return {
-    signal(): AbortSignal {
-      made = new AbortController();
-      timer = setTimeout(abort, ms);
-      response.once('close', abort);
-      if (response.destroyed) abort();
-      return made.signal;
-    },
-    end(): void {
-      clearTimeout(timer);
-      response.off('close', abort);
-    },
-  };
+/** The time of one dial: it ends after `ms`, or when the client leaves. */
+class Limit {
+  readonly #response: ServerResponse;
+  readonly #ms: number;
+  #controller: AbortController | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(response: ServerResponse, ms: number) {
+    this.#response = response;
+    this.#ms = ms;
+  }
+
+  start(): AbortSignal {
+    this.#controller = new AbortController();
+    this.#timer = setTimeout(this.#abort, this.#ms);
+    this.#response.once('close', this.#abort);
+    if (this.#response.destroyed) this.#abort();
+    return this.#controller.signal;
+  }
+
+  /** What was dialled within it. Rejects with CLIENT_LOST if the client has left. */
+  async over<T>(dialled: Promise<T>): Promise<T> {
+    try {
+      return await dialled;
+    } catch (error) {
+      throw this.#response.destroyed ? clientLost(error) : error;
+    } finally {
+      clearTimeout(this.#timer);
+      this.#response.off('close', this.#abort);
+    }
+  }
+
+  readonly #abort = (): void => this.#controller?.abort();
 }

@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { type Readable, Transform } from 'node:stream';
 import { GatewayError } from '../errors.ts';
 import { createIdleClock, createPaceClock, createStallClock, type Pace, type StopClock } from './clocks.ts';
 import { trailersOf } from './trailers.ts';
@@ -18,6 +19,8 @@ export interface UploadTimes {
 
 /** A body on its way. */
 export interface Upload {
+  /** What is written upstream, as it is written. */
+  readonly body: Readable;
   /** Ends its deadlines; it goes on. Again is a no-op. */
   untimed(): void;
   /** Ends it where it is. */
@@ -36,8 +39,9 @@ export function upload(
 ): Upload {
   // The upstream may refuse a body before the client has sent any of it.
   upstream.write(NOTHING);
-  message.once('end', onEnd).pipe(upstream, { end: false });
-  const clocks = startClocks(message, upstream, times, onLate);
+  const body = message.pipe(createTurns());
+  body.once('end', onEnd).pipe(upstream, { end: false });
+  const clocks = startClocks(message, body, upstream, times, onLate);
   function untimed(): void {
     for (const stop of clocks.splice(0)) stop();
   }
@@ -49,13 +53,24 @@ export function upload(
   }
   function abandon(): void {
     untimed();
-    message.off('end', onEnd).unpipe(upstream);
+    message.unpipe(body);
+    body.off('end', onEnd).unpipe(upstream);
+    body.destroy();
   }
-  return { untimed, abandon };
+  return { body, untimed, abandon };
+}
+
+/**
+ * Passes a chunk on in each turn of the loop, behind all reads of that turn. An upstream that has answered and closed without
+ * reading on makes the next write fail, and with that Node drops the socket and the answer that is still unread in it.
+ */
+function createTurns(): Transform {
+  return new Transform({ transform: (chunk, _encoding, done) => setImmediate(done, null, chunk) });
 }
 
 function startClocks(
   message: IncomingMessage,
+  body: Readable,
   upstream: ClientRequest,
   { idle, stall, pace }: UploadTimes,
   onLate: (error: GatewayError) => void,
@@ -66,7 +81,7 @@ function startClocks(
   const onIdle = () => (upstream.writableNeedDrain ? onStall() : onLate(new GatewayError('REQUEST_TIMEOUT')));
   return [
     createIdleClock(idle, [message], onIdle),
-    createStallClock(stall, message, upstream, onStall),
+    createStallClock(stall, body, upstream, onStall),
     ...(pace === undefined ? [] : [createPaceClock(pace, message, upstream, onSlow)]),
   ];
 }

@@ -50,28 +50,31 @@ export class HttpPool<C extends EndpointClient> {
   /**
    * Picks an endpoint and sees to a connection; `isFresh`: to one that has carried nothing yet. `limit` gives the
    * signal that ends the dial, and is asked for it only if there is one. Rejects as `dial` does. Whoever gets the
-   * lease releases it with `release` of this pool.
+   * lease releases it with `release` of this pool. What is there already comes at once.
    */
-  async connect(
+  connect(
     policy: Policy,
     asking: Asking,
     limit: () => AbortSignal,
     isFresh = false,
-  ): Promise<Connected<C>> {
+  ): Connected<C> | Promise<Connected<C>> {
     const first = this.#pool.pick(policy, asking);
     const known = first && this.#entries.get(first.endpoint);
     if (first && known?.client.isIdle() && !isFresh) {
       first.reused();
       return { lease: first, client: known.client };
     }
-    const { lease, value } = await dial(this.#pool, {
-      policy,
-      asking,
-      signal: limit(),
-      autoEnd: true,
-      join: (socket) => socket,
-      ...(first && { first }),
-    });
+    return this.#dial(policy, asking, limit(), first);
+  }
+
+  async #dial(
+    policy: Policy,
+    asking: Asking,
+    signal: AbortSignal,
+    first: Lease | undefined,
+  ): Promise<Connected<C>> {
+    const how = { policy, asking, signal, autoEnd: true, ...(first && { first }) };
+    const { lease, value } = await dial(this.#pool, { ...how, join: (socket) => socket });
     const { client, ahead } = this.#entry(lease.endpoint);
     ahead.put(value);
     return { lease, client };

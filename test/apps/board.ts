@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { useServer } from 'graphql-ws/use/ws';
 import { createSchema, createYoga, Repeater } from 'graphql-yoga';
 import { onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { portOf } from '../support/servers.ts';
+import { serve } from './serve.ts';
 
 /** A board to post on, served by GraphQL Yoga and graphql-ws at `/graphql`. */
 export interface Board {
@@ -51,11 +50,11 @@ export async function startBoard(): Promise<Board> {
       },
     },
   });
-  const port = await serve(schema);
+  const port = await serveSchema(schema);
   return { port, readers: () => readers.size };
 }
 
-async function serve(schema: ReturnType<typeof createSchema<Context>>): Promise<number> {
+async function serveSchema(schema: ReturnType<typeof createSchema<Context>>): Promise<number> {
   const yoga = createYoga<object, Context>({
     schema,
     logging: false,
@@ -67,12 +66,7 @@ async function serve(schema: ReturnType<typeof createSchema<Context>>): Promise<
     user: extra.request.headers['x-user'],
   });
   const graphqlWs = useServer({ schema, context }, webSockets);
-  http.listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  onTestFinished(async () => {
-    await graphqlWs.dispose();
-    http.closeAllConnections();
-    await new Promise((resolve) => http.close(resolve));
-  });
-  return portOf(http);
+  const port = await serve(http);
+  onTestFinished(async () => graphqlWs.dispose());
+  return port;
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { closeAll, dial, openFront, tcpUpstream } from '../support/passthrough.ts';
+import { closeAll, openFront, tcpUpstream } from '../support/passthrough.ts';
 import { httpRoute } from '../support/route.ts';
 
 afterEach(closeAll);

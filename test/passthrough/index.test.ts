@@ -185,6 +185,20 @@ describe('what passes through', () => {
     expect(client.text).toMatch(/^HTTP\/1\.1 413 /);
   });
 
+  test('the early answer of an upstream that closes over the rest of a large body reaches the client', async () => {
+    const url = await httpUpstream((_request, response) => {
+      response.writeHead(413, { connection: 'close', 'content-length': 2 }).end('no');
+    });
+    const front = await openFront(httpRoute(url));
+    for (let round = 0; round < 5; round += 1) {
+      const client = await dial(front.port);
+      client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n');
+      client.write(Buffer.alloc(20_000_000));
+      expect(await front.outcome()).toEqual({ status: 413, bytes: 2 });
+      await expect.poll(() => client.text).toMatch(/^HTTP\/1\.1 413 .*no$/s);
+    }
+  });
+
   test('an early answer frees the client connection although the body was not read', async () => {
     const { url, seen } = await recorder('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n');
     const front = await openFront(httpRoute(url));

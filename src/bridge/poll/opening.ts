@@ -58,8 +58,12 @@ export class SessionOpener {
     return this.#openOn(await this.#connect(request, signal, false), request, signal, again);
   }
 
-  #connect(request: AdmittedRequest, signal: AbortSignal, isFresh: boolean): Promise<Connected<HttpTarget>> {
-    return this.#http.connect(this.#policy, request, () => signal, isFresh);
+  async #connect(
+    request: AdmittedRequest,
+    signal: AbortSignal,
+    isFresh: boolean,
+  ): Promise<Connected<HttpTarget>> {
+    return await this.#http.connect(this.#policy, request, () => signal, isFresh);
   }
 
   /** `again`, where it is given, is tried once nothing of the request has left. */

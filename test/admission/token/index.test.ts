@@ -126,13 +126,14 @@ describe('a preflight', () => {
   };
 
   test('needs no token', async () => {
-    expect(await admit({}, preflight)).toEqual({ ...emptyGrant(), copies: [] });
+    expect(await admit({}, preflight)).toEqual({ ...emptyGrant(), isUnproven: true, copies: [] });
   });
 
   test("has the token of the page's request in its query, which says nothing and is noted to be taken out", async () => {
     const grant = await admit({ token: 'query:t query:u' }, { ...preflight, query: 't=x.y.z&u=a.b.c' });
     expect(grant).toEqual({
       ...emptyGrant(),
+      isUnproven: true,
       credential: { from: 'query', name: 't' },
       copies: [{ from: 'query', name: 'u' }],
     });
