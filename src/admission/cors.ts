@@ -1,6 +1,7 @@
 import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayError } from '../errors.ts';
 import { isToken, splitList } from '../http/fields.ts';
+import { cgiSpelling } from '../http/header-classes.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import { originRule } from './origin.ts';
 
@@ -33,19 +34,27 @@ const REPLACED: ReadonlySet<string> = new Set([
   'access-control-allow-credentials',
 ]);
 
-/** A browser sends none of these with a preflight. */
-const NEVER_ASKED_WITH: ReadonlySet<string> = new Set(['authorization', 'cookie', 'transfer-encoding']);
+/** A browser sends none of these with a preflight; the last ones may make another request of it. */
+const NEVER_ASKED_WITH: ReadonlySet<string> = new Set([
+  'authorization',
+  'cookie',
+  'transfer-encoding',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+]);
 
 /**
  * Whether a browser asks with this request if a page may send another one. It does so without credentials and without a
- * body: what comes with either is a request like any other.
+ * body: what comes with either, or asks to be taken for another method, is a request like any other.
  */
 export function isPreflight({ method, origin, headers }: GatewayRequest): boolean {
   if (method !== 'OPTIONS' || origin === undefined) return false;
   const methods: string[] = [];
   for (const [name, value] of headers) {
     const key = name.toLowerCase();
-    if (NEVER_ASKED_WITH.has(key) || (key === 'content-length' && Number(value) !== 0)) return false;
+    if (NEVER_ASKED_WITH.has(cgiSpelling(key)) || (key === 'content-length' && Number(value) !== 0))
+      return false;
     if (key === 'access-control-request-method') methods.push(value);
   }
   return methods.length === 1 && methods.every(isToken);

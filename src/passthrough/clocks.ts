@@ -43,6 +43,13 @@ export function createStallClock(
   };
 }
 
+/** Calls `onStall` once, unless it is stopped, when `sink`, which has been ended, has something left to send and `ms` have passed. */
+export function createTailClock(ms: number, sink: Writable, onStall: () => void): StopClock {
+  if (sink.writableLength === 0) return none;
+  const timer = setTimeout(onStall, ms);
+  return () => clearTimeout(timer);
+}
+
 /** At least `min` bytes in each `per` milliseconds. */
 export interface Pace {
   readonly min: number;

@@ -78,6 +78,9 @@ export class Download {
     clearTimeout(this.#idle);
     if (this.#trailers) this.#response.addTrailers(trailersOf(this.#answer));
     this.#response.end();
+    // What the socket has not taken yet may stay unread, too.
+    if (this.#response.writableLength > 0)
+      this.#stall = setTimeout(this.#late, this.#times.stall, 'PEER_STALLED');
   };
 
   readonly #late = (code: ErrorCode): void => this.#onLate(new GatewayError(code));

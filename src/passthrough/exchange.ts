@@ -2,9 +2,10 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../errors.ts';
 import type { AnswerFields } from '../upstream/answer-fields.ts';
-import { createStallClock, type StopClock } from './clocks.ts';
+import { createStallClock, createTailClock, type StopClock } from './clocks.ts';
 import { Download } from './download.ts';
 import { drainRest } from './drain.ts';
+import { checkAnswer, namingUpgrade, withNoBody } from './head.ts';
 import { relayInterim } from './interim.ts';
 import type { Parcel } from './library.ts';
 import { nominateTe } from './trailers.ts';
@@ -121,6 +122,8 @@ class Exchange {
     response.once('finish', this.#onFinish);
     if (this.#isCut(answer)) {
       response.end();
+      const onStall = () => this.#settle(new GatewayError('PEER_STALLED'));
+      this.#clocks.push(createTailClock(times.stall, response, onStall));
       return;
     }
     this.#download = new Download(answer, response, { times, trailers }, this.#settle);
@@ -164,6 +167,7 @@ class Exchange {
       fields.push('Connection', namingUpgrade(response.shouldKeepAlive && !isLast));
     else if (isLast) fields.push('Connection', 'close');
     try {
+      checkAnswer(answer);
       response.writeHead(answer.statusCode as number, answer.statusMessage as string, fields);
     } catch (cause) {
       this.#settle(new GatewayError('UPSTREAM_INVALID', { cause }));
@@ -224,21 +228,6 @@ class Exchange {
     if (failed && response.headersSent) response.destroy();
     else if (!failed) drainRest(message);
   }
-}
-
-/** The fields with another Content-Length: none of the body comes. */
-function withNoBody(fields: readonly string[]): string[] {
-  const kept = ['Content-Length', '0'];
-  for (let at = 0; at < fields.length; at += 2) {
-    const name = fields[at] as string;
-    if (name.toLowerCase() !== 'content-length') kept.push(name, fields[at + 1] as string);
-  }
-  return kept;
-}
-
-/** The Connection of an answer that has an Upgrade field (RFC 9110 §7.8). Node leaves the rest of it to who writes it. */
-function namingUpgrade(isKept: boolean): string {
-  return isKept ? 'keep-alive, Upgrade' : 'close, Upgrade';
 }
 
 function isDelimited({ headers }: IncomingMessage): boolean {

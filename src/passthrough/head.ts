@@ -38,6 +38,15 @@ export function bodyOf({ headers }: IncomingMessage): Body {
   return NO_BODY;
 }
 
+/** Throws an Error that says why an answer that Node has parsed cannot be passed on. */
+export function checkAnswer({ statusCode, headers }: IncomingMessage): void {
+  // Without an Upgrade and a Connection that names it, Node takes it for the last word.
+  if (statusCode === 101) throw new Error('it switched protocols unasked');
+  const coding = headers['transfer-encoding']?.toLowerCase() ?? 'chunked';
+  // Node leaves any other on.
+  if (coding !== 'chunked') throw new Error('an unknown transfer coding');
+}
+
 const NO_BODY: Body = { present: false, framing: [] };
 
 function chunked({ trailer }: IncomingHttpHeaders): HeaderField[] {
@@ -110,4 +119,19 @@ export function asHeaders(fields: readonly HeaderField[]): IncomingHttpHeaders {
     else earlier.push(value);
   }
   return headers;
+}
+
+/** The fields with another Content-Length: none of the body comes. */
+export function withNoBody(fields: readonly string[]): string[] {
+  const kept = ['Content-Length', '0'];
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at] as string;
+    if (name.toLowerCase() !== 'content-length') kept.push(name, fields[at + 1] as string);
+  }
+  return kept;
+}
+
+/** The Connection of an answer that has an Upgrade field (RFC 9110 §7.8). Node leaves the rest of it to who writes it. */
+export function namingUpgrade(isKept: boolean): string {
+  return isKept ? 'keep-alive, Upgrade' : 'close, Upgrade';
 }

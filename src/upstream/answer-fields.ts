@@ -82,7 +82,7 @@ function readAnswerFields(
   for (const text of set) fields.push(text);
   if (answer === 'trailers' && hasBody(status)) addTrailer(fields, raw);
   // Comes last: behind a length Node makes bytes of a Content-Disposition, and then takes them for malformed.
-  if (length !== undefined && answer !== 'handshake')
+  if (length !== undefined && answer !== 'handshake' && mayHaveLength(status))
     fields.push(raw[length] as string, raw[length + 1] as string);
   return fields;
 }
@@ -96,6 +96,11 @@ function isOwn(key: string): boolean {
 /** An answer with such a status never has one, whatever its fields say (RFC 9112 §6.3). */
 function hasBody(status: number): boolean {
   return status >= 200 && status !== 204 && status !== 304;
+}
+
+/** That of a 304 says how long another answer would be (RFC 9110 §8.6). */
+function mayHaveLength(status: number): boolean {
+  return status === 304 || hasBody(status);
 }
 
 /** Trailers come behind a body in chunks only (RFC 9112 §7.1.2). */

@@ -25,13 +25,21 @@ const ABSOLUTE = /^(?:(https?):)?\/\/([^/?#]*)(.*)$/is;
  * of the target's own and to what is relative to the request stay as they are.
  */
 export function mapLocation(value: string, places: Places): string {
-  if (value.startsWith('/') && value[1] !== '/') return mapPath(value, places) ?? value;
+  if (value.startsWith('/') && value[1] !== '/') return asPath(mapPath(value, places) ?? value);
   const [, scheme, authority = '', rest = ''] = ABSOLUTE.exec(value) ?? [];
   if (!isSameHost(authority, scheme, places)) return value;
   const path = mapPath(rest.startsWith('/') ? rest : `/${rest}`, places);
   if (path === undefined) return value;
   if (places.client === undefined) return value.slice(0, value.length - rest.length) + path;
   return (scheme === undefined ? places.client.slice(places.client.indexOf('//')) : places.client) + path;
+}
+
+/**
+ * What begins with two slashes names a host to browsers, for whom a backslash is one, and tabs are nothing. Behind a
+ * dot-segment it is a path again (WHATWG URL, "URL serializing").
+ */
+function asPath(text: string): string {
+  return /^\/\t*[/\\]/.test(text) ? `/.${text}` : text;
 }
 
 function isSameHost(

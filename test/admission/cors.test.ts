@@ -42,6 +42,9 @@ describe('a preflight', () => {
     ['an Authorization', { headers: [ASKED, ['authorization', 'Basic YTpi']] }],
     ['a cookie', { headers: [['Cookie', 'a=b'], ASKED] }],
     ['a body', { headers: [ASKED, ['Content-Length', '2']] }],
+    ['another method in its fields', { headers: [ASKED, ['X-HTTP-Method-Override', 'DELETE']] }],
+    ['one by another name', { headers: [ASKED, ['x_http_method', 'DELETE']] }],
+    ['one by a third name', { headers: [['X-Method-Override', 'DELETE'], ASKED] }],
     ['a body of unknown length', { headers: [['Transfer-Encoding', 'chunked'], ASKED] }],
     ['a length that is none', { headers: [['Content-Length', 'x'], ASKED] }],
   ])('is none with %s', (_, given) => {

@@ -120,6 +120,24 @@ describe('what passes through', () => {
     expect(sent).toBeLessThan(60_000_000);
   });
 
+  test.each([
+    ['an answer', {}],
+    ['an answer of which only the head goes out', { isUnproven: true }],
+  ])('%s whose end the client leaves unread is cut off after `stall`', async (_name, grant) => {
+    const upstream = await httpUpstream((_request, response) => {
+      response.setHeader('x-filler', 'x'.repeat(15_000));
+      response.end(Buffer.alloc(30_000));
+    });
+    const front = await openFront(httpRoute(upstream, { timeouts: { stall: '500ms' } }), grant);
+    const client = await dial(front.port);
+    client.pause();
+    // Each answer fits into the buffer of its socket, and all of them into nothing.
+    for (let count = 0; count < 700; count += 1) client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await expect
+      .poll(() => front.outcomes, { timeout: 5_000 })
+      .toContainEqual(expect.objectContaining({ code: 'PEER_STALLED' }));
+  });
+
   test('the head of a stream goes out before its first byte', async () => {
     const upstream = await httpUpstream((_request, response) => {
       response.setHeader('content-type', 'text/event-stream').flushHeaders();
@@ -529,6 +547,17 @@ describe('guard: upstreams that fail', () => {
     const response = await fetch(front.url);
     await expect(response.text()).rejects.toThrow();
     expect(await front.outcome()).toMatchObject({ code: 'IDLE' });
+  });
+
+  test.each([
+    ['a 101 that names no protocol', '101 Switching Protocols\r\n\r\n'],
+    ['a transfer coding that Node leaves on', '200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc'],
+    ['one beside chunked', '200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'],
+  ])('%s is an invalid answer: 502', async (_name, rest) => {
+    const { url } = await recorder(`HTTP/1.1 ${rest}`);
+    const front = await openFront(httpRoute(url));
+    expect((await fetch(front.url)).status).toBe(502);
+    expect(await front.outcome()).toMatchObject({ code: 'UPSTREAM_INVALID' });
   });
 
   test('a broken chunk amid the answer cuts it', async () => {

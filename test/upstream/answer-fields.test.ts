@@ -104,6 +104,10 @@ describe('an answer', () => {
     expect(answered(sent, {}, { answer: 'trailers', status })).toEqual(['A', 'b']);
   });
 
+  test.each([103, 204])('with status %i has no length', (status) => {
+    expect(answered(['Content-Length', '5', 'A', 'b'], {}, { status })).toEqual(['A', 'b']);
+  });
+
   test.each(['plain', 'handshake'] as const)('(%s) with status 426 says what is to be spoken', (answer) => {
     const sent = ['Upgrade', 'HTTP/3.0, TLS/1.2', 'Connection', 'keep-alive, Upgrade', 'A', 'b'];
     expect(answered(sent, {}, { answer, status: 426 })).toEqual(['Upgrade', 'HTTP/3.0, TLS/1.2', 'A', 'b']);

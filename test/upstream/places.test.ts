@@ -60,6 +60,16 @@ describe('a location', () => {
     ['of the target’s path', BASED, '/base', '/'],
     ['of the target’s path with a query', BASED, '/base?x', '/?x'],
     ['beside the target’s path', BASED, '/bases/x', '/bases/x'],
+    ['that would become another host', BASED, '/base//evil.test/x', '/.//evil.test/x'],
+    ['that browsers would take for another host', BASED, '/base/\\evil.test', '/./\\evil.test'],
+    ['that browsers would take for one without its tab', BASED, '/base/\t/evil.test', '/./\t/evil.test'],
+    [
+      'of the service, with an empty segment',
+      BASED,
+      'http://app.internal:3000/base//x',
+      'https://app.example.com//x',
+    ],
+    ['with an empty segment, for a prefix', { ...BASED, ...PREFIXED }, '/base//x', '/app//x'],
     [
       'of the service, beside the target’s path',
       BASED,
