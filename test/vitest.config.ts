@@ -14,6 +14,8 @@ export default defineConfig({
           setupFiles: ['test/support/fast-check.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/system/**', 'test/browser/**', 'test/apps/**'],
+          // vitest leaves one core to itself, which is half of two.
+          maxWorkers: '100%',
           testTimeout: 20_000,
           hookTimeout: 20_000,
         },

@@ -55,7 +55,7 @@ describe.runIf(process.platform === 'linux')('a unix socket whose queue is full'
   test('is given up in time', async () => {
     const path = await socketPath();
     using _hole = await startSocketHole(path);
-    const outcomes = await dialAtOnce(path, 100);
+    const outcomes = await dialAtOnce(path, 500);
     expect(outcomes.at(-1)).toMatchObject({
       reason: { code: 'UPSTREAM_TIMEOUT', cause: { code: 'EAGAIN' } },
     });
