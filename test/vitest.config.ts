@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * `unit` needs npm only; `system` needs servers from Debian and Chromium, and says which one is missing; `apps` needs the
- * packages of test/apps, which `npm run test:apps` installs.
+ * `unit` needs npm only; `system` needs servers from Debian and Chromium, and says which one is missing; `apps` needs some of
+ * them, and the packages of test/apps, which `npm run test:apps` installs.
  */
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
