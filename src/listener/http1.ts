@@ -84,6 +84,8 @@ function handOnRequests(server: Server, handlers: ListenerHandlers, deps: Http1D
   server.on('request', function onRequest(message, response) {
     const { socket } = message;
     if (!socket.writable) return;
+    // Node's parser stops behind an offer to upgrade, taken up or not, and drops what was read with it.
+    if (message.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     const ahead = plain.get(socket);
     plain.set(socket, response);
     response.once('close', function onResponseClose() {

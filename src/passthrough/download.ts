@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ErrorCode, GatewayError } from '../errors.ts';
-import { trailersOf } from './trailers.ts';
+import type { TrailersOf } from './trailers.ts';
 
 /** How long the body of an answer may pause, in milliseconds. */
 export interface DownloadTimes {
@@ -18,7 +18,7 @@ export class Download {
   readonly #answer: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #times: DownloadTimes;
-  readonly #trailers: boolean;
+  readonly #trailersOf: TrailersOf | undefined;
   readonly #onLate: (error: GatewayError) => void;
   #idle: NodeJS.Timeout | undefined;
   #stall: NodeJS.Timeout | undefined;
@@ -28,13 +28,13 @@ export class Download {
   constructor(
     answer: IncomingMessage,
     response: ServerResponse,
-    options: { readonly times: DownloadTimes; readonly trailers: boolean },
+    options: { readonly times: DownloadTimes; readonly trailersOf: TrailersOf | undefined },
     onLate: (error: GatewayError) => void,
   ) {
     this.#answer = answer;
     this.#response = response;
     this.#times = options.times;
-    this.#trailers = options.trailers;
+    this.#trailersOf = options.trailersOf;
     this.#onLate = onLate;
   }
 
@@ -76,7 +76,7 @@ export class Download {
 
   readonly #onEnd = (): void => {
     clearTimeout(this.#idle);
-    if (this.#trailers) this.#response.addTrailers(trailersOf(this.#answer));
+    if (this.#trailersOf) this.#response.addTrailers(this.#trailersOf(this.#answer));
     this.#response.end();
     // What the socket has not taken yet may stay unread, too.
     if (this.#response.writableLength > 0)

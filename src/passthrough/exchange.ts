@@ -8,7 +8,7 @@ import { drainRest } from './drain.ts';
 import { checkAnswer, namingUpgrade, withNoBody } from './head.ts';
 import { relayInterim } from './interim.ts';
 import type { Parcel } from './library.ts';
-import { nominateTe } from './trailers.ts';
+import { nominateTe, type TrailersOf } from './trailers.ts';
 import { type Upload, type UploadTimes, upload } from './upload.ts';
 
 /** What was sent to the client: the upstream's status, and the bytes of the body. */
@@ -28,6 +28,8 @@ export interface Order {
   readonly expect: string | undefined;
   /** The client takes trailers. */
   readonly trailers: boolean;
+  /** Which of them go on. */
+  readonly trailersOf: { readonly request: TrailersOf; readonly answer: TrailersOf };
   /** The client gets no body of the answer. */
   readonly isHeadOnly: boolean;
   readonly times: Times;
@@ -93,7 +95,7 @@ class Exchange {
 
   /** http-proxy hands the upstream request over; nothing of it has been sent. */
   readonly #fill = (upstream: ClientRequest): void => {
-    const { message, path, hasBody, expect, trailers, times } = this.#order;
+    const { message, path, hasBody, expect, trailers, trailersOf, times } = this.#order;
     this.#upstream = upstream;
     // http-proxy has made one slash of `//`.
     upstream.path = path;
@@ -102,7 +104,8 @@ class Exchange {
     if (trailers) nominateTe(upstream);
     upstream.once('finish', this.#onSent).once('response', this.#onAnswer).once('upgrade', this.#onUpgrade);
     relayInterim(upstream, this.#order, this.#onFlood);
-    if (hasBody) this.#upload = upload(message, upstream, times, this.#settle);
+    if (hasBody)
+      this.#upload = upload(message, upstream, { times, trailersOf: trailersOf.request }, this.#settle);
     else upstream.end();
   };
 
@@ -118,7 +121,7 @@ class Exchange {
     this.#upload?.untimed();
     answer.on('error', this.#onLost);
     if (!this.#writeHead(answer)) return;
-    const { response, times, trailers } = this.#order;
+    const { response, times, trailers, trailersOf } = this.#order;
     response.once('finish', this.#onFinish);
     if (this.#isCut(answer)) {
       response.end();
@@ -126,7 +129,12 @@ class Exchange {
       this.#clocks.push(createTailClock(times.stall, response, onStall));
       return;
     }
-    this.#download = new Download(answer, response, { times, trailers }, this.#settle);
+    this.#download = new Download(
+      answer,
+      response,
+      { times, trailersOf: trailers ? trailersOf.answer : undefined },
+      this.#settle,
+    );
     this.#download.start();
     if (this.#upload && !this.#sent) this.#watchRest(this.#upload);
   };

@@ -12,9 +12,9 @@ import type { Connected, HttpPool } from '../upstream/http-pool.ts';
 import { requestTarget } from '../upstream/target.ts';
 import { exchangeOver } from './attempts.ts';
 import type { PlainClient } from './client.ts';
-import type { Served, Times } from './exchange.ts';
+import type { Order, Served, Times } from './exchange.ts';
 import { bodyOf, compileHead, type HeadOf, isBodiless } from './head.ts';
-import { takesTrailers } from './trailers.ts';
+import { compileTrailers, takesTrailers } from './trailers.ts';
 
 /** What was sent to the client, and the endpoint it came from. */
 export interface ServedBy extends Served {
@@ -29,7 +29,8 @@ export class Forwarder {
   readonly #policy: Policy;
   readonly #seen: Forward;
   readonly #headOf: HeadOf;
-  readonly #times: Times;
+  /** Of every request of the route. */
+  readonly #rules: Pick<Order, 'times' | 'trailersOf'>;
 
   constructor(route: RouteConfig, http: HttpPool<PlainClient>) {
     this.#route = route;
@@ -38,7 +39,7 @@ export class Forwarder {
     this.#policy = createPolicy(route.upstream.balance ?? 'round-robin');
     this.#seen = compileForward(route, 'http');
     this.#headOf = compileHead(route.upstream, this.#seen);
-    this.#times = timesOf(route);
+    this.#rules = { times: timesOf(route), trailersOf: compileTrailers(route) };
   }
 
   /** Rejects as `serve` of the passthrough does. */
@@ -68,7 +69,7 @@ export class Forwarder {
         this.#cors.answer(head.answerFields(raw, status), request);
       const asked = { message, response, path: upstreamPath, hasBody, expect, trailers };
       const isHeadOnly = grant.isUnproven === true;
-      const carried = { ...asked, times: this.#times, isOnce, isHeadOnly, answerFields };
+      const carried = { ...asked, ...this.#rules, isOnce, isHeadOnly, answerFields };
       return { ...(await exchangeOver(client, carried)), target: name };
     } catch (thrown) {
       const error = asGatewayError(thrown);

@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { type Readable, Transform } from 'node:stream';
 import { GatewayError } from '../errors.ts';
 import { createIdleClock, createPaceClock, createStallClock, type Pace, type StopClock } from './clocks.ts';
-import { trailersOf } from './trailers.ts';
+import type { TrailersOf } from './trailers.ts';
 
 // Written before a body, a head keeps its bytes; flushHeaders() would write it as UTF-8.
 const NOTHING = Buffer.alloc(0);
@@ -34,7 +34,7 @@ export interface Upload {
 export function upload(
   message: IncomingMessage,
   upstream: ClientRequest,
-  times: UploadTimes,
+  { times, trailersOf }: { readonly times: UploadTimes; readonly trailersOf: TrailersOf },
   onLate: (error: GatewayError) => void,
 ): Upload {
   // The upstream may refuse a body before the client has sent any of it.

@@ -209,6 +209,20 @@ describe('Upgrade', () => {
     },
   );
 
+  test.runIf(asks)('that is passed over ends the connection: what was sent behind it is lost', async () => {
+    const urls: (string | undefined)[] = [];
+    const listener = await open({
+      request({ head, response }) {
+        urls.push(head.url);
+        setImmediate(() => response.end('hello'));
+      },
+    });
+    const offer = 'GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n';
+    const answers = await say(listener, `${offer}GET /b HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(answers).toMatch(/^HTTP\/1.1 200 .*Connection: close.*hello$/s);
+    expect(urls).toEqual(['/a']);
+  });
+
   test.each(['websocket', 'WebSocket', 'h2c, websocket', 'websocket/13'])(
     'to %s is a handshake',
     async (protocol) => {

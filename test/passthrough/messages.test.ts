@@ -6,7 +6,11 @@ import { httpRoute } from '../support/route.ts';
 afterEach(closeAll);
 
 /** An upstream that answers each request with `answers` in turn, one for each match of `until` in what it is sent. */
-async function scripted(answers: readonly string[], until = /\r\n\r\n/) {
+async function scripted(
+  answers: readonly string[],
+  until = /\r\n\r\n/,
+  changes: Record<string, unknown> = {},
+) {
   const seen = { text: '' };
   const url = await tcpUpstream((socket) => {
     const left = [...answers];
@@ -19,7 +23,7 @@ async function scripted(answers: readonly string[], until = /\r\n\r\n/) {
       socket.write(left.shift() ?? '', 'latin1');
     });
   });
-  const front = await openFront(httpRoute(url));
+  const front = await openFront(httpRoute(url, changes));
   return { seen, front, client: await dial(front.port) };
 }
 
@@ -137,6 +141,38 @@ describe('trailers', () => {
     );
     await expect.poll(() => client.text).toMatch(/ok$/);
     expect(seen.text).toMatch(/\r\n2\r\nhi\r\n0\r\nx-sum: 1\r\n\r\n$/);
+  });
+
+  const NOWHERE_BEHIND = [
+    'Authorization',
+    'Cookie',
+    'Set-Cookie',
+    'Content-Type',
+    'Location',
+    'X_Forwarded_For',
+  ];
+
+  test('say nothing that servers look for in a head, nor what the route says or leaves out', async () => {
+    const changes = {
+      auth: { issuer: 'main', forward: { 'x-user': 'sub' } },
+      upstream: {
+        headers: { set: { 'x-env': 'prod' }, remove: ['x-debug'] },
+        answerHeaders: { set: { 'x-frame-options': 'DENY' }, remove: ['server'] },
+      },
+    };
+    const fields = [...NOWHERE_BEHIND, 'X-User', 'X_Env', 'X-Debug', 'X-Frame-Options', 'Server'];
+    const behind = `0\r\n${fields.map((name) => `${name}: 1\r\n`).join('')}x-sum: 1\r\n\r\n`;
+    const { seen, client } = await scripted(
+      [`${CHUNKED.slice(0, -3)}${behind}`],
+      /0\r\n.*\r\n\r\n$/s,
+      changes,
+    );
+    client.write(
+      `POST / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n${behind}`,
+    );
+    await expect.poll(() => client.text).toMatch(/x-sum: 1\r\n\r\n$/);
+    expect(seen.text).toMatch(/\r\nhi\r\n0\r\nX-Frame-Options: 1\r\nServer: 1\r\nx-sum: 1\r\n\r\n$/);
+    expect(client.text).toMatch(/\r\nok\r\n0\r\nX-User: 1\r\nX_Env: 1\r\nX-Debug: 1\r\nx-sum: 1\r\n\r\n$/);
   });
 });
 
