@@ -85,11 +85,13 @@ const MAX_GLANCES = 12;
 
 /** Runs a case until its figure falls no more: a compiler that has not seen enough of it yet is not what is measured. */
 async function steady(subject: Case, running: RunningPeer, tools: Tools): Promise<void> {
-  let least = Infinity;
-  for (let glance = 0; glance < MAX_GLANCES; glance += 1) {
+  let [least, inVain] = [Infinity, 0];
+  // One glance that is no better may have been disturbed.
+  for (let glance = 0; glance < MAX_GLANCES && inVain < 2; glance += 1) {
     const { cpuUs } = await subject.run(running, { ...tools, seconds: GLANCE_SECONDS, warmUp: 0 });
-    if (cpuUs === undefined || cpuUs > least * (1 - STEADY)) return;
-    least = cpuUs;
+    if (cpuUs === undefined) return;
+    inVain = cpuUs > least * (1 - STEADY) ? inVain + 1 : 0;
+    least = Math.min(least, cpuUs);
   }
 }
 
