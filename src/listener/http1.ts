@@ -120,6 +120,8 @@ function answerError(error: NodeJS.ErrnoException, socket: Socket, { plain, ling
 
 /** What is wrong stands behind a request that came whole: that one gets its own answer first. */
 function refuseNext(response: ServerResponse, refusal: GatewayError, socket: Socket, lingerMs: number): void {
+  // What follows is of no use to anybody, and may be any amount of it.
+  socket.pause();
   response.once('close', function refuse() {
     if (socket.writable) writeRefusal(socket, refusal, lingerMs);
   });

@@ -246,6 +246,28 @@ describe('what is wrong behind a request', () => {
     },
   );
 
+  test('is read no further: a flood behind it waits, and ends with the connection', async () => {
+    const asked = deferred<PendingRequest>();
+    const listener = await open({ request: asked.resolve }, { linger: 40 });
+    const client = dial(listener);
+    let heard = '';
+    client.on('data', (chunk) => {
+      heard += chunk;
+    });
+    client.write(`${GET}junk\r\n\r\n`);
+    const { response, message } = await asked.promise;
+    const flood = Buffer.alloc(1_000_000, 'x');
+    // Many turns, in each of which as much is read as there is.
+    for (let turn = 0; turn < 100; turn += 1) {
+      client.write(flood);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    response.end('hello');
+    await gone(client);
+    expect(heard).toContain('hello');
+    expect(message.socket.bytesRead).toBeLessThan(10_000_000);
+  });
+
   test('is answered behind those that wait, too', async () => {
     const listener = await open({ request: ({ response }) => setImmediate(() => response.end('hello')) });
     const answers = await say(listener, `${GET}${GET}${GET}junk\r\n\r\n`);
