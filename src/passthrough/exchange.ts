@@ -53,10 +53,10 @@ export class StaleConnection extends GatewayError {
 }
 
 /**
- * Carries one request to the upstream, handed to http-proxy by `send`, and the answer back, both bodies streamed. Resolves when the client has the
- * whole answer. Rejects with a GatewayError: before the answer's head (UPSTREAM_REFUSED, _LOST, _INVALID, _TIMEOUT,
- * REQUEST_TIMEOUT) the response is untouched; after it (UPSTREAM_LOST, IDLE, PEER_STALLED) it is cut off; CLIENT_LOST
- * may come at any time.
+ * Carries one request to the upstream, handed to http-proxy by `send`, and the answer back, both bodies streamed. Resolves
+ * when the client has the whole answer. Rejects with a GatewayError: before the answer's head (UPSTREAM_REFUSED, _LOST,
+ * _INVALID, _TIMEOUT, REQUEST_TIMEOUT) the response is untouched; after it (UPSTREAM_LOST, IDLE, PEER_STALLED) it is cut
+ * off; CLIENT_LOST may come at any time.
  */
 export function exchange(order: Order, send: (parcel: Parcel) => void): Promise<Served> {
   return new Promise((resolve, reject) => new Exchange(order, resolve, reject).start(send));
