@@ -32,6 +32,12 @@ const FAILURES = {
   UPGRADE_NOT_SERVED: { status: 404, close: 1008, sentence: 'This address takes no WebSocket handshakes.' },
   ORIGIN_REFUSED: { status: 403, close: 3003, sentence: 'This origin may not connect here.' },
   ADDRESS_REFUSED: { status: 403, close: 3003, sentence: 'This address may not connect here.' },
+  MISDIRECTED: { status: 421, close: 3003, sentence: 'This host name is not served here.' },
+  CERTIFICATE_REFUSED: {
+    status: 403,
+    close: 3003,
+    sentence: 'A client certificate that may connect here is required.',
+  },
   HOST_REFUSED: {
     status: 403,
     close: 3003,
@@ -101,6 +107,12 @@ const FAILURES = {
     status: 503,
     close: 1013,
     sentence: 'Tokens cannot be checked at the moment.',
+    retryAfter: 5,
+  },
+  AUTH_UNAVAILABLE: {
+    status: 503,
+    close: 1013,
+    sentence: 'Who you are cannot be checked at the moment.',
     retryAfter: 5,
   },
   MESSAGE_TOO_BIG: { status: 400, close: 1009, sentence: 'The message is too big.', source: 'client' },

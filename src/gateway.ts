@@ -1,13 +1,15 @@
 import { type Logger, pino } from 'pino';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
-import { GatewayError } from './errors.ts';
+import { Closers } from './gateway/closers.ts';
+import { Drain } from './gateway/drain.ts';
+import { mostConnections } from './gateway/most-connections.ts';
+import { readinessOf } from './gateway/readiness.ts';
 import { createHandshake, type HandshakeDeps } from './handshake.ts';
 import { matchAddress } from './http/address.ts';
 import { Connections } from './listener/connections.ts';
-import { connectionsWithin, readDescriptorLimit } from './listener/descriptors.ts';
 import { type ListenerDeps, type ListenerHandlers, openListener } from './listener/server.ts';
-import { type AdminDeps, type Readiness, startAdmin } from './observe/admin.ts';
+import { type AdminDeps, startAdmin } from './observe/admin.ts';
 import { combineConnectionObservers, createConnectionLog } from './observe/connections.ts';
 import { combine } from './observe/index.ts';
 import { createAccessLog } from './observe/log.ts';
@@ -20,6 +22,7 @@ import { Sessions } from './session/registry.ts';
 import { createMemoryStore } from './store/memory.ts';
 import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
 import { Resolver } from './upstream/names/resolver.ts';
+import { WatchedFiles } from './watched-files.ts';
 
 export interface Address {
   readonly host: string;
@@ -65,21 +68,10 @@ export async function createGateway(config: Config, options: GatewayOptions = {}
   }
 }
 
-/** Undoes what has been opened, the last first. */
-class Closers {
-  readonly #undo: (() => void | Promise<void>)[] = [];
-
-  add(undo: () => void | Promise<void>): void {
-    this.#undo.push(undo);
-  }
-
-  async run(): Promise<void> {
-    for (const undo of this.#undo.splice(0).reverse()) await undo();
-  }
-}
-
 async function open(config: Config, options: GatewayOptions, closers: Closers): Promise<Gateway> {
   const { logger = pino({ enabled: false }), dnsServers } = options;
+  const files = new WatchedFiles();
+  closers.add(() => files.close());
   const verifiers = await openVerifiers(config, logger, closers);
   const metrics = createMetrics(
     () => sessions,
@@ -91,7 +83,7 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
   const resolver = new Resolver({ servers: dnsServers });
   const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
   closers.add(() => resolver.close());
-  const routes = openRoutes(config, { verifiers, store: createMemoryStore(), upstreams }, closers);
+  const routes = openRoutes(config, { verifiers, store: createMemoryStore(), upstreams, files }, closers);
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;
 
@@ -108,37 +100,6 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
     },
     close: ({ deadlineMs = config.drain } = {}) => drain.begin(deadlineMs),
   };
-}
-
-/** The end of a gateway: its sessions first, then all that it has opened. */
-class Drain {
-  readonly #sessions: Sessions;
-  readonly #closers: Closers;
-  readonly #logger: Logger;
-  #done: Promise<void> | undefined;
-
-  constructor(sessions: Sessions, closers: Closers, logger: Logger) {
-    this.#sessions = sessions;
-    this.#closers = closers;
-    this.#logger = logger;
-  }
-
-  get hasBegun(): boolean {
-    return this.#done !== undefined;
-  }
-
-  /** Resolves when all is closed; again it is the same end. */
-  begin(deadlineMs: number): Promise<void> {
-    this.#done ??= this.#run(deadlineMs);
-    return this.#done;
-  }
-
-  async #run(deadlineMs: number): Promise<void> {
-    this.#logger.info({ connections: this.#sessions.size, deadlineMs }, 'draining');
-    await this.#sessions.drain(new GatewayError('GOING_AWAY'), deadlineMs);
-    await this.#closers.run();
-    this.#logger.info('stopped');
-  }
 }
 
 function openRoutes(config: Config, deps: RouteDeps, closers: Closers): Routes {
@@ -162,21 +123,6 @@ async function listenerDeps(config: Config, metrics: Metrics, logger: Logger): P
   return { logger, trustedProxies: matchAddress(config.trustedProxies), connections, observer };
 }
 
-async function mostConnections({ limits, routes }: Config, logger: Logger): Promise<number> {
-  const openFiles = await readDescriptorLimit();
-  // A poll hangs on one connection while messages are sent on another.
-  const upstream = routes.some((route) => route.upstream.poll !== undefined) ? 2 : 1;
-  const fitting = connectionsWithin(openFiles, upstream);
-  const connections = limits.connections === 'auto' ? fitting : limits.connections;
-  if (connections > fitting)
-    logger.warn(
-      { connections, openFiles },
-      `the limit of open files has room for ${fitting} connections only`,
-    );
-  if (connections < Infinity) logger.info({ connections, openFiles }, 'connections are bounded');
-  return connections;
-}
-
 async function openListeners(
   config: Config,
   handlers: ListenerHandlers,
@@ -198,17 +144,6 @@ async function openAdmin({ admin }: Config, deps: AdminDeps, closers: Closers): 
   const opened = await startAdmin(admin, deps);
   closers.add(() => opened.close());
   return { host: opened.address.address, port: opened.address.port };
-}
-
-/** New connections are welcome while every issuer has keys and nobody has asked the gateway to stop. */
-function readinessOf(verifiers: ReadonlyMap<string, TokenVerifier>, isDraining: () => boolean) {
-  return function ready(): Readiness {
-    if (isDraining()) return { ready: false, why: 'draining' };
-    const waiting = [...verifiers].filter(([, verifier]) => !verifier.ready).map(([name]) => name);
-    return waiting.length === 0
-      ? { ready: true }
-      : { ready: false, why: `no keys yet of ${waiting.join(', ')}` };
-  };
 }
 
 async function openVerifiers(config: Config, logger: Logger, closers: Closers) {

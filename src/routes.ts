@@ -19,6 +19,7 @@ import type { UpstreamContext } from './upstream/context.ts';
 import { compileForward, type Forward } from './upstream/forward.ts';
 import { HttpPool } from './upstream/http-pool.ts';
 import { Pool } from './upstream/pool.ts';
+import type { WatchedFiles } from './watched-files.ts';
 
 /** A route of the configuration, compiled: whom it lets in, and how it serves each kind of request, if it does. */
 export interface Route {
@@ -59,6 +60,8 @@ export interface RouteDeps {
   readonly verifiers: ReadonlyMap<string, TokenVerifier>;
   readonly store: Store;
   readonly upstreams: UpstreamContext;
+  /** What is read again when it changes. */
+  readonly files: WatchedFiles;
 }
 
 /** What a kind of request is served with, and the undo of what it holds open. */

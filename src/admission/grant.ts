@@ -1,11 +1,17 @@
 import type { GatewayRequest } from '../http/request.ts';
+import type { Claims } from './claims.ts';
 
 /** What admission found out about the client. Checks add to it as they pass. */
 export interface Grant {
-  /** `sub` of the token. */
+  /** Who the client is: `sub` of its token, the name of its API key, its certificate's subject, or what another service says. */
   subject?: string;
-  claims: Readonly<Record<string, unknown>>;
-  /** `exp` in milliseconds since the epoch; undefined without a token. */
+  /** What else is known of it. */
+  claims: Claims;
+  /** `iss` of the token. */
+  issuer?: string;
+  /** The entry of `origins` by which its page was let in. */
+  originPattern?: string;
+  /** Until when all this holds, in milliseconds since the epoch; undefined where nothing ends. */
   expiresAt?: number;
   /** Where the token stood, so that it can be taken out of what goes upstream; of a preflight: one that nobody verified. */
   credential?: Credential;
@@ -18,8 +24,8 @@ export interface Grant {
 }
 
 export type Credential =
-  | { readonly from: 'header' }
-  | { readonly from: 'cookie' | 'query'; readonly name: string }
+  /** A header's name is in lower case. */
+  | { readonly from: 'header' | 'cookie' | 'query'; readonly name: string }
   /** The offered subprotocols that carry the token, and the one that may be named in the 101 in its place, if any. */
   | {
       readonly from: 'subprotocol';

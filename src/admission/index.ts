@@ -2,17 +2,14 @@ import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import type { Store } from '../store/index.ts';
 import { checkAddress } from './address.ts';
+import { type AuthenticationDeps, createAuthentication } from './authentication.ts';
 import { tokenExemption } from './cors.ts';
 import type { Check, Grant } from './grant.ts';
 import { burstOf, limitConnections, limitUpgrades, type Per } from './limits.ts';
 import { checkOrigin } from './origin.ts';
 import { limitClientRequests, limitRouteRequests } from './requests.ts';
-import { checkToken } from './token/index.ts';
-import type { TokenVerifier } from './token/verifier.ts';
 
-interface AdmissionDeps {
-  /** By the names of `issuers`. */
-  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+interface AdmissionDeps extends AuthenticationDeps {
   /** Remembers what the limits have counted. */
   readonly store: Store;
 }
@@ -31,7 +28,7 @@ export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readon
     checkOrigin(route.origins),
     limitClientRequests(requests, deps.store.counters(`${name}/requests/address`)),
     ...limits.filter(({ per }) => per !== 'subject').map(({ check }) => check),
-    ...(route.auth === 'none' ? [] : [checkToken(route.auth, deps.verifiers, isExempt)]),
+    ...createAuthentication(route, deps),
     ...limits.filter(({ per }) => per === 'subject').map(({ check }) => except(isExempt, check)),
     // Last, so that only those who may come in can fill it.
     limitRouteRequests(requests, deps.store.counters(`${name}/requests/route`)),

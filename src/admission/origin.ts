@@ -20,9 +20,11 @@ const WILDCARD = 'wildcard.';
  * not come from a page and passes; a token from a cookie is refused to it elsewhere.
  */
 export function checkOrigin(origins: readonly string[] | undefined): Check {
-  const isAllowed = originRule(origins);
-  return function origin(request) {
-    if (request.origin === undefined || isAllowed(request)) return;
+  const patternOf = originPattern(origins);
+  return function origin(request, grant) {
+    if (request.origin === undefined) return;
+    grant.originPattern = patternOf(request);
+    if (grant.originPattern !== undefined) return;
     throw new GatewayError('ORIGIN_REFUSED', { detail: `origin ${request.origin}` });
   };
 }
@@ -33,10 +35,18 @@ export function checkOrigin(origins: readonly string[] | undefined): Check {
  * and port. Never `null`, and never a request without Origin.
  */
 export function originRule(origins: readonly string[] | undefined): (request: GatewayRequest) => boolean {
-  const fits = origins ? isAmong(origins) : isSameHost;
-  return function isAllowed(request) {
+  const patternOf = originPattern(origins);
+  return (request) => patternOf(request) !== undefined;
+}
+
+/** The same, naming the entry of `origins` that allows a page; without a list it is called `same host`. */
+function originPattern(
+  origins: readonly string[] | undefined,
+): (request: GatewayRequest) => string | undefined {
+  const patternOf = origins ? patternAmong(origins) : sameHost;
+  return function patternFor(request) {
     const origin = parseOrigin(request.origin ?? '');
-    return origin !== undefined && fits(origin, request);
+    return origin && patternOf(origin, request);
   };
 }
 
@@ -56,16 +66,18 @@ function parseOrigin(text: string): Origin | undefined {
   return url ? { scheme: url.protocol.slice(0, -1), host: url.hostname, port: url.port } : undefined;
 }
 
-function isAmong(origins: readonly string[]): (origin: Origin) => boolean {
-  const exact = new Set<string>();
-  const wildcards: Origin[] = [];
+function patternAmong(origins: readonly string[]): (origin: Origin) => string | undefined {
+  const exact = new Map<string, string>();
+  const wildcards: (Origin & { text: string })[] = [];
   for (const text of origins) {
     const url = new URL(text.replace('://*.', `://${WILDCARD}`));
     const origin = { scheme: url.protocol.slice(0, -1), host: url.hostname, port: url.port };
-    if (text.includes('://*.')) wildcards.push({ ...origin, host: origin.host.slice(WILDCARD.length - 1) });
-    else exact.add(format(origin));
+    if (text.includes('://*.'))
+      wildcards.push({ ...origin, text, host: origin.host.slice(WILDCARD.length - 1) });
+    else exact.set(format(origin), text);
   }
-  return (origin) => exact.has(format(origin)) || wildcards.some((wildcard) => isCovered(origin, wildcard));
+  return (origin) =>
+    exact.get(format(origin)) ?? wildcards.find((wildcard) => isCovered(origin, wildcard))?.text;
 }
 
 /** `parent.host` starts with a dot. */
@@ -78,7 +90,8 @@ function isCovered({ scheme, host, port }: Origin, parent: Origin): boolean {
  * The page came from the very authority it connects to. Over TLS it has to be an https page: whoever can write into an http
  * page must not get in by it. In plain text both pass, since an https page reaches us so only through a proxy that took its TLS off.
  */
-function isSameHost(origin: Origin, { secure, authority }: GatewayRequest): boolean {
+function sameHost(origin: Origin, { secure, authority }: GatewayRequest): string | undefined {
   const pages = secure ? ['https'] : ['https', 'http'];
-  return pages.some((scheme) => normaliseOrigin(`${scheme}://${authority}`) === format(origin));
+  const isSame = pages.some((scheme) => normaliseOrigin(`${scheme}://${authority}`) === format(origin));
+  return isSame ? 'same host' : undefined;
 }

@@ -128,11 +128,26 @@ export const headerName = word('a header name', (text) =>
   /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(text) ? text.toLowerCase() : undefined,
 );
 
-/** Where to look for a token: `header`, `subprotocol`, `cookie:NAME` or `query:NAME`. */
-export const tokenSource = word('header, subprotocol, cookie:NAME or query:NAME', (text) => {
-  if (text === 'header' || text === 'subprotocol') return { from: text, name: '' } as const;
-  const match = /^(cookie|query):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
-  return match ? ({ from: match[1] as 'cookie' | 'query', name: match[2] as string } as const) : undefined;
+/** Where to look for a token: `header`, `header:NAME`, `basic`, `subprotocol`, `subprotocol:PREFIX`, `cookie:NAME` or `query:NAME`. */
+const TOKEN_SOURCES =
+  'header, header:NAME, basic, subprotocol, subprotocol:PREFIX, cookie:NAME or query:NAME';
+export const tokenSource = word(TOKEN_SOURCES, (text) => {
+  if (text === 'header' || text === 'basic' || text === 'subprotocol')
+    return { from: text, name: '' } as const;
+  const match = /^(header|subprotocol|cookie|query):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
+  if (match === null) return undefined;
+  const [, from, name] = match as unknown as [string, 'header' | 'subprotocol' | 'cookie' | 'query', string];
+  return { from, name: from === 'header' ? name.toLowerCase() : name } as const;
+});
+
+/** `file:PATH`; its path. */
+export const keyFile = word('file:PATH', (text) => /^file:(.+)$/.exec(text)?.[1]);
+
+/** Where people sign in: an http(s) URL, or a path of this host. `{return}` stands for the address that was wanted. */
+export const loginUrl = word('an http or https URL, or a path like /login?return={return}', (text) => {
+  const plain = text.replaceAll('{return}', '');
+  if (/^\/(?![/\\])[^\s#{}]*$/.test(plain)) return text;
+  return isUrlOf(['http', 'https'], plain) && !/[\s{}]/.test(plain) ? text : undefined;
 });
 
 /** One value or a list of them, always read as a list. */

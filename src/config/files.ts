@@ -9,6 +9,7 @@ import { absoluteUnix } from './unix.ts';
 const FILES = [
   'listeners.*.tls.certificates.*.cert',
   'listeners.*.tls.certificates.*.key',
+  'listeners.*.tls.clientCa',
   'issuers.*.jwks',
   'issuers.*.publicKey',
   'routes.*.upstream.tls.ca',
@@ -20,6 +21,12 @@ const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target'].flatMap((kind) =>
   ['', '.*', '.*.*'].map((rest) => `routes.*.upstream.${kind}${rest}`),
 );
 const SECRETS = 'issuers.*.secret';
+/** Places that may name a file that is read again when it changes: they keep their `file:`. */
+const WATCHED = [
+  'routes.*.auth.keys',
+  'routes.*.upstream.credentials.value',
+  'routes.*.upstream.credentials.*.value',
+];
 const SECRET_FILE = 'file:';
 const MAX_BYTES = 1024 * 1024;
 
@@ -40,6 +47,14 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
     const secret = readText(resolve(baseDir, value.slice(SECRET_FILE.length)), path);
     if (secret !== undefined) replaceAt(tree, path, secret.replace(/\r?\n$/, ''));
   }
+  for (const { path, value } of texts(WATCHED)) {
+    if (!value.startsWith(SECRET_FILE)) continue;
+    const file = resolve(baseDir, value.slice(SECRET_FILE.length));
+    readText(file, path);
+    replaceAt(tree, path, `${SECRET_FILE}${file}`);
+  }
+  // It need not be there yet.
+  for (const { path, value } of texts(['log.file'])) replaceAt(tree, path, resolve(baseDir, value));
 
   function texts(patterns: readonly string[]): (Place & { value: string })[] {
     const found = patterns.flatMap((pattern) => places(tree, pattern));

@@ -1,7 +1,8 @@
 import { type AddressBlock, matchAddress } from '../http/address.ts';
 import type { RequestKind } from '../http/request.ts';
+import type { Wanted } from './auth.ts';
 import { covers, intersection, type Match } from './patterns.ts';
-import type { RouteConfig } from './schema.ts';
+import type { AuthConfig, RouteConfig } from './schema.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
 /** What routes ask of their clients, and which requests come to one that asks for less than another. */
@@ -36,11 +37,37 @@ export function missingGuards(loose: RouteConfig, strict: RouteConfig): string[]
 
 function lacksAuth(loose: RouteConfig['auth'], strict: RouteConfig['auth']): boolean {
   if (strict === 'none') return false;
-  if (loose === 'none' || loose.issuer.some((name) => !strict.issuer.includes(name))) return true;
-  return Object.entries(strict.require).some(([claim, wanted]) => {
-    const given = [loose.require[claim] ?? []].flat();
-    return [wanted].flat().some((value) => !given.includes(value));
-  });
+  if (loose === 'none' || lacksProof(loose, strict)) return true;
+  return Object.entries(strict.require).some(([claim, wanted]) => asksLess(loose.require[claim], wanted));
+}
+
+/** Something is let in that the strict one does not know, or something is not asked for. */
+function lacksProof(loose: AuthConfig, strict: AuthConfig): boolean {
+  const isTokenFree = loose.issuer.length === 0 && loose.keys === undefined;
+  const asksForToken = strict.issuer.length > 0 || strict.keys !== undefined;
+  if (isTokenFree && asksForToken) return true;
+  if (loose.issuer.some((name) => !strict.issuer.includes(name))) return true;
+  if (loose.keys !== undefined && loose.keys !== strict.keys) return true;
+  return lacksCertificate(loose, strict) || lacksExternal(loose, strict);
+}
+
+function lacksCertificate({ certificate: loose }: AuthConfig, { certificate: strict }: AuthConfig): boolean {
+  if (strict === undefined) return false;
+  const { subjects } = strict;
+  if (loose === undefined || subjects === undefined) return loose === undefined;
+  return loose.subjects?.some((subject) => !subjects.includes(subject)) ?? true;
+}
+
+function lacksExternal({ external: loose }: AuthConfig, { external: strict }: AuthConfig): boolean {
+  return strict !== undefined && loose?.url !== strict.url;
+}
+
+/** Whether `given` is no more than a part of what `wanted` asks for; choices are compared as a whole. */
+function asksLess(given: Wanted[string] | undefined, wanted: Wanted[string]): boolean {
+  if (typeof wanted === 'object' && !Array.isArray(wanted))
+    return JSON.stringify(given) !== JSON.stringify(wanted);
+  const values = [given ?? []].flat();
+  return [wanted].flat().some((value) => !values.includes(value));
 }
 
 function lacksAddresses(

@@ -1,6 +1,5 @@
 import type { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
-import { isUrl, url } from './fields.ts';
 import { type PollConfig, placeholderRules } from './poll.ts';
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
@@ -17,43 +16,20 @@ function complain(context: Context, path: PropertyKey[], message: string): void 
   context.addIssue({ code: 'custom', path, message });
 }
 
-interface IssuerShape {
-  algorithms: readonly string[];
-  jwks?: string | undefined;
-  publicKey?: string | undefined;
-  secret?: string | undefined;
-  clockTolerance: number;
-}
-
-/** More than a minute is no clock that is off, but tokens that live longer than they say. */
-const MAX_TOLERANCE_MS = 60_000;
-
-const webUrl = url('http', 'https');
-
-/** A leeway within reason; one key source; HMAC with a secret only, everything else with a public key only (RFC 8725 §2.1). */
-export function issuerRules(issuer: IssuerShape, context: Context): void {
-  if (issuer.clockTolerance > MAX_TOLERANCE_MS)
-    complain(context, ['clockTolerance'], 'is over a minute; at most 1m');
-  const sources = (['jwks', 'publicKey', 'secret'] as const).filter((key) => issuer[key] !== undefined);
-  if (sources.length !== 1) {
-    const found = sources.join(' and ') || 'none';
-    complain(context, [], `an issuer has exactly one of jwks, publicKey, secret; this one has ${found}`);
-    return;
-  }
-  if (issuer.jwks !== undefined && isUrl(issuer.jwks) && !webUrl.safeParse(issuer.jwks).success) {
-    complain(context, ['jwks'], 'expected an http or https URL without credentials, or a file');
-  }
-  const wrong = issuer.algorithms.filter((name) => name.startsWith('HS') !== (sources[0] === 'secret'));
-  if (wrong.length > 0) {
-    complain(context, ['algorithms'], `${wrong.join(', ')} cannot be verified with a ${sources[0]}`);
-  }
+interface AuthShape {
+  issuer: readonly string[];
+  keys?: string | undefined;
+  certificate?: object | undefined;
+  external?: object | undefined;
+  token: readonly { from: string }[];
+  forward: Readonly<Record<string, string>>;
 }
 
 interface RouteShape {
   match: { path: string; ignoreCase?: boolean | undefined };
   origins?: readonly string[] | undefined;
   cors: 'upstream' | 'answer';
-  auth: 'none' | { token: readonly { from: string }[]; forward: Readonly<Record<string, string>> };
+  auth: 'none' | AuthShape;
   limits: Readonly<Record<string, unknown>>;
   upstream: PoolShape & {
     poll?: PollConfig | undefined;
@@ -90,11 +66,21 @@ export function routeRules(route: RouteShape, context: Context): void {
     subjectRules(route, context);
     return;
   }
+  proofRules(route.auth, context);
   // Any page on the web can make a browser send this site's cookies (CWE-1385): only an origin check stops it.
   if (route.auth.token.some((source) => source.from === 'cookie') && route.origins === undefined) {
     complain(context, ['origins'], 'is required on a route that takes tokens from cookies');
   }
   forwardRules(claims, context);
+}
+
+function proofRules({ issuer, keys, certificate, external }: AuthShape, context: Context): void {
+  if (issuer.length > 0 || keys || certificate || external) return;
+  complain(
+    context,
+    ['auth'],
+    'asks for no proof: name an issuer, keys, certificate or external, or say none',
+  );
 }
 
 function caseRules({ match: { path, ignoreCase } }: RouteShape, context: Context): void {

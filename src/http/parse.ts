@@ -3,7 +3,7 @@ import { type AddressMatcher, normaliseAddress } from './address.ts';
 import { badRequest, type Fields, readFields } from './fields.ts';
 import { clientOf, requestId } from './forwarded.ts';
 import { parseDeflateOffer, parseProtocols } from './offers.ts';
-import type { GatewayRequest, UpgradeRequest } from './request.ts';
+import type { GatewayRequest, TlsInfo, UpgradeRequest } from './request.ts';
 import { parseHost, parseTarget, type Target } from './target.ts';
 
 /**
@@ -26,6 +26,8 @@ export interface ConnectionInfo {
   readonly peerAddress: string | undefined;
   /** The socket speaks TLS. */
   readonly secure: boolean;
+  /** Of a socket that speaks TLS. */
+  readonly tls?: TlsInfo | undefined;
   /** Whose X-Forwarded-* and Forwarded are believed. */
   readonly trustedProxies: AddressMatcher;
   /** `address:port` that the client connected to, IPv6 in brackets: it stands in for the Host that HTTP/1.0 may lack. */
@@ -78,6 +80,7 @@ function readRequest(head: RequestHead, fields: Fields, connection: ConnectionIn
     peerAddress,
     clientAddress: client.address,
     secure: client.secure,
+    tls: connection.tls,
     isPeerTrusted,
     authority,
     clientAuthority: client.authority ?? authority,

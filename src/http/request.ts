@@ -6,6 +6,33 @@ export type RequestKind = 'upgrade' | 'request';
 /** One header field as it came: name as sent, value as sent. */
 export type HeaderField = readonly [name: string, value: string];
 
+/** The certificate with which a client has proven to be its subject: signed by one of the listener's authorities, and valid. */
+export interface ClientCertificate {
+  /** Its whole subject as one line, the outermost first: `CN=device-7,O=Acme` (RFC 4514). */
+  readonly subject: string;
+  /** The one common name in it; undefined if there is none, or more than one. */
+  readonly commonName: string | undefined;
+  /** Its other names (RFC 5280 §4.2.1.6). */
+  readonly names: {
+    readonly dns: readonly string[];
+    readonly email: readonly string[];
+    readonly uri: readonly string[];
+  };
+  readonly serialNumber: string;
+  /** SHA-256 in lower case hexadecimal. */
+  readonly fingerprint: string;
+  /** Its end, in milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** What was agreed with the peer over TLS. */
+export interface TlsInfo {
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly version: string;
+  readonly cipher: string;
+  readonly certificate?: ClientCertificate | undefined;
+}
+
 /** A request as admission and routing see it; made by `listener/`. */
 export interface GatewayRequest {
   /** In every access-log line, and in `x-request-id` upstream: made by us, or taken over from a trusted proxy. */
@@ -19,6 +46,8 @@ export interface GatewayRequest {
   readonly clientAddress: string;
   /** The client spoke TLS to us (or, a trusted proxy says, to it). */
   readonly secure: boolean;
+  /** Of the peer's connection; undefined in plain text. */
+  readonly tls?: TlsInfo | undefined;
   /** The peer is a trusted proxy: what it says about the client is passed on as its word. */
   readonly isPeerTrusted: boolean;
   /** `host[:port]` as sent: in the target if it names one, else in the Host header. */

@@ -1,3 +1,4 @@
+import { type Claims, claimReader } from '../admission/claims.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { isToken } from '../http/fields.ts';
@@ -5,8 +6,6 @@ import { cgiSpelling, type HeaderClass, headerClass, nominatedFields } from '../
 import type { GatewayRequest, HeaderField } from '../http/request.ts';
 
 /** Which header fields go upstream: the client's own without those that are ours to say, then ours, then the operator's. */
-
-type Claims = Readonly<Record<string, unknown>>;
 
 /** The fields of one request, Host and those of its framing not among them. The request comes without its token. */
 export type RequestFields = (request: GatewayRequest, claims: Claims) => HeaderField[];
@@ -21,6 +20,7 @@ export function compileRequestFields(
   kind: UpstreamKind | undefined,
 ): RequestFields {
   const forward = auth === 'none' ? [] : Object.entries(auth.forward);
+  const claimFields = forward.map(([name, claim]): ClaimField => ({ name, read: claimReader(claim) }));
   const set = Object.entries(upstream.headers?.set ?? {});
   const changed = new Set(
     [...set.map(([name]) => name), ...(upstream.headers?.remove ?? [])].map(cgiSpelling),
@@ -32,7 +32,7 @@ export function compileRequestFields(
   return function fieldsOf(request, claims) {
     const fields = endToEnd(request, dropped);
     const own = fields.length;
-    addClaims(fields, forward, claims);
+    addClaims(fields, claimFields, claims);
     addForwarded(fields, request, prefix);
     return changed.size === 0 ? fields : [...withoutChanged(fields, own, changed), ...set];
   };
@@ -75,19 +75,21 @@ function withoutChanged(
   return fields.filter(([name], index) => index < from || !changed.has(cgiSpelling(name)));
 }
 
+/** A header and the claim it carries. */
+interface ClaimField {
+  readonly name: string;
+  readonly read: (claims: Claims) => unknown;
+}
+
 /**
- * One field per claim that is there, by `forward` (header, claim). Strings, numbers and booleans are written as they
+ * One field per claim that is there. Strings, numbers and booleans are written as they
  * are, lists of them with commas; objects, null and empty lists cannot be said in a field and are left out. Whatever does
  * not survive in a field, and `%` itself, is percent-encoded as UTF-8 (in lists the comma too), so that no two claims look alike:
  * upstreams read values with decodeURIComponent.
  */
-function addClaims(
-  fields: HeaderField[],
-  forward: readonly (readonly [string, string])[],
-  claims: Claims,
-): void {
-  for (const [name, claim] of forward) {
-    const value = writeClaim(claims[claim]);
+function addClaims(fields: HeaderField[], forward: readonly ClaimField[], claims: Claims): void {
+  for (const { name, read } of forward) {
+    const value = writeClaim(read(claims));
     if (value !== undefined) fields.push([name, value]);
   }
 }

@@ -1,6 +1,7 @@
 import type { Credential, Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { UpstreamKind } from '../config/upstream-kinds.ts';
+import { cgiSpelling } from '../http/header-classes.ts';
 import type { GatewayRequest, HeaderField, UpgradeRequest } from '../http/request.ts';
 import { compileRequestFields } from './forward-fields.ts';
 
@@ -78,7 +79,7 @@ function removeCredential<R extends GatewayRequest & Partial<UpgradeRequest>>(
 function removeFromField(field: HeaderField, credential: Credential): HeaderField | undefined {
   const [name, value] = field;
   const key = name.toLowerCase();
-  if (credential.from === 'header' && key === 'authorization') return undefined;
+  if (credential.from === 'header' && cgiSpelling(key) === cgiSpelling(credential.name)) return undefined;
   // Its other items are in `protocols`, from which the bridges write their own.
   if (credential.from === 'subprotocol' && key === 'sec-websocket-protocol') return undefined;
   if (credential.from !== 'cookie' || key !== 'cookie') return field;

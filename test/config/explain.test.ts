@@ -21,13 +21,16 @@ describe('a problem is told in words', () => {
       'auth: "nobody" does not fit; expected `none` to let everybody in, or a mapping with an issuer',
     ],
     [{ auth: '' }, 'auth: is empty; expected `none` to let everybody in, or a mapping with an issuer'],
-    [{ auth: '{}' }, 'auth.issuer: is missing; expected a text'],
+    [{ auth: '{}' }, 'auth: asks for no proof: name an issuer, keys, certificate or external, or say none'],
     [{ auth: '{ issuer: 5 }' }, 'auth.issuer: 5 is not a text; put it in quotes'],
-    [{ auth: '{ issuer: [] }' }, 'auth.issuer: must not be empty'],
+    [
+      { auth: '{ issuer: [] }' },
+      'auth: asks for no proof: name an issuer, keys, certificate or external, or say none',
+    ],
     [{ auth: '{ issuer: main, isuer: x }' }, 'auth.isuer: unknown key; did you mean issuer?'],
     [
       { auth: '{ issuer: main, require: { n: { x: 1 } } }' },
-      'auth.require.n: a mapping does not fit; expected a text, a number, true, false or a list of texts',
+      'auth.require.n.anyOf: is missing; expected a list',
     ],
     [{ auth: '{ issuer: main, forwardToken: yes }' }, 'auth.forwardToken: "yes" is not true or false'],
     [

@@ -147,7 +147,7 @@ describe('tokenSource', () => {
     ['query:access_token', { from: 'query', name: 'access_token' }],
   ])('reads %s', (text, value) => expect(tokenSource.parse(text)).toEqual(value));
 
-  test.each(['', 'cookie', 'cookie:', 'query:a b', 'header:x', 'body'])('refuses %j', (text) =>
+  test.each(['', 'cookie', 'cookie:', 'query:a b', 'header:', 'basic:x', 'body'])('refuses %j', (text) =>
     expect(accepts(tokenSource, text)).toBe(false),
   );
 });

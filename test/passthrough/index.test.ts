@@ -348,7 +348,9 @@ describe('guard: headers', () => {
       url: string;
     };
     expect(seen.url).toBe('/x?a=1&b=2');
-    const byHeader = await openFront(httpRoute(await mirror(), { auth }), { credential: { from: 'header' } });
+    const byHeader = await openFront(httpRoute(await mirror(), { auth }), {
+      credential: { from: 'header', name: 'authorization' },
+    });
     const response = await fetch(byHeader.url, { headers: { authorization: 'Bearer hidden' } });
     expect(await response.text()).not.toContain('hidden');
   });

@@ -8,6 +8,7 @@ import { compileRoute, type Route } from '../../src/routes.ts';
 import { Sessions } from '../../src/session/registry.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { createUpstreamContext } from '../../src/upstream/context.ts';
+import { WatchedFiles } from '../../src/watched-files.ts';
 import { depsOf } from './listener.ts';
 
 /** A gateway's inside, with its table of routes at hand. */
@@ -25,12 +26,13 @@ export interface Swappable extends AsyncDisposable {
 export async function startSwappable(text: string): Promise<Swappable> {
   const store = createMemoryStore();
   const upstreams = createUpstreamContext();
+  const files = new WatchedFiles();
   const closed: string[] = [];
 
   function compile(yaml: string): Route[] {
     const { config } = parseConfig(`listeners: [{ host: 127.0.0.1, port: 0 }]\nroutes:\n${yaml}`);
     return config.routes.map((given) => {
-      const route = compileRoute(given, { verifiers: new Map(), store, upstreams });
+      const route = compileRoute(given, { verifiers: new Map(), store, upstreams, files });
       const close = async () => {
         closed.push(route.name);
         await route.close();
@@ -58,6 +60,7 @@ export async function startSwappable(text: string): Promise<Swappable> {
     async [Symbol.asyncDispose]() {
       await listener.close();
       await routes.close();
+      files.close();
     },
   };
 }

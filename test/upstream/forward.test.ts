@@ -11,7 +11,7 @@ const generous = compileForward(
   'http',
 );
 
-const inHeader: Credential = { from: 'header' };
+const inHeader: Credential = { from: 'header', name: 'authorization' };
 const inCookie: Credential = { from: 'cookie', name: 'session' };
 const inQuery: Credential = { from: 'query', name: 'access_token' };
 const inProtocols: Credential = { from: 'subprotocol', carriers: ['bearer', 'T.O.K'], answer: 'bearer' };

@@ -4,19 +4,18 @@ import { type GatewayRequest, isUpgrade } from '../../http/request.ts';
 import type { Check, Grant } from '../grant.ts';
 import { challenge } from './challenge.ts';
 import { invalid, unverifiedIssuer } from './jwt.ts';
-import { claimRule, requiredScope } from './require.ts';
 import { type Found, tokenFinder } from './sources.ts';
 import type { TokenVerifier, Verified } from './verifier.ts';
 
 /**
- * Requires a token that one of the route's issuers signed and whose claims suffice; notes subject, claims, expiry
+ * Requires a token that one of the route's issuers signed; notes subject, claims, expiry
  * and where the token stood. `verifiers` are by the issuer's name in the configuration; throws an Error at
  * once if one is not there.
  *
  * What `isExempt` names needs none: preflights, for browsers send none with them. Where the page's request has a token in
  * its query, so has its preflight: it is noted to be taken out, and says nothing about the client.
  *
- * Refuses with TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, FORBIDDEN, with BAD_REQUEST for two different tokens,
+ * Refuses with TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, with BAD_REQUEST for two different tokens,
  * ORIGIN_REFUSED for a cookie without an Origin, KEYS_UNAVAILABLE.
  */
 export function checkToken(
@@ -25,8 +24,6 @@ export function checkToken(
   isExempt: (request: GatewayRequest) => boolean = () => false,
 ): Check {
   const findTokens = tokenFinder(auth.token);
-  const lacking = claimRule(auth.require);
-  const scope = requiredScope(auth.require);
   const trusted = auth.issuer.map((name) => verifierNamed(name, verifiers));
 
   return async function token(request, grant) {
@@ -38,9 +35,7 @@ export function checkToken(
     }
     const [first] = oneToken(found, request);
     const { subject, claims, expiresAt } = await verified(first.token, trusted, request.host);
-    const short = lacking(claims);
-    if (short !== undefined)
-      throw challenge('FORBIDDEN', request.host, { scope, detail: `the claim ${short} does not suffice` });
+    grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
     grant.subject = subject;
     grant.claims = claims;
     grant.expiresAt = expiresAt;

@@ -1,33 +1,47 @@
-import type { AuthConfig } from '../../config/schema.ts';
+import type { Wanted } from '../../config/auth.ts';
+import { type Claims, claimReader } from '../claims.ts';
 
-type Claims = Readonly<Record<string, unknown>>;
-type Wanted = string | number | boolean;
+type Plain = string | number | boolean;
+
+interface Rule {
+  readonly name: string;
+  readonly read: (claims: Claims) => unknown;
+  readonly isEnough: (members: readonly unknown[]) => boolean;
+}
 
 /**
  * Compiles `require` into a function that names the first claim that falls short; undefined if all suffice.
  * A claim suffices that equals what is wanted, or is a list with it among its members; `scope` is a list written
- * with spaces (RFC 8693 §4.2). Several values wanted: every one of them.
+ * with spaces (RFC 8693 §4.2). Several values wanted: every one of them, or with `anyOf` one.
  */
-export function claimRule(required: AuthConfig['require']): (claims: Claims) => string | undefined {
-  const rules = Object.entries(required).map(([name, value]) => ({ name, wanted: wantedOf(name, value) }));
+export function claimRule(required: Wanted): (claims: Claims) => string | undefined {
+  const rules = Object.entries(required).map(([name, wanted]) => compile(name, wanted));
   return function lacking(claims) {
-    return rules.find(({ name, wanted }) => !suffices(name, wanted, claims))?.name;
+    return rules.find(({ name, read, isEnough }) => !isEnough(membersOf(name, read(claims))))?.name;
   };
 }
 
 /** The scopes a token must have, separated by spaces; undefined if none are required. */
-export function requiredScope(required: AuthConfig['require']): string | undefined {
-  return required.scope === undefined ? undefined : wantedOf('scope', required.scope).join(' ');
+export function requiredScope({ scope }: Wanted): string | undefined {
+  if (scope === undefined) return undefined;
+  return isChoice(scope) ? scope.anyOf.join(' ') : valuesOf('scope', scope).join(' ');
 }
 
-function wantedOf(name: string, value: AuthConfig['require'][string]): readonly Wanted[] {
-  const values = Array.isArray(value) ? value : [value];
+function compile(name: string, wanted: Wanted[string]): Rule {
+  const read = claimReader(name);
+  if (isChoice(wanted))
+    return { name, read, isEnough: (members) => wanted.anyOf.some((value) => members.includes(value)) };
+  const values = valuesOf(name, wanted);
+  return { name, read, isEnough: (members) => values.every((value) => members.includes(value)) };
+}
+
+function isChoice(wanted: Wanted[string]): wanted is { anyOf: Plain[] } {
+  return typeof wanted === 'object' && !Array.isArray(wanted);
+}
+
+function valuesOf(name: string, wanted: Plain | readonly Plain[]): readonly Plain[] {
+  const values = Array.isArray(wanted) ? (wanted as readonly Plain[]) : [wanted as Plain];
   return name === 'scope' ? values.flatMap((item) => String(item).split(' ')) : values;
-}
-
-function suffices(name: string, wanted: readonly Wanted[], claims: Claims): boolean {
-  const members = membersOf(name, claims[name]);
-  return wanted.every((value) => members.includes(value));
 }
 
 function membersOf(name: string, claim: unknown): readonly unknown[] {

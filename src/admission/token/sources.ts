@@ -45,7 +45,7 @@ function inHeader(request: GatewayRequest): readonly Found[] {
   const fields = fieldsOf(request, 'authorization');
   if (fields.length > 1) throw new GatewayError('BAD_REQUEST', { detail: 'two Authorization fields' });
   const token = /^bearer +(\S.*)$/i.exec(fields[0] ?? '')?.[1];
-  return token === undefined ? [] : [{ token, credential: { from: 'header' } }];
+  return token === undefined ? [] : [{ token, credential: { from: 'header', name: 'authorization' } }];
 }
 
 /** Every value of a cookie, for a neighbouring domain can add a second one of the same name (RFC 6265 §8.6). */

@@ -1,3 +1,4 @@
+import { claimReader } from '../../admission/claims.ts';
 import type { HashKey } from '../../config/pool.ts';
 import { leastConnections } from './least-connections.ts';
 import type { Asking, Policy } from './policy.ts';
@@ -9,7 +10,7 @@ const KEYS: Readonly<Record<HashKey['from'], (asking: Asking, name: string) => s
   origin: ({ origin }) => origin,
   path: ({ path }) => path,
   cookie: cookieOf,
-  claim: ({ grant }, name) => textOf(grant.claims[name]),
+  claim: ({ grant }, name) => textOf(claimReader(name)(grant.claims)),
 };
 
 /**

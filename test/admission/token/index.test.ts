@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { checkClaims } from '../../../src/admission/authentication.ts';
 import { isPreflight } from '../../../src/admission/cors.ts';
+import type { Check } from '../../../src/admission/grant.ts';
 import { checkToken } from '../../../src/admission/token/index.ts';
 import { createVerifier, type TokenVerifier } from '../../../src/admission/token/verifier.ts';
 import { tokenSource } from '../../../src/config/fields.ts';
@@ -10,6 +12,7 @@ import { emptyGrant, requestOf } from '../../support/requests.ts';
 import {
   claims,
   codeOf,
+  ISSUER,
   issuer,
   mint,
   NOW_MS,
@@ -38,7 +41,7 @@ interface Options {
   readonly require?: AuthConfig['require'];
 }
 
-function checkOf({ token = 'header', verifiers = { main }, require = {} }: Options) {
+function checkOf({ token = 'header', verifiers = { main }, require = {} }: Options): Check {
   const auth: AuthConfig = {
     issuer: Object.keys(verifiers),
     token: token.split(' ').map((word) => tokenSource.parse(word)),
@@ -47,7 +50,12 @@ function checkOf({ token = 'header', verifiers = { main }, require = {} }: Optio
     onExpiry: 'close',
     forwardToken: false,
   };
-  return checkToken(auth, new Map(Object.entries(verifiers)), isPreflight);
+  const checksToken = checkToken(auth, new Map(Object.entries(verifiers)), isPreflight);
+  const checksClaims = checkClaims(require);
+  return async function check(request, grant) {
+    await checksToken(request, grant);
+    await checksClaims(request, grant);
+  };
 }
 
 async function admit(options: Options, changes: Partial<UpgradeRequest>) {
@@ -80,9 +88,10 @@ describe('a token that suffices', () => {
   test('leaves its claims, subject, expiry and place in the grant', async () => {
     expect(await admit({}, bearer(valid))).toEqual({
       subject: 'alice',
+      issuer: ISSUER,
       claims: claims({ scope: 'chat read' }),
       expiresAt: (NOW_S + 3600) * 1000,
-      credential: { from: 'header' },
+      credential: { from: 'header', name: 'authorization' },
       copies: [],
       releases: [],
     });
@@ -99,7 +108,10 @@ describe('a token that suffices', () => {
       { ...bearer(valid), query: `t=${valid}`, protocols: ['bearer', valid] },
     );
     expect(grant.credential).toEqual({ from: 'subprotocol', carriers: ['bearer', valid], answer: 'bearer' });
-    expect(grant.copies).toEqual([{ from: 'query', name: 't' }, { from: 'header' }]);
+    expect(grant.copies).toEqual([
+      { from: 'query', name: 't' },
+      { from: 'header', name: 'authorization' },
+    ]);
   });
 
   test.each([
@@ -244,7 +256,7 @@ describe('refusals', () => {
 
   test('leave the grant as it was', async () => {
     const grant = emptyGrant();
-    const check = checkOf({ require: { role: 'admin' } });
+    const check = checkOf({ verifiers: { other } });
     await codeOf(Promise.resolve(check(requestOf(bearer(valid)), grant)));
     expect(grant).toEqual(emptyGrant());
   });

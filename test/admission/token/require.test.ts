@@ -66,3 +66,26 @@ test.each<[AuthConfig['require'], string | undefined]>([
 ])('the scope required by %j is %j', (required, scope) => {
   expect(requiredScope(required)).toBe(scope);
 });
+
+describe('where claims stand', () => {
+  test.each<[string, object, string | undefined]>([
+    ['/realm_access/roles', { realm_access: { roles: ['chat'] } }, undefined],
+    ['/realm_access/roles', { realm_access: { roles: ['mail'] } }, '/realm_access/roles'],
+    ['/realm_access/roles', { realm_access: 'chat' }, '/realm_access/roles'],
+    ['/a~1b/m~0n', { 'a/b': { 'm~n': 'chat' } }, undefined],
+    ['/list/1', { list: ['mail', 'chat'] }, undefined],
+    ['https://app.example.com/roles', { 'https://app.example.com/roles': ['chat'] }, undefined],
+    ['/constructor/name', {}, '/constructor/name'],
+  ])('%s in %j: %s falls short', (name, claims, short) => {
+    expect(claimRule({ [name]: 'chat' })(claims as Record<string, unknown>)).toBe(short);
+  });
+
+  test.each<[object, string | undefined]>([
+    [{ role: 'b' }, undefined],
+    [{ role: ['x', 'a'] }, undefined],
+    [{ role: 'c' }, 'role'],
+    [{}, 'role'],
+  ])('one of several is enough: %j lacks %s', (claims, short) => {
+    expect(claimRule({ role: { anyOf: ['a', 'b'] } })(claims as Record<string, unknown>)).toBe(short);
+  });
+});

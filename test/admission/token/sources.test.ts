@@ -18,7 +18,7 @@ function find(words: string, request: Parameters<typeof requestOf>[0]) {
 describe('header', () => {
   test.each([[`Bearer ${JWT}`], [`bearer ${JWT}`], [`BEARER   ${JWT}`]])('finds the token of %j', (value) => {
     expect(find('header', { headers: [['AUTHORIZATION', value]] })).toEqual([
-      { token: JWT, credential: { from: 'header' } },
+      { token: JWT, credential: { from: 'header', name: 'authorization' } },
     ]);
   });
 

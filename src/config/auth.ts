@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { duration, headerName, keyFile, oneOrMany, tokenSource, url } from './fields.ts';
+
+/** The configuration of how clients prove who they are. */
+
+const plain = z.union([z.string(), z.number(), z.boolean()]);
+
+const wanted = z.union(
+  [
+    z.string(),
+    z.number(),
+    z.boolean(),
+    z.array(z.string()).min(1),
+    z.strictObject({ anyOf: z.array(plain).min(1).describe('One of these is enough') }),
+  ],
+  'expected a text, a number, true, false, a list of texts, or a mapping with anyOf',
+);
+
+/** What claims must be, by their names. */
+export const wantedClaims = z.record(z.string(), wanted);
+
+const certificate = z.strictObject({
+  subjects: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe(
+      'Who is let in: a common name, a whole subject (CN=device-7,O=Acme), or dns:NAME, email:NAME, uri:NAME; absent: everybody whom clientCa vouches for',
+    ),
+});
+
+const external = z.strictObject({
+  url: url('http', 'https').describe('What is asked with a GET: 2xx lets in, 3xx, 401 and 403 are relayed'),
+  forward: z
+    .array(headerName)
+    .min(1)
+    .prefault(['cookie', 'authorization'])
+    .describe('Headers of the client that it gets to see'),
+  subject: headerName.optional().describe('The header of its answer that names the client'),
+  expires: headerName
+    .default('x-auth-expires')
+    .describe(
+      'The header of its answer that says until when it holds: seconds since the epoch, or an HTTP date',
+    ),
+  cache: duration
+    .optional()
+    .describe('How long a 2xx holds for the same headers and address; absent: it is asked each time'),
+  within: duration.prefault('5s').describe('It must answer in this time; else 503'),
+});
+
+export const auth = z.strictObject({
+  issuer: oneOrMany(z.string().min(1)).default([]).describe('Names from `issuers`'),
+  keys: keyFile
+    .optional()
+    .describe('API keys that are let in beside tokens: file:PATH, made by `sallyport key`'),
+  certificate: certificate.optional().describe('A client certificate is asked for, beside whatever else is'),
+  external: external.optional().describe('Another service is asked, beside whatever else is'),
+  token: z
+    .array(tokenSource)
+    .min(1)
+    .prefault(['header'])
+    .describe('Where to look for the token or the API key'),
+  require: wantedClaims
+    .default({})
+    .describe('Claims the client must have; a list means: every one of them. /a/b is b within a'),
+  forward: z
+    .record(headerName, z.string().min(1))
+    .default({})
+    .describe("Header: claim. /a/b is b within a. The client's own are dropped"),
+  onExpiry: z
+    .enum(['close', 'ignore'])
+    .default('close')
+    .describe('What happens to an open WebSocket at `exp`'),
+  forwardToken: z.boolean().default(false).describe('Pass the token on to the upstream'),
+});
+
+export type Wanted = z.output<typeof wantedClaims>;

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+
+/** The configuration of the log. */
+
+export const log = z.strictObject({
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+    .default('info')
+    .describe('Least severe level that is written'),
+  access: z
+    .enum(['all', 'errors', 'off'])
+    .default('all')
+    .describe('Lines of sessions and requests: all, refusals and failures only, or none'),
+  file: z.string().min(1).optional().describe('Where lines are appended; absent: standard output'),
+  format: z
+    .enum(['json', 'pretty'])
+    .optional()
+    .describe('pretty: for people; absent: json, and pretty on a terminal'),
+});

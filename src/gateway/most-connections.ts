@@ -1,0 +1,19 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/schema.ts';
+import { connectionsWithin, readDescriptorLimit } from '../listener/descriptors.ts';
+
+/** How many requests and sessions there may be at a time; says so in the log, and where the limit of open files is too low. */
+export async function mostConnections({ limits, routes }: Config, logger: Logger): Promise<number> {
+  const openFiles = await readDescriptorLimit();
+  // A poll hangs on one connection while messages are sent on another.
+  const upstream = routes.some((route) => route.upstream.poll !== undefined) ? 2 : 1;
+  const fitting = connectionsWithin(openFiles, upstream);
+  const connections = limits.connections === 'auto' ? fitting : limits.connections;
+  if (connections > fitting)
+    logger.warn(
+      { connections, openFiles },
+      `the limit of open files has room for ${fitting} connections only`,
+    );
+  if (connections < Infinity) logger.info({ connections, openFiles }, 'connections are bounded');
+  return connections;
+}
