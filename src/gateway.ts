@@ -36,6 +36,8 @@ export interface Gateway {
   readonly adminAddress: Address | undefined;
   /** Connections open now. */
   readonly connections: number;
+  /** Looks again at the files that the configuration names. Rejects with nothing: what cannot be used is logged. */
+  reload(): Promise<void>;
   /**
    * Drains and stops: not ready any more, new upgrades get 503, open connections a Close with 1001. Resolves when all
    * is closed, connections that did not close within `deadlineMs` (the configuration's `drain`) destroyed. Again is a no-op.
@@ -54,9 +56,9 @@ export interface GatewayOptions {
 }
 
 /**
- * Builds a gateway from a configuration and opens its listeners. Rejects with ListenerError, CertificateError or the
- * system's error if an address cannot be had, a file cannot be used or a DNS server is no address; nothing is left open
- * then.
+ * Builds a gateway from a configuration and opens its listeners, the admin listener first. Rejects with ListenerError,
+ * CertificateError or the system's error if an address cannot be had, a file cannot be used or a DNS server is no address;
+ * nothing is left open then.
  */
 export async function createGateway(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
   const closers = new Closers();
@@ -89,15 +91,20 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
 
   const handlers = createHandlers({ routes, sessions, observer, isDraining });
   const deps = await listenerDeps(config, metrics, logger);
-  const addresses = await openListeners(config, handlers, deps, closers);
-  const ready = readinessOf(verifiers, isDraining);
+  let isListening = false;
+  const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
   const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);
+  const addresses = await openListeners(config, handlers, deps, closers);
+  isListening = true;
+  // Only now: a listener that cannot be had ends them all.
+  for (const address of addresses) logger.info(address, 'listening');
   return {
     addresses,
     adminAddress,
     get connections() {
       return sessions.size;
     },
+    reload: async () => {},
     close: ({ deadlineMs = config.drain } = {}) => drain.begin(deadlineMs),
   };
 }
@@ -134,7 +141,6 @@ async function openListeners(
     const opened = await openListener(listener, handlers, deps);
     closers.add(() => opened.close());
     addresses.push(opened.address);
-    deps.logger.info(opened.address, 'listening');
   }
   return addresses;
 }
