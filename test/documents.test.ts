@@ -24,7 +24,7 @@ test.each(ERROR_CODES)('config/ERRORS.md says what %s means, and what to do', (c
   const heading = `### <a id="${anchorOf(code)}"></a>${code}\n`;
   const section = errors.split(heading)[1]?.split(/^#/m)[0] ?? '';
   expect(section.split('\n')[1], `write a section with the heading ${heading}`).toBe(factsOf(code));
-  expect(section).toMatch(/\n\n[A-Z][^]*\n\n- \*Client:\* [^]*\n- \*Operator:\* /);
+  expect(section).toMatch(/\n\n[A-Z][\s\S]*\n\n- \*Client:\* [\s\S]*\n- \*Operator:\* /);
 });
 
 /** `**401** · close **3000** · `gateway` · *A token is required.*`, with Retry-After where the client is told it. */
@@ -67,5 +67,5 @@ function anchorsOf(text: string): string[] {
 }
 
 function withoutCode(text: string): string {
-  return text.replace(/^```[^]*?^```/gm, '');
+  return text.replace(/^```[\s\S]*?^```/gm, '');
 }

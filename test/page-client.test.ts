@@ -121,5 +121,7 @@ test('brings a new token before the old one ends', async () => {
 test('knows every close code of the gateway', () => {
   const codes = new Set(ERROR_CODES.map((code) => new GatewayError(code).close));
   const again = [...codes].filter((code) => !FINAL.has(code)).sort();
-  expect(again, 'what README says of 1001, 1011 to 1014 and 3000').toEqual([1001, 1011, 1012, 1013, 1014, 3000]);
+  expect(again, 'what README says of 1001, 1011 to 1014 and 3000').toEqual([
+    1001, 1011, 1012, 1013, 1014, 3000,
+  ]);
 });
