@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { ERROR_CODES, type ErrorCode, GatewayError } from '../src/errors.ts';
 
 /** What stands in one document and is said, or pointed to, by another. */
@@ -39,6 +40,22 @@ function factsOf(code: ErrorCode): string {
 function anchorOf(code: ErrorCode): string {
   return code.toLowerCase().replaceAll('_', '-');
 }
+
+test.each(globSync('.github/ISSUE_TEMPLATE/*.yml'))('%s is an issue form as GitHub reads it', (file) => {
+  const { name, description, body } = parse(read(file));
+  expect([typeof name, typeof description]).toEqual(['string', 'string']);
+  const fields = body.filter(({ type }: { type: string }) => type !== 'markdown');
+  expect(fields.length).toBeGreaterThan(0);
+  for (const { type, id, attributes } of fields) {
+    expect(['textarea', 'input', 'dropdown', 'checkboxes']).toContain(type);
+    expect([id, attributes.label]).toEqual([expect.stringMatching(/^[\w-]+$/), expect.any(String)]);
+  }
+  const labels = fields.flatMap((field: { id: string; attributes: { label: string } }) => [
+    field.id,
+    field.attributes.label,
+  ]);
+  expect(new Set(labels).size).toBe(labels.length);
+});
 
 const documents = [...globSync('*.md'), ...globSync('{src,config,bench,.github}/**/*.md')];
 

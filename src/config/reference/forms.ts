@@ -10,7 +10,7 @@ export function formOf(node: JsonSchema): string {
 /** A word for texts of a fixed form, and some of them. */
 export interface NamedForm {
   readonly name: string;
-  readonly examples: string;
+  readonly examples: readonly string[];
 }
 
 /** Those that stand anywhere in the language, each once. */
@@ -19,11 +19,13 @@ export function namedForms(): NamedForm[] {
   return [...new Map(found.map((one) => [one.name, one])).values()];
 }
 
-/** Of `a duration like 30s or 5m, or off`: `duration` and `30s or 5m`. */
+/** Of `a duration like 30s or 5m, or off`: `duration`, `30s` and `5m`. */
 function splitForm(form: string): NamedForm[] {
   const [, name, examples] =
     /^(?:an? )?(.*?),? like (.*?)(?:, or (?:off|0s)|, without .*)?$/.exec(form) ?? [];
-  return name === undefined || examples === undefined ? [] : [{ name, examples }];
+  return name === undefined || examples === undefined
+    ? []
+    : [{ name, examples: examples.split(/,? or |, /) }];
 }
 
 function nodesWithin(node: JsonSchema): JsonSchema[] {

@@ -27,7 +27,7 @@ the configuration. Examples are of files that every build loads.
 /** One line for each mapping at the top, with those within it. */
 function contents(sections: readonly Section[]): string {
   const lines = sections.map(({ title, depth }) => {
-    const link = `[${title}](#${slug(title)})`;
+    const link = `[${nameIn(title)}](#${slug(title)})`;
     return depth > 1 ? ` · ${link}` : `\n- ${link}`;
   });
   return `${lines.join('').trim()}\n`;
@@ -35,14 +35,16 @@ function contents(sections: readonly Section[]): string {
 
 /** The words that stand for texts of a fixed form. */
 function formsTable(): string {
-  const rows = namedForms().map(({ name, examples }) => `| ${name} | ${examples} |`);
+  const rows = namedForms().map(
+    ({ name, examples }) => `| ${plain(name)} | ${examples.map(code).join(', ')} |`,
+  );
   return `## Forms\n\n| form | like |\n|---|---|\n${rows.join('\n')}\n`;
 }
 
 function sectionText({ title, depth, key, rows }: Section, examples: readonly Example[]): string {
   const table = ['| key | meaning | default | example |', '|---|---|---|---|'];
   return [
-    `${'#'.repeat(Math.min(depth, 2) + 1)} ${title}\n`,
+    `${'#'.repeat(Math.min(depth, 2) + 1)} ${nameIn(title)}\n`,
     ...(key === undefined ? [] : [headOf(key, examples)]),
     ...table,
     ...rows.map((row) => rowText(row, title, examples)),
@@ -86,6 +88,15 @@ function fallbackText({ fallback, path, keys }: Key): string {
   if (text === '{}' && keys.some((inner) => inner.path.length === path.length + 1))
     return 'those of its keys';
   return /^(\{\}|\[\]|"")$/.test(text) ? 'none' : `\`${text}\``;
+}
+
+/** Places are written as code. */
+function nameIn(title: string): string {
+  return title.includes(' ') ? title : code(title);
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
 }
 
 /** As Markdown that shows the text itself; what stands in backticks does already. */
