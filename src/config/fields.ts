@@ -19,7 +19,7 @@ export function word<T>(form: string, read: (text: string) => T | undefined, pat
   const message = `expected ${form}`;
   return z
     .string(message)
-    .meta({ description: form, ...(pattern && { pattern: `${pattern.source}|\\$\\{` }) })
+    .meta({ description: form, form, ...(pattern && { pattern: `${pattern.source}|\\$\\{` }) })
     .transform((text, context): T => {
       const value = read(text);
       if (value !== undefined) return value;
