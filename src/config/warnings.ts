@@ -16,6 +16,7 @@ import { servedKinds } from './upstream-kinds.ts';
 export function findWarnings(config: Config, written: unknown): Finding[] {
   return [
     ...config.listeners.flatMap((listener, index) => plainListener(listener, index, config)),
+    ...noListener(config),
     ...openAdmin(config),
     ...trustedEverybody(config),
     ...rebinding(config),
@@ -40,6 +41,11 @@ function plainListener(listener: ListenerConfig, index: number, { trustedProxies
       hint: 'add tls, listen on 127.0.0.1, or name the proxy that speaks TLS under trustedProxies',
     },
   );
+}
+
+function noListener({ listeners }: Config): Finding[] {
+  if (listeners.length > 0) return [];
+  return warn(['listeners'], 'nothing listens: clients come only through `gateway.attach(server)`');
 }
 
 function openAdmin({ admin }: Config): Finding[] {
