@@ -52,7 +52,8 @@ export function parseConfig(text: string, options: ParseOptions = {}): ParsedCon
 
 /** The same from plain data, as YAML or JSON would give it: problems then have a path, and no line. */
 export function parseTree(tree: ConfigInput, options: ParseOptions = {}): ParsedConfig {
-  return parseSource({ value: tree, locate: placeless }, options);
+  // A program's secrets stand in no file.
+  return parseSource({ value: tree, written: {}, locate: placeless }, options);
 }
 
 /** Whether it came from `loadConfig`, `parseConfig` or `parseTree`. */
@@ -75,7 +76,7 @@ function parseSource(source: Source, options: ParseOptions): ParsedConfig {
     throw new ConfigError(file, inOrder(firstEach(findings), source));
   const config = freeze(parsed.data);
   PARSED.add(config);
-  return { config, warnings: inOrder(findWarnings(config, source.value), source) };
+  return { config, warnings: inOrder(findWarnings(config, source.written ?? source.value), source) };
 }
 
 function placeless({ path, message, hint }: Finding): Problem {
