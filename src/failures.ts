@@ -144,5 +144,5 @@ export const FAILURES = {
 
 export type ErrorCode = keyof typeof FAILURES;
 
-/** All codes, in the table's order: for tests and for the README's table. */
+/** All codes, in the table's order. */
 export const ERROR_CODES = Object.keys(FAILURES) as readonly ErrorCode[];

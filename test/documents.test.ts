@@ -12,7 +12,7 @@ function read(file: string): string {
   return readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 }
 
-test('config/ERRORS.md lists the failures of src/errors.ts (if not: write the row that is missing)', () => {
+test('config/ERRORS.md lists the failures of src/failures.ts (if not: write the row that is missing)', () => {
   const rows = errors.split('\n').filter((line) => /^\| \[[A-Z_]+\]/.test(line));
   const expected = ERROR_CODES.map((code) => {
     const { status, close, message } = new GatewayError(code);
@@ -62,6 +62,14 @@ const documents = [...globSync('*.md'), ...globSync('{src,config,bench,.github}/
 test.each(documents)('every link in %s leads somewhere', (file) => {
   const links = [...withoutCode(read(file)).matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] as string);
   expect(links.filter((link) => !/^https?:/.test(link) && !leadsSomewhere(link, file))).toEqual([]);
+});
+
+test.each(documents)('every configuration that %s names is there', (file) => {
+  const names = [...withoutCode(read(file)).matchAll(/`(?:config\/)?(?:examples\/)?([\w-]+\.yaml)`/g)];
+  const missing = names.filter(
+    ([, name]) => !existsSync(`config/examples/${name}`) && !existsSync(`config/${name}`),
+  );
+  expect(missing.map(([, name]) => name)).toEqual([]);
 });
 
 function leadsSomewhere(link: string, from: string): boolean {
