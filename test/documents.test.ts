@@ -2,7 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { ERROR_CODES, type ErrorCode, GatewayError } from '../src/errors.ts';
+import { ERROR_CODES, type ErrorCode, GatewayError, helpFor } from '../src/errors.ts';
 
 /** What stands in one document and is said, or pointed to, by another. */
 
@@ -38,7 +38,7 @@ function factsOf(code: ErrorCode): string {
 }
 
 function anchorOf(code: ErrorCode): string {
-  return code.toLowerCase().replaceAll('_', '-');
+  return helpFor(code).replace('config/ERRORS.md#', '');
 }
 
 test.each(globSync('.github/ISSUE_TEMPLATE/*.yml'))('%s is an issue form as GitHub reads it', (file) => {
