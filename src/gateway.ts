@@ -50,6 +50,8 @@ export interface Gateway {
    * stay the server's.
    */
   attach(server: Server): () => void;
+  /** Looks again at the files that the configuration names. Rejects with nothing: what cannot be used is logged. */
+  reload(): Promise<void>;
   /**
    * Drains and stops: not ready any more, new upgrades get 503, open connections a Close with 1001. Resolves when all
    * is closed, connections that did not close within `deadlineMs` (the configuration's `drain`) destroyed. Again is a no-op.
@@ -76,8 +78,8 @@ export interface GatewayOptions {
 }
 
 /**
- * Builds a gateway from a configuration (loaded, plain data as YAML would give it, or YAML) and opens its listeners. Rejects
- * with ConfigError with every problem in what was not loaded yet; with ListenerError, CertificateError or the
+ * Builds a gateway from a configuration (loaded, plain data as YAML would give it, or YAML) and opens its listeners, the admin listener
+ * first. Rejects with ConfigError with every problem in what was not loaded yet; with ListenerError, CertificateError or the
  * system's error if an address cannot be had, a file cannot be used or a DNS server is no address; nothing is left open
  * then.
  */
@@ -103,9 +105,13 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   const isDraining = () => drain.hasBegun;
   const handlers = createHandlers({ ...inside, isDraining });
   const deps = await listenerDeps(config, metrics, logger);
-  const addresses = await openListeners(config, handlers, deps, closers);
-  const ready = readinessOf(verifiers, isDraining);
+  let isListening = false;
+  const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
   const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);
+  const addresses = await openListeners(config, handlers, deps, closers);
+  isListening = true;
+  // Only now: a listener that cannot be had ends them all.
+  for (const address of addresses) logger.info(address, 'listening');
   return {
     addresses,
     adminAddress,
@@ -118,6 +124,7 @@ async function open(config: Config, options: Options, closers: Closers): Promise
       closers.add(detach);
       return detach;
     },
+    reload: () => inside.files.renew(),
     close: ({ deadlineMs = config.drain } = {}) => drain.begin(deadlineMs),
   };
 }
@@ -182,7 +189,6 @@ async function openListeners(
     const opened = await openListener(listener, handlers, deps);
     closers.add(() => opened.close());
     addresses.push(opened.address);
-    deps.logger.info(opened.address, 'listening');
   }
   return addresses;
 }

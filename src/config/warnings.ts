@@ -24,6 +24,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
       issuerWarnings(name, issuer, config, written),
     ),
     ...config.routes.flatMap(routeWarnings),
+    ...lonePrefixes(config),
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
     ...nearMisses(config),
@@ -134,6 +135,18 @@ function unnoticedLoss({ keepalive, timeouts, upstream }: RouteConfig, path: Pat
   if (isWatched || !servedKinds(upstream).includes('upgrade')) return [];
   return warn([...path, 'keepalive'], 'a client that vanishes keeps its connection for ever', {
     hint: 'set timeouts.idle or timeouts.lifetime',
+  });
+}
+
+/** `/app` alone leaves nothing but `/` once `/app` is stripped, which is seldom all that was meant. */
+function lonePrefixes({ routes }: Config): Finding[] {
+  return routes.flatMap(({ match: { path }, upstream: { stripPrefix } }, index) => {
+    if (path !== stripPrefix || routes.some(({ match }) => match.path === `${path}/*`)) return [];
+    return warn(
+      ['routes', index, 'match', 'path'],
+      `takes ${path} alone, and nothing below it: the service is asked for / only`,
+      { hint: `for all of it write ${path}/*` },
+    );
   });
 }
 

@@ -28,6 +28,9 @@ export async function sallyport(argv: readonly string[], env: Context['env'] = {
     stderr: { write: (text) => (err += text) },
     isTTY: false,
     onSignal: () => () => {},
+    onReload: () => () => {},
+    onReopen: () => () => {},
+    onIgnored: () => () => {},
     onCrash: () => () => {},
   });
   return { code, out, err };

@@ -1,5 +1,6 @@
 import { type CryptoKey, createLocalJWKSet, errors, type JSONWebKeySet } from 'jose';
 import type { TokenHeader } from './jwt.ts';
+import { keySetFault } from './key-set-text.ts';
 
 /** Finds the imported keys that may have signed a token; none if nothing fits its `alg` and `kid`. */
 export type FindKeys = (header: TokenHeader) => Promise<readonly CryptoKey[]>;
@@ -20,6 +21,8 @@ export interface KeySource {
  * or holds no public key for any of `algorithms`.
  */
 export async function readKeySet(text: string, algorithms: readonly string[]): Promise<FindKeys> {
+  const fault = keySetFault(text);
+  if (fault !== undefined) throw new Error(fault);
   const keySet = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
   const counts = await Promise.all(
     algorithms.map(async (alg) => (await find({ alg, kid: undefined })).length),
