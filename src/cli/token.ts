@@ -27,7 +27,8 @@ interface TokenOptions {
 /** Who signs, and with what. */
 interface Signer {
   readonly issuer: string;
-  readonly audience: string;
+  /** Undefined for an issuer whose tokens need none. */
+  readonly audience: string | undefined;
   readonly key: KeyObject;
   readonly alg: string;
 }
@@ -64,9 +65,9 @@ export async function mintToken(context: Context, options: TokenOptions): Promis
   const token = new SignJWT({ ...options.claim })
     .setProtectedHeader({ alg, typ: 'JWT' })
     .setIssuer(issuer)
-    .setAudience(audience)
     .setIssuedAt(Math.min(nowS, expiresS))
     .setExpirationTime(expiresS);
+  if (audience !== undefined) token.setAudience(audience);
   if (options.subject !== undefined) token.setSubject(options.subject);
   const text = await token.sign(key).catch((cause: Error) => {
     throw usage(`cannot sign with ${alg}: ${cause.message}`, cause);
@@ -79,7 +80,8 @@ async function findSigner(context: Context, options: TokenOptions): Promise<Sign
     options.config === undefined ? undefined : await configured(context, options.config, options.for);
   const iss = options.issuer ?? issuer?.issuer;
   const audience = options.audience ?? issuer?.audience[0];
-  if (iss === undefined || audience === undefined) {
+  const isForAnybody = issuer?.audience.length === 0;
+  if (iss === undefined || (audience === undefined && !isForAnybody)) {
     throw usage('say who the token is from and for: --issuer and --audience, or --config FILE');
   }
   const key = await findKey(options, issuer);

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { anyAudience } from './any-audience.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import { nearMisses } from './near-misses.ts';
@@ -21,6 +22,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
       issuerWarnings(name, issuer, config, written),
     ),
     ...config.routes.flatMap(routeWarnings),
+    ...anyAudience(config),
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
     ...nearMisses(config),
@@ -87,11 +89,13 @@ function literalSecret(path: Path, written: unknown): Finding[] {
   });
 }
 
-function plainKeys({ jwks }: IssuerConfig, path: Path): Finding[] {
-  if (jwks === undefined || !isUrl(jwks)) return [];
-  const { protocol, hostname } = new URL(jwks);
+/** Where the keys, or the document that says where they are, come from. */
+function plainKeys({ jwks, discovery, issuer }: IssuerConfig, path: Path): Finding[] {
+  const source = discovery ? issuer : jwks;
+  if (source === undefined || !isUrl(source)) return [];
+  const { protocol, hostname } = new URL(source);
   if (protocol === 'https:' || reach(hostname) === 'loopback') return [];
-  return warn([...path, 'jwks'], 'keys over plain http: who can change them on the way can sign any token');
+  return warn([...path, discovery ? 'issuer' : 'jwks'], 'keys over plain http: who can change them on the way can sign any token');
 }
 
 function routeWarnings(route: RouteConfig, index: number): Finding[] {

@@ -58,7 +58,9 @@ class IssuerVerifier implements TokenVerifier {
     this.#algorithms = algorithms;
     this.#toleranceS = clockTolerance / 1000;
     // jose counts whole seconds: it may be a second too generous, and `judge` says what is due to the millisecond.
-    this.#pinned = { algorithms, issuer, audience, clockTolerance: this.#toleranceS + 1 };
+    this.#pinned = { algorithms, issuer, clockTolerance: this.#toleranceS + 1 };
+    // An empty list would be one that no token can be in; none: whatever it says, or nothing.
+    if (audience.length > 0) this.#pinned.audience = audience;
     this.#keys = keys;
     this.#now = now;
   }
