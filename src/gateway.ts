@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { Verifications } from './admission/token/verifications.ts';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
 import { Closers } from './gateway/closers.ts';
@@ -83,7 +84,8 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
   const resolver = new Resolver({ servers: dnsServers });
   const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
   closers.add(() => resolver.close());
-  const routes = openRoutes(config, { verifiers, store: createMemoryStore(), upstreams, files }, closers);
+  const proofs = { verifiers, verifications: new Verifications() };
+  const routes = openRoutes(config, { ...proofs, store: createMemoryStore(), upstreams, files }, closers);
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;
 

@@ -2,23 +2,20 @@ import type { AuthConfig, RouteConfig } from '../config/schema.ts';
 import { tokenExemption } from './cors.ts';
 import type { Check } from './grant.ts';
 import { challenge } from './token/challenge.ts';
-import { checkToken } from './token/index.ts';
+import { checkToken, type TokenDeps } from './token/index.ts';
 import { claimRule, requiredScope } from './token/require.ts';
-import type { TokenVerifier } from './token/verifier.ts';
 
 /** How the clients of a route prove who they are. */
 
-export interface AuthenticationDeps {
-  /** By the names of `issuers`. */
-  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
-}
+/** What the proofs of clients are checked with. */
+export interface AuthenticationDeps extends TokenDeps {}
 
 /** Compiles `auth` into checks, the cheap ones first: each proof that is asked for, and last what is known by then. */
 export function createAuthentication({ auth, origins }: RouteConfig, deps: AuthenticationDeps): Check[] {
   if (auth === 'none') return [];
   const isExempt = tokenExemption(origins);
   return [
-    ...(auth.issuer.length > 0 ? [checkToken(auth, deps.verifiers, isExempt)] : []),
+    ...(auth.issuer.length > 0 ? [checkToken(auth, deps, isExempt)] : []),
     ...(Object.keys(auth.require).length > 0 ? [checkClaims(auth.require)] : []),
   ];
 }

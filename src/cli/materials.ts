@@ -14,7 +14,7 @@ export async function checkMaterials({ listeners, issuers, routes }: Config): Pr
   const listening = listeners.map(async ({ tls }) => tls && tlsOptions(tls));
   const dialling = routes.map(async ({ upstream }) => upstream.tls && trustOf(upstream.tls));
   const keys = Object.values(issuers)
-    .filter(({ jwks }) => jwks === undefined || !isUrl(jwks))
+    .filter(({ jwks, discovery }) => !discovery && !isUrl(jwks ?? ''))
     .map((issuer) => openKeys(issuer));
   const outcomes = await Promise.allSettled([...listening, ...keys, ...dialling]);
   const failures = outcomes.filter((outcome) => outcome.status === 'rejected');

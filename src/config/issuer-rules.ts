@@ -34,7 +34,9 @@ type Complain = (path: PropertyKey[], message: string) => void;
 export function issuerRules(issuer: IssuerShape, context: Context): void {
   const complain: Complain = (path, message) => context.addIssue({ code: 'custom', path, message });
   if (issuer.clockTolerance > MAX_TOLERANCE_MS) complain(['clockTolerance'], 'is over a minute; at most 1m');
-  const [source, ...others] = Object.keys(SOURCES).filter(isSource).filter((key) => issuer[key] !== undefined);
+  const [source, ...others] = Object.keys(SOURCES)
+    .filter(isSource)
+    .filter((key) => issuer[key] !== undefined);
   if (source === undefined || others.length > 0) {
     const found = [source ?? 'none', ...others].join(' and ');
     complain([], `an issuer has exactly one of jwks, discovery, publicKey, secret; this one has ${found}`);

@@ -95,7 +95,10 @@ function plainKeys({ jwks, discovery, issuer }: IssuerConfig, path: Path): Findi
   if (source === undefined || !isUrl(source)) return [];
   const { protocol, hostname } = new URL(source);
   if (protocol === 'https:' || reach(hostname) === 'loopback') return [];
-  return warn([...path, discovery ? 'issuer' : 'jwks'], 'keys over plain http: who can change them on the way can sign any token');
+  return warn(
+    [...path, discovery ? 'issuer' : 'jwks'],
+    'keys over plain http: who can change them on the way can sign any token',
+  );
 }
 
 function routeWarnings(route: RouteConfig, index: number): Finding[] {
