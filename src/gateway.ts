@@ -78,6 +78,7 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
     () => sessions,
     () => droppedLines(logger),
     () => upstreams.endpoints,
+    () => verifiers,
   );
   const observer = combine(createAccessLog(logger), metrics);
   const sessions = new Sessions(() => observer);
