@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { type Logger, pino } from 'pino';
 import type { Authorize } from './admission/authorize.ts';
+import { Verifications } from './admission/token/verifications.ts';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
 import { Closers } from './gateway/closers.ts';
@@ -139,6 +140,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
     () => sessions,
     () => droppedLines(logger),
     () => upstreams.endpoints,
+    () => verifiers,
   );
   const events = createEvents(logger);
   const observer = combine(createAccessLog(logger), metrics, events.observer);
@@ -147,7 +149,8 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
   closers.add(() => resolver.close());
   const store = createMemoryStore();
-  const routes = openRoutes(config, { verifiers, authorize, store, upstreams, files }, route, closers);
+  const proofs = { verifiers, verifications: new Verifications(), authorize };
+  const routes = openRoutes(config, { ...proofs, store, upstreams, files }, route, closers);
   return { files, verifiers, metrics, events, observer, sessions, routes };
 }
 

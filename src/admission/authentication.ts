@@ -4,15 +4,13 @@ import { type Authorize, checkAuthorize } from './authorize.ts';
 import { tokenExemption } from './cors.ts';
 import type { Check } from './grant.ts';
 import { alsoBasic, challenge } from './token/challenge.ts';
-import { checkToken } from './token/index.ts';
+import { checkToken, type TokenDeps } from './token/index.ts';
 import { claimRule, requiredScope } from './token/require.ts';
-import type { TokenVerifier } from './token/verifier.ts';
 
 /** How the clients of a route prove who they are. */
 
-export interface AuthenticationDeps {
-  /** By the names of `issuers`. */
-  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+/** What the proofs of clients are checked with. */
+export interface AuthenticationDeps extends TokenDeps {
   /** What the program around the gateway has to say, if it has. */
   readonly authorize?: Authorize | undefined;
 }
@@ -30,7 +28,7 @@ function createProofs({ auth, origins }: RouteConfig, deps: AuthenticationDeps):
   if (auth === 'none') return [];
   const isExempt = tokenExemption(origins);
   return [
-    ...(auth.issuer.length > 0 ? [asksForBasic(auth, checkToken(auth, deps.verifiers, isExempt))] : []),
+    ...(auth.issuer.length > 0 ? [asksForBasic(auth, checkToken(auth, deps, isExempt))] : []),
     ...(Object.keys(auth.require).length > 0 ? [checkClaims(auth.require)] : []),
   ];
 }

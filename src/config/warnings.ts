@@ -1,3 +1,4 @@
+import { anyAudience } from './any-audience.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import { nearMisses } from './near-misses.ts';
@@ -25,6 +26,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ),
     ...config.routes.flatMap(routeWarnings),
     ...lonePrefixes(config),
+    ...anyAudience(config),
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
     ...nearMisses(config),
@@ -96,11 +98,16 @@ function literalSecret(path: Path, written: unknown): Finding[] {
   });
 }
 
-function plainKeys({ jwks }: IssuerConfig, path: Path): Finding[] {
-  if (jwks === undefined || !isUrl(jwks)) return [];
-  const { protocol, hostname } = new URL(jwks);
+/** Where the keys, or the document that says where they are, come from. */
+function plainKeys({ jwks, discovery, issuer }: IssuerConfig, path: Path): Finding[] {
+  const source = discovery ? issuer : jwks;
+  if (source === undefined || !isUrl(source)) return [];
+  const { protocol, hostname } = new URL(source);
   if (protocol === 'https:' || reach(hostname) === 'loopback') return [];
-  return warn([...path, 'jwks'], 'keys over plain http: who can change them on the way can sign any token');
+  return warn(
+    [...path, discovery ? 'issuer' : 'jwks'],
+    'keys over plain http: who can change them on the way can sign any token',
+  );
 }
 
 function routeWarnings(route: RouteConfig, index: number): Finding[] {
