@@ -54,7 +54,7 @@ export interface GatewayOptions {
 }
 
 /**
- * Builds a gateway from a configuration and opens its listeners. Rejects with ListenerError, CertificateError or the
+ * Builds a gateway from a configuration and opens its listeners. Rejects with ListenerError, CertificateError, CredentialError or the
  * system's error if an address cannot be had, a file cannot be used or a DNS server is no address; nothing is left open
  * then.
  */
@@ -83,7 +83,11 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
   const resolver = new Resolver({ servers: dnsServers });
   const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
   closers.add(() => resolver.close());
-  const routes = openRoutes(config, { verifiers, store: createMemoryStore(), upstreams, files }, closers);
+  const routes = openRoutes(
+    config,
+    { verifiers, store: createMemoryStore(), upstreams, files, logger },
+    closers,
+  );
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;
 

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
+import { credentialRules } from './credential-rules.ts';
+import type { CredentialConfig } from './credentials.ts';
 import { type PollConfig, placeholderRules } from './poll.ts';
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
@@ -21,8 +23,9 @@ interface AuthShape {
   keys?: string | undefined;
   certificate?: object | undefined;
   external?: object | undefined;
-  token: readonly { from: string }[];
+  token: readonly { from: string; name: string }[];
   forward: Readonly<Record<string, string>>;
+  forwardToken: boolean;
 }
 
 interface RouteShape {
@@ -36,6 +39,7 @@ interface RouteShape {
     stripPrefix?: string | undefined;
     headers?: HeaderChanges | undefined;
     answerHeaders?: HeaderChanges | undefined;
+    credentials?: readonly CredentialConfig[] | undefined;
   };
 }
 
@@ -56,6 +60,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   );
   const claims = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
   rewriteRules(route.upstream, claims, (path, message) => complain(context, ['upstream', ...path], message));
+  credentialRules(route, (path, message) => complain(context, path, message));
   // Without a list only pages of the same host are let in, and those need no CORS.
   if (route.cors === 'answer' && route.origins === undefined) {
     complain(context, ['origins'], 'is required on a route with cors: answer, which answers to these alone');

@@ -44,7 +44,9 @@ const upstream = z.strictObject({
   text: z.boolean().optional().describe('tcp: accept text messages too, as their UTF-8 bytes'),
   credentials: credentials
     .optional()
-    .describe('What the gateway proves itself with, on behalf of its clients; one or several'),
+    .describe(
+      'What the gateway proves itself with at the services of this route, in place of its clients; one or several',
+    ),
   tls: upstreamTls.optional().describe('For wss:// and https:// upstreams'),
 });
 
