@@ -29,18 +29,32 @@ export function credentialRules(
   complain: Complain,
 ): void {
   const { credentials = [] } = upstream;
-  for (const [index, credential] of credentials.entries()) {
+  // Where a part of them is wrong they are still as they were written.
+  if (!Array.isArray(credentials)) return;
+  for (const index of credentials.keys()) {
     const base = ['upstream', 'credentials', ...(credentials.length > 1 ? [index] : [])];
-    const { place, name } = placeOf(credential);
-    const reason = takenBecause(credential, upstream, auth);
-    if (reason !== undefined) complain([...base, place], reason);
-    if (credential.when !== undefined && auth === 'none')
-      complain([...base, 'when'], 'there are no claims on a route with auth: none');
-    const before = credentials.slice(0, index).filter((other) => isSamePlace(other, credential));
-    if (before.some(({ when }) => when === undefined))
-      complain([...base, place], `is never taken: an earlier entry for ${name} has no \`when\``);
+    entryRules(index, { ...upstream, credentials }, auth, (path, message) =>
+      complain([...base, ...path], message),
+    );
   }
   tokenRules(credentials, auth, complain);
+}
+
+function entryRules(
+  index: number,
+  upstream: UpstreamShape & { readonly credentials: readonly CredentialConfig[] },
+  auth: 'none' | TokenShape,
+  complain: Complain,
+): void {
+  const credential = upstream.credentials[index] as CredentialConfig;
+  const { place, name } = placeOf(credential);
+  const reason = takenBecause(credential, upstream, auth);
+  if (reason !== undefined) complain([place], reason);
+  if (credential.when !== undefined && auth === 'none')
+    complain(['when'], 'there are no claims on a route with auth: none');
+  const before = upstream.credentials.slice(0, index).filter((other) => isSamePlace(other, credential));
+  if (before.some(({ when }) => when === undefined))
+    complain([place], `is never taken: an earlier entry for ${name} has no \`when\``);
 }
 
 function isSamePlace(one: CredentialConfig, other: CredentialConfig): boolean {

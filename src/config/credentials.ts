@@ -64,7 +64,7 @@ export function placeOf(credential: Pick<Shape, CredentialPlace>): {
 /** One place each, and a value that may stand there. */
 function credentialRules(credential: Shape, context: Context): void {
   const complain = (path: PropertyKey[], message: string) =>
-    context.addIssue({ code: 'custom', path, message });
+    context.addIssue({ code: 'custom', path, message, continue: false });
   const given = PLACES.filter((place) => credential[place] !== undefined);
   if (given.length !== 1) {
     const found = given.join(' and ') || 'none';
