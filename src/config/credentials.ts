@@ -8,23 +8,23 @@ import { type CredentialPlace, credentialFault, Secret } from './secret.ts';
 const FILE = /^file:(.+)$/s;
 
 const shape = z.strictObject({
-  header: headerName.optional().describe('In this header, in place of the client’s'),
+  header: headerName.optional().describe('In this header, in place of the client’s; absent: not there'),
   query: z
     .string()
     .regex(/^[!-~]+$/, 'expected the name of a parameter')
     .optional()
-    .describe('As this parameter of the query, in place of the client’s'),
+    .describe('As this parameter of the query, in place of the client’s; absent: not there'),
   subprotocol: z
     .string()
     .min(1)
     .optional()
     .describe(
-      'Behind this text in a subprotocol that is offered last, in place of the client’s that begin with it',
+      'Behind this text in a subprotocol that is offered last, in place of the client’s that begin with it; absent: not there',
     ),
   prefix: z
     .string()
     .default('')
-    .describe('header, query: stands before the value, such as "Bearer "; nothing unless given'),
+    .describe('header, query: stands before the value, such as "Bearer "'),
   value: z
     .string()
     .min(1)
@@ -36,7 +36,7 @@ const shape = z.strictObject({
   when: wantedClaims
     .optional()
     .describe(
-      'Only for clients with these claims, as in auth.require; the first of the list that fits is taken for a place, and where none fits nothing stands there',
+      'Only for clients with these claims, as in auth.require; the first of the list that fits a place is taken, and where none does nothing stands there; absent: for all',
     ),
 });
 

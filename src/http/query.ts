@@ -20,3 +20,8 @@ export function withQuery(path: string, query: string): string {
   if (query === '') return path;
   return `${path}${path.includes('?') ? '&' : '?'}${query}`;
 }
+
+/** A query without every parameter of that name, however it is escaped. Undefined if nothing is left. */
+export function removeParameter(query: string | undefined, name: string): string | undefined {
+  return withoutParameters(query, (parameter) => parameter.has(name));
+}
