@@ -148,9 +148,9 @@ test.each([
 });
 
 test('a configuration that is wrong ends with 1, which is all that Docker knows', async () => {
-  const { code, err } = await healthOf('routes: []');
+  const { code, err } = await healthOf('listeners: {}');
   expect(code).toBe(1);
-  expect(err).toContain('routes: must not be empty');
+  expect(err).toContain('listeners: a mapping');
 });
 
 test('without a listener of its own there is nothing to ask', async () => {
