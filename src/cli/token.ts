@@ -79,7 +79,8 @@ async function findSigner(context: Context, options: TokenOptions): Promise<Sign
     options.config === undefined ? undefined : await configured(context, options.config, options.for);
   const iss = options.issuer ?? issuer?.issuer;
   const audience = options.audience ?? issuer?.audience[0];
-  if (iss === undefined || (audience === undefined && issuer === undefined)) {
+  const isForAnybody = issuer?.audience.length === 0;
+  if (iss === undefined || (audience === undefined && !isForAnybody)) {
     throw usage('say who the token is from and for: --issuer and --audience, or --config FILE');
   }
   const key = await findKey(options, issuer);
