@@ -80,7 +80,7 @@ export interface GatewayOptions {
 
 /**
  * Builds a gateway from a configuration (loaded, plain data as YAML would give it, or YAML) and opens its listeners, the admin listener
- * first. Rejects with ConfigError with every problem in what was not loaded yet; with ListenerError, CertificateError or the
+ * first. Rejects with ConfigError with every problem in what was not loaded yet; with ListenerError, CertificateError, CredentialError or the
  * system's error if an address cannot be had, a file cannot be used or a DNS server is no address; nothing is left open
  * then.
  */
@@ -150,7 +150,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   closers.add(() => resolver.close());
   const store = createMemoryStore();
   const proofs = { verifiers, verifications: new Verifications(), authorize };
-  const routes = openRoutes(config, { ...proofs, store, upstreams, files }, route, closers);
+  const routes = openRoutes(config, { ...proofs, store, upstreams, files, logger }, route, closers);
   return { files, verifiers, metrics, events, observer, sessions, routes };
 }
 

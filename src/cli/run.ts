@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { CertificateError } from '../config/certificate.ts';
 import { ConfigError } from '../config/problem.ts';
+import { CredentialError } from '../config/secret.ts';
 import { parseDuration } from '../config/units.ts';
 import { ListenerError } from '../listener/error.ts';
 import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
@@ -137,7 +138,7 @@ function report(error: unknown, { stderr }: Context): number {
 
 /** Failures whose message is enough: ours, and those of the operating system. */
 function isExpected(error: Error): boolean {
-  const isOurs = [CommandError, ConfigError, CertificateError, ListenerError].some(
+  const isOurs = [CommandError, ConfigError, CertificateError, CredentialError, ListenerError].some(
     (kind) => error instanceof kind,
   );
   return isOurs || 'syscall' in error;

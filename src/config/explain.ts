@@ -134,8 +134,13 @@ function form(issue: Issue | undefined): string | undefined {
 function show(value: unknown, path: Path): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
-  if (path.at(-1) === 'secret') return 'this';
+  if (isSecret(path)) return 'this';
   if (typeof value !== 'string') return String(value);
   const text = value.replace(/\/\/[^/@\s]*@/, '//…@');
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
+
+function isSecret(path: Path): boolean {
+  const key = path.at(-1);
+  return key === 'secret' || (key === 'value' && path.includes('credentials'));
 }

@@ -7,7 +7,7 @@ import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
-import { valueAt } from './tree.ts';
+import { places, valueAt } from './tree.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
 /**
@@ -27,11 +27,17 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...config.routes.flatMap(routeWarnings),
     ...lonePrefixes(config),
     ...anyAudience(config),
+    ...CREDENTIALS.flatMap((pattern) => places(written, pattern)).flatMap(({ path }) =>
+      literalSecret(path, written),
+    ),
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
     ...nearMisses(config),
   ];
 }
+
+/** The secrets of routes: of a lone credential, and of each in a list. */
+const CREDENTIALS = ['routes.*.upstream.credentials.value', 'routes.*.upstream.credentials.*.value'];
 
 /** Behind a trusted proxy that speaks TLS for it, a listener without is usual. */
 function plainListener(listener: ListenerConfig, index: number, { trustedProxies }: Config): Finding[] {
@@ -73,7 +79,7 @@ function issuerWarnings(name: string, issuer: IssuerConfig, config: Config, writ
   return [
     ...(isUsed ? [] : warn(path, 'no route uses this issuer', { atKey: true })),
     ...shortSecret(issuer, path),
-    ...literalSecret(path, written),
+    ...literalSecret([...path, 'secret'], written),
     ...plainKeys(issuer, path),
   ];
 }
@@ -91,9 +97,9 @@ function shortSecret({ secret, algorithms }: IssuerConfig, path: Path): Finding[
 }
 
 function literalSecret(path: Path, written: unknown): Finding[] {
-  const text = valueAt(written, [...path, 'secret']);
+  const text = valueAt(written, path);
   if (typeof text !== 'string' || text.startsWith('file:') || text.includes('${')) return [];
-  return warn([...path, 'secret'], 'stands in the file for all to read', {
+  return warn(path, 'stands in the file for all to read', {
     hint: `take it from the environment with \${NAME}, or from file:PATH`,
   });
 }
@@ -118,6 +124,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...loginWarnings(route, path),
     ...unnoticedLoss(route, path),
     ...unverifiedUpstream(route, path),
+    ...lentCredentials(route, path),
   ];
 }
 
@@ -164,6 +171,30 @@ function unverifiedUpstream({ upstream }: RouteConfig, path: Path): Finding[] {
     'whoever answers is believed: who can change the way to the upstream can read and change everything',
     { hint: 'give tls.ca what its certificate is signed with, or tls.servername the name it carries' },
   );
+}
+
+function lentCredentials({ auth, upstream }: RouteConfig, path: Path): Finding[] {
+  const { credentials, websocket = [], http = [], poll } = upstream;
+  if (credentials === undefined) return [];
+  const targets = [...websocket, ...http, ...(poll?.target ?? [])];
+  const exposed = targets.find(({ url }) => isPlain(url));
+  return [
+    ...(auth === 'none'
+      ? warn([...path, 'auth'], 'anybody who reaches the gateway acts with its credentials at the upstream')
+      : []),
+    ...(exposed === undefined
+      ? []
+      : warn(
+          [...path, 'upstream', 'credentials'],
+          `go to ${exposed.url} in plain text: they can be read on the way`,
+        )),
+  ];
+}
+
+/** Over the net, and not encrypted. */
+function isPlain(url: string): boolean {
+  const parsed = URL.parse(url);
+  return /^(?:ws|http):$/.test(parsed?.protocol ?? '') && reach(parsed?.hostname ?? '') === 'public';
 }
 
 function warn(path: Path, message: string, more: Pick<Finding, 'hint' | 'atKey'> = {}): Finding[] {
