@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
+import type { AuthenticationDeps } from './admission/authentication.ts';
 import { type Cors, createCors, isPreflight } from './admission/cors.ts';
 import type { Grant } from './admission/grant.ts';
 import { admit, createAdmission } from './admission/index.ts';
 import { limitKey } from './admission/limits.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
-import type { TokenVerifier } from './admission/token/verifier.ts';
 import type { Dial } from './bridge/contract.ts';
 import { createPollDial } from './bridge/poll/index.ts';
 import { createTcpDial } from './bridge/tcp.ts';
@@ -60,9 +60,7 @@ export type RequestHandler = (
   ...asked: Parameters<Passthrough['serve']>
 ) => Promise<Omit<ServedRecord, 'route'>>;
 
-export interface RouteDeps {
-  /** By the names of `issuers`. */
-  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+export interface RouteDeps extends AuthenticationDeps {
   readonly store: Store;
   readonly upstreams: UpstreamContext;
   /** What is read again when it changes. */

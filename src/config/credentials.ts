@@ -21,10 +21,7 @@ const shape = z.strictObject({
     .describe(
       'Behind this text in a subprotocol that is offered last, in place of the client’s that begin with it; absent: not there',
     ),
-  prefix: z
-    .string()
-    .default('')
-    .describe('header, query: stands before the value, such as "Bearer "'),
+  prefix: z.string().default('').describe('header, query: stands before the value, such as "Bearer "'),
   value: z
     .string()
     .min(1)

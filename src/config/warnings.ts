@@ -1,3 +1,4 @@
+import { anyAudience } from './any-audience.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import { nearMisses } from './near-misses.ts';
@@ -16,6 +17,7 @@ import { servedKinds } from './upstream-kinds.ts';
 export function findWarnings(config: Config, written: unknown): Finding[] {
   return [
     ...config.listeners.flatMap((listener, index) => plainListener(listener, index, config)),
+    ...noListener(config),
     ...openAdmin(config),
     ...trustedEverybody(config),
     ...rebinding(config),
@@ -23,6 +25,8 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
       issuerWarnings(name, issuer, config, written),
     ),
     ...config.routes.flatMap(routeWarnings),
+    ...lonePrefixes(config),
+    ...anyAudience(config),
     ...CREDENTIALS.flatMap((pattern) => places(written, pattern)).flatMap(({ path }) =>
       literalSecret(path, written),
     ),
@@ -46,6 +50,11 @@ function plainListener(listener: ListenerConfig, index: number, { trustedProxies
       hint: 'add tls, listen on 127.0.0.1, or name the proxy that speaks TLS under trustedProxies',
     },
   );
+}
+
+function noListener({ listeners }: Config): Finding[] {
+  if (listeners.length > 0) return [];
+  return warn(['listeners'], 'nothing listens: clients come only through `gateway.attach(server)`');
 }
 
 function openAdmin({ admin }: Config): Finding[] {
@@ -95,11 +104,16 @@ function literalSecret(path: Path, written: unknown): Finding[] {
   });
 }
 
-function plainKeys({ jwks }: IssuerConfig, path: Path): Finding[] {
-  if (jwks === undefined || !isUrl(jwks)) return [];
-  const { protocol, hostname } = new URL(jwks);
+/** Where the keys, or the document that says where they are, come from. */
+function plainKeys({ jwks, discovery, issuer }: IssuerConfig, path: Path): Finding[] {
+  const source = discovery ? issuer : jwks;
+  if (source === undefined || !isUrl(source)) return [];
+  const { protocol, hostname } = new URL(source);
   if (protocol === 'https:' || reach(hostname) === 'loopback') return [];
-  return warn([...path, 'jwks'], 'keys over plain http: who can change them on the way can sign any token');
+  return warn(
+    [...path, discovery ? 'issuer' : 'jwks'],
+    'keys over plain http: who can change them on the way can sign any token',
+  );
 }
 
 function routeWarnings(route: RouteConfig, index: number): Finding[] {
@@ -135,6 +149,18 @@ function unnoticedLoss({ keepalive, timeouts, upstream }: RouteConfig, path: Pat
   if (isWatched || !servedKinds(upstream).includes('upgrade')) return [];
   return warn([...path, 'keepalive'], 'a client that vanishes keeps its connection for ever', {
     hint: 'set timeouts.idle or timeouts.lifetime',
+  });
+}
+
+/** `/app` alone leaves nothing but `/` once `/app` is stripped, which is seldom all that was meant. */
+function lonePrefixes({ routes }: Config): Finding[] {
+  return routes.flatMap(({ match: { path }, upstream: { stripPrefix } }, index) => {
+    if (path !== stripPrefix || routes.some(({ match }) => match.path === `${path}/*`)) return [];
+    return warn(
+      ['routes', index, 'match', 'path'],
+      `takes ${path} alone, and nothing below it: the service is asked for / only`,
+      { hint: `for all of it write ${path}/*` },
+    );
   });
 }
 
