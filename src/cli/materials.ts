@@ -13,8 +13,8 @@ export function hasRemoteKeys({ jwks, discovery }: IssuerConfig): boolean {
 }
 
 /**
- * Tries the certificates, key files and credentials a configuration names, without a look at the network. Throws CommandError, a
- * line for each that cannot be used.
+ * Tries the certificates, key files and credentials that a configuration names, without a look at the network. Throws
+ * CommandError, a line for each that cannot be used.
  */
 export async function checkMaterials({ listeners, issuers, routes }: Config): Promise<void> {
   // Async, so that what is thrown is an outcome like the others.
