@@ -22,6 +22,7 @@ import { Sessions } from './session/registry.ts';
 import { createMemoryStore } from './store/memory.ts';
 import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
 import { Resolver } from './upstream/names/resolver.ts';
+import { WatchedCertificates } from './watched-certificates.ts';
 import { WatchedFiles } from './watched-files.ts';
 
 export interface Address {
@@ -77,18 +78,21 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
     () => sessions,
     () => droppedLines(logger),
     () => upstreams.endpoints,
+    () => certificates,
   );
+  const certificates = new WatchedCertificates(files, logger, metrics.certificates);
+  closers.add(() => certificates.close());
   const observer = combine(createAccessLog(logger), metrics);
   const sessions = new Sessions(() => observer);
   const resolver = new Resolver({ servers: dnsServers });
-  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
+  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver, certificates });
   closers.add(() => resolver.close());
   const routes = openRoutes(config, { verifiers, store: createMemoryStore(), upstreams, files }, closers);
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;
 
   const handlers = createHandlers({ routes, sessions, observer, isDraining });
-  const deps = await listenerDeps(config, metrics, logger);
+  const deps = { ...(await listenerDeps(config, metrics, logger)), certificates };
   const addresses = await openListeners(config, handlers, deps, closers);
   const ready = readinessOf(verifiers, isDraining);
   const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);

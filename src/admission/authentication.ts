@@ -1,4 +1,5 @@
 import type { AuthConfig, RouteConfig } from '../config/schema.ts';
+import { checkCertificate } from './certificate.ts';
 import { tokenExemption } from './cors.ts';
 import type { Check } from './grant.ts';
 import { challenge } from './token/challenge.ts';
@@ -18,6 +19,7 @@ export function createAuthentication({ auth, origins }: RouteConfig, deps: Authe
   if (auth === 'none') return [];
   const isExempt = tokenExemption(origins);
   return [
+    ...(auth.certificate ? [checkCertificate(auth.certificate, isExempt)] : []),
     ...(auth.issuer.length > 0 ? [checkToken(auth, deps.verifiers, isExempt)] : []),
     ...(Object.keys(auth.require).length > 0 ? [checkClaims(auth.require)] : []),
   ];

@@ -3,9 +3,15 @@ import { z } from 'zod';
 /** The configuration of TLS towards upstreams: whom to believe, and who we are. */
 
 const shape = z.strictObject({
-  ca: z.string().optional().describe('PEM file of the authorities to trust instead of the system’s'),
+  ca: z
+    .string()
+    .optional()
+    .describe('PEM file of the authorities to trust instead of the system’s, taken up when it changes'),
   servername: z.string().optional().describe('Name to send and to verify instead of the host'),
-  cert: z.string().optional().describe('PEM file with a certificate to show to upstreams that ask for one'),
+  cert: z
+    .string()
+    .optional()
+    .describe('PEM file with a certificate to show to upstreams that ask for one, taken up when it changes'),
   key: z.string().optional().describe('PEM file with its private key'),
   verify: z
     .literal('off', 'expected off')

@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { ConnectionObserver } from '../listener/observer.ts';
 import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
+import type { CertificateObserver, CertificateRecord } from '../watched-certificates.ts';
+import { createCertificateMetrics } from './certificate-metrics.ts';
 import { createConnectionMetrics } from './connections.ts';
 import type { Observer, SessionRecord } from './index.ts';
 import { createRequestMetrics } from './request-metrics.ts';
@@ -15,13 +17,15 @@ export interface Metrics extends Observer, DialObserver {
   readonly contentType: string;
   /** Counts what befalls connections, whatever they ask for. */
   readonly connections: ConnectionObserver;
+  /** Counts what becomes of certificates that are renewed. */
+  readonly certificates: CertificateObserver;
 }
 
 /**
  * Metrics in a registry of their own, labelled by what the configuration names and by closed sets only. `open` lists
  * the sessions open now: their live counters are added at each scrape, so a message costs nothing here. `droppedLines`
  * says how many lines the log has dropped; `endpoints` lists those that sessions may lead to, and one that is forgotten
- * takes its labels along.
+ * takes its labels along; `certificates` lists those in service.
  *
  * Make one per process: Node's own gauges (event loop, garbage collection) watch until the process ends.
  */
@@ -29,6 +33,7 @@ export function createMetrics(
   open: () => Iterable<SessionRecord>,
   droppedLines: () => number = () => 0,
   endpoints: () => Iterable<EndpointRecord> = () => [],
+  certificates: () => Iterable<CertificateRecord> = () => [],
 ): Metrics {
   const registry = new Registry();
   const sessions = createSessionMetrics(registry, open);
@@ -40,6 +45,7 @@ export function createMetrics(
   return {
     contentType: registry.contentType,
     connections: createConnectionMetrics(registry),
+    certificates: createCertificateMetrics(registry, certificates),
     opened: requests.opened,
     ended: sessions.ended,
     refused: requests.refused,

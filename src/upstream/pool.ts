@@ -3,7 +3,7 @@ import type { RouteConfig } from '../config/schema.ts';
 import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { type DialFailure, GatewayError } from '../errors.ts';
 import type { Asking, Policy } from './balance/policy.ts';
-import { type TlsTrust, trustOf } from './connect.ts';
+import { type TlsTrust, trustSource } from './connect.ts';
 import type { UpstreamContext } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { startChecks } from './health/checks.ts';
@@ -28,8 +28,9 @@ export class Pool {
   /** Milliseconds for a whole dial. */
   readonly timeoutMs: number;
   readonly context: UpstreamContext;
-  /** Undefined where no target speaks TLS. */
-  readonly #trust: TlsTrust | undefined;
+  /** Undefined where no target speaks TLS. Connections that are open keep the one they were made with. */
+  #trust: TlsTrust | undefined;
+  readonly #unwatch: (() => void) | undefined;
   readonly #watches: readonly HostWatch[];
   readonly #byTarget = new Map<Target, readonly Endpoint[]>();
   readonly #members: PoolMembers[] = [];
@@ -43,7 +44,7 @@ export class Pool {
     this.targets = targetsOf(route.upstream, kind);
     this.timeoutMs = route.timeouts.handshake;
     this.context = context;
-    this.#trust = this.targets.some(({ secure }) => secure) ? trustOf(route.upstream.tls) : undefined;
+    this.#unwatch = this.targets.some(({ secure }) => secure) ? this.#watchTrust(route) : undefined;
     const { resolver, now } = context;
     const lookUp = route.upstream.resolver ?? 'dns';
     this.#watches = this.targets.map((target) => {
@@ -131,7 +132,17 @@ export class Pool {
     this.#isClosed = true;
     for (const watch of this.#watches) watch.close();
     this.#stopChecks?.();
+    this.#unwatch?.();
     this.#replace([]);
+  }
+
+  #watchTrust({ upstream }: RouteConfig): () => void {
+    const source = trustSource(upstream.tls, ({ trust }) => {
+      this.#trust = trust;
+    });
+    const { value, close } = this.context.certificates.watch(source);
+    this.#trust = value.trust;
+    return close;
   }
 
   #place(target: Target, addresses: readonly string[]): void {

@@ -48,7 +48,8 @@ export async function startGateway(
   };
 }
 
-class LogLines extends Writable {
+/** Where a logger may write, for tests that look at its lines. */
+export class LogLines extends Writable {
   readonly parsed: Record<string, unknown>[] = [];
   #waiting: (() => void)[] = [];
 
