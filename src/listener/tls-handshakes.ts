@@ -16,7 +16,7 @@ export class TlsHandshakes {
   readonly #byEnds = new Map<string, Socket>();
   /** A closed socket cannot be asked any more. */
   readonly #ends = new Map<Socket, string>();
-  /** The one that was closed last: what became of its handshake is told right behind, with a socket that cannot be asked. */
+  /** One that was closed just now: as a rule what became of its handshake is told right behind, with a socket that cannot be asked. */
   #closed: Socket | undefined;
 
   constructor(connections: Connections, observer: ConnectionObserver) {
@@ -30,7 +30,7 @@ export class TlsHandshakes {
       this.#connections.secured(this.#finish(endsOf(socket)), socket);
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-      this.#onError(error, socket, this.#finish(endsOf(socket)) ?? this.#takeClosed());
+      this.#onError(error, socket, this.#finish(endsOf(socket)) ?? this.#closed);
     });
   }
 
@@ -51,12 +51,6 @@ export class TlsHandshakes {
     return raw;
   }
 
-  #takeClosed(): Socket | undefined {
-    const raw = this.#closed;
-    this.#closed = undefined;
-    return raw;
-  }
-
   #onError({ code = '' }: NodeJS.ErrnoException, socket: TLSSocket, raw: Socket | undefined): void {
     // Node lets a handshake with a bad certificate come to its end, and cuts it off then without a word.
     const detail = (socket.authorizationError as unknown as string | null) ?? undefined;
@@ -68,6 +62,9 @@ export class TlsHandshakes {
 
   readonly #onClose = withSocket((raw) => {
     this.#closed = this.#finish(this.#ends.get(raw) ?? '');
+    setImmediate(() => {
+      this.#closed = undefined;
+    });
   });
 }
 
