@@ -112,7 +112,7 @@ export class ListenerTls {
     return this.#watch(certificates, {
       listener: this.#address,
       paths: [file],
-      read: () => readAuthorities(file),
+      read: () => readAuthorities(file, new Date()),
       expiries: ({ expiresAt }) => [{ name: file, expiresAt }],
       renew: (authorities) =>
         this.#inTurn(async () => {

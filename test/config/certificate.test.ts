@@ -114,7 +114,7 @@ describe('authorities', () => {
   async function authorities(pem: string): Promise<ReturnType<typeof readAuthorities>> {
     const file = join(await folder(), 'ca.pem');
     await writeFile(file, pem);
-    return readAuthorities(file);
+    return readAuthorities(file, new Date());
   }
 
   test('may be several in any order, and end with the last', async () => {
