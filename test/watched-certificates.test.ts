@@ -5,7 +5,7 @@ import { createLogger } from '../src/observe/log.ts';
 import { type CertificateSource, endingMessage, WatchedCertificates } from '../src/watched-certificates.ts';
 import { WatchedFiles } from '../src/watched-files.ts';
 import { folderWith } from './support/cli.ts';
-import { LogLines } from './support/gateway.ts';
+import { LogLines } from './support/log-lines.ts';
 import { within } from './support/patience.ts';
 
 const DAY_MS = 86_400_000;

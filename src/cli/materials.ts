@@ -1,16 +1,23 @@
 import { openKeys } from '../admission/token/keys.ts';
 import { readAuthorities, readIdentity } from '../config/certificate.ts';
+import { type CredentialConfig, placeOf } from '../config/credentials.ts';
 import { isUrl } from '../config/fields.ts';
 import type { Finding, Path } from '../config/problem.ts';
-import type { Config, ListenerConfig, RouteConfig } from '../config/schema.ts';
+import type { Config, IssuerConfig, ListenerConfig, RouteConfig } from '../config/schema.ts';
+import { readCredential } from '../config/secret.ts';
 import { openTls } from '../listener/tls.ts';
 import { trustSource } from '../upstream/connect.ts';
 import { endingMessage } from '../watched-certificates.ts';
 import { CommandError, EXIT } from './context.ts';
 
+/** Whether the keys of an issuer are fetched over the network. */
+export function hasRemoteKeys({ jwks, discovery }: IssuerConfig): boolean {
+  return discovery === true || (jwks !== undefined && isUrl(jwks));
+}
+
 /**
- * Tries the certificates and key files a configuration names, without a look at the network; returns what there is to say
- * about those that can be used. Throws CommandError, a line for each that cannot.
+ * Tries the certificates, key files and credentials a configuration names, without a look at the network; returns what there
+ * is to say about those that can be used. Throws CommandError, a line for each that cannot.
  */
 export async function checkMaterials(config: Config): Promise<Finding[]> {
   const { listeners, issuers, routes } = config;
@@ -18,13 +25,19 @@ export async function checkMaterials(config: Config): Promise<Finding[]> {
   const listening = listeners.map(async ({ tls, ...at }) => tls && openTls({ ...at, tls }));
   const dialling = routes.map(async ({ upstream }) => upstream.tls && trustSource(upstream.tls).read());
   const keys = Object.values(issuers)
-    .filter(({ jwks }) => jwks === undefined || !isUrl(jwks))
+    .filter((issuer) => !hasRemoteKeys(issuer))
     .map((issuer) => openKeys(issuer));
-  const outcomes = await Promise.allSettled([...listening, ...keys, ...dialling]);
+  const proving = routes.map(async ({ upstream }) => upstream.credentials?.forEach(tryCredential));
+  const outcomes = await Promise.allSettled([...listening, ...keys, ...dialling, ...proving]);
   const failures = outcomes.filter((outcome) => outcome.status === 'rejected');
   if (failures.length === 0) return endings(config);
   const lines = failures.map(({ reason }) => (reason instanceof Error ? reason.message : String(reason)));
   throw new CommandError(lines.join('\n'), EXIT.usage);
+}
+
+function tryCredential(credential: CredentialConfig): void {
+  const { value } = credential;
+  if ('file' in value) readCredential(value.file, placeOf(credential).place);
 }
 
 /** Certificates that are about to expire. */

@@ -26,7 +26,7 @@ const certificate = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'Who is let in: a common name; a whole subject, as `openssl x509 -subject -nameopt RFC2253` writes it (CN=device-7,O=Acme); dns:NAME, where *.example.com stands for any one label; email:NAME; or uri:URI, where spiffe://example.com/ns/* stands for all that begin so. Absent: everybody whom clientCa vouches for',
+      'Who is let in: a common name; a whole subject, as `openssl x509 -subject -nameopt RFC2253` writes it (CN=device-7,O=Acme); dns:NAME, where *.example.com stands for any one label; email:NAME; or uri:URI, where spiffe://example.com/ns/* stands for all that begin so; absent: everybody whom clientCa vouches for',
     ),
 });
 
@@ -37,9 +37,11 @@ const external = z.strictObject({
     .min(1)
     .prefault(['cookie', 'authorization'])
     .describe('Headers of the client that it gets to see'),
-  subject: headerName.optional().describe('The header of its answer that names the client'),
+  subject: headerName
+    .optional()
+    .describe('The header of its answer that names the client; absent: none does'),
   expires: headerName
-    .default('x-auth-expires')
+    .prefault('x-auth-expires')
     .describe(
       'The header of its answer that says until when it holds: seconds since the epoch, or an HTTP date',
     ),
@@ -50,12 +52,16 @@ const external = z.strictObject({
 });
 
 export const auth = z.strictObject({
-  issuer: oneOrMany(z.string().min(1)).default([]).describe('Names from `issuers`'),
+  issuer: oneOrMany(z.string().min(1))
+    .default([])
+    .describe('Whose tokens are good: names from `issuers`; absent: nobody’s'),
   keys: keyFile
     .optional()
-    .describe('API keys that are let in beside tokens: file:PATH, made by `sallyport key`'),
-  certificate: certificate.optional().describe('A client certificate is asked for, beside whatever else is'),
-  external: external.optional().describe('Another service is asked, beside whatever else is'),
+    .describe('API keys that are let in beside tokens: file:PATH, made by `sallyport key`; absent: none'),
+  certificate: certificate
+    .optional()
+    .describe('A client certificate is asked for, beside whatever else is; absent: it is not'),
+  external: external.optional().describe('Another service is asked, beside whatever else is; absent: none'),
   token: z
     .array(tokenSource)
     .min(1)
@@ -66,7 +72,7 @@ export const auth = z.strictObject({
     .describe('Claims the client must have; a list means: every one of them. /a/b is b within a'),
   forward: z
     .record(headerName, z.string().min(1))
-    .default({})
+    .prefault({})
     .describe("Header: claim. /a/b is b within a. The client's own are dropped"),
   onExpiry: z
     .enum(['close', 'ignore'])

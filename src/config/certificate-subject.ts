@@ -9,7 +9,7 @@ export interface CertificateSubject {
 }
 
 const FORMS =
-  'a common name without *, a whole subject like CN=device-7,O=Acme, dns:NAME (*.example.com is any one label), email:NAME@HOST or uri:URI (spiffe://example.com/ns/* is all that begins so)';
+  'a certificate name like device-7, CN=device-7,O=Acme, dns:*.example.com, email:ann@example.com or uri:spiffe://example.com/ns/*';
 
 /** One of `subjects`. */
 export const certificateSubject = word(FORMS, readSubject);

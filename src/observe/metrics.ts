@@ -5,6 +5,7 @@ import type { CertificateObserver, CertificateRecord } from '../watched-certific
 import { createCertificateMetrics } from './certificate-metrics.ts';
 import { createConnectionMetrics } from './connections.ts';
 import type { Observer, SessionRecord } from './index.ts';
+import { createIssuerMetrics, type IssuerRecords } from './issuer-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { createSessionMetrics } from './session-metrics.ts';
 import { createUpstreamMetrics } from './upstream-metrics.ts';
@@ -25,7 +26,7 @@ export interface Metrics extends Observer, DialObserver {
  * Metrics in a registry of their own, labelled by what the configuration names and by closed sets only. `open` lists
  * the sessions open now: their live counters are added at each scrape, so a message costs nothing here. `droppedLines`
  * says how many lines the log has dropped; `endpoints` lists those that sessions may lead to, and one that is forgotten
- * takes its labels along; `certificates` lists those in service.
+ * takes its labels along. `issuers` lists whose keys are watched, `certificates` the certificates in service.
  *
  * Make one per process: Node's own gauges (event loop, garbage collection) watch until the process ends.
  */
@@ -33,6 +34,7 @@ export function createMetrics(
   open: () => Iterable<SessionRecord>,
   droppedLines: () => number = () => 0,
   endpoints: () => Iterable<EndpointRecord> = () => [],
+  issuers: () => IssuerRecords = () => [],
   certificates: () => Iterable<CertificateRecord> = () => [],
 ): Metrics {
   const registry = new Registry();
@@ -41,6 +43,7 @@ export function createMetrics(
   const upstreams = createUpstreamMetrics(registry, endpoints);
   collectDefaultMetrics({ register: registry });
   countDroppedLines(registry, droppedLines);
+  createIssuerMetrics(registry, issuers);
 
   return {
     contentType: registry.contentType,

@@ -59,7 +59,7 @@ describe('subjects', () => {
   ])('%j is none', (text) => {
     const auth = `{ certificate: { subjects: [${JSON.stringify(text)}] } }`;
     expect(problemOf(config({ auth }))).toMatch(
-      /auth.certificate.subjects\[0\]: ".*" is not a common name without \*, a whole subject/,
+      /auth.certificate.subjects\[0\]: ".*" is not a certificate name like device-7, CN=/,
     );
   });
 });
