@@ -1,5 +1,6 @@
 import type { AuthConfig, RouteConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
+import { type Authorize, checkAuthorize } from './authorize.ts';
 import { tokenExemption } from './cors.ts';
 import type { Check } from './grant.ts';
 import { alsoBasic, challenge } from './token/challenge.ts';
@@ -9,10 +10,21 @@ import { claimRule, requiredScope } from './token/require.ts';
 /** How the clients of a route prove who they are. */
 
 /** What the proofs of clients are checked with. */
-export interface AuthenticationDeps extends TokenDeps {}
+export interface AuthenticationDeps extends TokenDeps {
+  /** What the program around the gateway has to say, if it has. */
+  readonly authorize?: Authorize | undefined;
+}
 
 /** Compiles `auth` into checks, the cheap ones first: each proof that is asked for, and last what is known by then. */
-export function createAuthentication({ auth, origins }: RouteConfig, deps: AuthenticationDeps): Check[] {
+export function createAuthentication(route: RouteConfig, deps: AuthenticationDeps): Check[] {
+  return [...createProofs(route, deps), ...createAuthorization(route, deps)];
+}
+
+function createAuthorization({ name, timeouts }: RouteConfig, { authorize }: AuthenticationDeps): Check[] {
+  return authorize === undefined ? [] : [checkAuthorize(authorize, name, timeouts.handshake)];
+}
+
+function createProofs({ auth, origins }: RouteConfig, deps: AuthenticationDeps): Check[] {
   if (auth === 'none') return [];
   const isExempt = tokenExemption(origins);
   return [

@@ -1,8 +1,6 @@
 import { createPrivateKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { SignJWT } from 'jose';
-import { loadConfig } from '../config/load.ts';
 import type { IssuerConfig } from '../config/schema.ts';
 import { suggestion } from '../config/suggest.ts';
 import { parseDuration } from '../config/units.ts';
@@ -27,7 +25,7 @@ interface TokenOptions {
 /** Who signs, and with what. */
 interface Signer {
   readonly issuer: string;
-  /** Undefined for an issuer whose tokens need none. */
+  /** Undefined for an issuer that says none. */
   readonly audience: string | undefined;
   readonly key: KeyObject;
   readonly alg: string;
@@ -60,6 +58,7 @@ export function tokenCommand(command: Command): Command {
 /** `sallyport token`: writes a signed token, and nothing else, to stdout. Throws CommandError and ConfigError. */
 export async function mintToken(context: Context, options: TokenOptions): Promise<void> {
   const { issuer, audience, key, alg } = await findSigner(context, options);
+  const { SignJWT } = await import('jose');
   const nowS = Math.floor(Date.now() / 1000);
   const expiresS = nowS + Math.round(options.expires / 1000);
   const token = new SignJWT({ ...options.claim })
@@ -89,6 +88,7 @@ async function findSigner(context: Context, options: TokenOptions): Promise<Sign
 }
 
 async function configured(context: Context, file: string, name: string | undefined): Promise<IssuerConfig> {
+  const { loadConfig } = await import('../config/load.ts');
   const { issuers } = (await loadConfig(file, context)).config;
   const names = Object.keys(issuers);
   if (name === undefined && names.length > 1) throw usage(`--for: which issuer? ${names.join(', ')}`);

@@ -1,6 +1,6 @@
 import { type CryptoKey, createLocalJWKSet, errors, type JSONWebKeySet } from 'jose';
 import type { TokenHeader } from './jwt.ts';
-import { notKeySet } from './key-set-text.ts';
+import { keySetFault } from './key-set-text.ts';
 
 /** Finds the imported keys that may have signed a token; none if nothing fits its `alg` and `kid`. */
 export type FindKeys = (header: TokenHeader) => Promise<readonly CryptoKey[]>;
@@ -29,10 +29,9 @@ export interface KeySource extends KeyStatus {
  * or holds no public key for any of `algorithms`.
  */
 export async function readKeySet(text: string, algorithms: readonly string[]): Promise<FindKeys> {
-  const document: unknown = JSON.parse(text);
-  const other = notKeySet(document);
-  if (other !== undefined) throw new Error(other);
-  const keySet = createLocalJWKSet(document as JSONWebKeySet);
+  const fault = keySetFault(text);
+  if (fault !== undefined) throw new Error(fault);
+  const keySet = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
   const counts = await Promise.all(
     algorithms.map(async (alg) => (await find({ alg, kid: undefined })).length),
   );

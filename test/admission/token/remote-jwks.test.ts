@@ -366,8 +366,7 @@ describe('a provider that fails', () => {
   test('and answers with a discovery document is told where its keys are', async () => {
     const document = JSON.stringify({ issuer: 'https://id.test/', jwks_uri: 'https://id.test/keys' });
     const { warnings } = await setUp(document);
-    const message =
-      'this is a discovery document, not a key set: give its jwks_uri (https://id.test/keys) as jwks, or say discovery: true';
+    const message = 'this is a discovery document: write discovery: true, or jwks: https://id.test/keys';
     expect(warnings).toMatchObject([{ err: { message } }]);
   });
 
