@@ -123,9 +123,14 @@ function createTlsServer(options: ServerOptions, { handshake }: ListenerDeadline
  * Whether a request asks for a WebSocket; any other protocol it offers is passed over (RFC 9110 §7.8). Node 22 asks this
  * since 22.21: before, it takes every offer for a handshake, which is then refused.
  */
-function offersWebSocket({ headers }: IncomingMessage): boolean {
-  return /(?:^|,)[ \t]*websocket(?:\/|[ \t]*(?:,|$))/i.test(headers.upgrade ?? '');
+function offersWebSocket({ rawHeaders }: IncomingMessage): boolean {
+  // Not in `headers`, an object that Node would make for this look alone.
+  return rawHeaders.some(
+    (text, at) => at % 2 === 1 && WEBSOCKET.test(text) && rawHeaders[at - 1]?.toLowerCase() === 'upgrade',
+  );
 }
+
+const WEBSOCKET = /(?:^|,)[ \t]*websocket(?:\/|[ \t]*(?:,|$))/i;
 
 /** Gives every socket an error listener at birth, finds it a place, and returns those that speak plain HTTP so far. */
 function guardConnections(server: Server, secure: boolean, deps: ListenerDeps): PlainSockets {

@@ -138,3 +138,20 @@ describe('public keys', () => {
     expect(err).toMatch(expected);
   });
 });
+
+describe('the gateway’s own credentials', () => {
+  const own = '{ header: x-key, value: file:good.key }, { query: key, value: file:it.key }';
+  const config = sampleConfig().replace('ws://127.0.0.1:3000', `ws://127.0.0.1:3000, credentials: [${own}]`);
+
+  test('are in order where their files can be used, and not shown', async () => {
+    const { code, out, err } = await checked(config, { 'good.key': 'sk-good', 'it.key': 'sk-it' });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).not.toContain('sk-');
+  });
+
+  test('are told of where they cannot, but not what is in them', async () => {
+    const { code, out, err } = await checked(config, { 'good.key': 'sk-good', 'it.key': 'sk-a\nsk-b' });
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^sallyport: \S+it.key is not one line of visible ASCII characters\n$/);
+  });
+});
