@@ -49,6 +49,7 @@ drain: 1s
 ${top}
 routes:
   - { name: alone, match: { path: /alone }, origins: [https://app.test], auth: { certificate: { ${SUBJECTS} }, ${FORWARD} }, ${upstream} }
+  - { name: pages, match: { path: /pages }, origins: [https://app.test], cors: answer, auth: { certificate: { ${SUBJECTS} } }, ${upstream} }
   - { name: both, match: { path: /both }, auth: { certificate: { ${SUBJECTS} }, issuer: main, ${FORWARD} }, ${upstream} }
   - { name: acme, match: { path: /acme }, auth: { certificate: { ${SUBJECTS} }, require: { /certificate/commonName: device-9 } }, ${upstream} }
   - { name: close, match: { path: /close }, refuse: close, auth: { certificate: { ${SUBJECTS} } }, ${upstream} }
@@ -74,7 +75,7 @@ interface Asked {
   readonly to?: TestGateway;
 }
 
-/** Status and body of a plain request. */
+/** The answer to a plain request. */
 async function ask(
   path: string,
   pair?: Pair,
@@ -84,7 +85,7 @@ async function ask(
   const options = { host: '127.0.0.1', port: to.port, agent: false, rejectUnauthorized: false, ...pair };
   const sent = request({ ...options, path, method, headers }).end();
   const [answer] = await within(once(sent, 'response'), 'an answer');
-  return { status: answer.statusCode as number, body: await text(answer) };
+  return { status: answer.statusCode as number, fields: answer.headers, body: await text(answer) };
 }
 
 /** A WebSocket that is open, or the status of the refusal. */
@@ -178,6 +179,25 @@ describe('alone, a certificate', () => {
     const fields = { origin: 'https://app.test', 'access-control-request-method': 'PUT' };
     expect(await ask('/alone', undefined, fields, { method: 'OPTIONS' })).toMatchObject({ status: 200 });
     expect(await ask('/alone', undefined, { origin: 'https://app.test' })).toMatchObject({ status: 403 });
+  });
+
+  test('may be shown for pages of the route’s origins, whose browsers are told so', async () => {
+    const page = { origin: 'https://app.test' };
+    const preflight = await ask(
+      '/pages',
+      undefined,
+      { ...page, 'access-control-request-method': 'PUT' },
+      { method: 'OPTIONS' },
+    );
+    expect(preflight).toMatchObject({ status: 204, fields: { 'access-control-allow-credentials': 'true' } });
+    expect(await ask('/pages', device, page)).toMatchObject({
+      status: 200,
+      fields: {
+        'access-control-allow-origin': 'https://app.test',
+        'access-control-allow-credentials': 'true',
+      },
+    });
+    expect(await ask('/pages', device, { origin: 'https://evil.test' })).toMatchObject({ status: 403 });
   });
 
   test('cannot be shown in plain text', async () => {

@@ -206,7 +206,7 @@ describe('300 swaps, of which a third are bad', () => {
     expect(seen).toEqual(new Set([app.cert, renewed.cert]));
     expect(outcomes.filter((outcome) => outcome === 'refused')).toHaveLength(100);
     expect(outcomes.filter((outcome) => outcome === 'renewed')).toHaveLength(200);
-  }, 60_000);
+  });
 });
 
 test('a file that is there only for a moment is not served after it', async () => {
