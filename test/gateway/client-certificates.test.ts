@@ -23,6 +23,7 @@ let other: Pair;
 let ca: Pair;
 let foreign: Pair;
 
+const IN_TEN_DAYS = new Date(Date.now() + 10 * 86_400_000 + 3_600_000);
 const SUBJECTS = 'subjects: [device-7, short, proxy]';
 const FORWARD =
   'forward: { x-client-dn: /certificate/subject, x-client-names: /certificate/dns, x-user: sub, x-role: role }';
@@ -31,7 +32,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sallyport-mtls-'));
   app = await startApplication('app');
   ca = await makeAuthority('devices');
-  const own = await writePair(folder, 'gate', await makeCertificate({ dns: ['localhost'] }));
+  const own = await writePair(folder, 'gate', await makeCertificate({ dns: ['localhost'], to: IN_TEN_DAYS }));
   const { files } = await writePair(folder, 'ca', ca);
   [device, other, foreign] = await Promise.all([
     makeCertificate({ subject: 'O=Acme\\, Inc., CN=device-7', dns: ['a.test', 'b.test'] }, ca),
@@ -129,7 +130,11 @@ describe('alone, a certificate', () => {
   test.each([
     ['none', () => undefined, 'none was shown'],
     ['one of another subject', () => other, 'that of device-8 is not among the subjects of this route'],
-    ['one of another authority', () => foreign, 'none was shown'],
+    [
+      'one of another authority',
+      () => foreign,
+      'the one that was shown is not believed: DEPTH_ZERO_SELF_SIGNED_CERT',
+    ],
   ])('if it is %s, is refused', async (_what, pair, detail) => {
     expect(await statusOf('/alone', pair())).toEqual(REFUSED);
     const { body } = await ask('/alone', pair());
@@ -251,6 +256,16 @@ describe('a trusted proxy', () => {
   test('is judged by its own', async () => {
     expect(await ask('/alone', device, FORWARDED, { to: behindProxy })).toMatchObject({ status: 200 });
     expect(app.requests[0]?.headers['x-client-dn']).toBe('CN=device-7,O=Acme\\, Inc.');
+  });
+});
+
+test('one that is about to expire is told of at the start', async () => {
+  const line = await gateway.logged(({ msg }) => /expires in/.test(String(msg)));
+  expect(line).toMatchObject({
+    level: 'warn',
+    listener: '127.0.0.1:0',
+    file: join(folder, 'gate.crt'),
+    msg: 'the certificate expires in 10 days: renew it',
   });
 });
 

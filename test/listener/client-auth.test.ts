@@ -159,7 +159,9 @@ describe.each(VERSIONS)('over %s', (maxVersion) => {
       subject: 'CN=device-7,O=Acme',
       names: { dns: ['device-7.test'], email: [], uri: [] },
     });
-    expect(known).toEqual([{ ...agreed, certificate }, agreed, agreed]);
+    await get(listener, { maxVersion, ...expired });
+    const bad = { ...agreed, certificateError: 'CERT_HAS_EXPIRED' };
+    expect(known).toEqual([{ ...agreed, certificate }, agreed, agreed, bad]);
     // Nothing is kept for each connection that has nothing of its own.
     expect(known[1]).toBe(known[2]);
   });
