@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { GatewayError, UpstreamAnswered } from '../../src/errors.ts';
+import { GatewayError } from '../../src/errors.ts';
+import { RelayedAnswer } from '../../src/http/relayed-answer.ts';
 import { createAccessLog, createLogger } from '../../src/observe/log.ts';
 import { gatewayRequest, Sink, servedRecord, sessionRecord } from '../support/observe.ts';
 
@@ -244,7 +245,7 @@ describe('createAccessLog', () => {
   });
 
   test('a relayed refusal is logged with the status the client got, without the body', () => {
-    const error = new UpstreamAnswered({
+    const error = new RelayedAnswer({
       status: 418,
       headers: [['x', 'hidden']],
       body: Buffer.from('hidden'),
