@@ -1,4 +1,6 @@
+import { keyFilesOf } from '../admission/keys/index.ts';
 import { openKeys } from '../admission/token/keys.ts';
+import { readApiKeys } from '../config/api-keys.ts';
 import { isUrl } from '../config/fields.ts';
 import type { Config } from '../config/schema.ts';
 import { tlsOptions } from '../listener/tls.ts';
@@ -16,7 +18,8 @@ export async function checkMaterials({ listeners, issuers, routes }: Config): Pr
   const keys = Object.values(issuers)
     .filter(({ jwks }) => jwks === undefined || !isUrl(jwks))
     .map((issuer) => openKeys(issuer));
-  const outcomes = await Promise.allSettled([...listening, ...keys, ...dialling]);
+  const apiKeys = keyFilesOf(routes).map((file) => readApiKeys(file));
+  const outcomes = await Promise.allSettled([...listening, ...keys, ...apiKeys, ...dialling]);
   const failures = outcomes.filter((outcome) => outcome.status === 'rejected');
   if (failures.length === 0) return;
   const lines = failures.map(({ reason }) => (reason instanceof Error ? reason.message : String(reason)));

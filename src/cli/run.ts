@@ -4,6 +4,7 @@ import { ConfigError } from '../config/problem.ts';
 import { ListenerError } from '../listener/error.ts';
 import { check } from './check.ts';
 import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
+import { key, keyCommand } from './key.ts';
 import { mintToken, tokenCommand } from './token.ts';
 
 const DEFAULT_FILE = 'config/sallyport.yaml';
@@ -12,7 +13,7 @@ const DEFAULT_FILE = 'config/sallyport.yaml';
 type AddCommand = (program: Command, context: Context, end: (exitCode: number) => void) => void;
 
 /** In the order of `--help`. */
-const COMMANDS: readonly AddCommand[] = [addServe, addCheck, addToken, addDemo];
+const COMMANDS: readonly AddCommand[] = [addServe, addCheck, addToken, addKey, addDemo];
 
 /**
  * Runs the command that the arguments name. Resolves with the exit code: 0, 1 for a failure, 2 for bad usage or a bad
@@ -68,6 +69,10 @@ function addCheck(program: Command, context: Context): void {
 
 function addToken(program: Command, context: Context): void {
   tokenCommand(program.command('token')).action((options) => mintToken(context, options));
+}
+
+function addKey(program: Command, context: Context): void {
+  keyCommand(program.command('key')).action((name, options) => key(context, name, options));
 }
 
 function addDemo(program: Command, context: Context, end: (exitCode: number) => void): void {

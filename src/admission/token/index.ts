@@ -1,15 +1,24 @@
 import type { AuthConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
-import { type GatewayRequest, isUpgrade } from '../../http/request.ts';
-import type { Check, Grant } from '../grant.ts';
+import type { GatewayRequest } from '../../http/request.ts';
+import { isForgeable } from '../forgeable.ts';
+import { type Check, endBy, type Grant } from '../grant.ts';
+import type { ApiKeys, KeyHolder } from '../keys/index.ts';
+import { whyUnknown } from '../keys/key.ts';
 import { challenge } from './challenge.ts';
-import { invalid, unverifiedIssuer } from './jwt.ts';
+import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
 import { type Found, tokenFinder } from './sources.ts';
 import type { TokenVerifier, Verified } from './verifier.ts';
 
+/** What a token or an API key may be proven with. */
+interface Trusted {
+  readonly issuers: readonly TokenVerifier[];
+  readonly keys: ApiKeys | undefined;
+}
+
 /**
- * Requires a token that one of the route's issuers signed; notes subject, claims, expiry
- * and where the token stood. `verifiers` are by the issuer's name in the configuration; throws an Error at
+ * Requires a token that one of the route's issuers signed, or one of `keys`; notes subject, claims, expiry
+ * and where the token or key stood. `verifiers` are by the issuer's name in the configuration; throws an Error at
  * once if one is not there.
  *
  * What `isExempt` names needs none: preflights, for browsers send none with them. Where the page's request has a token in
@@ -22,9 +31,10 @@ export function checkToken(
   auth: AuthConfig,
   verifiers: ReadonlyMap<string, TokenVerifier>,
   isExempt: (request: GatewayRequest) => boolean = () => false,
+  keys?: ApiKeys,
 ): Check {
   const findTokens = tokenFinder(auth.token);
-  const trusted = auth.issuer.map((name) => verifierNamed(name, verifiers));
+  const trusted = { issuers: auth.issuer.map((name) => verifierNamed(name, verifiers)), keys };
 
   return async function token(request, grant) {
     const found = findTokens(request);
@@ -38,7 +48,7 @@ export function checkToken(
     grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
     grant.subject = subject;
     grant.claims = claims;
-    grant.expiresAt = expiresAt;
+    endBy(grant, expiresAt);
     noteCredentials(grant, found);
   };
 }
@@ -59,27 +69,28 @@ function oneToken(found: readonly Found[], request: GatewayRequest): readonly [F
   const [first, ...others] = found;
   if (first === undefined) throw challenge('TOKEN_MISSING', request.host);
   if (others.some((other) => other.token !== first.token)) throw challenge('BAD_REQUEST', request.host);
-  // Browsers add cookies to any page's requests, and then an Origin too: without one nothing speaks for the sender.
   if (isForgeable(request) && found.every(({ credential }) => credential.from === 'cookie'))
     throw new GatewayError('ORIGIN_REFUSED', { detail: 'a token in a cookie, without an Origin' });
   return [first, ...others];
 }
 
-/** Opening a page sends no Origin and changes nothing (RFC 9110 §9.2.1); everything else must say where it comes from. */
-function isForgeable(request: GatewayRequest): boolean {
-  const isReading = !isUpgrade(request) && (request.method === 'GET' || request.method === 'HEAD');
-  return request.origin === undefined && !isReading;
-}
-
-async function verified(token: string, trusted: readonly TokenVerifier[], realm: string): Promise<Verified> {
+async function verified(token: string, trusted: Trusted, realm: string): Promise<Verified | KeyHolder> {
   try {
-    return await verifyByIssuer(token, trusted);
+    return await verify(token, trusted);
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     const { code, detail } = error;
     if (code !== 'TOKEN_INVALID' && code !== 'TOKEN_EXPIRED') throw error;
     throw challenge(code, realm, { detail });
   }
+}
+
+/** An API key is looked for first: that costs one hash, whatever it is. */
+async function verify(token: string, { issuers, keys }: Trusted): Promise<Verified | KeyHolder> {
+  const holder = keys?.find(token);
+  if (holder !== undefined) return holder;
+  if (keys !== undefined && (issuers.length === 0 || !isCompact(token))) throw invalid(whyUnknown(token));
+  return verifyByIssuer(token, issuers);
 }
 
 /** Several verifiers of one `iss` are tried in turn: an issuer on its way from one kind of key to another. */
