@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { openKeyFiles } from './admission/keys/index.ts';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
 import { Closers } from './gateway/closers.ts';
@@ -73,6 +74,7 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
   const files = new WatchedFiles();
   closers.add(() => files.close());
   const verifiers = await openVerifiers(config, logger, closers);
+  const keys = await openKeyFiles(config.routes, { files, logger });
   const metrics = createMetrics(
     () => sessions,
     () => droppedLines(logger),
@@ -83,7 +85,8 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
   const resolver = new Resolver({ servers: dnsServers });
   const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
   closers.add(() => resolver.close());
-  const routes = openRoutes(config, { verifiers, store: createMemoryStore(), upstreams, files }, closers);
+  const store = createMemoryStore();
+  const routes = openRoutes(config, { verifiers, keys, store, upstreams, files }, closers);
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;
 

@@ -1,6 +1,8 @@
 import { type Cors, createCors, isPreflight } from './admission/cors.ts';
+import { openAuthService } from './admission/external/index.ts';
 import type { Grant } from './admission/grant.ts';
 import { admit, createAdmission } from './admission/index.ts';
+import type { ApiKeys } from './admission/keys/index.ts';
 import { limitKey } from './admission/limits.ts';
 import type { TokenVerifier } from './admission/token/verifier.ts';
 import type { Dial } from './bridge/contract.ts';
@@ -58,6 +60,8 @@ export type RequestHandler = (
 export interface RouteDeps {
   /** By the names of `issuers`. */
   readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+  /** By the files they stand in. */
+  readonly keys?: ReadonlyMap<string, ApiKeys>;
   readonly store: Store;
   readonly upstreams: UpstreamContext;
   /** What is read again when it changes. */
@@ -73,7 +77,8 @@ interface Opened<Handler> {
 /** Compiles a route. Throws the system's error if a file it names cannot be read. */
 export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const { name, match, paths } = config;
-  const checks = createAdmission(config, deps);
+  const external = openAuthService(config.auth);
+  const checks = createAdmission(config, { ...deps, external });
   const kinds = servedKinds(config.upstream);
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && new Pool(config, 'http', deps.upstreams);
@@ -90,7 +95,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
     upgrade: upgrade?.handler,
     request: request?.handler,
     async close() {
-      await Promise.all([upgrade?.close(), request?.close()]);
+      await Promise.all([upgrade?.close(), request?.close(), external?.close()]);
     },
   };
 }

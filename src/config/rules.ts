@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
+import { externalRules } from './auth-rules.ts';
 import { type PollConfig, placeholderRules } from './poll.ts';
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
@@ -20,7 +21,7 @@ interface AuthShape {
   issuer: readonly string[];
   keys?: string | undefined;
   certificate?: object | undefined;
-  external?: object | undefined;
+  external?: { forward: readonly string[] } | undefined;
   token: readonly { from: string }[];
   forward: Readonly<Record<string, string>>;
 }
@@ -71,6 +72,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   if (route.auth.token.some((source) => source.from === 'cookie') && route.origins === undefined) {
     complain(context, ['origins'], 'is required on a route that takes tokens from cookies');
   }
+  externalRules(route.auth, route.origins, (path, message) => complain(context, path, message));
   forwardRules(claims, context);
 }
 

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { usesCookies } from './auth-rules.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import { nearMisses } from './near-misses.ts';
@@ -120,7 +121,7 @@ function authWarnings({ token }: AuthConfig, path: Path): Finding[] {
 }
 
 function plainOrigins({ origins = [], auth }: RouteConfig, path: Path): Finding[] {
-  if (auth === 'none' || !auth.token.some(({ from }) => from === 'cookie')) return [];
+  if (auth === 'none' || !usesCookies(auth)) return [];
   return origins.flatMap((origin, index) => {
     const host = URL.parse(origin.replace('*.', ''))?.hostname ?? '';
     if (!origin.startsWith('http:') || reach(host) === 'loopback') return [];
