@@ -52,9 +52,10 @@ function entryOf(name: string, made: string, { expires, claim }: KeyOptions): st
   return stringify([{ name, hash: hashOfKey(made), ...end, ...claims }], { lineWidth: 0 });
 }
 
-/** The whole second in which it ends. */
+/** The first whole second by which so much time is over. */
 function endAfter(ms: number): string {
-  return new Date(Date.now() + ms).toISOString().replace(/\.\d+Z$/, 'Z');
+  const endS = Math.ceil((Date.now() + ms) / 1000);
+  return new Date(endS * 1000).toISOString().replace('.000Z', 'Z');
 }
 
 const MAX_INPUT = 8 * 1024;

@@ -9,6 +9,7 @@ import { crc32 } from 'node:zlib';
 const PREFIX = 'sp_';
 const RANDOM_BYTES = 32;
 const CHECK_BYTES = 4;
+const LENGTH = 51;
 
 /** A new key, 51 characters long. */
 export function makeKey(): string {
@@ -29,8 +30,7 @@ export function whyUnknown(key: string): string {
   if (!key.startsWith(PREFIX)) return 'it is none of the API keys';
   const bytes = Buffer.from(key.slice(PREFIX.length), 'base64url');
   const random = bytes.subarray(0, RANDOM_BYTES);
-  const isWhole =
-    bytes.length === RANDOM_BYTES + CHECK_BYTES && bytes.subarray(RANDOM_BYTES).equals(checkOf(random));
+  const isWhole = key.length === LENGTH && bytes.subarray(RANDOM_BYTES).equals(checkOf(random));
   return isWhole ? 'an API key that is not in the file' : 'an API key that was cut or mistyped';
 }
 
