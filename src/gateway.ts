@@ -1,13 +1,19 @@
+import type { Server } from 'node:http';
 import { type Logger, pino } from 'pino';
+import type { Authorize } from './admission/authorize.ts';
 import { openKeyFiles } from './admission/keys/index.ts';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
 import { Closers } from './gateway/closers.ts';
 import { Drain } from './gateway/drain.ts';
+import { createEvents, type GatewayEvents } from './gateway/events.ts';
+import { type GivenConfig, readGiven } from './gateway/given.ts';
 import { mostConnections } from './gateway/most-connections.ts';
 import { readinessOf } from './gateway/readiness.ts';
+import { takes } from './gateway/takes.ts';
 import { createHandshake, type HandshakeDeps } from './handshake.ts';
 import { matchAddress } from './http/address.ts';
+import { attachTo } from './listener/attached.ts';
 import { Connections } from './listener/connections.ts';
 import { type ListenerDeps, type ListenerHandlers, openListener } from './listener/server.ts';
 import { type AdminDeps, startAdmin } from './observe/admin.ts';
@@ -17,7 +23,7 @@ import { createAccessLog } from './observe/log.ts';
 import { droppedLines } from './observe/log-destination.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { createPlainHandler } from './plain.ts';
-import { Routes } from './route-table.ts';
+import { type ChooseRoute, Routes } from './route-table.ts';
 import { compileRoute, type RouteDeps } from './routes.ts';
 import { Sessions } from './session/registry.ts';
 import { createMemoryStore } from './store/memory.ts';
@@ -37,6 +43,14 @@ export interface Gateway {
   readonly adminAddress: Address | undefined;
   /** Connections open now. */
   readonly connections: number;
+  /** Calls `listener` at each such event; what it throws or rejects with is logged. Returns the undo. */
+  on<E extends keyof GatewayEvents>(event: E, listener: (...what: GatewayEvents[E]) => unknown): () => void;
+  /**
+   * Takes the upgrades of a server of the program's own, HTTP/1.1 or TLS, until `close` or the undo it returns is called.
+   * What no route takes is left to the server's other listeners for `upgrade`, or refused if there are none. Plain requests
+   * stay the server's.
+   */
+  attach(server: Server): () => void;
   /**
    * Drains and stops: not ready any more, new upgrades get 503, open connections a Close with 1001. Resolves when all
    * is closed, connections that did not close within `deadlineMs` (the configuration's `drain`) destroyed. Again is a no-op.
@@ -47,6 +61,14 @@ export interface Gateway {
 export interface GatewayOptions {
   /** Absent: silent. */
   readonly logger?: Logger;
+  /** Where `${NAME}` is looked up in a configuration that was not loaded yet. Absent: nowhere. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What relative paths in such a configuration start from. Absent: the current folder. */
+  readonly baseDir?: string;
+  /** Has the last say about each client, after all that the configuration asks for. */
+  readonly authorize?: Authorize;
+  /** Names the route that is to take a request, of those whose match fits it. */
+  readonly route?: ChooseRoute;
   /**
    * DNS servers as `address` or `address:port`, IPv6 in brackets before a port, for the names of upstreams that are
    * looked up by `resolver: dns`. Absent: those of resolv.conf.
@@ -55,42 +77,32 @@ export interface GatewayOptions {
 }
 
 /**
- * Builds a gateway from a configuration and opens its listeners. Rejects with ListenerError, CertificateError or the
+ * Builds a gateway from a configuration (loaded, plain data as YAML would give it, or YAML) and opens its listeners. Rejects
+ * with ConfigError with every problem in what was not loaded yet; with ListenerError, CertificateError or the
  * system's error if an address cannot be had, a file cannot be used or a DNS server is no address; nothing is left open
  * then.
  */
-export async function createGateway(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
+export async function createGateway(given: GivenConfig, options: GatewayOptions = {}): Promise<Gateway> {
+  const { logger = pino({ enabled: false }) } = options;
+  const config = readGiven(given, { ...options, logger });
   const closers = new Closers();
   try {
-    return await open(config, options, closers);
+    return await open(config, { ...options, logger }, closers);
   } catch (error) {
     await closers.run();
     throw error;
   }
 }
 
-async function open(config: Config, options: GatewayOptions, closers: Closers): Promise<Gateway> {
-  const { logger = pino({ enabled: false }), dnsServers } = options;
-  const files = new WatchedFiles();
-  closers.add(() => files.close());
-  const verifiers = await openVerifiers(config, logger, closers);
-  const keys = await openKeyFiles(config.routes, { files, logger });
-  const metrics = createMetrics(
-    () => sessions,
-    () => droppedLines(logger),
-    () => upstreams.endpoints,
-  );
-  const observer = combine(createAccessLog(logger), metrics);
-  const sessions = new Sessions(() => observer);
-  const resolver = new Resolver({ servers: dnsServers });
-  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
-  closers.add(() => resolver.close());
-  const store = createMemoryStore();
-  const routes = openRoutes(config, { verifiers, keys, store, upstreams, files }, closers);
+type Options = GatewayOptions & { readonly logger: Logger };
+
+async function open(config: Config, options: Options, closers: Closers): Promise<Gateway> {
+  const { logger } = options;
+  const inside = await openInside(config, options, closers);
+  const { sessions, routes, metrics, verifiers, events } = inside;
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;
-
-  const handlers = createHandlers({ routes, sessions, observer, isDraining });
+  const handlers = createHandlers({ ...inside, isDraining });
   const deps = await listenerDeps(config, metrics, logger);
   const addresses = await openListeners(config, handlers, deps, closers);
   const ready = readinessOf(verifiers, isDraining);
@@ -101,12 +113,47 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
     get connections() {
       return sessions.size;
     },
+    on: events.on,
+    attach(server) {
+      const detach = attachTo(server, { upgrade: handlers.upgrade, isOurs: takes(routes) }, deps);
+      closers.add(detach);
+      return detach;
+    },
     close: ({ deadlineMs = config.drain } = {}) => drain.begin(deadlineMs),
   };
 }
 
-function openRoutes(config: Config, deps: RouteDeps, closers: Closers): Routes {
-  const routes = new Routes(config.routes.map((route) => compileRoute(route, deps)));
+/** All of a gateway but what it listens on. */
+async function openInside(config: Config, options: Options, closers: Closers) {
+  const { logger, dnsServers, authorize, route } = options;
+  const files = new WatchedFiles();
+  closers.add(() => files.close());
+  const verifiers = await openVerifiers(config, logger, closers);
+  const keys = await openKeyFiles(config.routes, { files, logger });
+  const metrics = createMetrics(
+    () => sessions,
+    () => droppedLines(logger),
+    () => upstreams.endpoints,
+  );
+  const events = createEvents(logger);
+  const observer = combine(createAccessLog(logger), metrics, events.observer);
+  const sessions = new Sessions(() => observer);
+  const resolver = new Resolver({ servers: dnsServers });
+  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
+  closers.add(() => resolver.close());
+  const store = createMemoryStore();
+  const routes = openRoutes(config, { verifiers, keys, authorize, store, upstreams, files }, route, closers);
+  return { files, verifiers, metrics, events, observer, sessions, routes };
+}
+
+function openRoutes(
+  config: Config,
+  deps: RouteDeps,
+  choose: ChooseRoute | undefined,
+  closers: Closers,
+): Routes {
+  const compiled = config.routes.map((route) => compileRoute(route, deps));
+  const routes = new Routes(compiled, choose);
   closers.add(() => routes.close());
   return routes;
 }

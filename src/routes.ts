@@ -1,10 +1,10 @@
+import type { AuthenticationDeps } from './admission/authentication.ts';
 import { type Cors, createCors, isPreflight } from './admission/cors.ts';
 import { openAuthService } from './admission/external/index.ts';
 import type { Grant } from './admission/grant.ts';
 import { admit, createAdmission } from './admission/index.ts';
-import type { ApiKeys } from './admission/keys/index.ts';
 import { limitKey } from './admission/limits.ts';
-import type { TokenVerifier } from './admission/token/verifier.ts';
+import { createSignIn, type SignIn } from './admission/login.ts';
 import type { Dial } from './bridge/contract.ts';
 import { createPollDial } from './bridge/poll/index.ts';
 import { createTcpDial } from './bridge/tcp.ts';
@@ -38,6 +38,8 @@ export interface Route {
   readonly request?: RequestHandler;
   /** What it tells the pages of other origins. */
   readonly cors: Cors;
+  /** What it tells a browser that opens a page of it without a token. */
+  readonly signIn: SignIn;
   /** Ends the connections it keeps to its upstreams; again is a no-op. Never rejects. */
   close(): Promise<void>;
 }
@@ -57,11 +59,7 @@ export type RequestHandler = (
   ...asked: Parameters<Passthrough['serve']>
 ) => Promise<Omit<ServedRecord, 'route'>>;
 
-export interface RouteDeps {
-  /** By the names of `issuers`. */
-  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
-  /** By the files they stand in. */
-  readonly keys?: ReadonlyMap<string, ApiKeys>;
+export interface RouteDeps extends AuthenticationDeps {
   readonly store: Store;
   readonly upstreams: UpstreamContext;
   /** What is read again when it changes. */
@@ -91,6 +89,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
     paths,
     config,
     cors,
+    signIn: createSignIn(config),
     admit: (request, grant) => admit(checks, request, grant),
     upgrade: upgrade?.handler,
     request: request?.handler,

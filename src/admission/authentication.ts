@@ -1,10 +1,12 @@
 import type { AuthConfig, RouteConfig } from '../config/schema.ts';
+import { GatewayError } from '../errors.ts';
+import { type Authorize, checkAuthorize } from './authorize.ts';
 import { tokenExemption } from './cors.ts';
 import { checkExternal } from './external/index.ts';
 import type { AuthService } from './external/service.ts';
 import type { Check } from './grant.ts';
 import type { ApiKeys } from './keys/index.ts';
-import { challenge } from './token/challenge.ts';
+import { alsoBasic, challenge } from './token/challenge.ts';
 import { checkToken } from './token/index.ts';
 import { claimRule, requiredScope } from './token/require.ts';
 import type { TokenVerifier } from './token/verifier.ts';
@@ -18,15 +20,27 @@ export interface AuthenticationDeps {
   readonly keys?: ReadonlyMap<string, ApiKeys> | undefined;
   /** What the route asks, if it asks another service. */
   readonly external?: AuthService | undefined;
+  /** What the program around the gateway has to say, if it has. */
+  readonly authorize?: Authorize | undefined;
 }
 
 /** Compiles `auth` into checks, the cheap ones first: each proof that is asked for, and last what is known by then. */
-export function createAuthentication({ auth, origins }: RouteConfig, deps: AuthenticationDeps): Check[] {
+export function createAuthentication(route: RouteConfig, deps: AuthenticationDeps): Check[] {
+  return [...createProofs(route, deps), ...createAuthorization(route, deps)];
+}
+
+function createAuthorization({ name, timeouts }: RouteConfig, { authorize }: AuthenticationDeps): Check[] {
+  return authorize === undefined ? [] : [checkAuthorize(authorize, name, timeouts.handshake)];
+}
+
+function createProofs({ auth, origins }: RouteConfig, deps: AuthenticationDeps): Check[] {
   if (auth === 'none') return [];
   const isExempt = tokenExemption(origins);
   const keys = keysOf(auth, deps);
   return [
-    ...(auth.issuer.length > 0 || keys ? [checkToken(auth, deps.verifiers, isExempt, keys)] : []),
+    ...(auth.issuer.length > 0 || keys
+      ? [asksForBasic(auth, checkToken(auth, deps.verifiers, isExempt, keys))]
+      : []),
     ...(auth.external ? [checkExternal(auth.external, serviceOf(deps), isExempt)] : []),
     ...(Object.keys(auth.require).length > 0 ? [checkClaims(auth.require)] : []),
   ];
@@ -42,6 +56,18 @@ function keysOf({ keys: file }: AuthConfig, { keys }: AuthenticationDeps): ApiKe
 function serviceOf({ external }: AuthenticationDeps): AuthService {
   if (external === undefined) throw new Error('the service that the route asks has not been opened');
   return external;
+}
+
+/** `check`, which says in its refusals that the token may come as a password where it may. */
+function asksForBasic({ token }: AuthConfig, check: Check): Check {
+  if (!token.some(({ from }) => from === 'basic')) return check;
+  return async function tokenOrPassword(request, grant) {
+    try {
+      await check(request, grant);
+    } catch (error) {
+      throw error instanceof GatewayError ? alsoBasic(error, request.host) : error;
+    }
+  };
 }
 
 /** Judges what is known of the client by what `require` asks for. Throws FORBIDDEN; preflights pass. */

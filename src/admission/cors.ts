@@ -1,4 +1,4 @@
-import { usesCookies } from '../config/auth-rules.ts';
+import { usesCookies } from '../config/entry-rules.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayError } from '../errors.ts';
 import { isToken, splitList } from '../http/fields.ts';

@@ -6,33 +6,13 @@ interface External {
   readonly forward: readonly string[];
 }
 
-interface AuthShape {
-  readonly token: readonly { readonly from: string }[];
-  readonly external?: External | undefined;
-}
-
 type Complain = (path: PropertyKey[], message: string) => void;
 
-/** Whether clients are known by cookies, which browsers add to any page's requests (CWE-1385): only an origin check stops those. */
-export function usesCookies({ token, external }: AuthShape): boolean {
-  return token.some(({ from }) => from === 'cookie') || (external?.forward.includes('cookie') ?? false);
-}
-
-/**
- * What another service is told is end-to-end, and none of what the gateway says itself; a cookie only of known pages.
- * Reports within the route.
- */
-export function externalRules(
-  { external }: AuthShape,
-  origins: readonly string[] | undefined,
-  complain: Complain,
-): void {
-  if (external === undefined) return;
-  if (external.forward.includes('cookie') && origins === undefined)
-    complain(['origins'], 'is required on a route whose auth.external asks about cookies');
-  for (const [index, name] of external.forward.entries()) {
+/** What another service is told is end-to-end, and none of what the gateway says itself. Reports within `auth`. */
+export function externalRules({ external }: { external?: External | undefined }, complain: Complain): void {
+  for (const [index, name] of (external?.forward ?? []).entries()) {
     const fault = faultOf(name);
-    if (fault !== undefined) complain(['auth', 'external', 'forward', index], fault);
+    if (fault !== undefined) complain(['external', 'forward', index], fault);
   }
 }
 

@@ -1,9 +1,11 @@
 import type { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
 import { externalRules } from './auth-rules.ts';
+import { entryRules } from './entry-rules.ts';
 import { type PollConfig, placeholderRules } from './poll.ts';
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
+import type { AuthConfig } from './schema.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
 
 /**
@@ -21,12 +23,13 @@ interface AuthShape {
   issuer: readonly string[];
   keys?: string | undefined;
   certificate?: object | undefined;
-  external?: { forward: readonly string[] } | undefined;
-  token: readonly { from: string }[];
+  external?: AuthConfig['external'];
+  token: AuthConfig['token'];
   forward: Readonly<Record<string, string>>;
 }
 
 interface RouteShape {
+  login?: string | undefined;
   match: { path: string; ignoreCase?: boolean | undefined };
   origins?: readonly string[] | undefined;
   cors: 'upstream' | 'answer';
@@ -61,6 +64,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   if (route.cors === 'answer' && route.origins === undefined) {
     complain(context, ['origins'], 'is required on a route with cors: answer, which answers to these alone');
   }
+  entryRules(route, (path, message) => complain(context, path, message));
   caseRules(route, context);
   prefixRules(route, context);
   if (route.auth === 'none') {
@@ -68,11 +72,7 @@ export function routeRules(route: RouteShape, context: Context): void {
     return;
   }
   proofRules(route.auth, context);
-  // Any page on the web can make a browser send this site's cookies (CWE-1385): only an origin check stops it.
-  if (route.auth.token.some((source) => source.from === 'cookie') && route.origins === undefined) {
-    complain(context, ['origins'], 'is required on a route that takes tokens from cookies');
-  }
-  externalRules(route.auth, route.origins, (path, message) => complain(context, path, message));
+  externalRules(route.auth, (path, message) => complain(context, ['auth', ...path], message));
   forwardRules(claims, context);
 }
 

@@ -16,6 +16,8 @@ import { type Finding, formatPath, type Path, type Problem } from './problem.ts'
 export interface Source {
   /** Plain data as written, no variable replaced yet; an empty file is an empty mapping. */
   readonly value: unknown;
+  /** What of it stands in a file for others to read, if not all. */
+  readonly written?: unknown;
   /** Gives a finding its line and column: those of the value, or of the key where the value is long or missing. */
   locate(finding: Finding): Problem;
 }

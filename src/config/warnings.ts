@@ -1,9 +1,9 @@
-import ipaddr from 'ipaddr.js';
-import { usesCookies } from './auth-rules.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import { nearMisses } from './near-misses.ts';
+import { loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
 import type { Finding, Path } from './problem.ts';
+import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
 import { valueAt } from './tree.ts';
@@ -16,8 +16,10 @@ import { servedKinds } from './upstream-kinds.ts';
 export function findWarnings(config: Config, written: unknown): Finding[] {
   return [
     ...config.listeners.flatMap((listener, index) => plainListener(listener, index, config)),
+    ...noListener(config),
     ...openAdmin(config),
     ...trustedEverybody(config),
+    ...rebinding(config),
     ...Object.entries(config.issuers).flatMap(([name, issuer]) =>
       issuerWarnings(name, issuer, config, written),
     ),
@@ -39,6 +41,11 @@ function plainListener(listener: ListenerConfig, index: number, { trustedProxies
       hint: 'add tls, listen on 127.0.0.1, or name the proxy that speaks TLS under trustedProxies',
     },
   );
+}
+
+function noListener({ listeners }: Config): Finding[] {
+  if (listeners.length > 0) return [];
+  return warn(['listeners'], 'nothing listens: clients come only through `gateway.attach(server)`');
 }
 
 function openAdmin({ admin }: Config): Finding[] {
@@ -99,7 +106,8 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
   const path = ['routes', index];
   return [
     ...(route.auth === 'none' ? openTunnel(route, path) : authWarnings(route.auth, path)),
-    ...plainOrigins(route, path),
+    ...originWarnings(route, path),
+    ...loginWarnings(route, path),
     ...unnoticedLoss(route, path),
     ...unverifiedUpstream(route, path),
   ];
@@ -118,18 +126,6 @@ function authWarnings({ token }: AuthConfig, path: Path): Finding[] {
         })
       : [],
   );
-}
-
-function plainOrigins({ origins = [], auth }: RouteConfig, path: Path): Finding[] {
-  if (auth === 'none' || !usesCookies(auth)) return [];
-  return origins.flatMap((origin, index) => {
-    const host = URL.parse(origin.replace('*.', ''))?.hostname ?? '';
-    if (!origin.startsWith('http:') || reach(host) === 'loopback') return [];
-    return warn(
-      [...path, 'origins', index],
-      'a page over plain http can be changed on the way, and acts with cookies',
-    );
-  });
 }
 
 function unnoticedLoss({ keepalive, timeouts, upstream }: RouteConfig, path: Path): Finding[] {
@@ -152,14 +148,4 @@ function unverifiedUpstream({ upstream }: RouteConfig, path: Path): Finding[] {
 
 function warn(path: Path, message: string, more: Pick<Finding, 'hint' | 'atKey'> = {}): Finding[] {
   return [{ path, message, ...more }];
-}
-
-/** Who reaches an address. A name other than `localhost` could be anywhere. */
-function reach(host: string): 'loopback' | 'private' | 'public' {
-  const bare = host.replace(/^\[|\]$/g, '');
-  if (bare === 'localhost' || bare.endsWith('.localhost')) return 'loopback';
-  if (!ipaddr.isValid(bare)) return 'public';
-  const range = ipaddr.process(bare).range();
-  if (range === 'loopback') return 'loopback';
-  return ['private', 'uniqueLocal', 'linkLocal', 'carrierGradeNat'].includes(range) ? 'private' : 'public';
 }

@@ -76,10 +76,10 @@ describe('serve', () => {
   });
 
   test('ends with 2 where the configuration is wrong', async () => {
-    const folder = await folderWith({ 'gate.yaml': 'listeners: []' });
+    const folder = await folderWith({ 'gate.yaml': 'routes: []' });
     const daemon = new Process(['serve', join(folder, 'gate.yaml')]);
     expect(await daemon.exit).toBe(2);
-    expect(daemon.err).toMatch(/gate.yaml:1:1 listeners: must not be empty/);
+    expect(daemon.err).toMatch(/gate.yaml:1:1 routes: must not be empty/);
     expect(daemon.out).toBe('');
   });
 

@@ -21,7 +21,7 @@ async function started(external = '', rest = '') {
     `${TOKEN_ISSUER}
 routes:
   - name: app
-    match: { path: /* }
+    match: { host: app.test, path: /* }
     origins: [${ORIGIN}]
     auth: { ${asked}, ${rest} forward: { x-user: x-user, x-name: sub } }
     upstream: { http: "http://127.0.0.1:${app.port}" }`,
