@@ -33,6 +33,7 @@ async function started(options: readonly string[] = []) {
 routes:
   - { name: keys, match: { path: /keys }, auth: { keys: "file:${file}", token: [header, subprotocol], ${forward} }, ${upstream} }
   - { name: both, match: { path: /both }, auth: { keys: "file:${file}", issuer: main, ${forward} }, ${upstream} }
+  - { name: any, match: { path: /any }, auth: { keys: "file:${file}", token: [basic, "header:x-api-key", "cookie:key"] }, origins: ["https://a.example"], ${upstream} }
   - { name: told, match: { path: /told }, auth: { keys: "file:${file}", forwardToken: true }, ${upstream} }`,
     TOKEN_ENV,
   );
@@ -77,6 +78,21 @@ describe('a key', () => {
     using client = await say(scene.gateway.port, handshake('/keys', headers));
     const answer = await client.answer();
     expect(answer).toMatchObject({ status: 101, headers: { 'sec-websocket-protocol': 'bearer' } });
+  });
+
+  test('may come as a password, as Node’s clients bring it, or in a header of its own', async () => {
+    await using scene = await started();
+    const conversation = await converse(`ws://x:${scene.key}@127.0.0.1:${scene.gateway.port}/any`, [], {});
+    await conversation.hear(/app socket/);
+    expect(lastHeaders()).not.toHaveProperty('authorization');
+    await conversation.part();
+    const ask = (headers: Record<string, string>) =>
+      fetch(`http://127.0.0.1:${scene.gateway.port}/any`, { headers });
+    expect((await ask({ 'X-Api-Key': scene.key })).status).toBe(200);
+    expect(lastHeaders()).not.toHaveProperty('x-api-key');
+    expect((await ask({ cookie: `key=${scene.key}` })).status).toBe(200);
+    expect(lastHeaders()).not.toHaveProperty('cookie');
+    expect((await ask({ authorization: `Bearer ${scene.key}` })).status).toBe(401);
   });
 
   test('goes to a service that asks for it', async () => {
