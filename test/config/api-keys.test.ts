@@ -82,6 +82,13 @@ describe('refused with place and remedy is', () => {
         /^keys.yaml:2:20 \[1\].hash: is that of/,
       ],
     ],
+    [
+      [ONE, TWO, `sha256:${'3'.repeat(64)}`]
+        .map((hash) => `- { name: x${hash[7]}, hash: "${hash}" }\n`)
+        .join('')
+        .replace('x3', 'x2'),
+      [/^keys.yaml:3:11 \[2\].name: is that of the key at \[1\] too/],
+    ],
     ['- { name: a', [/^keys.yaml:1:\d+ is not readable as YAML: /]],
   ])('%s', (text, expected) => {
     expect(problemsOf(text)).toEqual(

@@ -84,7 +84,7 @@ export class AuthService {
     const answer = { status: statusCode, fields: headers as unknown as readonly string[], body: NOTHING };
     if (!isRefusal(statusCode)) {
       // Nobody waits for what is not wanted; what is left of it is read for the sake of the connection.
-      void body.dump({ limit: MAX_BODY_BYTES, signal }).then(end, end);
+      void body.dump({ limit: MAX_BODY_BYTES }).then(end, end);
       return answer;
     }
     const content = await beginningOf(body);

@@ -85,10 +85,10 @@ describe('an answer', () => {
     expect(service.questions).toHaveLength(1);
   });
 
-  test('with a large body: of a refusal counts its beginning', async () => {
-    const { service, ask } = await scene();
-    service.answer = (response) => response.writeHead(403).end(Buffer.alloc(2 ** 20, 'x'));
-    expect((await ask()).body).toEqual(Buffer.alloc(2 ** 16, 'x'));
+  test('with a large body, even one without an end: of a refusal counts its beginning', async () => {
+    const { service, ask } = await scene({ within: 2_000 });
+    service.answer = (response) => void response.writeHead(403).write(Buffer.alloc(2 ** 20, 'x'));
+    expect((await ask()).body.equals(Buffer.alloc(2 ** 16, 'x'))).toBe(true);
   });
 
   test('with a body without an end lets in at once, and its connection is given up in time', async () => {

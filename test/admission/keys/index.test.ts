@@ -124,8 +124,13 @@ test('nothing is logged where nothing has changed', async () => {
 test('routes share a file, and one that cannot be used is an error', async () => {
   const { file, files } = await opened(entry('ci', makeKey()));
   const route = { auth: { keys: file } } as Parameters<typeof openKeyFiles>[0][number];
-  const shared = await openKeyFiles([route, { auth: 'none' }, route], { files });
-  expect([...shared.keys()]).toEqual([file]);
+  const watched: string[] = [];
+  const watch: WatchedFiles['watch'] = (paths, onChange) => {
+    watched.push(...paths);
+    return files.watch(paths, onChange);
+  };
+  const shared = await openKeyFiles([route, { auth: 'none' }, route], { files: { watch } });
+  expect([[...shared.keys()], watched]).toEqual([[file], [file]]);
   await writeFile(file, 'keys: 1');
   await expect(openKeyFiles([route], { files })).rejects.toThrow(ConfigError);
 });
