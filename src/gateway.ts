@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { type Logger, pino } from 'pino';
 import type { Authorize } from './admission/authorize.ts';
 import { openKeyFiles } from './admission/keys/index.ts';
+import { Verifications } from './admission/token/verifications.ts';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
 import { Closers } from './gateway/closers.ts';
@@ -51,6 +52,8 @@ export interface Gateway {
    * stay the server's.
    */
   attach(server: Server): () => void;
+  /** Looks again at the files that the configuration names. Rejects with nothing: what cannot be used is logged. */
+  reload(): Promise<void>;
   /**
    * Drains and stops: not ready any more, new upgrades get 503, open connections a Close with 1001. Resolves when all
    * is closed, connections that did not close within `deadlineMs` (the configuration's `drain`) destroyed. Again is a no-op.
@@ -77,8 +80,8 @@ export interface GatewayOptions {
 }
 
 /**
- * Builds a gateway from a configuration (loaded, plain data as YAML would give it, or YAML) and opens its listeners. Rejects
- * with ConfigError with every problem in what was not loaded yet; with ListenerError, CertificateError or the
+ * Builds a gateway from a configuration (loaded, plain data as YAML would give it, or YAML) and opens its listeners, the admin listener
+ * first. Rejects with ConfigError with every problem in what was not loaded yet; with ListenerError, CertificateError, CredentialError or the
  * system's error if an address cannot be had, a file cannot be used or a DNS server is no address; nothing is left open
  * then.
  */
@@ -104,9 +107,13 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   const isDraining = () => drain.hasBegun;
   const handlers = createHandlers({ ...inside, isDraining });
   const deps = await listenerDeps(config, metrics, logger);
-  const addresses = await openListeners(config, handlers, deps, closers);
-  const ready = readinessOf(verifiers, isDraining);
+  let isListening = false;
+  const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
   const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);
+  const addresses = await openListeners(config, handlers, deps, closers);
+  isListening = true;
+  // Only now: a listener that cannot be had ends them all.
+  for (const address of addresses) logger.info(address, 'listening');
   return {
     addresses,
     adminAddress,
@@ -119,6 +126,7 @@ async function open(config: Config, options: Options, closers: Closers): Promise
       closers.add(detach);
       return detach;
     },
+    reload: () => inside.files.renew(),
     close: ({ deadlineMs = config.drain } = {}) => drain.begin(deadlineMs),
   };
 }
@@ -134,6 +142,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
     () => sessions,
     () => droppedLines(logger),
     () => upstreams.endpoints,
+    () => verifiers,
   );
   const events = createEvents(logger);
   const observer = combine(createAccessLog(logger), metrics, events.observer);
@@ -142,7 +151,8 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
   closers.add(() => resolver.close());
   const store = createMemoryStore();
-  const routes = openRoutes(config, { verifiers, keys, authorize, store, upstreams, files }, route, closers);
+  const proofs = { verifiers, keys, verifications: new Verifications(), authorize };
+  const routes = openRoutes(config, { ...proofs, store, upstreams, files, logger }, route, closers);
   return { files, verifiers, metrics, events, observer, sessions, routes };
 }
 
@@ -184,7 +194,6 @@ async function openListeners(
     const opened = await openListener(listener, handlers, deps);
     closers.add(() => opened.close());
     addresses.push(opened.address);
-    deps.logger.info(opened.address, 'listening');
   }
   return addresses;
 }

@@ -6,6 +6,7 @@ export { CertificateError } from './config/certificate.ts';
 export { loadConfig, type ParsedConfig, parseConfig } from './config/load.ts';
 export { ConfigError, type Problem } from './config/problem.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
+export { CredentialError } from './config/secret.ts';
 export { ERROR_CODES, type ErrorCode, GatewayError } from './errors.ts';
 export type { GatewayEvents } from './gateway/events.ts';
 export type { GivenConfig } from './gateway/given.ts';

@@ -5,19 +5,14 @@ import { tokenExemption } from './cors.ts';
 import { checkExternal } from './external/index.ts';
 import type { AuthService } from './external/service.ts';
 import type { Check } from './grant.ts';
-import type { ApiKeys } from './keys/index.ts';
 import { alsoBasic, challenge } from './token/challenge.ts';
-import { checkToken } from './token/index.ts';
+import { checkToken, type TokenDeps } from './token/index.ts';
 import { claimRule, requiredScope } from './token/require.ts';
-import type { TokenVerifier } from './token/verifier.ts';
 
 /** How the clients of a route prove who they are. */
 
-export interface AuthenticationDeps {
-  /** By the names of `issuers`. */
-  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
-  /** By the files they stand in. */
-  readonly keys?: ReadonlyMap<string, ApiKeys> | undefined;
+/** What the proofs of clients are checked with. */
+export interface AuthenticationDeps extends TokenDeps {
   /** What the route asks, if it asks another service. */
   readonly external?: AuthService | undefined;
   /** What the program around the gateway has to say, if it has. */
@@ -36,26 +31,18 @@ function createAuthorization({ name, timeouts }: RouteConfig, { authorize }: Aut
 function createProofs({ auth, origins }: RouteConfig, deps: AuthenticationDeps): Check[] {
   if (auth === 'none') return [];
   const isExempt = tokenExemption(origins);
-  const keys = keysOf(auth, deps);
   return [
-    ...(auth.issuer.length > 0 || keys
-      ? [asksForBasic(auth, checkToken(auth, deps.verifiers, isExempt, keys))]
+    ...(auth.issuer.length > 0 || auth.keys !== undefined
+      ? [asksForBasic(auth, checkToken(auth, deps, isExempt))]
       : []),
-    ...(auth.external ? [checkExternal(auth.external, serviceOf(deps), isExempt)] : []),
+    ...(auth.external ? [checkExternal(auth.external, askedBy(deps), isExempt)] : []),
     ...(Object.keys(auth.require).length > 0 ? [checkClaims(auth.require)] : []),
   ];
 }
 
-function keysOf({ keys: file }: AuthConfig, { keys }: AuthenticationDeps): ApiKeys | undefined {
-  if (file === undefined) return undefined;
-  const opened = keys?.get(file);
-  if (opened === undefined) throw new Error(`the API keys in ${file} have not been opened`);
-  return opened;
-}
-
-function serviceOf({ external }: AuthenticationDeps): AuthService {
-  if (external === undefined) throw new Error('the service that the route asks has not been opened');
-  return external;
+function askedBy({ external: service, verifications }: AuthenticationDeps) {
+  if (service === undefined) throw new Error('the service that the route asks has not been opened');
+  return { service, verifications };
 }
 
 /** `check`, which says in its refusals that the token may come as a password where it may. */

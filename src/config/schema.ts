@@ -54,7 +54,7 @@ const upstream = z.strictObject({
   credentials: credentials
     .optional()
     .describe(
-      'What the gateway proves itself with, on behalf of its clients; one or several; absent: nothing',
+      'What the gateway proves itself with at the services of this route, in place of its clients; one or several; absent: nothing',
     ),
   tls: upstreamTls
     .optional()

@@ -4,6 +4,7 @@ import { Duplex, Writable } from 'node:stream';
 import { GatewayError } from '../errors.ts';
 import { RelayedAnswer } from '../http/relayed-answer.ts';
 import { type AnswerFields, pairsOf } from './answer-fields.ts';
+import type { Concealment } from './concealment.ts';
 
 /** What an upstream says instead of a 101, read by Node's own parser: status, and a body framed in any of HTTP's ways. */
 
@@ -16,6 +17,7 @@ const BODY_MS = 1_000;
 export interface Reading {
   readonly signal: AbortSignal;
   readonly answerFields: AnswerFields;
+  readonly concealment?: Concealment | undefined;
 }
 
 /**
@@ -68,7 +70,7 @@ export function lost(cause: unknown): GatewayError {
  */
 async function refusalOf(
   response: IncomingMessage,
-  { signal, answerFields }: Reading,
+  { signal, answerFields, concealment }: Reading,
 ): Promise<GatewayError> {
   const { statusCode: status = 0 } = response;
   // When the socket is destroyed, this is what an unfinished answer tells.
@@ -77,7 +79,7 @@ async function refusalOf(
     return new GatewayError('UPSTREAM_INVALID', { detail: `it answered ${status}`, isAnswer: true });
   const body = await bodyOf(response, signal);
   const headers = pairsOf(answerFields(response.rawHeaders, status));
-  return new RelayedAnswer({ status, headers, body });
+  return new RelayedAnswer({ status, headers, body: concealment?.body(body) ?? body });
 }
 
 /** Rejects only if the body is cut by the upstream itself. */

@@ -34,6 +34,9 @@ export async function sallyport(
     stderr: { write: (text) => (err += text) },
     isTTY: false,
     onSignal: () => () => {},
+    onReload: () => () => {},
+    onReopen: () => () => {},
+    onIgnored: () => () => {},
     onCrash: () => () => {},
   });
   return { code, out, err };

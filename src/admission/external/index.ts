@@ -5,6 +5,7 @@ import { addressKey } from '../../http/address.ts';
 import type { GatewayRequest, HeaderField } from '../../http/request.ts';
 import { isForgeable } from '../forgeable.ts';
 import { type Check, endBy } from '../grant.ts';
+import type { Verifications } from '../token/verifications.ts';
 import { type Proof, readAnswer } from './answer.ts';
 import { fieldsFrom, ourFields } from './question.ts';
 import { RememberedAnswers } from './remembered.ts';
@@ -16,16 +17,23 @@ export function openAuthService(auth: 'none' | AuthConfig): AuthService | undefi
   return new AuthService(auth.external);
 }
 
+/** What another service is asked with. */
+interface ExternalDeps {
+  readonly service: Pick<AuthService, 'ask'>;
+  /** Bounds what is asked on behalf of strangers. */
+  readonly verifications: Pick<Verifications, 'check' | 'failed'>;
+}
+
 /**
  * Asks another service about each client, with some fields of its request and what it asks for: a 2xx lets it in, and its
  * fields become claims, beside those of a token, which win. What `isExempt` names (preflights) is let in without.
  *
  * Refuses with RelayedAnswer, TOKEN_EXPIRED where the answer's own end has passed, ORIGIN_REFUSED for cookies without an
- * Origin, TOO_MANY_REQUESTS, AUTH_UNAVAILABLE.
+ * Origin, TOO_MANY_REQUESTS, AUTH_UNAVAILABLE, RATE_LIMITED for a client from whose address come too many that it refuses.
  */
 export function checkExternal(
   config: ExternalConfig,
-  service: Pick<AuthService, 'ask'>,
+  { service, verifications }: ExternalDeps,
   isExempt: (request: GatewayRequest) => boolean = () => false,
   now: () => number = Date.now,
 ): Check {
@@ -53,7 +61,9 @@ export function checkExternal(
     // Every request has an id of its own: it is no part of what is asked.
     const fields = [...question, ['x-request-id', id] as const];
     const ask = async () => {
+      verifications.check(clientAddress);
       const answer = await service.ask(fields, addressKey(clientAddress));
+      if (answer.status === 401 || answer.status === 403) verifications.failed(clientAddress);
       return readAnswer(answer, config, host, now());
     };
     return remembered === undefined ? ask() : remembered.answer(nameOf(question), ask);

@@ -8,7 +8,18 @@ import { whyUnknown } from '../keys/key.ts';
 import { challenge } from './challenge.ts';
 import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
 import { type Found, tokenFinder } from './sources.ts';
-import type { TokenVerifier, Verified } from './verifier.ts';
+import type { Verifications } from './verifications.ts';
+import type { Guard, TokenVerifier, Verified } from './verifier.ts';
+
+/** What tokens are checked with. */
+export interface TokenDeps {
+  /** By the names of `issuers`. */
+  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+  /** By the files they stand in. */
+  readonly keys?: ReadonlyMap<string, ApiKeys> | undefined;
+  /** Bounds what is spent on the proofs of strangers. */
+  readonly verifications: Verifications;
+}
 
 /** What a token or an API key may be proven with. */
 interface Trusted {
@@ -17,24 +28,24 @@ interface Trusted {
 }
 
 /**
- * Requires a token that one of the route's issuers signed, or one of `keys`; notes subject, claims, expiry
- * and where the token or key stood. `verifiers` are by the issuer's name in the configuration; throws an Error at
- * once if one is not there.
+ * Requires a token that one of the route's issuers signed, or one of its API keys; notes subject, claims, expiry
+ * and where it stood. Throws an Error at once if the route names an issuer or a file of keys that is not among those given.
  *
  * What `isExempt` names needs none: preflights, for browsers send none with them. Where the page's request has a token in
  * its query, so has its preflight: it is noted to be taken out, and says nothing about the client.
  *
  * Refuses with TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, with BAD_REQUEST for two different tokens,
- * ORIGIN_REFUSED for a cookie without an Origin, KEYS_UNAVAILABLE.
+ * ORIGIN_REFUSED for a cookie without an Origin, KEYS_UNAVAILABLE, RATE_LIMITED for a client from whose address come too
+ * many bad ones.
  */
 export function checkToken(
   auth: AuthConfig,
-  verifiers: ReadonlyMap<string, TokenVerifier>,
+  deps: TokenDeps,
   isExempt: (request: GatewayRequest) => boolean = () => false,
-  keys?: ApiKeys,
 ): Check {
   const findTokens = tokenFinder(auth.token);
-  const trusted = { issuers: auth.issuer.map((name) => verifierNamed(name, verifiers)), keys };
+  const trusted = trustedBy(auth, deps);
+  const { verifications } = deps;
 
   return async function token(request, grant) {
     const found = findTokens(request);
@@ -44,18 +55,47 @@ export function checkToken(
       return;
     }
     const [first] = oneToken(found, request);
-    const { subject, claims, expiresAt } = await verified(first.token, trusted, request.host);
+    const { subject, claims, expiresAt } = await verified(first.token, request);
     grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
     grant.subject = subject;
     grant.claims = claims;
     endBy(grant, expiresAt);
     noteCredentials(grant, found);
   };
+
+  async function verified(token: string, { clientAddress, host }: GatewayRequest) {
+    try {
+      return await verify(token, trusted, guardOf(verifications, clientAddress));
+    } catch (error) {
+      if (!isBadToken(error)) throw error;
+      verifications.failed(clientAddress);
+      throw challenge(error.code, host, { detail: error.detail });
+    }
+  }
+}
+
+/** Tokens from one address are looked at together, whoever issued them. */
+function guardOf(verifications: Verifications, address: string): Guard {
+  return { check: () => verifications.check(address), enter: () => verifications.enter(address) };
+}
+
+type BadToken = GatewayError & { readonly code: 'TOKEN_INVALID' | 'TOKEN_EXPIRED' };
+
+function isBadToken(error: unknown): error is BadToken {
+  return error instanceof GatewayError && (error.code === 'TOKEN_INVALID' || error.code === 'TOKEN_EXPIRED');
 }
 
 function noteCredentials(grant: Grant, [first, ...copies]: readonly Found[]): void {
   grant.credential = first?.credential;
   grant.copies = copies.map((copy) => copy.credential);
+}
+
+function trustedBy({ issuer, keys: file }: AuthConfig, { verifiers, keys }: TokenDeps): Trusted {
+  const issuers = issuer.map((name) => verifierNamed(name, verifiers));
+  if (file === undefined) return { issuers, keys: undefined };
+  const opened = keys?.get(file);
+  if (opened === undefined) throw new Error(`the API keys in ${file} have not been opened`);
+  return { issuers, keys: opened };
 }
 
 function verifierNamed(name: string, verifiers: ReadonlyMap<string, TokenVerifier>): TokenVerifier {
@@ -74,31 +114,28 @@ function oneToken(found: readonly Found[], request: GatewayRequest): readonly [F
   return [first, ...others];
 }
 
-async function verified(token: string, trusted: Trusted, realm: string): Promise<Verified | KeyHolder> {
-  try {
-    return await verify(token, trusted);
-  } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    const { code, detail } = error;
-    if (code !== 'TOKEN_INVALID' && code !== 'TOKEN_EXPIRED') throw error;
-    throw challenge(code, realm, { detail });
-  }
-}
-
 /** An API key is looked for first: that costs one hash, whatever it is. */
-async function verify(token: string, { issuers, keys }: Trusted): Promise<Verified | KeyHolder> {
+async function verify(
+  token: string,
+  { issuers, keys }: Trusted,
+  guard: Guard,
+): Promise<Verified | KeyHolder> {
   const holder = keys?.find(token);
   if (holder !== undefined) return holder;
   if (keys !== undefined && (issuers.length === 0 || !isCompact(token))) throw invalid(whyUnknown(token));
-  return verifyByIssuer(token, issuers);
+  return verifyByIssuer(token, issuers, guard);
 }
 
 /** Several verifiers of one `iss` are tried in turn: an issuer on its way from one kind of key to another. */
-async function verifyByIssuer(token: string, trusted: readonly TokenVerifier[]): Promise<Verified> {
+async function verifyByIssuer(
+  token: string,
+  trusted: readonly TokenVerifier[],
+  guard: Guard,
+): Promise<Verified> {
   const refusals: unknown[] = [];
   for (const verifier of candidates(token, trusted)) {
     try {
-      return await verifier.verify(token);
+      return await verifier.verify(token, guard);
     } catch (error) {
       refusals.push(error);
     }

@@ -3,6 +3,7 @@ import { isPreflight } from '../../../src/admission/cors.ts';
 import { checkExternal } from '../../../src/admission/external/index.ts';
 import type { Answer, ExternalConfig } from '../../../src/admission/external/service.ts';
 import type { Grant } from '../../../src/admission/grant.ts';
+import { Verifications } from '../../../src/admission/token/verifications.ts';
 import type { UpgradeRequest } from '../../../src/http/request.ts';
 import { externalConfig } from '../../support/auth-service.ts';
 import { emptyGrant, requestOf } from '../../support/requests.ts';
@@ -21,7 +22,7 @@ function serviceOf(fields: readonly string[] = [], status = 200) {
 function checkOf(service: ReturnType<typeof serviceOf>, config: Partial<ExternalConfig> = {}) {
   const check = checkExternal(
     externalConfig({ url: 'http://auth.test/', ...config }),
-    service,
+    { service, verifications: new Verifications({ failures: 2, failuresPerSecond: 1, now: () => 0 }) },
     isPreflight,
     () => NOW_MS,
   );
@@ -167,4 +168,18 @@ test('a preflight is let in, unproven, and nobody is asked', async () => {
 test('a refusal is thrown', async () => {
   const answered = checkOf(serviceOf(['WWW-Authenticate', 'Basic'], 401))({});
   await expect(answered).rejects.toMatchObject({ name: 'GatewayError', code: 'TOKEN_INVALID', status: 401 });
+});
+
+test('of a client from whose address come too many that are refused nobody is asked for a while', async () => {
+  const service = serviceOf([], 403);
+  const admit = checkOf(service);
+  for (let count = 0; count < 2; count++) expect(await codeOf(admit(COOKIE))).toBe('FORBIDDEN');
+  expect(await codeOf(admit(COOKIE))).toBe('RATE_LIMITED');
+  expect(await codeOf(admit({ ...COOKIE, clientAddress: '192.0.2.7' }))).toBe('FORBIDDEN');
+  expect(service.asked).toHaveLength(3);
+});
+
+test('who is sent to where it signs in may come as often as it likes', async () => {
+  const admit = checkOf(serviceOf(['Location', '/login'], 302));
+  for (let count = 0; count < 5; count++) expect(await codeOf(admit(COOKIE))).toBe('TOKEN_MISSING');
 });
