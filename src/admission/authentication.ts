@@ -1,6 +1,7 @@
 import type { AuthConfig, RouteConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import { type Authorize, checkAuthorize } from './authorize.ts';
+import { checkCertificate } from './certificate.ts';
 import { tokenExemption } from './cors.ts';
 import { checkExternal } from './external/index.ts';
 import type { AuthService } from './external/service.ts';
@@ -32,6 +33,7 @@ function createProofs({ auth, origins }: RouteConfig, deps: AuthenticationDeps):
   if (auth === 'none') return [];
   const isExempt = tokenExemption(origins);
   return [
+    ...(auth.certificate ? [checkCertificate(auth.certificate, isExempt)] : []),
     ...(auth.issuer.length > 0 || auth.keys !== undefined
       ? [asksForBasic(auth, checkToken(auth, deps, isExempt))]
       : []),

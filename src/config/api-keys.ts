@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { explain } from './explain.ts';
 import { word } from './fields.ts';
-import { faultOf, reason } from './files.ts';
+import { fileFault, reason } from './files.ts';
 import { ConfigError, type Finding, type Path } from './problem.ts';
 import { readSource } from './source.ts';
 import { suggestion } from './suggest.ts';
@@ -63,7 +63,7 @@ export async function readApiKeys(file: string): Promise<readonly ApiKey[]> {
 
 async function readText(file: string): Promise<string> {
   try {
-    const fault = faultOf(file);
+    const fault = fileFault(file);
     if (fault === undefined) return await readFile(file, 'utf8');
     throw unreadable(file, fault);
   } catch (cause) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { GatewayError } from '../../src/errors.ts';
+import { ERROR_CODES, GatewayError } from '../../src/errors.ts';
 import { RelayedAnswer } from '../../src/http/relayed-answer.ts';
 import type { PendingUpgrade } from '../../src/listener/pending-upgrade.ts';
 import { eventually } from '../support/census.ts';
@@ -15,6 +15,10 @@ async function refused(error: GatewayError): Promise<string> {
   const listener = await open({ upgrade: (pending) => pending.refuse(error) });
   return say(listener, UPGRADE);
 }
+
+test('every sentence is ASCII, as the bytes of a refusal take it to be', () => {
+  for (const code of ERROR_CODES) expect(new GatewayError(code).message).toMatch(/^[ -~]+$/);
+});
 
 describe('a refused upgrade', () => {
   test('reads the code, the sentence and the headers of the failure, never its cause', async () => {
