@@ -1,4 +1,5 @@
 import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { stringify } from 'yaml';
 import { type ApiKey, parseApiKeys } from '../config/api-keys.ts';
 import { ConfigError } from '../config/problem.ts';
 import { CommandError, EXIT } from './context.ts';
@@ -7,17 +8,19 @@ import { CommandError, EXIT } from './context.ts';
 
 const MODE = 0o600;
 
-/** Throws CommandError if the text of an entry would not be read as a key. */
-export function checkEntry(entry: string): void {
+/** An entry as YAML that begins with `- `. Throws CommandError if it would not be read as a key. */
+export function writeEntry(key: object): string {
+  const entry = stringify([key], { lineWidth: 0 });
   try {
     parseApiKeys(entry, 'the entry');
+    return entry;
   } catch (error) {
     throw new CommandError(problemsOf(error), EXIT.usage, { cause: error });
   }
 }
 
 /**
- * Appends an entry, as YAML that begins with `- `, to a file of keys. The file is replaced as a whole, and stays as it is
+ * Appends an entry, as `writeEntry` makes it, to a file of keys. The file is replaced as a whole, and stays as it is
  * if the result would not be a file of the keys before and the new one: then CommandError says why.
  */
 export async function appendKey(file: string, entry: string): Promise<void> {

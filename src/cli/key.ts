@@ -1,9 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { stringify } from 'yaml';
 import { hashOfKey, makeKey } from '../admission/keys/key.ts';
 import { parseDuration } from '../config/units.ts';
 import { CommandError, type Context, EXIT } from './context.ts';
-import { appendKey, checkEntry } from './key-file.ts';
 import { addClaim } from './token.ts';
 
 interface KeyOptions {
@@ -39,17 +37,17 @@ export function keyCommand(command: Command): Command {
 export async function key(context: Context, name: string, options: KeyOptions): Promise<void> {
   const given = options.hash ? await readKey(context) : undefined;
   const made = given ?? makeKey();
-  const entry = entryOf(name, made, options);
-  checkEntry(entry);
+  const { appendKey, writeEntry } = await import('./key-file.ts');
+  const entry = writeEntry(entryOf(name, made, options));
   if (options.file === undefined) context.stderr.write(entry);
   else await appendKey(options.file, entry);
   if (given === undefined) context.stdout.write(`${made}\n`);
 }
 
-function entryOf(name: string, made: string, { expires, claim }: KeyOptions): string {
+function entryOf(name: string, made: string, { expires, claim }: KeyOptions): object {
   const end = expires === undefined ? {} : { expires: endAfter(expires) };
   const claims = Object.keys(claim).length === 0 ? {} : { claims: claim };
-  return stringify([{ name, hash: hashOfKey(made), ...end, ...claims }], { lineWidth: 0 });
+  return { name, hash: hashOfKey(made), ...end, ...claims };
 }
 
 /** The first whole second by which so much time is over. */

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'undici';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startApplication } from '../support/application.ts';
 import { startAuthService } from '../support/auth-service.ts';
 import { converse } from '../support/conversation.ts';
+import { startExample } from '../support/example.ts';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
 import { startGateway } from '../support/gateway.ts';
 import { eventually, within } from '../support/patience.ts';
@@ -180,6 +183,33 @@ describe('nobody is let in', () => {
     expect(service.questions).toEqual([]);
     expect(await ask('GET', { Origin: ORIGIN })).toMatchObject({ status: 200 });
   });
+});
+
+test('where a service like oauth2-proxy only says 401, browsers are sent to where it signs people in', async () => {
+  const service = await startAuthService();
+  const app = await startApplication('app');
+  onTestFinished(() => app.close());
+  const gateway = await startExample('oauth2-proxy', {
+    'http://127.0.0.1:4180/oauth2/auth': `http://127.0.0.1:${service.port}/oauth2/auth`,
+    'http://127.0.0.1:4180, upgrades': `http://127.0.0.1:${service.port}, upgrades`,
+    'http://127.0.0.1:3000': `http://127.0.0.1:${app.port}`,
+  });
+  const knows = ({ headers }: IncomingMessage) => headers.cookie === '_oauth2_proxy=alice';
+  service.answer = (response, question) =>
+    question.url === '/oauth2/auth' && knows(question)
+      ? response.writeHead(202, { 'X-Auth-Request-User': 'alice', 'X-Auth-Request-Email': 'a@b.test' }).end()
+      : response.writeHead(question.url === '/oauth2/auth' ? 401 : 200).end('Unauthorized');
+  async function ask(path: string, headers: Record<string, string>) {
+    const answer = await request(`http://127.0.0.1:${gateway.port}${path}`, { headers });
+    return [answer.statusCode, answer.headers.location, await answer.body.text()];
+  }
+
+  const start = '/oauth2/start?rd=%2Fa%3Fb%3D1';
+  expect(await ask('/a?b=1', { accept: 'text/html' })).toEqual([302, start, expect.any(String)]);
+  expect(await ask('/a', { accept: 'application/json' })).toEqual([401, undefined, 'Unauthorized']);
+  expect(await ask('/oauth2/sign_in', {})).toEqual([200, undefined, 'Unauthorized']);
+  expect(await ask('/a', { cookie: '_oauth2_proxy=alice' })).toMatchObject([200, undefined, 'app page /a']);
+  expect(app.requests[0]?.headers).toMatchObject({ 'x-user': 'alice', 'x-email': 'a@b.test' });
 });
 
 test('a gateway that closes drops its connections to the service', async () => {
