@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { type Logger, pino } from 'pino';
 import type { Authorize } from './admission/authorize.ts';
+import { openKeyFiles } from './admission/keys/index.ts';
 import { Verifications } from './admission/token/verifications.ts';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
@@ -137,6 +138,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const files = new WatchedFiles();
   closers.add(() => files.close());
   const verifiers = await openVerifiers(config, logger, closers);
+  const keys = await openKeyFiles(config.routes, { files, logger });
   const metrics = createMetrics(
     () => sessions,
     () => droppedLines(logger),
@@ -153,7 +155,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver, certificates });
   closers.add(() => resolver.close());
   const store = createMemoryStore();
-  const proofs = { verifiers, verifications: new Verifications(), authorize };
+  const proofs = { verifiers, keys, verifications: new Verifications(), authorize };
   const routes = openRoutes(config, { ...proofs, store, upstreams, files, logger }, route, closers);
   return { files, certificates, verifiers, metrics, events, observer, sessions, routes };
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { AuthenticationDeps } from './admission/authentication.ts';
 import { type Cors, createCors, isPreflight } from './admission/cors.ts';
+import { openAuthService } from './admission/external/index.ts';
 import type { Grant } from './admission/grant.ts';
 import { admit, createAdmission } from './admission/index.ts';
 import { limitKey } from './admission/limits.ts';
@@ -77,7 +78,8 @@ interface Opened<Handler> {
 /** Compiles a route. Throws CredentialError or the system's error if a file it names cannot be used. */
 export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const { name, match, paths } = config;
-  const checks = createAdmission(config, deps);
+  const external = openAuthService(config.auth);
+  const checks = createAdmission(config, { ...deps, external });
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
   const means = { upstreams: deps.upstreams, credentials };
@@ -98,7 +100,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
     request: request?.handler,
     async close() {
       credentials?.close();
-      await Promise.all([upgrade?.close(), request?.close()]);
+      await Promise.all([upgrade?.close(), request?.close(), external?.close()]);
     },
   };
 }

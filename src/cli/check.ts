@@ -112,14 +112,17 @@ function balanceText({ balance }: UpstreamConfig): string[] {
   return [`by hash of ${name === '' ? from : `${from} ${name}`}`];
 }
 
+/** Every proof that is asked for. */
 function authText({ auth }: RouteConfig): string {
   if (auth === 'none') return 'none';
+  const tokens = [...auth.issuer, ...(auth.keys === undefined ? [] : ['API keys'])];
   const sources = auth.token.map(({ from, name }) => (name === '' ? from : `${from}:${name}`));
   const proofs = [
     auth.certificate && 'certificate',
-    auth.issuer.length > 0 && `${auth.issuer.join(', ')} by ${sources.join(', ')}`,
+    tokens.length > 0 && `${tokens.join(', ')} by ${sources.join(', ')}`,
+    auth.external && `asks ${auth.external.url}`,
   ];
-  return proofs.filter(Boolean).join(' and ') || 'other';
+  return proofs.filter(Boolean).join(' and ');
 }
 
 function limitsText(kinds: readonly RequestKind[], limits: LimitsConfig): string {

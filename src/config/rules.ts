@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
+import { externalRules } from './auth-rules.ts';
 import { credentialRules } from './credential-rules.ts';
 import type { CredentialConfig } from './credentials.ts';
 import { entryRules } from './entry-rules.ts';
@@ -76,6 +77,7 @@ export function routeRules(route: RouteShape, context: Context): void {
     return;
   }
   proofRules(route.auth, context);
+  externalRules(route.auth, (path, message) => complain(context, ['auth', ...path], message));
   forwardRules(claims, context);
 }
 

@@ -91,3 +91,28 @@ test('reads variables from the environment', async () => {
   const { out } = await sallyport(['check', join(folder, 'gate.yaml')], { PORT: '4711' });
   expect(out).toContain('127.0.0.1:4711');
 });
+
+test('shows every proof that a route asks for', async () => {
+  const route = (name: string, auth: string) =>
+    `  - { name: ${name}, match: { path: /${name} }, origins: [https://a.example], auth: { ${auth} }, upstream: { websocket: ws://b:1 } }`;
+  const folder = await folderWith({
+    'keys.yaml': '',
+    'gate.yaml': sampleConfig({
+      route: [
+        route('keys', 'keys: file:keys.yaml, token: [header, "header:x-api-key"]'),
+        route('both', 'keys: file:keys.yaml, issuer: main'),
+        route('asked', 'external: { url: "http://127.0.0.1:4180/auth" }'),
+        route('all', 'issuer: main, external: { url: "http://127.0.0.1:4180/auth" }'),
+      ].join('\n'),
+    }),
+  });
+  const { code, out } = await sallyport(['check', join(folder, 'gate.yaml')]);
+  expect(code).toBe(0);
+  const rows = out.split('\n').filter((line) => line.includes('ws://b:1'));
+  expect(rows.map((line) => line.split(/ {2,}/)[4])).toEqual([
+    'API keys by header, header:x-api-key',
+    'main, API keys by header',
+    'asks http://127.0.0.1:4180/auth',
+    'main by header and asks http://127.0.0.1:4180/auth',
+  ]);
+});
