@@ -1,3 +1,5 @@
+import { type LimitHit, limitDetail, limitSentence } from './limit-hit.ts';
+
 /**
  * Every way a connection can fail, in one table: code -> HTTP status before the 101, close code after it, and
  * the one sentence a client is told. Status and close codes appear nowhere else in the source.
@@ -152,6 +154,8 @@ interface Details {
   readonly cause?: unknown;
   /** Why, in words, for the log only. Never put a token in it. */
   readonly detail?: string;
+  /** The limit that was hit: the sentence and, unless given, the detail name it. */
+  readonly limit?: LimitHit;
   /** Extra response headers, e.g. WWW-Authenticate. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The upstream has answered as it will answer this request again: it is alive, and another one is not asked. */
@@ -180,11 +184,12 @@ export class GatewayError extends Error {
     const { stackTraceLimit } = Error;
     // Taking down the stack is dear, and nobody is told it but for a fault of our own: refusals come in floods.
     if (code !== 'INTERNAL') Error.stackTraceLimit = 0;
-    super(FAILURES[code].sentence, details.cause === undefined ? undefined : { cause: details.cause });
+    const sentence = details.limit ? limitSentence(details.limit) : FAILURES[code].sentence;
+    super(sentence, details.cause === undefined ? undefined : { cause: details.cause });
     Error.stackTraceLimit = stackTraceLimit;
     this.name = 'GatewayError';
     this.code = code;
-    this.detail = details.detail;
+    this.detail = details.detail ?? (details.limit && limitDetail(details.limit));
     this.isAnswer = details.isAnswer ?? false;
     this.#headers = details.headers ?? {};
   }
@@ -220,31 +225,4 @@ export function clientLost(thrown: unknown): GatewayError {
   const error = new GatewayError('CLIENT_LOST', { cause: thrown });
   if (thrown instanceof GatewayError) error.dials = thrown.dials;
   return error;
-}
-
-/** The upstream answered the handshake with something other than a 101: its answer is the client's answer. */
-export class UpstreamAnswered extends GatewayError {
-  readonly answer: {
-    readonly status: number;
-    readonly headers: readonly (readonly [string, string])[];
-    readonly body: Buffer;
-  };
-
-  constructor(answer: UpstreamAnswered['answer']) {
-    super(codeOfAnswer(answer.status), { detail: `the upstream answered ${answer.status}`, isAnswer: true });
-    this.answer = answer;
-  }
-
-  override get status(): number {
-    return this.answer.status;
-  }
-}
-
-/** The code under which a relayed refusal is logged, and closes a WebSocket where `refuse: close` asks for one. */
-function codeOfAnswer(status: number): ErrorCode {
-  if (status === 401) return 'TOKEN_INVALID';
-  if (status === 403) return 'FORBIDDEN';
-  if (status === 404) return 'NO_ROUTE';
-  if (status === 429) return 'RATE_LIMITED';
-  return 'UPSTREAM_INVALID';
 }

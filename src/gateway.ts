@@ -83,7 +83,9 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
   const resolver = new Resolver({ servers: dnsServers });
   const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
   closers.add(() => resolver.close());
-  const routes = openRoutes(config, { verifiers, store: createMemoryStore(), upstreams, files }, closers);
+  const { ipv6Prefix } = config.limits;
+  const limits = { store: createMemoryStore(), limits: metrics.limits, ipv6Prefix };
+  const routes = openRoutes(config, { verifiers, ...limits, upstreams, files }, closers);
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;
 

@@ -1,7 +1,7 @@
 import { type Cors, createCors, isPreflight } from './admission/cors.ts';
 import type { Grant } from './admission/grant.ts';
 import { admit, createAdmission } from './admission/index.ts';
-import { limitKey } from './admission/limits.ts';
+import type { LimitDeps } from './admission/limit-deps.ts';
 import type { TokenVerifier } from './admission/token/verifier.ts';
 import type { Dial } from './bridge/contract.ts';
 import { createPollDial } from './bridge/poll/index.ts';
@@ -12,8 +12,7 @@ import { servedKinds, upgradesTo } from './config/upstream-kinds.ts';
 import type { GatewayRequest } from './http/request.ts';
 import type { ServedRecord, SessionRecord } from './observe/index.ts';
 import { createPassthrough, type Passthrough } from './passthrough/index.ts';
-import { createMeters, type Meter } from './session/meter.ts';
-import type { Store } from './store/index.ts';
+import { createMeters, type MeterFactory } from './session/meter.ts';
 import { type HttpTarget, openHttpTarget } from './upstream/client.ts';
 import type { UpstreamContext } from './upstream/context.ts';
 import { compileForward, type Forward } from './upstream/forward.ts';
@@ -47,7 +46,7 @@ export interface UpgradeHandler {
   /** What the upstream gets to see of an upgrade. */
   readonly forward: Forward;
   /** What one admitted connection may send. */
-  meter(request: GatewayRequest, grant: Grant): Meter;
+  readonly meter: MeterFactory;
 }
 
 /** How a route serves plain requests: as `serve` of a passthrough does, if not by itself. */
@@ -55,10 +54,9 @@ export type RequestHandler = (
   ...asked: Parameters<Passthrough['serve']>
 ) => Promise<Omit<ServedRecord, 'route'>>;
 
-export interface RouteDeps {
+export interface RouteDeps extends LimitDeps {
   /** By the names of `issuers`. */
   readonly verifiers: ReadonlyMap<string, TokenVerifier>;
-  readonly store: Store;
   readonly upstreams: UpstreamContext;
   /** What is read again when it changes. */
   readonly files: WatchedFiles;
@@ -96,14 +94,13 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
 }
 
 function openUpgrade(config: RouteConfig, deps: RouteDeps, http: Pool | undefined): Opened<UpgradeHandler> {
-  const meters = createMeters(config, { store: deps.store });
   const { bridge, dial, close } = openBridge(config, deps.upstreams, http);
   return {
     handler: {
       bridge,
       dial,
       forward: compileForward(config, upgradesTo(config.upstream)),
-      meter: (request, grant) => meters((per) => limitKey(per, request, grant)),
+      meter: createMeters(config, deps),
     },
     close,
   };

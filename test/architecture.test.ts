@@ -28,6 +28,7 @@ const ROOMS = [
   'http',
   'frames',
   'errors',
+  'limit-hit',
 ];
 
 /** `src/bridge/relay.ts` is in the room bridge, `src/router.ts` is one by itself. */

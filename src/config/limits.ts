@@ -1,10 +1,23 @@
 import { z } from 'zod';
+import { DEFAULT_IPV6_PREFIX } from '../http/address.ts';
 import { byteRate, duration, durationOrOff, optionalDuration, rate, size } from './fields.ts';
+import {
+  countedPer,
+  isStricterByteRate,
+  isStricterMax,
+  isStricterRate,
+  limitList,
+  meteredPer,
+} from './limit-lists.ts';
+import { requestLimits } from './request-limits.ts';
 
 /** The configuration of bounds: what there may be of what, and how long things may take. */
 
-const countedBy = z.enum(['origin', 'address', 'subject', 'route']);
-const meteredBy = z.enum(['connection', 'origin', 'address', 'subject', 'route']);
+const burst = z
+  .int()
+  .min(1)
+  .optional()
+  .describe('How many may come at once; absent: as many as in one unit of time of the rate');
 const over = z
   .enum(['throttle', 'close'])
   .default('throttle')
@@ -13,9 +26,22 @@ const over = z
 /** More than any sender cuts a message into; each costs us a header to read. */
 export const DEFAULT_FRAGMENTS = 16_384;
 
-const requests = z.strictObject({
-  max: z.int().min(1).default(1024).describe('Of all clients together; beyond it 503'),
-  perClient: z.int().min(1).default(128).describe('Of one client address (IPv6: one /64); beyond it 429'),
+const upgrades = z.strictObject({
+  rate: rate.describe('How many per time, like 20/s, 600/m or 1000/h'),
+  burst,
+  per: countedPer,
+});
+const connections = z.strictObject({ max: z.int().min(1).describe('How many'), per: countedPer });
+const messages = z.strictObject({
+  rate: rate.describe('How many per time, like 50/s, 600/m or 1000/h'),
+  burst,
+  per: meteredPer,
+  over,
+});
+const bytes = z.strictObject({
+  rate: byteRate.describe('How many per time, like 64KiB/s or 1MiB/s'),
+  per: meteredPer,
+  over,
 });
 
 const uploads = z.strictObject({
@@ -25,22 +51,18 @@ const uploads = z.strictObject({
 
 /** Of a route: how much its clients may send and hold open. */
 export const limits = z.strictObject({
-  upgrades: z
-    .strictObject({ rate, burst: z.int().min(1).optional(), per: countedBy })
+  upgrades: limitList(upgrades, isStricterRate)
     .optional()
-    .describe('Upgrades and plain requests accepted per time; beyond it 429'),
-  connections: z
-    .strictObject({ max: z.int().min(1), per: countedBy })
+    .describe('Upgrades and plain requests accepted per time, one limit or a list; beyond it 429'),
+  connections: limitList(connections, isStricterMax)
     .optional()
-    .describe('Open WebSockets at a time; beyond it 429'),
-  messages: z
-    .strictObject({ rate, burst: z.int().min(1).optional(), per: meteredBy, over })
+    .describe('Open WebSockets at a time, one limit or a list; beyond it 429'),
+  messages: limitList(messages, isStricterRate)
     .optional()
-    .describe('Messages and control frames from the client per time'),
-  bytes: z
-    .strictObject({ rate: byteRate, per: meteredBy, over })
+    .describe('Messages and control frames from the client per time, one limit or a list'),
+  bytes: limitList(bytes, isStricterByteRate)
     .optional()
-    .describe('Bytes from the client per time'),
+    .describe('Bytes from the client per time, one limit or a list'),
   messageSize: size
     .optional()
     .describe('Largest message from the client, as on the wire: compressed, unless compression is off'),
@@ -49,7 +71,9 @@ export const limits = z.strictObject({
     .min(1)
     .default(DEFAULT_FRAGMENTS)
     .describe('Fragments one message from the client may have; beyond it 1009'),
-  requests: requests.prefault({}).describe('Plain requests under way at a time'),
+  requests: requestLimits.describe(
+    'Plain requests under way at a time, one limit or a list; what is not said stays 1024 of the route together, 128 of one client address',
+  ),
   uploads: z
     .union([z.literal('off'), uploads], 'expected off, or a mapping with min and per')
     .prefault({})
@@ -89,5 +113,13 @@ export const processLimits = z.strictObject({
     .default('auto')
     .describe(
       'Requests and WebSockets at a time, over all listeners; beyond it 503. auto: as many as fit into the limit of open files',
+    ),
+  ipv6Prefix: z
+    .int()
+    .min(32)
+    .max(128)
+    .default(DEFAULT_IPV6_PREFIX)
+    .describe(
+      'Leading bits of an IPv6 address that make one client for limits per address: a subscriber holds a /64 at least, many a /56 or /48',
     ),
 });

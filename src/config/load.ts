@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { expand } from './expand.ts';
 import { explain } from './explain.ts';
 import { resolveFiles } from './files.ts';
+import { checkLimits } from './limit-rules.ts';
 import { checkNames } from './names.ts';
 import { ConfigError, type Finding, formatPath, type Problem, type Warning } from './problem.ts';
 import { type Config, schema } from './schema.ts';
@@ -52,7 +53,7 @@ export function parseConfig(text: string, options: ParseOptions = {}): ParsedCon
   const findings: Finding[] = [];
   const tree = expand(source.value, env, findings);
   resolveFiles(tree, baseDir, findings);
-  findings.push(...checkNames(tree), ...checkUnusedKeys(tree));
+  findings.push(...checkNames(tree), ...checkUnusedKeys(tree), ...checkLimits(tree));
   const parsed = schema.safeParse(tree);
   findings.push(...explain(parsed.error?.issues ?? [], source.value));
   if (!parsed.success || findings.length > 0)

@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
+import { openLimits } from './limit-rules.ts';
 import { nearMisses } from './near-misses.ts';
 import type { Finding, Path } from './problem.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
@@ -21,6 +22,9 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
       issuerWarnings(name, issuer, config, written),
     ),
     ...config.routes.flatMap(routeWarnings),
+    ...config.routes.flatMap(({ auth }, index) =>
+      auth === 'none' ? openLimits(written, ['routes', index]) : [],
+    ),
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
     ...nearMisses(config),

@@ -1,8 +1,10 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import type { LimitObserver } from '../admission/limit-deps.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';
 import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
 import { createConnectionMetrics } from './connections.ts';
 import type { Observer, SessionRecord } from './index.ts';
+import { createLimitMetrics } from './limit-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { createSessionMetrics } from './session-metrics.ts';
 import { createUpstreamMetrics } from './upstream-metrics.ts';
@@ -15,6 +17,8 @@ export interface Metrics extends Observer, DialObserver {
   readonly contentType: string;
   /** Counts what befalls connections, whatever they ask for. */
   readonly connections: ConnectionObserver;
+  /** Counts what the limits of routes do. */
+  readonly limits: LimitObserver;
 }
 
 /**
@@ -40,6 +44,7 @@ export function createMetrics(
   return {
     contentType: registry.contentType,
     connections: createConnectionMetrics(registry),
+    limits: createLimitMetrics(registry),
     opened: requests.opened,
     ended: sessions.ended,
     refused: requests.refused,

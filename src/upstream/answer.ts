@@ -1,7 +1,8 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex, Writable } from 'node:stream';
-import { GatewayError, UpstreamAnswered } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
+import { UpstreamAnswered } from '../http/upstream-answered.ts';
 import { type AnswerFields, pairsOf } from './answer-fields.ts';
 
 /** What an upstream says instead of a 101, read by Node's own parser: status, and a body framed in any of HTTP's ways. */

@@ -14,7 +14,8 @@ import type { Bridge, Ending, Link, SessionHandle } from '../../src/bridge/contr
 import type { Clock } from '../../src/bridge/poll/backoff.ts';
 import { createPollDial } from '../../src/bridge/poll/index.ts';
 import { type RouteConfig, schema } from '../../src/config/schema.ts';
-import { asGatewayError, UpstreamAnswered } from '../../src/errors.ts';
+import { asGatewayError } from '../../src/errors.ts';
+import { UpstreamAnswered } from '../../src/http/upstream-answered.ts';
 import { openPollClients } from '../../src/routes.ts';
 import { createUpstreamContext } from '../../src/upstream/context.ts';
 import type { AdmittedRequest } from '../../src/upstream/forward.ts';

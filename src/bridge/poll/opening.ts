@@ -1,6 +1,7 @@
 import type { PollConfig } from '../../config/poll.ts';
 import type { RouteConfig } from '../../config/schema.ts';
-import { asGatewayError, GatewayError, UpstreamAnswered } from '../../errors.ts';
+import { asGatewayError, GatewayError } from '../../errors.ts';
+import { UpstreamAnswered } from '../../http/upstream-answered.ts';
 import { createPolicy } from '../../upstream/balance/index.ts';
 import type { Policy } from '../../upstream/balance/policy.ts';
 import { ExchangeFailed, type HttpAnswer, type HttpTarget } from '../../upstream/client.ts';
