@@ -15,7 +15,7 @@ const PAGE = 'https://app.example.com';
 
 const HONEST = 200;
 /** Attempts of the strangers for each honest handshake. */
-const ATTEMPTS = 6;
+const ATTEMPTS = 3;
 /** What one address may try in an hour. */
 const PER_ADDRESS = 10;
 
