@@ -24,12 +24,17 @@ function readableBy({ request, route }: Progress, error: GatewayError): Readonly
   return request && route ? route.cors.refusal(request, error) : {};
 }
 
+/** The refusal as this client is to get it. */
+function told({ request, route }: Progress, error: GatewayError): GatewayError {
+  return request && route ? route.signIn(request, error) : error;
+}
+
 /** The story of one plain request: parse → route → admit → pass through. Whatever goes wrong is answered in the one catch. */
 export function createPlainHandler({ routes, observer }: PlainDeps) {
   async function serve({ head, connection, message, response }: PendingRequest, progress: Progress) {
     const request = parseRequest(head, connection);
     progress.request = request;
-    const found = routes.current.find(request.host, request.path, 'request');
+    const found = routes.find(request, 'request');
     progress.route = found.route ?? found.other;
     // Only a WebSocket handshake is served here (RFC 9110 §15.5.22).
     if (found.route === undefined) throw found.other ? upgradeRequired() : new GatewayError('NO_ROUTE');
@@ -51,7 +56,7 @@ export function createPlainHandler({ routes, observer }: PlainDeps) {
       const { request, ...served } = await serve(pending, progress);
       observer.served(request, served, performance.now() - startedAt);
     } catch (thrown) {
-      const error = asGatewayError(thrown);
+      const error = told(progress, asGatewayError(thrown));
       const { peerAddress = '' } = pending.connection;
       const { id = pending.connection.id, clientAddress, host, path, origin } = progress.request ?? {};
       const route = progress.route?.name;

@@ -3,6 +3,7 @@ import type { GatewayRequest } from '../http/request.ts';
 import { checkAddress } from './address.ts';
 import { type AuthenticationDeps, createAuthentication } from './authentication.ts';
 import type { Check, Grant } from './grant.ts';
+import { checkHost } from './host.ts';
 import type { LimitDeps } from './limit-deps.ts';
 import { createLimits } from './limits.ts';
 import { checkOrigin } from './origin.ts';
@@ -16,6 +17,7 @@ export interface AdmissionDeps extends AuthenticationDeps, LimitDeps {}
 export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readonly Check[] {
   const limits = createLimits(route, deps);
   return [
+    checkHost(route.match.host),
     ...(route.addresses ? [checkAddress(route.addresses)] : []),
     checkOrigin(route.origins),
     ...limits.own,

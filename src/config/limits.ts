@@ -13,33 +13,30 @@ import { requestLimits } from './request-limits.ts';
 
 /** The configuration of bounds: what there may be of what, and how long things may take. */
 
-const burst = z
-  .int()
-  .min(1)
-  .optional()
-  .describe('How many may come at once; absent: as many as in one unit of time of the rate');
+const burst = z.int().min(1).optional().describe('So many at once; absent: as many as the rate says');
+const often = rate.describe('How many in how much time, like 20/s or 600/m');
 const over = z
   .enum(['throttle', 'close'])
   .default('throttle')
-  .describe('Beyond it: pause reading, or close with 1008');
+  .describe('Beyond it: the client is not read for a while, or closed with 1008');
 
 /** More than any sender cuts a message into; each costs us a header to read. */
 export const DEFAULT_FRAGMENTS = 16_384;
 
 const upgrades = z.strictObject({
-  rate: rate.describe('How many per time, like 20/s, 600/m or 1000/h'),
+  rate: often,
   burst,
   per: countedPer,
 });
-const connections = z.strictObject({ max: z.int().min(1).describe('How many'), per: countedPer });
+const connections = z.strictObject({ max: z.int().min(1).describe('So many at a time'), per: countedPer });
 const messages = z.strictObject({
-  rate: rate.describe('How many per time, like 50/s, 600/m or 1000/h'),
+  rate: often,
   burst,
   per: meteredPer,
   over,
 });
 const bytes = z.strictObject({
-  rate: byteRate.describe('How many per time, like 64KiB/s or 1MiB/s'),
+  rate: byteRate.describe('How much in how much time, like 64KiB/s'),
   per: meteredPer,
   over,
 });
@@ -53,32 +50,38 @@ const uploads = z.strictObject({
 export const limits = z.strictObject({
   upgrades: limitList(upgrades, isStricterRate)
     .optional()
-    .describe('Upgrades and plain requests accepted per time, one limit or a list; beyond it 429'),
+    .describe(
+      'Handshakes and plain requests in a time, one limit or a list; beyond it 429 with Retry-After, RateLimit and RateLimit-Policy; absent: no limit',
+    ),
   connections: limitList(connections, isStricterMax)
     .optional()
-    .describe('Open WebSockets at a time, one limit or a list; beyond it 429'),
+    .describe('Open WebSockets, one limit or a list; beyond it 429; absent: no limit'),
   messages: limitList(messages, isStricterRate)
     .optional()
-    .describe('Messages and control frames from the client per time, one limit or a list'),
+    .describe(
+      'Messages of the client in a time, one limit or a list; pings, pongs and fragments below 1 KiB count like messages; absent: no limit',
+    ),
   bytes: limitList(bytes, isStricterByteRate)
     .optional()
-    .describe('Bytes from the client per time, one limit or a list'),
+    .describe('Bytes of the client in a time, one limit or a list; absent: no limit'),
   messageSize: size
     .optional()
-    .describe('Largest message from the client, as on the wire: compressed, unless compression is off'),
+    .describe(
+      'Largest message of the client, over all fragments and as on the wire: compressed, unless compression is off; beyond it 1009, judged from the header; absent: no limit',
+    ),
   fragments: z
     .int()
     .min(1)
     .default(DEFAULT_FRAGMENTS)
-    .describe('Fragments one message from the client may have; beyond it 1009'),
+    .describe('Fragments that one message of the client may have; beyond it 1009'),
   requests: requestLimits.describe(
-    'Plain requests under way at a time, one limit or a list; what is not said stays 1024 of the route together, 128 of one client address',
+    'Plain requests under way at a time, one limit or a list; what none of them says stays: 1024 of all clients together, 128 of one client address',
   ),
   uploads: z
     .union([z.literal('off'), uploads], 'expected off, or a mapping with min and per')
     .prefault({})
     .describe(
-      'How slow the body of a plain request may come before its answer begins; slower, and it is 408',
+      'How slow the body of a plain request may come before its answer begins; slower is 408. off: as slow as it likes',
     ),
 });
 
@@ -86,24 +89,36 @@ export const limits = z.strictObject({
 export const timeouts = z.strictObject({
   handshake: duration
     .prefault('10s')
-    .describe('From the upgrade request to the 101; of a plain request: for a connection to the upstream'),
+    .describe(
+      'From the upgrade request to the 101; of a plain request: until there is a connection to the upstream; beyond it 504',
+    ),
   response: duration
     .prefault('60s')
-    .describe('Of a plain request: from its last byte to the head of the answer'),
+    .describe('Of a plain request: from its last byte to the head of its answer; beyond it 504'),
   idle: durationOrOff
     .optional()
     .describe(
-      'Without a message either way; absent: for ever. Of a plain request: without a byte either way; absent: 60s',
+      'How long nothing may pass either way. A WebSocket is closed with 1001; a plain request is 408 before its answer, and cut within it: silent streams of events want more, or off; absent: off, and 60s for plain requests',
     ),
-  stall: duration.prefault('30s').describe('A peer may leave our writes unread for this long'),
-  lifetime: optionalDuration.optional().describe('Of one connection'),
-  close: duration.prefault('5s').describe("For a peer's answer to our Close"),
+  stall: duration
+    .prefault('30s')
+    .describe('How long a peer may leave what is written to it unread; beyond it 1013'),
+  lifetime: optionalDuration.optional().describe('Longest life of a WebSocket; beyond it 1001; absent: off'),
+  close: duration
+    .prefault('5s')
+    .describe(
+      'The whole end of a WebSocket, from the first word of it to both sockets gone; what is left is destroyed',
+    ),
 });
 
 /** How a silent peer is told from a dead one. */
 export const keepalive = z.strictObject({
-  every: duration.prefault('30s').describe('How often each WebSocket peer is pinged'),
-  within: duration.prefault('10s').describe('Its pong must come in this time'),
+  every: duration.prefault('30s').describe('How often each peer of a WebSocket is pinged'),
+  within: duration
+    .prefault('10s')
+    .describe(
+      'So long it may neither answer nor send or take anything; beyond it 1001, or 1014 for an upstream',
+    ),
 });
 
 /** Of the whole process. */
@@ -112,7 +127,7 @@ export const processLimits = z.strictObject({
     .union([z.literal('auto'), z.int().min(1)], 'expected auto, or a whole number of them')
     .default('auto')
     .describe(
-      'Requests and WebSockets at a time, over all listeners; beyond it 503. auto: as many as fit into the limit of open files',
+      'Requests and open WebSockets at a time, over all listeners; beyond it an idle connection gives way, else 503. auto: two descriptors each, three where a route polls, out of the limit of open files less 64',
     ),
   ipv6Prefix: z
     .int()

@@ -20,15 +20,15 @@ const item = z
       .int()
       .min(1)
       .optional()
-      .describe(
-        'How many per `per`, or without it of all clients together; beyond it 429, of all together 503',
-      ),
+      .describe('Of all clients together, beyond it 503; or as `per` says, beyond it 429; absent: 1024'),
     perClient: z
       .int()
       .min(1)
       .optional()
-      .describe('Of one client address, as `per: address` counts; beyond it 429'),
-    per: countedPer.optional(),
+      .describe('Of one client address, as `per: address` counts; beyond it 429; absent: 128'),
+    per: countedPer
+      .optional()
+      .describe('Whom `max` counts together, as `upgrades.per` says; absent: all clients together'),
   })
   .superRefine(({ max, perClient, per }, context) => {
     if (per === undefined) return;

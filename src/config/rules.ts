@@ -1,8 +1,12 @@
 import type { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
+import { credentialRules } from './credential-rules.ts';
+import type { CredentialConfig } from './credentials.ts';
+import { entryRules } from './entry-rules.ts';
 import { type PollConfig, placeholderRules } from './poll.ts';
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
+import type { AuthConfig } from './schema.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
 
 /**
@@ -20,12 +24,14 @@ interface AuthShape {
   issuer: readonly string[];
   keys?: string | undefined;
   certificate?: object | undefined;
-  external?: object | undefined;
-  token: readonly { from: string }[];
+  external?: AuthConfig['external'];
+  token: AuthConfig['token'];
   forward: Readonly<Record<string, string>>;
+  forwardToken: boolean;
 }
 
 interface RouteShape {
+  login?: string | undefined;
   match: { path: string; ignoreCase?: boolean | undefined };
   origins?: readonly string[] | undefined;
   cors: 'upstream' | 'answer';
@@ -35,6 +41,7 @@ interface RouteShape {
     stripPrefix?: string | undefined;
     headers?: HeaderChanges | undefined;
     answerHeaders?: HeaderChanges | undefined;
+    credentials?: readonly CredentialConfig[] | undefined;
   };
 }
 
@@ -55,18 +62,16 @@ export function routeRules(route: RouteShape, context: Context): void {
   );
   const claims = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
   rewriteRules(route.upstream, claims, (path, message) => complain(context, ['upstream', ...path], message));
+  credentialRules(route, (path, message) => complain(context, path, message));
   // Without a list only pages of the same host are let in, and those need no CORS.
   if (route.cors === 'answer' && route.origins === undefined) {
     complain(context, ['origins'], 'is required on a route with cors: answer, which answers to these alone');
   }
+  entryRules(route, (path, message) => complain(context, path, message));
   caseRules(route, context);
   prefixRules(route, context);
   if (route.auth === 'none') return;
   proofRules(route.auth, context);
-  // Any page on the web can make a browser send this site's cookies (CWE-1385): only an origin check stops it.
-  if (route.auth.token.some((source) => source.from === 'cookie') && route.origins === undefined) {
-    complain(context, ['origins'], 'is required on a route that takes tokens from cookies');
-  }
   forwardRules(claims, context);
 }
 

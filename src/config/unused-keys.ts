@@ -24,11 +24,13 @@ const NEEDS: Readonly<Record<string, Need>> = {
   'auth.onExpiry': { serves: 'upgrade' },
   compression: { serves: 'upgrade' },
   cors: { serves: 'request' },
+  login: { serves: 'request' },
   'limits.requests': { serves: 'request' },
   'limits.uploads': { serves: 'request' },
   'timeouts.response': { serves: 'request' },
   'upstream.stripPrefix': { upstream: ['http'] },
   'upstream.host': { upstream: ['websocket', 'poll', 'http'] },
+  'upstream.credentials': { upstream: ['websocket', 'poll', 'http'] },
   'upstream.headers': { upstream: ['websocket', 'poll', 'http'] },
   'upstream.answerHeaders': { upstream: ['websocket', 'http'] },
 };

@@ -1,9 +1,8 @@
 import { type ServerResponse, STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { GatewayError } from '../errors.ts';
+import { type GatewayError, UpstreamAnswered } from '../errors.ts';
 import { headerClass } from '../http/header-classes.ts';
 import type { HeaderField } from '../http/request.ts';
-import { UpstreamAnswered } from '../http/upstream-answered.ts';
 import { linger } from '../stream/linger.ts';
 
 /** The one way a request is refused over HTTP/1.1: a readable body, `Connection: close`, and an end the client gets to see. */

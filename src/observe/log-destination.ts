@@ -60,8 +60,20 @@ export function streamDestination(stream: Writable): LogDestination {
 
 /** How many lines a logger, or one that it is a child of, has dropped. A logger that is not of `createLogger` tells nothing: 0. */
 export function droppedLines(logger: Logger): number {
+  return destinationOf(logger)?.droppedLines ?? 0;
+}
+
+/** Opens the file that a logger writes to anew, as after it was renamed. Returns false if it writes to none. */
+export function reopenLog(logger: Logger): boolean {
+  const destination = destinationOf(logger) as (LogDestination & { reopen?(): void }) | undefined;
+  if (destination?.reopen === undefined) return false;
+  destination.reopen();
+  return true;
+}
+
+function destinationOf(logger: Logger): LogDestination | undefined {
   const destination = (logger as { [pino.symbols.streamSym]?: unknown })[pino.symbols.streamSym];
-  return destination instanceof LogDestination ? destination.droppedLines : 0;
+  return destination instanceof LogDestination ? destination : undefined;
 }
 
 function giveNotice(lines: number): void {

@@ -4,6 +4,7 @@ import type { ConnectionObserver } from '../listener/observer.ts';
 import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
 import { createConnectionMetrics } from './connections.ts';
 import type { Observer, SessionRecord } from './index.ts';
+import { createIssuerMetrics, type IssuerRecords } from './issuer-metrics.ts';
 import { createLimitMetrics } from './limit-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { createSessionMetrics } from './session-metrics.ts';
@@ -25,7 +26,7 @@ export interface Metrics extends Observer, DialObserver {
  * Metrics in a registry of their own, labelled by what the configuration names and by closed sets only. `open` lists
  * the sessions open now: their live counters are added at each scrape, so a message costs nothing here. `droppedLines`
  * says how many lines the log has dropped; `endpoints` lists those that sessions may lead to, and one that is forgotten
- * takes its labels along.
+ * takes its labels along. `issuers` lists whose keys are watched.
  *
  * Make one per process: Node's own gauges (event loop, garbage collection) watch until the process ends.
  */
@@ -33,6 +34,7 @@ export function createMetrics(
   open: () => Iterable<SessionRecord>,
   droppedLines: () => number = () => 0,
   endpoints: () => Iterable<EndpointRecord> = () => [],
+  issuers: () => IssuerRecords = () => [],
 ): Metrics {
   const registry = new Registry();
   const sessions = createSessionMetrics(registry, open);
@@ -40,6 +42,7 @@ export function createMetrics(
   const upstreams = createUpstreamMetrics(registry, endpoints);
   collectDefaultMetrics({ register: registry });
   countDroppedLines(registry, droppedLines);
+  createIssuerMetrics(registry, issuers);
 
   return {
     contentType: registry.contentType,

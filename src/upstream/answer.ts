@@ -1,9 +1,9 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex, Writable } from 'node:stream';
-import { GatewayError } from '../errors.ts';
-import { UpstreamAnswered } from '../http/upstream-answered.ts';
+import { GatewayError, UpstreamAnswered } from '../errors.ts';
 import { type AnswerFields, pairsOf } from './answer-fields.ts';
+import type { Concealment } from './concealment.ts';
 
 /** What an upstream says instead of a 101, read by Node's own parser: status, and a body framed in any of HTTP's ways. */
 
@@ -16,6 +16,7 @@ const BODY_MS = 1_000;
 export interface Reading {
   readonly signal: AbortSignal;
   readonly answerFields: AnswerFields;
+  readonly concealment?: Concealment | undefined;
 }
 
 /**
@@ -68,7 +69,7 @@ export function lost(cause: unknown): GatewayError {
  */
 async function refusalOf(
   response: IncomingMessage,
-  { signal, answerFields }: Reading,
+  { signal, answerFields, concealment }: Reading,
 ): Promise<GatewayError> {
   const { statusCode: status = 0 } = response;
   // When the socket is destroyed, this is what an unfinished answer tells.
@@ -77,7 +78,7 @@ async function refusalOf(
     return new GatewayError('UPSTREAM_INVALID', { detail: `it answered ${status}`, isAnswer: true });
   const body = await bodyOf(response, signal);
   const headers = pairsOf(answerFields(response.rawHeaders, status));
-  return new UpstreamAnswered({ status, headers, body });
+  return new UpstreamAnswered({ status, headers, body: concealment?.body(body) ?? body });
 }
 
 /** Rejects only if the body is cut by the upstream itself. */

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { GatewayError } from '../../src/errors.ts';
-import { UpstreamAnswered } from '../../src/http/upstream-answered.ts';
+import { GatewayError, UpstreamAnswered } from '../../src/errors.ts';
 import type { PendingUpgrade } from '../../src/listener/pending-upgrade.ts';
 import { eventually } from '../support/census.ts';
 import { closed, deferred, dial, flood, open, say, serverSocket } from '../support/listener.ts';

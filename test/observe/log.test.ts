@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { GatewayError } from '../../src/errors.ts';
-import { UpstreamAnswered } from '../../src/http/upstream-answered.ts';
+import { GatewayError, UpstreamAnswered } from '../../src/errors.ts';
 import { createAccessLog, createLogger } from '../../src/observe/log.ts';
 import { gatewayRequest, Sink, servedRecord, sessionRecord } from '../support/observe.ts';
 

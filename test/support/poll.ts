@@ -14,8 +14,7 @@ import type { Bridge, Ending, Link, SessionHandle } from '../../src/bridge/contr
 import type { Clock } from '../../src/bridge/poll/backoff.ts';
 import { createPollDial } from '../../src/bridge/poll/index.ts';
 import { type RouteConfig, schema } from '../../src/config/schema.ts';
-import { asGatewayError } from '../../src/errors.ts';
-import { UpstreamAnswered } from '../../src/http/upstream-answered.ts';
+import { asGatewayError, UpstreamAnswered } from '../../src/errors.ts';
 import { openPollClients } from '../../src/routes.ts';
 import { createUpstreamContext } from '../../src/upstream/context.ts';
 import type { AdmittedRequest } from '../../src/upstream/forward.ts';
@@ -59,7 +58,7 @@ export interface TestSession extends SessionHandle {
 }
 
 export async function startHarness(route: RouteConfig, options: HarnessOptions = {}): Promise<Harness> {
-  const http = openPollClients(route, createUpstreamContext());
+  const http = openPollClients(route, { upstreams: createUpstreamContext() });
   const dial = createPollDial(route, { http, clock: options.clock });
   const sessions: TestSession[] = [];
   const endings: Promise<Ending>[] = [];
