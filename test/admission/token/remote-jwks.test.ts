@@ -260,10 +260,7 @@ describe('a provider that fails', () => {
     const { provider, verifier } = await setUp(down, { retryMs: 50 });
     expect(verifier.ready).toBe(false);
     const refused = verifier.verify(oldToken);
-    await expect(refused).rejects.toMatchObject({
-      code: 'KEYS_UNAVAILABLE',
-      headers: { 'retry-after': '1' },
-    });
+    await expect(refused).rejects.toMatchObject({ code: 'KEYS_UNAVAILABLE' });
     provider.answer(oldSet);
     await expect.poll(() => verifier.ready, { timeout: 10_000 }).toBe(true);
     await expect(verifier.verify(oldToken)).resolves.toBeDefined();
