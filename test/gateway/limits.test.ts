@@ -216,3 +216,18 @@ describe('a place is given back', () => {
     using _client = await open(gateway.port, '/places-address', ALICE);
   });
 });
+
+test('an IPv6 client is the prefix that the configuration says', async () => {
+  await using wide = await startGateway(`listeners: [{ host: 127.0.0.1, port: 0 }]
+limits: { ipv6Prefix: 48 }
+trustedProxies: [127.0.0.1/32]
+routes:
+  - { name: app, match: { path: / }, auth: none, limits: { upgrades: { rate: 1/h, per: address } }, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }`);
+  const statusOf = async (address: string) => {
+    using client = await say(wide.port, handshake('/', { 'X-Forwarded-For': address }));
+    return (await client.answer()).status;
+  };
+  expect(await statusOf('2001:db8:1:2::1')).toBe(101);
+  expect(await statusOf('2001:db8:1:3::1')).toBe(429);
+  expect(await statusOf('2001:db8:2:2::1')).toBe(101);
+});
