@@ -14,18 +14,21 @@ const METERED = ['connection', ...COUNTED];
 const ONE_BY_ITSELF =
   'connection is for messages and bytes: an upgrade, a request or an open WebSocket is one by itself';
 
+/** The name of a claim, or a JSON Pointer to one. */
+const CLAIM = 'a claim like claim:tenant or claim:/org/id';
+
 const MEANING =
-  'Whom it counts together: the pages of one entry of `origins`, one client address, one subject, one value of a claim (/a/b is b within a), or everybody on the route; who has no origin, subject or claim is counted with all others without';
+  'So much for each: client address, subject, value of a claim (claim:/a/b is b within a), entry of `origins` that let the page in, or the route as a whole. Who has no subject, claim or Origin is counted with all others without';
 
 export const countedPer = per<CountedPer>(COUNTED, MEANING);
-export const meteredPer = per<MeteredPer>(METERED, `${MEANING}; or the connection alone`);
+export const meteredPer = per<MeteredPer>(METERED, MEANING.replace('each: ', 'each: connection, '));
 
 function per<T extends string>(names: readonly string[], meaning: string) {
   const expected = `expected one of ${names.join(', ')}`;
   const fixed = names.filter((name) => !name.includes(':'));
   const anyOf = [
     { type: 'string', enum: fixed },
-    { type: 'string', pattern: '^claim:.|\\$\\{' },
+    { type: 'string', pattern: '^claim:.|\\$\\{', form: CLAIM },
   ];
   return z
     .string(expected)

@@ -166,14 +166,18 @@ describe('admission', () => {
     expect(await outcome(admissionOf({ auth: 'none' }), requestWith())).toBe('admitted');
   });
 
-  test('gives back the place of a client whose token is refused', async () => {
+  test('gives back the places of a client whose token is refused', async () => {
     const checks = admissionOf({
       auth: { issuer: 'main' },
-      limits: { connections: { max: 1, per: 'route' } },
+      limits: { connections: { max: 1, per: 'address' }, requests: { perClient: 1 } },
+      upstream: { http: 'http://127.0.0.1:1' },
     });
-    expect(await outcome(checks, requestWith('bad'))).toBe('TOKEN_INVALID');
-    expect(await outcome(checks, requestWith('alice'))).toBe('admitted');
-    expect(await outcome(checks, requestWith('alice'))).toBe('TOO_MANY_CONNECTIONS');
+    const alice = { headers: [['Authorization', 'Bearer alice']] } as const;
+    for (const request of [upgradeOf, plainOf]) {
+      for (let i = 0; i < 3; i++) expect(await outcome(checks, request())).toBe('TOKEN_MISSING');
+      expect(await outcome(checks, request(alice))).toBe('admitted');
+      expect(await outcome(checks, request(alice))).toMatch(/^TOO_MANY/);
+    }
   });
 
   test('gives a place back once, when it is released', async () => {
