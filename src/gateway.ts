@@ -154,9 +154,10 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const resolver = new Resolver({ servers: dnsServers });
   const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver, certificates });
   closers.add(() => resolver.close());
-  const store = createMemoryStore();
-  const proofs = { verifiers, keys, verifications: new Verifications(), authorize };
-  const routes = openRoutes(config, { ...proofs, store, upstreams, files, logger }, route, closers);
+  const { ipv6Prefix } = config.limits;
+  const limits = { store: createMemoryStore(), limits: metrics.limits, ipv6Prefix };
+  const proofs = { verifiers, keys, verifications: new Verifications({ ipv6Prefix }), authorize };
+  const routes = openRoutes(config, { ...proofs, ...limits, upstreams, files, logger }, route, closers);
   return { files, certificates, verifiers, metrics, events, observer, sessions, routes };
 }
 

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import type { LimitObserver } from '../admission/limit-deps.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';
 import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
 import type { CertificateObserver, CertificateRecord } from '../watched-certificates.ts';
@@ -6,6 +7,7 @@ import { createCertificateMetrics } from './certificate-metrics.ts';
 import { createConnectionMetrics } from './connections.ts';
 import type { Observer, SessionRecord } from './index.ts';
 import { createIssuerMetrics, type IssuerRecords } from './issuer-metrics.ts';
+import { createLimitMetrics } from './limit-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { createSessionMetrics } from './session-metrics.ts';
 import { createUpstreamMetrics } from './upstream-metrics.ts';
@@ -20,6 +22,8 @@ export interface Metrics extends Observer, DialObserver {
   readonly connections: ConnectionObserver;
   /** Counts what becomes of certificates that are renewed. */
   readonly certificates: CertificateObserver;
+  /** Counts what the limits of routes do. */
+  readonly limits: LimitObserver;
 }
 
 /**
@@ -49,6 +53,7 @@ export function createMetrics(
     contentType: registry.contentType,
     connections: createConnectionMetrics(registry),
     certificates: createCertificateMetrics(registry, certificates),
+    limits: createLimitMetrics(registry),
     opened: requests.opened,
     ended: sessions.ended,
     refused: requests.refused,
