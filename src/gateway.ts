@@ -9,10 +9,11 @@ import { createHandshake, type HandshakeDeps } from './handshake.ts';
 import { matchAddress } from './http/address.ts';
 import { Connections } from './listener/connections.ts';
 import { type ListenerDeps, type ListenerHandlers, openListener } from './listener/server.ts';
+import { createAccessLog } from './observe/access-log.ts';
 import { type AdminDeps, startAdmin } from './observe/admin.ts';
 import { combineConnectionObservers, createConnectionLog } from './observe/connections.ts';
+import { createHealthLog } from './observe/health-log.ts';
 import { combine } from './observe/index.ts';
-import { createAccessLog } from './observe/log.ts';
 import { droppedLines } from './observe/log-destination.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { createPlainHandler } from './plain.ts';
@@ -73,15 +74,17 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
   const files = new WatchedFiles();
   closers.add(() => files.close());
   const verifiers = await openVerifiers(config, logger, closers);
-  const metrics = createMetrics(
-    () => sessions,
-    () => droppedLines(logger),
-    () => upstreams.endpoints,
-  );
-  const observer = combine(createAccessLog(logger), metrics);
+  const metrics = createMetrics({
+    open: () => sessions,
+    droppedLines: () => droppedLines(logger),
+    endpoints: () => upstreams.endpoints,
+    routes: config.routes,
+  });
+  const observer = combine(createAccessLog(logger, config.log.access), metrics);
   const sessions = new Sessions(() => observer);
   const resolver = new Resolver({ servers: dnsServers });
-  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
+  const dials = { ...metrics, healthChanged: createHealthLog(logger) };
+  const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver });
   closers.add(() => resolver.close());
   const routes = openRoutes(config, { verifiers, store: createMemoryStore(), upstreams, files }, closers);
   const drain = new Drain(sessions, closers, logger);

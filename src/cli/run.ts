@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { CertificateError } from '../config/certificate.ts';
 import { ConfigError } from '../config/problem.ts';
 import { ListenerError } from '../listener/error.ts';
+import { LogFileError } from '../observe/file-queue.ts';
 import { check } from './check.ts';
 import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
 import { mintToken, tokenCommand } from './token.ts';
@@ -99,7 +100,7 @@ function report(error: unknown, { stderr }: Context): number {
 
 /** Failures whose message is enough: ours, and those of the operating system. */
 function isExpected(error: Error): boolean {
-  const isOurs = [CommandError, ConfigError, CertificateError, ListenerError].some(
+  const isOurs = [CommandError, ConfigError, CertificateError, ListenerError, LogFileError].some(
     (kind) => error instanceof kind,
   );
   return isOurs || 'syscall' in error;

@@ -1,5 +1,6 @@
 import { type Connect, openSocket } from './connect.ts';
 import { Endpoints } from './endpoints.ts';
+import type { Outage } from './health/standing.ts';
 import { Resolver } from './names/resolver.ts';
 
 /** Hears what becomes of dials. Must not throw and must not wait. */
@@ -8,6 +9,8 @@ export interface DialObserver {
   dialled(endpoint: EndpointRecord, outcome: string, durationMs: number): void;
   /** Nothing leads to this endpoint any more, and nothing will. */
   forgotten(endpoint: EndpointRecord): void;
+  /** It is well no more, and why; or it is well again. */
+  healthChanged(endpoint: EndpointRecord, outage: Outage | undefined): void;
 }
 
 /** An endpoint as observers see it. */
@@ -39,7 +42,7 @@ export function createUpstreamContext(parts: Partial<UpstreamContext> = {}): Ups
   const { now = () => performance.now(), random = Math.random, observer = SILENT } = parts;
   return {
     resolver: parts.resolver ?? new Resolver({ now }),
-    endpoints: parts.endpoints ?? new Endpoints({ now, random, onForget: observer.forgotten }),
+    endpoints: parts.endpoints ?? new Endpoints({ now, random, observer }),
     connect: parts.connect ?? openSocket,
     observer,
     now,
@@ -47,4 +50,4 @@ export function createUpstreamContext(parts: Partial<UpstreamContext> = {}): Ups
   };
 }
 
-const SILENT: DialObserver = { dialled() {}, forgotten() {} };
+const SILENT: DialObserver = { dialled() {}, forgotten() {}, healthChanged() {} };
