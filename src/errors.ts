@@ -1,157 +1,14 @@
-/**
- * Every way a connection can fail, in one table: code -> HTTP status before the 101, close code after it, and
- * the one sentence a client is told. Status and close codes appear nowhere else in the source.
- *
- * Close codes: RFC 6455 §7.4.1 and the IANA WebSocket Close Code Number Registry.
- */
-interface Failure {
-  /** HTTP status sent while the upgrade is still a request. */
-  readonly status: number;
-  /** Close code sent once the WebSocket is open. */
-  readonly close: number;
-  /** What the client reads: fixed text, never a cause, a claim or an address. At most 123 bytes (RFC 6455 §5.5). */
-  readonly sentence: string;
-  /** Seconds for Retry-After, where waiting helps. */
-  readonly retryAfter?: number;
-  /** Whose fault it is; the gateway's own decision unless said. What each side is told of an ending follows from it. */
-  readonly source?: 'client' | 'upstream';
-}
+import { type ErrorCode, FAILURES, type Failure } from './failures.ts';
 
-const FAILURES = {
-  BAD_REQUEST: { status: 400, close: 1002, sentence: 'The request is malformed.' },
-  UPGRADE_REQUIRED: {
-    status: 426,
-    close: 1002,
-    sentence: 'This address takes WebSocket handshakes (version 13) only.',
-  },
-  METHOD_NOT_ALLOWED: { status: 405, close: 1002, sentence: 'This method is not served here.' },
-  HEADERS_TOO_LARGE: { status: 431, close: 1002, sentence: 'The request has too many or too large headers.' },
-  REQUEST_TIMEOUT: { status: 408, close: 1002, sentence: 'The request did not arrive in time.' },
-  TLS_REQUIRED: { status: 400, close: 1002, sentence: 'This port speaks TLS: use https or wss.' },
-  NO_ROUTE: { status: 404, close: 1008, sentence: 'No route leads here.' },
-  UPGRADE_NOT_SERVED: { status: 404, close: 1008, sentence: 'This address takes no WebSocket handshakes.' },
-  ORIGIN_REFUSED: { status: 403, close: 3003, sentence: 'This origin may not connect here.' },
-  ADDRESS_REFUSED: { status: 403, close: 3003, sentence: 'This address may not connect here.' },
-  MISDIRECTED: { status: 421, close: 3003, sentence: 'This host name is not served here.' },
-  CERTIFICATE_REFUSED: {
-    status: 403,
-    close: 3003,
-    sentence: 'A client certificate that may connect here is required.',
-  },
-  HOST_REFUSED: {
-    status: 403,
-    close: 3003,
-    sentence: 'The admin listener does not answer to this name; admin.names lists those it does.',
-  },
-  FORBIDDEN: { status: 403, close: 3003, sentence: 'The token does not permit this.' },
-  TOKEN_MISSING: { status: 401, close: 3000, sentence: 'A token is required.' },
-  TOKEN_INVALID: { status: 401, close: 3000, sentence: 'The token is not valid.' },
-  TOKEN_EXPIRED: { status: 401, close: 3000, sentence: 'The token has expired.' },
-  RATE_LIMITED: {
-    status: 429,
-    close: 1008,
-    sentence: 'Too many requests or messages; slow down.',
-    retryAfter: 1,
-    source: 'client',
-  },
-  TOO_MANY_CONNECTIONS: { status: 429, close: 1013, sentence: 'Too many open connections.', retryAfter: 5 },
-  TOO_MANY_REQUESTS: {
-    status: 429,
-    close: 1013,
-    sentence: 'Too many requests at a time.',
-    retryAfter: 1,
-    source: 'client',
-  },
-  ROUTE_FULL: { status: 503, close: 1013, sentence: 'This address is busy; try again later.', retryAfter: 1 },
-  GATEWAY_FULL: {
-    status: 503,
-    close: 1013,
-    sentence: 'The gateway is full; try again later.',
-    retryAfter: 5,
-  },
-  UPSTREAM_REFUSED: {
-    status: 502,
-    close: 1014,
-    sentence: 'The upstream could not be reached.',
-    source: 'upstream',
-  },
-  UPSTREAM_LOST: {
-    status: 502,
-    close: 1014,
-    sentence: 'The upstream ended the connection unexpectedly.',
-    source: 'upstream',
-  },
-  UPSTREAM_INVALID: {
-    status: 502,
-    close: 1014,
-    sentence: 'The upstream gave an invalid answer.',
-    source: 'upstream',
-  },
-  UPSTREAM_TIMEOUT: {
-    status: 504,
-    close: 1014,
-    sentence: 'The upstream did not answer in time.',
-    source: 'upstream',
-  },
-  UPSTREAM_OUTAGE: {
-    status: 503,
-    close: 1013,
-    sentence: 'The upstream is out of service; try again later.',
-    retryAfter: 5,
-    source: 'upstream',
-  },
-  NO_HEALTHY_UPSTREAM: { status: 503, close: 1012, sentence: 'No upstream could be reached.', retryAfter: 5 },
-  DRAINING: { status: 503, close: 1012, sentence: 'The gateway is restarting.', retryAfter: 5 },
-  GOING_AWAY: { status: 503, close: 1001, sentence: 'The gateway is shutting down.', retryAfter: 5 },
-  KEYS_UNAVAILABLE: {
-    status: 503,
-    close: 1013,
-    sentence: 'Tokens cannot be checked at the moment.',
-    retryAfter: 5,
-  },
-  AUTH_UNAVAILABLE: {
-    status: 503,
-    close: 1013,
-    sentence: 'Who you are cannot be checked at the moment.',
-    retryAfter: 5,
-  },
-  MESSAGE_TOO_BIG: { status: 400, close: 1009, sentence: 'The message is too big.', source: 'client' },
-  PROTOCOL_ERROR: {
-    status: 400,
-    close: 1002,
-    sentence: 'The peer broke the WebSocket protocol.',
-    source: 'client',
-  },
-  INVALID_PAYLOAD: {
-    status: 400,
-    close: 1007,
-    sentence: 'The payload is not valid UTF-8.',
-    source: 'client',
-  },
-  UNSUPPORTED_DATA: {
-    status: 400,
-    close: 1003,
-    sentence: 'This kind of message is not accepted here.',
-    source: 'client',
-  },
-  PEER_STALLED: { status: 503, close: 1013, sentence: 'The peer stopped reading.', source: 'client' },
-  PEER_SILENT: { status: 503, close: 1001, sentence: 'The peer stopped answering pings.', source: 'client' },
-  CLIENT_LOST: { status: 400, close: 1001, sentence: 'The client vanished.', source: 'client' },
-  IDLE: { status: 503, close: 1001, sentence: 'The connection was idle for too long.' },
-  LIFETIME: { status: 503, close: 1001, sentence: 'The connection reached its maximum lifetime.' },
-  INTERNAL: { status: 500, close: 1011, sentence: 'The gateway failed.' },
-} as const satisfies Record<string, Failure>;
-
-export type ErrorCode = keyof typeof FAILURES;
-
-/** All codes, in the table's order: for tests and for the README's table. */
-export const ERROR_CODES = Object.keys(FAILURES) as readonly ErrorCode[];
+export { ERROR_CODES, type ErrorCode } from './failures.ts';
 
 interface Details {
   /** What went wrong beneath: goes to the log, never to the client. */
   readonly cause?: unknown;
   /** Why, in words, for the log only. Never put a token in it. */
   readonly detail?: string;
+  /** In place of the table's, where a refusal says the same in another way: a redirect to where people sign in. */
+  readonly status?: number;
   /** Extra response headers, e.g. WWW-Authenticate. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The upstream has answered as it will answer this request again: it is alive, and another one is not asked. */
@@ -174,6 +31,7 @@ export class GatewayError extends Error {
   readonly isAnswer: boolean;
   /** What became of the targets dialled, in order: for the log. The dialler sets it. */
   dials: readonly DialFailure[] | undefined;
+  readonly #status: number | undefined;
   readonly #headers: Readonly<Record<string, string>>;
 
   constructor(code: ErrorCode, details: Details = {}) {
@@ -186,11 +44,12 @@ export class GatewayError extends Error {
     this.code = code;
     this.detail = details.detail;
     this.isAnswer = details.isAnswer ?? false;
+    this.#status = details.status;
     this.#headers = details.headers ?? {};
   }
 
   get status(): number {
-    return FAILURES[this.code].status;
+    return this.#status ?? FAILURES[this.code].status;
   }
 
   get close(): number {

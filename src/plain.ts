@@ -26,6 +26,11 @@ function readableBy({ request, route }: Progress, error: GatewayError): Readonly
   return request && route ? route.cors.refusal(request, error) : {};
 }
 
+/** The refusal as this client is to get it. */
+function told({ request, route }: Progress, error: GatewayError): GatewayError {
+  return request && route ? route.signIn(request, error) : error;
+}
+
 /** The story of one plain request: parse → route → admit → pass through. Whatever goes wrong is answered in the one catch. */
 export function createPlainHandler({ routes, observer }: PlainDeps) {
   async function serve({ head, connection, message, response }: PendingRequest, progress: Progress) {
@@ -55,7 +60,7 @@ export function createPlainHandler({ routes, observer }: PlainDeps) {
       const { request, ...served } = await serve(pending, progress);
       observer.served(request, served, performance.now() - startedAt);
     } catch (thrown) {
-      const error = asGatewayError(thrown);
+      const error = told(progress, asGatewayError(thrown));
       const refused = refusedRequest('request', pending.connection, progress);
       observer.refused(refused, error, performance.now() - startedAt);
       pending.refuse(error, readableBy(progress, error));

@@ -2,6 +2,7 @@ import { type Cors, createCors, isPreflight } from './admission/cors.ts';
 import type { Grant } from './admission/grant.ts';
 import { admit, createAdmission } from './admission/index.ts';
 import { limitKey } from './admission/limits.ts';
+import { createSignIn, type SignIn } from './admission/login.ts';
 import type { TokenVerifier } from './admission/token/verifier.ts';
 import type { Dial } from './bridge/contract.ts';
 import { createPollDial } from './bridge/poll/index.ts';
@@ -36,6 +37,8 @@ export interface Route {
   readonly request?: RequestHandler;
   /** What it tells the pages of other origins. */
   readonly cors: Cors;
+  /** What it tells a browser that opens a page of it without a token. */
+  readonly signIn: SignIn;
   /** Ends the connections it keeps to its upstreams; again is a no-op. Never rejects. */
   close(): Promise<void>;
 }
@@ -86,6 +89,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
     paths,
     config,
     cors,
+    signIn: createSignIn(config),
     admit: (request, grant) => admit(checks, request, grant),
     upgrade: upgrade?.handler,
     request: request?.handler,

@@ -1,19 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseConfig } from '../src/config/load.ts';
-import { ERROR_CODES, GatewayError } from '../src/errors.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-
-test('the table of failures is the one in src/errors.ts', () => {
-  const table = readme.split('<!-- failures')[1]?.split('<!-- /failures')[0] ?? '';
-  const rows = table.split('\n').filter((line) => /^\| [A-Z_]+ \|/.test(line));
-  const expected = ERROR_CODES.map((code) => {
-    const error = new GatewayError(code);
-    return `| ${code} | ${error.status} | ${error.close} | ${error.message} |`;
-  });
-  expect(rows).toEqual(expected);
-});
 
 test('the ten lines of configuration are a configuration', () => {
   const yaml = readme.split('```yaml\n')[1]?.split('```')[0] ?? '';

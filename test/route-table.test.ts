@@ -17,6 +17,7 @@ function route(name: string): Route {
     match: config.match,
     config,
     cors: createCors(config),
+    signIn: (_, error) => error,
     admit: async () => grantOf(),
     request: vi.fn(),
     close: async () => void closed.push(name),

@@ -1,3 +1,4 @@
+import { usesCookies } from '../config/entry-rules.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayError } from '../errors.ts';
 import { isToken, splitList } from '../http/fields.ts';
@@ -71,8 +72,8 @@ export function tokenExemption(origins: RouteConfig['origins']): (request: Gatew
 /** Compiles what the route's `cors`, `origins` and token sources say. */
 export function createCors({ cors, origins, auth }: RouteConfig): Cors {
   const isAllowed = originRule(origins);
-  const usesCookies = auth !== 'none' && auth.token.some(({ from }) => from === 'cookie');
-  const credentials = usesCookies ? { 'access-control-allow-credentials': 'true' } : {};
+  const credentials =
+    auth !== 'none' && usesCookies(auth) ? { 'access-control-allow-credentials': 'true' } : {};
   const allow = (origin: string) => ({ 'access-control-allow-origin': origin, ...credentials });
   return {
     refusal(request, error) {

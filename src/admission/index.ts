@@ -5,6 +5,7 @@ import { checkAddress } from './address.ts';
 import { type AuthenticationDeps, createAuthentication } from './authentication.ts';
 import { tokenExemption } from './cors.ts';
 import type { Check, Grant } from './grant.ts';
+import { checkHost } from './host.ts';
 import { burstOf, limitConnections, limitUpgrades, type Per } from './limits.ts';
 import { checkOrigin } from './origin.ts';
 import { limitClientRequests, limitRouteRequests } from './requests.ts';
@@ -24,6 +25,7 @@ export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readon
   const { name } = route;
   const { requests } = route.limits;
   return [
+    checkHost(route.match.host),
     ...(route.addresses ? [checkAddress(route.addresses)] : []),
     checkOrigin(route.origins),
     limitClientRequests(requests, deps.store.counters(`${name}/requests/address`)),

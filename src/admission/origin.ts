@@ -12,6 +12,9 @@ interface Origin {
 
 const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 
+/** Origins that have no host. Sandboxed frames, local files and redirects say `null` (HTML standard, "origin"); pages on disk `file://`. */
+const OPAQUE: readonly string[] = ['null', 'file://'];
+
 /** Stands for `*.` while an allowed origin is parsed, since `*` is in no URL. */
 const WILDCARD = 'wildcard.';
 
@@ -31,8 +34,9 @@ export function checkOrigin(origins: readonly string[] | undefined): Check {
 
 /**
  * Compiles which pages are allowed, by the Origin of their requests: those of the given origins, scheme, host and port
- * equal, with default ports left out, or one label in the place of a leading `*.`; without a list, pages of the same host
- * and port. Never `null`, and never a request without Origin.
+ * equal, with default ports left out, or one label in the place of a leading `*.`, any port in that of `*`; `null`, `file://`
+ * and every page (`*`) where the list says so; without a list, pages of the same host and port. Never a request without
+ * Origin.
  */
 export function originRule(origins: readonly string[] | undefined): (request: GatewayRequest) => boolean {
   const patternOf = originPattern(origins);
@@ -44,9 +48,14 @@ function originPattern(
   origins: readonly string[] | undefined,
 ): (request: GatewayRequest) => string | undefined {
   const patternOf = origins ? patternAmong(origins) : sameHost;
+  const opaque = new Set(origins?.filter((text) => OPAQUE.includes(text)));
+  const everything = origins?.includes('*') ? '*' : undefined;
   return function patternFor(request) {
-    const origin = parseOrigin(request.origin ?? '');
-    return origin && patternOf(origin, request);
+    if (request.origin === undefined) return undefined;
+    const text = request.origin.toLowerCase();
+    if (opaque.has(text)) return text;
+    const origin = parseOrigin(text);
+    return (origin && patternOf(origin, request)) ?? everything;
   };
 }
 
@@ -68,22 +77,36 @@ function parseOrigin(text: string): Origin | undefined {
 
 function patternAmong(origins: readonly string[]): (origin: Origin) => string | undefined {
   const exact = new Map<string, string>();
-  const wildcards: (Origin & { text: string })[] = [];
-  for (const text of origins) {
-    const url = new URL(text.replace('://*.', `://${WILDCARD}`));
-    const origin = { scheme: url.protocol.slice(0, -1), host: url.hostname, port: url.port };
-    if (text.includes('://*.'))
-      wildcards.push({ ...origin, text, host: origin.host.slice(WILDCARD.length - 1) });
-    else exact.set(format(origin), text);
+  const wildcards: Wildcard[] = [];
+  for (const text of origins.filter((each) => each.includes('://') && !OPAQUE.includes(each))) {
+    const wildcard = readPattern(text);
+    if (wildcard.anyLabel || wildcard.anyPort) wildcards.push(wildcard);
+    else exact.set(format(wildcard), text);
   }
   return (origin) =>
     exact.get(format(origin)) ?? wildcards.find((wildcard) => isCovered(origin, wildcard))?.text;
 }
 
-/** `parent.host` starts with a dot. */
-function isCovered({ scheme, host, port }: Origin, parent: Origin): boolean {
-  const fits = scheme === parent.scheme && port === parent.port && host.endsWith(parent.host);
-  return fits && isLabel(host.slice(0, -parent.host.length));
+/** An allowed origin, taken apart. */
+interface Wildcard extends Origin {
+  readonly text: string;
+  /** One more label stands before the host, which begins with a dot. */
+  readonly anyLabel: boolean;
+  readonly anyPort: boolean;
+}
+
+function readPattern(text: string): Wildcard {
+  const anyLabel = text.includes('://*.');
+  const anyPort = text.endsWith(':*');
+  const url = new URL(text.replace('://*.', `://${WILDCARD}`).replace(/:\*$/, ''));
+  const host = anyLabel ? url.hostname.slice(WILDCARD.length - 1) : url.hostname;
+  return { text, scheme: url.protocol.slice(0, -1), host, port: url.port, anyLabel, anyPort };
+}
+
+function isCovered({ scheme, host, port }: Origin, allowed: Wildcard): boolean {
+  if (scheme !== allowed.scheme || (port !== allowed.port && !allowed.anyPort)) return false;
+  if (!allowed.anyLabel) return host === allowed.host;
+  return host.endsWith(allowed.host) && isLabel(host.slice(0, -allowed.host.length));
 }
 
 /**

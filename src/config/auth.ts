@@ -36,9 +36,11 @@ const external = z.strictObject({
     .min(1)
     .prefault(['cookie', 'authorization'])
     .describe('Headers of the client that it gets to see'),
-  subject: headerName.optional().describe('The header of its answer that names the client'),
+  subject: headerName
+    .optional()
+    .describe('The header of its answer that names the client; absent: none does'),
   expires: headerName
-    .default('x-auth-expires')
+    .prefault('x-auth-expires')
     .describe(
       'The header of its answer that says until when it holds: seconds since the epoch, or an HTTP date',
     ),
@@ -49,12 +51,16 @@ const external = z.strictObject({
 });
 
 export const auth = z.strictObject({
-  issuer: oneOrMany(z.string().min(1)).default([]).describe('Names from `issuers`'),
+  issuer: oneOrMany(z.string().min(1))
+    .default([])
+    .describe('Whose tokens are good: names from `issuers`; absent: nobody’s'),
   keys: keyFile
     .optional()
-    .describe('API keys that are let in beside tokens: file:PATH, made by `sallyport key`'),
-  certificate: certificate.optional().describe('A client certificate is asked for, beside whatever else is'),
-  external: external.optional().describe('Another service is asked, beside whatever else is'),
+    .describe('API keys that are let in beside tokens: file:PATH, made by `sallyport key`; absent: none'),
+  certificate: certificate
+    .optional()
+    .describe('A client certificate is asked for, beside whatever else is; absent: it is not'),
+  external: external.optional().describe('Another service is asked, beside whatever else is; absent: none'),
   token: z
     .array(tokenSource)
     .min(1)
@@ -65,7 +71,7 @@ export const auth = z.strictObject({
     .describe('Claims the client must have; a list means: every one of them. /a/b is b within a'),
   forward: z
     .record(headerName, z.string().min(1))
-    .default({})
+    .prefault({})
     .describe("Header: claim. /a/b is b within a. The client's own are dropped"),
   onExpiry: z
     .enum(['close', 'ignore'])

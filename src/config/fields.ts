@@ -19,7 +19,7 @@ export function word<T>(form: string, read: (text: string) => T | undefined, pat
   const message = `expected ${form}`;
   return z
     .string(message)
-    .meta({ description: form, ...(pattern && { pattern: `${pattern.source}|\\$\\{` }) })
+    .meta({ description: form, form, ...(pattern && { pattern: `${pattern.source}|\\$\\{` }) })
     .transform((text, context): T => {
       const value = read(text);
       if (value !== undefined) return value;
@@ -59,9 +59,14 @@ export const cidr = word('an address or block like 10.0.0.0/8 or 2001:db8::/32',
   return ipaddr.isValidCIDR(block) ? ipaddr.parseCIDR(block) : undefined;
 });
 
-/** An allowed origin, in lower case: scheme, host and port, the host with at most one leading wildcard label. */
-export const origin = word('an origin like https://app.example.com or https://*.example.com', (text) => {
-  const match = /^([a-z][a-z0-9+.-]*:\/\/)(?:\*\.)?([^\s*/?#@]+)$/i.exec(text);
+const ORIGINS = 'an origin like https://app.example.com, https://*.example.com or http://localhost:*';
+/**
+ * An allowed origin, in lower case: scheme, host and port, the host with at most one leading wildcard label, the port with
+ * `*` for any. Or `*`, every page there is; `null`, pages that have no origin; `file://`, pages on the client's own disk.
+ */
+export const origin = word(ORIGINS, (text) => {
+  if (text === '*' || text === 'null' || text === 'file://') return text;
+  const match = /^([a-z][a-z0-9+.-]*:\/\/)(?:\*\.)?([^\s*/?#@]+?)(?::\*)?$/i.exec(text);
   return match && URL.canParse(`${match[1]}${match[2]}`) ? text.toLowerCase() : undefined;
 });
 
@@ -136,6 +141,8 @@ export const tokenSource = word(TOKEN_SOURCES, (text) => {
     return { from: text, name: '' } as const;
   const match = /^(header|subprotocol|cookie|query):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
   if (match === null) return undefined;
+  // Its Bearer and Basic are `header` and `basic`.
+  if (text.toLowerCase() === 'header:authorization') return undefined;
   const [, from, name] = match as unknown as [string, 'header' | 'subprotocol' | 'cookie' | 'query', string];
   return { from, name: from === 'header' ? name.toLowerCase() : name } as const;
 });

@@ -31,17 +31,29 @@ export const issuer = z
       .array(algorithm)
       .min(1)
       .describe('Signature algorithms; never taken from the token (RFC 8725 §3.1)'),
-    jwks: z.string().min(1).optional().describe('Key set: an http(s) URL, or a file'),
+    jwks: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Its key set: an http(s) URL, or a file; absent: another kind of key is given'),
     discovery: z
       .literal(true, 'expected true')
       .optional()
-      .describe('The key set is found through the issuer’s /.well-known/openid-configuration'),
-    publicKey: z.string().min(1).optional().describe('PEM file (SPKI or certificate)'),
+      .describe(
+        'The key set is found through the issuer’s /.well-known/openid-configuration; absent: it is not',
+      ),
+    publicKey: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Its public key: a PEM file (SPKI or certificate); absent: another kind of key is given'),
     secret: z
       .string()
       .min(1)
       .optional()
-      .describe('HMAC secret: from the environment, or file:PATH; never the text itself'),
+      .describe(
+        'Its HMAC secret: from the environment, or file:PATH, never the text itself; absent: another kind of key is given',
+      ),
     clockTolerance: leeway.prefault('5s').describe('Leeway for exp and nbf; at most 1m'),
   })
   .superRefine(issuerRules);

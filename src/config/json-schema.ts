@@ -3,25 +3,36 @@ import type { Path } from './problem.ts';
 import { schema } from './schema.ts';
 
 /** The part of JSON Schema that zod writes for this language. */
-interface JsonSchema {
+export interface JsonSchema {
   readonly type?: string;
+  readonly description?: string;
+  /** What a text of the language looks like: `word` says so. */
+  readonly form?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly string[];
+  readonly const?: string | boolean;
+  readonly minimum?: number;
+  readonly maximum?: number;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
   readonly additionalProperties?: JsonSchema | boolean;
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
 }
 
-const language = z.toJSONSchema(schema, { io: 'input' }) as JsonSchema;
+/** The whole configuration language. */
+export const language = z.toJSONSchema(schema, { io: 'input' }) as JsonSchema;
 
 /** The schema for editors: the text of `config/schema.json`. */
 export function editorSchema(): string {
-  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', override: allowReference });
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', override: forEditors });
   return `${JSON.stringify({ $schema, title: 'Configuration of Sallyport', ...rest }, null, 2)}\n`;
 }
 
-/** A number or true/false may also come from the environment. */
-function allowReference({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+/** A number or true/false may also come from the environment. Forms are for the reference. */
+function forEditors({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   const { type } = jsonSchema;
+  delete jsonSchema.form;
   if (type !== 'integer' && type !== 'number' && type !== 'boolean') return;
   Object.assign(jsonSchema, { type: [type, 'string'], pattern: '\\$\\{' });
 }
@@ -49,7 +60,8 @@ function inside({ properties, additionalProperties, items }: JsonSchema, step: P
   return properties?.[String(step)] ?? named;
 }
 
-function alternatives(node: JsonSchema | undefined): JsonSchema[] {
+/** What `node` may be; itself, where there is no choice. */
+export function alternatives(node: JsonSchema | undefined): JsonSchema[] {
   if (node === undefined) return [];
   return node.anyOf === undefined ? [node] : node.anyOf.flatMap(alternatives);
 }

@@ -3,12 +3,18 @@ import { byteRate, duration, durationOrOff, optionalDuration, rate, size } from 
 
 /** The configuration of bounds: what there may be of what, and how long things may take. */
 
-const countedBy = z.enum(['origin', 'address', 'subject', 'route']);
-const meteredBy = z.enum(['connection', 'origin', 'address', 'subject', 'route']);
+const PER =
+  'So much for each: client address (IPv6: its /64), subject of the token, origin of the page, or the route as a whole';
+const countedBy = z.enum(['origin', 'address', 'subject', 'route']).describe(PER);
+const meteredBy = z
+  .enum(['connection', 'origin', 'address', 'subject', 'route'])
+  .describe(`${PER}, or the connection`);
+const burst = z.int().min(1).optional().describe('So many at once; absent: as many as the rate says');
+const often = rate.describe('How many in how much time');
 const over = z
   .enum(['throttle', 'close'])
   .default('throttle')
-  .describe('Beyond it: pause reading, or close with 1008');
+  .describe('Beyond it: the client is not read for a while, or closed with 1008');
 
 /** More than any sender cuts a message into; each costs us a header to read. */
 export const DEFAULT_FRAGMENTS = 16_384;
@@ -26,35 +32,41 @@ const uploads = z.strictObject({
 /** Of a route: how much its clients may send and hold open. */
 export const limits = z.strictObject({
   upgrades: z
-    .strictObject({ rate, burst: z.int().min(1).optional(), per: countedBy })
+    .strictObject({ rate: often, burst, per: countedBy })
     .optional()
-    .describe('Upgrades and plain requests accepted per time; beyond it 429'),
+    .describe(
+      'Handshakes and plain requests in a time; beyond it 429 with Retry-After, RateLimit and RateLimit-Policy; absent: no limit',
+    ),
   connections: z
-    .strictObject({ max: z.int().min(1), per: countedBy })
+    .strictObject({ max: z.int().min(1).describe('So many at a time'), per: countedBy })
     .optional()
-    .describe('Open WebSockets at a time; beyond it 429'),
+    .describe('Open WebSockets; beyond it 429; absent: no limit'),
   messages: z
-    .strictObject({ rate, burst: z.int().min(1).optional(), per: meteredBy, over })
+    .strictObject({ rate: often, burst, per: meteredBy, over })
     .optional()
-    .describe('Messages and control frames from the client per time'),
+    .describe(
+      'Messages of the client in a time; pings, pongs and fragments below 1 KiB count like messages; absent: no limit',
+    ),
   bytes: z
-    .strictObject({ rate: byteRate, per: meteredBy, over })
+    .strictObject({ rate: byteRate.describe('How much in how much time'), per: meteredBy, over })
     .optional()
-    .describe('Bytes from the client per time'),
+    .describe('Bytes of the client in a time; absent: no limit'),
   messageSize: size
     .optional()
-    .describe('Largest message from the client, as on the wire: compressed, unless compression is off'),
+    .describe(
+      'Largest message of the client, over all fragments and as on the wire: compressed, unless compression is off; beyond it 1009, judged from the header; absent: no limit',
+    ),
   fragments: z
     .int()
     .min(1)
     .default(DEFAULT_FRAGMENTS)
-    .describe('Fragments one message from the client may have; beyond it 1009'),
+    .describe('Fragments that one message of the client may have; beyond it 1009'),
   requests: requests.prefault({}).describe('Plain requests under way at a time'),
   uploads: z
     .union([z.literal('off'), uploads], 'expected off, or a mapping with min and per')
     .prefault({})
     .describe(
-      'How slow the body of a plain request may come before its answer begins; slower, and it is 408',
+      'How slow the body of a plain request may come before its answer begins; slower is 408. off: as slow as it likes',
     ),
 });
 
@@ -62,24 +74,36 @@ export const limits = z.strictObject({
 export const timeouts = z.strictObject({
   handshake: duration
     .prefault('10s')
-    .describe('From the upgrade request to the 101; of a plain request: for a connection to the upstream'),
+    .describe(
+      'From the upgrade request to the 101; of a plain request: until there is a connection to the upstream; beyond it 504',
+    ),
   response: duration
     .prefault('60s')
-    .describe('Of a plain request: from its last byte to the head of the answer'),
+    .describe('Of a plain request: from its last byte to the head of its answer; beyond it 504'),
   idle: durationOrOff
     .optional()
     .describe(
-      'Without a message either way; absent: for ever. Of a plain request: without a byte either way; absent: 60s',
+      'How long nothing may pass either way. A WebSocket is closed with 1001; a plain request is 408 before its answer, and cut within it: silent streams of events want more, or off; absent: off, and 60s for plain requests',
     ),
-  stall: duration.prefault('30s').describe('A peer may leave our writes unread for this long'),
-  lifetime: optionalDuration.optional().describe('Of one connection'),
-  close: duration.prefault('5s').describe("For a peer's answer to our Close"),
+  stall: duration
+    .prefault('30s')
+    .describe('How long a peer may leave what is written to it unread; beyond it 1013'),
+  lifetime: optionalDuration.optional().describe('Longest life of a WebSocket; beyond it 1001; absent: off'),
+  close: duration
+    .prefault('5s')
+    .describe(
+      'The whole end of a WebSocket, from the first word of it to both sockets gone; what is left is destroyed',
+    ),
 });
 
 /** How a silent peer is told from a dead one. */
 export const keepalive = z.strictObject({
-  every: duration.prefault('30s').describe('How often each WebSocket peer is pinged'),
-  within: duration.prefault('10s').describe('Its pong must come in this time'),
+  every: duration.prefault('30s').describe('How often each peer of a WebSocket is pinged'),
+  within: duration
+    .prefault('10s')
+    .describe(
+      'So long it may neither answer nor send or take anything; beyond it 1001, or 1014 for an upstream',
+    ),
 });
 
 /** Of the whole process. */
@@ -88,6 +112,6 @@ export const processLimits = z.strictObject({
     .union([z.literal('auto'), z.int().min(1)], 'expected auto, or a whole number of them')
     .default('auto')
     .describe(
-      'Requests and WebSockets at a time, over all listeners; beyond it 503. auto: as many as fit into the limit of open files',
+      'Requests and open WebSockets at a time, over all listeners; beyond it an idle connection gives way, else 503. auto: two descriptors each, three where a route polls, out of the limit of open files less 64',
     ),
 });

@@ -33,18 +33,18 @@ export const listener = z.strictObject({
         .enum(['optional', 'required'])
         .optional()
         .describe(
-          'With clientCa: whether a client without a good certificate gets as far as a route; required unless given',
+          'With clientCa: whether a client without a good certificate gets as far as a route; absent: required',
         ),
     })
     .optional()
-    .describe('Absent: plain text'),
+    .describe('TLS, with the certificates that are shown; absent: plain text'),
 });
 
 export const admin = z.strictObject({
-  host: z.string().default('127.0.0.1'),
-  port,
+  host: z.string().default('127.0.0.1').describe('Address to listen on'),
+  port: port.describe('TCP port; 0 takes any free one'),
   names: z
     .array(hostName)
     .prefault([])
-    .describe('Called by these names too, besides localhost and the address a connection came to'),
+    .describe('Names it answers to, besides localhost and the address a connection came to; others get 403'),
 });

@@ -15,5 +15,5 @@ export const log = z.strictObject({
   format: z
     .enum(['json', 'pretty'])
     .optional()
-    .describe('pretty: for people; absent: json, and pretty on a terminal'),
+    .describe('One JSON object a line, or for people; absent: json, and pretty on a terminal'),
 });

@@ -12,6 +12,9 @@ const path = z
     'expected a path that starts with / (it may hold {session}, {cursor}, {hold}, {query} and what the route captures)',
   );
 const method = z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
+const METHOD = 'Method of the request';
+const PATH =
+  'Its path, behind the target’s; it may hold {session}, {cursor}, {hold}, {query} and what the route captures';
 
 /** `json:/a/b` is a JSON pointer (RFC 6901) into the body, `header:NAME` a response header. */
 const source = z
@@ -44,40 +47,54 @@ const shape = z.strictObject({
   target: targetsOf(baseUrl).describe('Base URLs or unix sockets; one is picked per connection and kept'),
   open: z
     .strictObject({
-      method: method.default('POST'),
-      path,
-      session: source.optional().describe('Where the answer names the session: {session} in later paths'),
-      cursor: source.optional().describe('Where the answer holds the first cursor'),
+      method: method.default('POST').describe(METHOD),
+      path: path.describe(PATH),
+      session: source
+        .optional()
+        .describe('Where the answer names the session: {session} in later paths; absent: it does not'),
+      cursor: source.optional().describe('Where the answer holds the first cursor; absent: it does not'),
     })
     .optional()
-    .describe('A request before the 101; a failure is relayed as the answer to the upgrade'),
-  poll: z.strictObject({
-    method: method.default('GET'),
-    path,
-    hold: duration
-      .prefault('25s')
-      .describe('How long the service may hold a poll; {hold} in the path, in seconds'),
-    margin: duration.prefault('5s').describe('Patience beyond `hold`'),
-  }),
+    .describe('A request before the 101; a failure is relayed as the answer to the upgrade; absent: none'),
+  poll: z
+    .strictObject({
+      method: method.default('GET').describe(METHOD),
+      path: path.describe(PATH),
+      hold: duration
+        .prefault('25s')
+        .describe('How long the service may hold a poll; {hold} in the path, in seconds'),
+      margin: duration.prefault('5s').describe('Patience beyond `hold`'),
+    })
+    .describe('The request that brings messages, again and again'),
   cursor: z
     .strictObject({
       from: source.describe('Where a response holds the next cursor'),
-      send: destination.optional().describe('How the next poll carries it; absent: {cursor} in its path'),
-      initial: z.string().optional().describe('The first poll’s cursor'),
+      send: destination
+        .optional()
+        .describe('How the next poll carries it: query:NAME or header:NAME; absent: as {cursor} in its path'),
+      initial: z.string().optional().describe('The first poll’s cursor; absent: the first poll has none'),
     })
     .optional()
-    .describe('With a cursor a cut poll is repeated without loss; without one it is at most once'),
+    .describe(
+      'Where the next poll goes on: with it a cut poll is repeated without loss; absent: a message may be lost',
+    ),
   messages: z
     .strictObject({
-      framing: z.enum(['body', 'json-array', 'ndjson']).default('body'),
-      at: pointer.optional().describe('json-array: where the array stands'),
-      item: pointer.optional().describe('json-array, ndjson: what of each item is the message'),
+      framing: z
+        .enum(['body', 'json-array', 'ndjson'])
+        .default('body')
+        .describe('The whole body is one message, or each item of a JSON array, or each line'),
+      at: pointer.optional().describe('json-array: where the array stands; absent: it is the whole body'),
+      item: pointer
+        .optional()
+        .describe('json-array, ndjson: what of each item is the message; absent: all of it'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('How an answer holds messages'),
   send: z
     .strictObject({
-      method: method.default('POST'),
-      path,
+      method: method.default('POST').describe(METHOD),
+      path: path.describe(PATH),
       text: z.string().default('text/plain; charset=utf-8').describe('Content-Type of text messages'),
       binary: z.string().default('application/octet-stream').describe('Content-Type of binary messages'),
       timeout: duration.prefault('30s').describe('A send without an answer by then has failed'),
@@ -85,26 +102,26 @@ const shape = z.strictObject({
         .enum(['connect-only', 'idempotent'])
         .default('connect-only')
         .describe(
-          'connect-only: never repeat a send the service may have had; idempotent: repeat it, the service drops what it has had by Idempotency-Key',
+          'Whether a send that failed is repeated: only if the service cannot have had it, or always, for the service drops what it has had by Idempotency-Key',
         ),
     })
     .optional()
-    .describe('Absent: the client may only listen'),
+    .describe('The request that takes a message; absent: the client may only listen'),
   close: z
-    .strictObject({ method: method.default('DELETE'), path })
+    .strictObject({ method: method.default('DELETE').describe(METHOD), path: path.describe(PATH) })
     .optional()
-    .describe('A request when the client has gone'),
+    .describe('A request when the client has gone; absent: none'),
   headers: z
     .array(headerName)
-    .default(['cookie', 'authorization', 'user-agent', 'accept-language'])
-    .describe('Passed on from the handshake'),
-  responseSize: size.prefault('4MiB'),
+    .prefault(['cookie', 'authorization', 'user-agent', 'accept-language'])
+    .describe('Headers of the handshake that are passed on'),
+  responseSize: size.prefault('4MiB').describe('Largest answer; beyond it 1014'),
   queueSize: size
     .prefault('1MiB')
     .describe('Messages waiting to be sent, in bytes, before the client is paused'),
   outage: optionalDuration
     .prefault('60s')
-    .describe('A service that fails for this long closes the connection with 1013'),
+    .describe('A service that fails for this long ends the connection with 1013'),
 });
 
 export type PollConfig = z.output<typeof shape>;

@@ -10,12 +10,7 @@ import { isForeignUnix, readUnix, socketFault } from './unix.ts';
  * well.
  */
 
-const weight = z
-  .int()
-  .min(1)
-  .max(256)
-  .optional()
-  .describe('Its share beside the other targets; 1 unless given');
+const weight = z.int().min(1).max(256).optional().describe('Its share beside the other targets; absent: 1');
 
 /** One or many targets, each a URL, a unix socket or a mapping with its weight. */
 export const urlTargets = (...schemes: string[]) => targetsOf(urlOrSocket(...schemes));
@@ -27,7 +22,7 @@ export function targetsOf<T extends z.ZodType<string, string>>(item: T) {
     if (message !== undefined) context.addIssue({ code: 'custom', message });
   });
   const plain = target.transform((text): UrlTarget => ({ url: text }));
-  return oneOrManyOf(plain, z.strictObject({ url: target, weight }));
+  return oneOrManyOf(plain, z.strictObject({ url: target.describe('Where it is'), weight }));
 }
 
 const address = serviceAddress.superRefine((where, context) => {
@@ -39,7 +34,7 @@ const address = serviceAddress.superRefine((where, context) => {
 export const addressTargets = oneOrManyOf(
   address.transform((where): AddressTarget => where),
   z
-    .strictObject({ address, weight })
+    .strictObject({ address: address.describe('Where it is'), weight })
     .transform((one): AddressTarget => ({ ...one.address, weight: one.weight })),
 );
 
@@ -90,7 +85,10 @@ type PlainKey = 'address' | 'subject' | 'origin' | 'path';
 
 const balance = z
   .union(
-    [z.enum(['least-connections', 'round-robin']), z.strictObject({ hash: hashKey })],
+    [
+      z.enum(['least-connections', 'round-robin']),
+      z.strictObject({ hash: hashKey.describe('What is the same goes to the same target') }),
+    ],
     'expected least-connections, round-robin, or a mapping with hash',
   )
   .optional()
@@ -105,9 +103,9 @@ const health = z
       .regex(/^\/[^\s#{}]*$/, 'expected a path like /healthz')
       .optional()
       .describe(
-        'http, poll: what to GET, / unless given; websocket: where to connect, the target’s own path unless given',
+        'What is asked for with GET; of websocket: where a connection is opened; absent: /, and the target’s own path for websocket',
       ),
-    after: z.int().min(1).max(100).default(3).describe('So many failures in a row take it out'),
+    after: z.int().min(1).max(100).default(3).describe('So many failures in a row take a target out'),
   })
   .optional()
   .describe('Asks each target whether it is well; absent: the connections that are made tell');
@@ -120,7 +118,7 @@ export const poolFields = {
     .enum(['dns', 'system'])
     .optional()
     .describe(
-      'system: names are looked up by this machine’s own resolver, for those that only NSS knows; absent: dns',
+      'Who looks names up: DNS and the hosts file, or this machine’s own resolver, for names that only NSS knows; absent: dns',
     ),
 };
 

@@ -24,8 +24,8 @@ const fieldValue = z
   .meta({ description: FIELD_VALUE });
 
 const headerChanges = z.strictObject({
-  set: z.record(headerName, fieldValue).default({}).describe('Header: value, in place of any that came'),
-  remove: z.array(headerName).default([]).describe('Headers to leave out'),
+  set: z.record(headerName, fieldValue).prefault({}).describe('Header: value, in place of any that came'),
+  remove: z.array(headerName).prefault([]).describe('Headers to leave out'),
 });
 
 /** The keys of an upstream that change requests and answers. */
@@ -33,13 +33,17 @@ export const rewriteFields = {
   host: authority
     .optional()
     .describe(
-      'The Host it is asked for: the target’s own (upstream), or a fixed name; absent, or client: what the client sent',
+      'The Host it is asked for: the target’s own (upstream), a fixed name, or what the client sent (client); absent: client',
     ),
   stripPrefix: prefix
     .optional()
-    .describe('Left out at the beginning of the path; the upstream hears of it in X-Forwarded-Prefix'),
-  headers: headerChanges.optional().describe('Changes to the headers that the upstream gets'),
-  answerHeaders: headerChanges.optional().describe('Changes to the headers of its answers'),
+    .describe(
+      'Left out at the beginning of the path; the upstream hears of it in X-Forwarded-Prefix; absent: nothing',
+    ),
+  headers: headerChanges.optional().describe('Changes to the headers that the upstream gets; absent: none'),
+  answerHeaders: headerChanges
+    .optional()
+    .describe('Changes to the headers of its answers, refused handshakes and 101s among them; absent: none'),
 };
 
 export type HeaderChanges = z.output<typeof headerChanges>;

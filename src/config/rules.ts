@@ -1,8 +1,10 @@
 import type { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
+import { entryRules } from './entry-rules.ts';
 import { type PollConfig, placeholderRules } from './poll.ts';
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
+import type { AuthConfig } from './schema.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
 
 /**
@@ -20,12 +22,13 @@ interface AuthShape {
   issuer: readonly string[];
   keys?: string | undefined;
   certificate?: object | undefined;
-  external?: object | undefined;
-  token: readonly { from: string }[];
+  external?: AuthConfig['external'];
+  token: AuthConfig['token'];
   forward: Readonly<Record<string, string>>;
 }
 
 interface RouteShape {
+  login?: string | undefined;
   match: { path: string; ignoreCase?: boolean | undefined };
   origins?: readonly string[] | undefined;
   cors: 'upstream' | 'answer';
@@ -60,6 +63,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   if (route.cors === 'answer' && route.origins === undefined) {
     complain(context, ['origins'], 'is required on a route with cors: answer, which answers to these alone');
   }
+  entryRules(route, (path, message) => complain(context, path, message));
   caseRules(route, context);
   prefixRules(route, context);
   if (route.auth === 'none') {
@@ -67,10 +71,6 @@ export function routeRules(route: RouteShape, context: Context): void {
     return;
   }
   proofRules(route.auth, context);
-  // Any page on the web can make a browser send this site's cookies (CWE-1385): only an origin check stops it.
-  if (route.auth.token.some((source) => source.from === 'cookie') && route.origins === undefined) {
-    complain(context, ['origins'], 'is required on a route that takes tokens from cookies');
-  }
   forwardRules(claims, context);
 }
 

@@ -21,61 +21,89 @@ const upstream = z.strictObject({
   websocket: urlTargets('ws', 'wss')
     .optional()
     .describe(
-      'Without a path, the client’s path is kept; with one, that is asked for, and behind it what a /* of the route stands for',
+      'WebSocket services, for upgrades. Without a path, the client’s is kept; with one, that is asked for, and behind it what a /* of the route stands for; absent: none',
     ),
-  tcp: addressTargets.optional().describe('host:port of a raw TCP service, or its unix socket'),
-  poll: pollUpstream.optional().describe('An HTTP service without WebSockets'),
+  tcp: addressTargets
+    .optional()
+    .describe('Raw TCP services, for upgrades: messages become bytes, and bytes messages; absent: none'),
+  poll: pollUpstream
+    .optional()
+    .describe(
+      'An HTTP service without WebSockets, for upgrades: long polls bring messages, POSTs take them; absent: none',
+    ),
   http: urlTargets('http', 'https')
     .optional()
     .describe(
-      'Plain requests, and upgrades to the same service unless websocket, tcp or poll stands beside it',
+      'HTTP services, for plain requests, and for upgrades unless websocket, tcp or poll stands beside it; absent: none',
     ),
   ...rewriteFields,
   upgrades: z
     .literal('off', 'expected off')
     .optional()
-    .describe('http: takes plain requests only, and leaves upgrades to later routes'),
+    .describe('http takes plain requests only, and leaves upgrades to later routes; absent: both'),
   ...poolFields,
   protocols: z
     .array(z.string().min(1))
     .min(1)
     .optional()
-    .describe('tcp: subprotocols to accept besides `binary`'),
-  text: z.boolean().optional().describe('tcp: accept text messages too, as their UTF-8 bytes'),
+    .describe('tcp: subprotocols that are accepted besides `binary`; absent: none'),
+  text: z
+    .boolean()
+    .optional()
+    .describe('tcp: text messages are accepted too, as their UTF-8 bytes; absent: they are 1003'),
   credentials: credentials
     .optional()
-    .describe('What the gateway proves itself with, on behalf of its clients; one or several'),
-  tls: upstreamTls.optional().describe('For wss:// and https:// upstreams'),
+    .describe(
+      'What the gateway proves itself with, on behalf of its clients; one or several; absent: nothing',
+    ),
+  tls: upstreamTls
+    .optional()
+    .describe('For wss:// and https:// targets; absent: the system’s authorities are believed'),
 });
 
 const route = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/i, 'expected a name of letters, digits, - _ . (at most 64)'),
-    match: z.strictObject({
-      host: hostPattern.optional(),
-      path: pathPattern,
-      ignoreCase: z.literal(true, 'expected true').optional().describe('The path is matched in any case'),
-    }),
+      .regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/i, 'expected a name of letters, digits, - _ . (at most 64)')
+      .describe('What logs and metrics call it, and what its limits are remembered by'),
+    match: z
+      .strictObject({
+        host: hostPattern.optional().describe('The Host that is asked for, without its port; absent: any'),
+        path: pathPattern.describe('Exact; {name} is one segment, and /* at the end is everything below'),
+        ignoreCase: z
+          .literal(true, 'expected true')
+          .optional()
+          .describe('The path is matched in any case; absent: letter by letter'),
+      })
+      .describe('Which requests come here; the first route that matches and serves their kind takes them'),
     paths: z
       .literal('strict', 'expected strict')
       .optional()
       .describe(
         'strict: paths with encoded slashes, empty segments, ;parameters or bytes that are not UTF-8 are refused; absent: only where servers could read them as leading elsewhere',
       ),
-    origins: z.array(origin).min(1).optional().describe('Absent: same host only'),
-    addresses: z
-      .strictObject({ allow: z.array(cidr).min(1).optional(), deny: z.array(cidr).min(1).optional() })
+    origins: z
+      .array(origin)
+      .min(1)
       .optional()
-      .describe('Client addresses; deny wins'),
+      .describe(
+        'Pages that may come; programs, which name no origin, come without; absent: those of the host that is asked for',
+      ),
+    addresses: z
+      .strictObject({
+        allow: z.array(cidr).min(1).optional().describe('Only these; absent: all'),
+        deny: z.array(cidr).min(1).optional().describe('Not these, even if they are allowed; absent: none'),
+      })
+      .optional()
+      .describe('Addresses that clients may have; absent: any'),
     auth: z
       .union([z.literal('none'), auth], 'expected `none` to let everybody in, or a mapping with an issuer')
       .describe('How clients prove who they are; `none` must be said'),
     login: loginUrl
       .optional()
       .describe(
-        'Where a browser that opens a page without a good token is sent; {return} is the address it wanted',
+        'Where a browser that opens a page without a good token is sent; {return} is the address it wanted; absent: it gets 401',
       ),
     cors: z
       .enum(['upstream', 'answer'])
@@ -89,33 +117,41 @@ const route = z
       .describe(
         'off: permessage-deflate is not negotiated, so that messageSize is that of the message itself',
       ),
-    limits: limits.prefault({}),
-    timeouts: timeouts.prefault({}),
+    limits: limits.prefault({}).describe('How much clients may send and hold open'),
+    timeouts: timeouts.prefault({}).describe('How long things may take'),
     keepalive: z
       .union([z.literal('off'), keepalive], 'expected off, or a mapping with every and within')
-      .prefault({}),
+      .prefault({})
+      .describe('How a silent peer of a WebSocket, or a TCP service on Linux, is told from a dead one'),
     refuse: z
       .enum(['http', 'close'])
       .default('http')
-      .describe('close: accept, then close with a code scripts can see'),
-    upstream,
+      .describe(
+        'How a handshake is refused: by an HTTP status, or by a 101 and a close code, which the scripts of a page can see',
+      ),
+    upstream: upstream.describe(
+      'What it leads to: one of websocket, tcp and poll, or http, or http and one of them',
+    ),
   })
   .superRefine(routeRules);
 
 export const schema = z.strictObject({
-  listeners: z.array(listener).min(1),
-  limits: processLimits.prefault({}).describe('Of the whole process'),
+  listeners: z.array(listener).min(1).describe('Where clients connect'),
+  limits: processLimits.prefault({}).describe('Of the whole process, over all routes'),
   trustedProxies: z
     .array(cidr)
     .prefault([])
     .describe(
-      'Only what they say of clients is believed and passed on: X-Forwarded-*, Forwarded, X-Request-Id, CF-Connecting-IP and the like',
+      'Proxies in front. Only what they say of clients is believed and passed on: X-Forwarded-*, Forwarded, X-Request-Id, CF-Connecting-IP and the like',
     ),
   log: log.prefault({}).describe('What is written down, and where'),
-  admin: admin.optional().describe('/livez /readyz /metrics'),
-  issuers: z.record(z.string(), issuer).default({}),
-  drain: duration.prefault('10s').describe('After SIGTERM, open connections get this long to close'),
-  routes: z.array(route).min(1),
+  admin: admin.optional().describe('A listener of its own with /livez, /readyz and /metrics; absent: none'),
+  issuers: z
+    .record(z.string(), issuer)
+    .prefault({})
+    .describe('Who signs tokens, each by a name that routes use'),
+  drain: duration.prefault('10s').describe('So long open connections get to close after SIGTERM'),
+  routes: z.array(route).min(1).describe('What is asked for, by whom, and where it goes'),
 });
 
 export type Config = z.output<typeof schema>;

@@ -24,6 +24,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   'auth.onExpiry': { serves: 'upgrade' },
   compression: { serves: 'upgrade' },
   cors: { serves: 'request' },
+  login: { serves: 'request' },
   'limits.requests': { serves: 'request' },
   'limits.uploads': { serves: 'request' },
   'timeouts.response': { serves: 'request' },

@@ -3,14 +3,20 @@ import { z } from 'zod';
 /** The configuration of TLS towards upstreams: whom to believe, and who we are. */
 
 const shape = z.strictObject({
-  ca: z.string().optional().describe('PEM file of the authorities to trust instead of the system’s'),
-  servername: z.string().optional().describe('Name to send and to verify instead of the host'),
-  cert: z.string().optional().describe('PEM file with a certificate to show to upstreams that ask for one'),
-  key: z.string().optional().describe('PEM file with its private key'),
+  ca: z.string().optional().describe('PEM file of the authorities that are believed; absent: the system’s'),
+  servername: z
+    .string()
+    .optional()
+    .describe('Name that is sent, and that the certificate must carry; absent: the target’s host'),
+  cert: z
+    .string()
+    .optional()
+    .describe('PEM file with a certificate for upstreams that ask for one; absent: none'),
+  key: z.string().optional().describe('PEM file with its private key; absent: none'),
   verify: z
     .literal('off', 'expected off')
     .optional()
-    .describe('off: whoever answers is believed, whatever certificate it has'),
+    .describe('Whoever answers is believed, whatever certificate it has; absent: the certificate is checked'),
 });
 
 export type UpstreamTls = z.output<typeof shape>;

@@ -1,8 +1,9 @@
-import ipaddr from 'ipaddr.js';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import { nearMisses } from './near-misses.ts';
+import { loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
 import type { Finding, Path } from './problem.ts';
+import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
 import { valueAt } from './tree.ts';
@@ -17,6 +18,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...config.listeners.flatMap((listener, index) => plainListener(listener, index, config)),
     ...openAdmin(config),
     ...trustedEverybody(config),
+    ...rebinding(config),
     ...Object.entries(config.issuers).flatMap(([name, issuer]) =>
       issuerWarnings(name, issuer, config, written),
     ),
@@ -98,7 +100,8 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
   const path = ['routes', index];
   return [
     ...(route.auth === 'none' ? openTunnel(route, path) : authWarnings(route.auth, path)),
-    ...plainOrigins(route, path),
+    ...originWarnings(route, path),
+    ...loginWarnings(route, path),
     ...unnoticedLoss(route, path),
     ...unverifiedUpstream(route, path),
   ];
@@ -117,18 +120,6 @@ function authWarnings({ token }: AuthConfig, path: Path): Finding[] {
         })
       : [],
   );
-}
-
-function plainOrigins({ origins = [], auth }: RouteConfig, path: Path): Finding[] {
-  if (auth === 'none' || !auth.token.some(({ from }) => from === 'cookie')) return [];
-  return origins.flatMap((origin, index) => {
-    const host = URL.parse(origin.replace('*.', ''))?.hostname ?? '';
-    if (!origin.startsWith('http:') || reach(host) === 'loopback') return [];
-    return warn(
-      [...path, 'origins', index],
-      'a page over plain http can be changed on the way, and acts with cookies',
-    );
-  });
 }
 
 function unnoticedLoss({ keepalive, timeouts, upstream }: RouteConfig, path: Path): Finding[] {
@@ -151,14 +142,4 @@ function unverifiedUpstream({ upstream }: RouteConfig, path: Path): Finding[] {
 
 function warn(path: Path, message: string, more: Pick<Finding, 'hint' | 'atKey'> = {}): Finding[] {
   return [{ path, message, ...more }];
-}
-
-/** Who reaches an address. A name other than `localhost` could be anywhere. */
-function reach(host: string): 'loopback' | 'private' | 'public' {
-  const bare = host.replace(/^\[|\]$/g, '');
-  if (bare === 'localhost' || bare.endsWith('.localhost')) return 'loopback';
-  if (!ipaddr.isValid(bare)) return 'public';
-  const range = ipaddr.process(bare).range();
-  if (range === 'loopback') return 'loopback';
-  return ['private', 'uniqueLocal', 'linkLocal', 'carrierGradeNat'].includes(range) ? 'private' : 'public';
 }

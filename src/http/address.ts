@@ -29,6 +29,13 @@ export function addressKey(text: string): string {
   return `${network.toString()}/64`;
 }
 
+/** Whether a host, without a port, is a name or address of this machine for itself (RFC 6761 §6.3). */
+export function isLoopback(host: string): boolean {
+  const name = normaliseAddress(host) ?? host.toLowerCase().replace(/\.$/, '');
+  if (isIP(name) === 0) return name === 'localhost' || name.endsWith('.localhost');
+  return isIPv4(name) ? name.startsWith('127.') : name === '::1';
+}
+
 /** Compiles address blocks into one matcher. A block of IPv4-mapped addresses means the IPv4 ones. */
 export function matchAddress(blocks: readonly AddressBlock[]): AddressMatcher {
   const compiled = blocks.map(unmapBlock);

@@ -30,6 +30,8 @@ export interface ConnectionInfo {
   readonly tls?: TlsInfo | undefined;
   /** Whose X-Forwarded-* and Forwarded are believed. */
   readonly trustedProxies: AddressMatcher;
+  /** It came in plain text to a listener that only this machine reaches. */
+  readonly isLocal?: boolean | undefined;
   /** `address:port` that the client connected to, IPv6 in brackets: it stands in for the Host that HTTP/1.0 may lack. */
   readonly localAuthority?: string | undefined;
 }
@@ -81,6 +83,7 @@ function readRequest(head: RequestHead, fields: Fields, connection: ConnectionIn
     clientAddress: client.address,
     secure: client.secure,
     tls: connection.tls,
+    isLocal: connection.isLocal === true,
     isPeerTrusted,
     authority,
     clientAuthority: client.authority ?? authority,

@@ -48,6 +48,8 @@ export interface GatewayRequest {
   readonly secure: boolean;
   /** Of the peer's connection; undefined in plain text. */
   readonly tls?: TlsInfo | undefined;
+  /** It came in plain text to a listener that only this machine reaches. */
+  readonly isLocal?: boolean | undefined;
   /** The peer is a trusted proxy: what it says about the client is passed on as its word. */
   readonly isPeerTrusted: boolean;
   /** `host[:port]` as sent: in the target if it names one, else in the Host header. */

@@ -23,6 +23,8 @@ export interface Http1Deps {
   readonly plain: PlainSockets;
   readonly connections: Connections;
   readonly trustedProxies: AddressMatcher;
+  /** Requests come in plain text, and from this machine only. */
+  readonly isLocal: boolean;
   /** Milliseconds for a refused client to read why. */
   readonly lingerMs: number;
 }
@@ -128,10 +130,13 @@ function refuseNext(response: ServerResponse, refusal: GatewayError, socket: Soc
 }
 
 /** Each request is given its id and its whereabouts here. */
-function partsOf(message: IncomingMessage, { trustedProxies, connections, lingerMs }: Http1Deps): Http1Parts {
+function partsOf(
+  message: IncomingMessage,
+  { trustedProxies, isLocal, connections, lingerMs }: Http1Deps,
+): Http1Parts {
   const { socket } = message;
   const secure = 'encrypted' in socket;
-  const parts = { id: randomUUID(), peerAddress: socket.remoteAddress, secure, trustedProxies };
+  const parts = { id: randomUUID(), peerAddress: socket.remoteAddress, secure, isLocal, trustedProxies };
   const connection =
     message.httpVersion === '1.0' ? { ...parts, localAuthority: authorityOf(socket) } : parts;
   return { message, connection, connections, lingerMs };

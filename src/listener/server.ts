@@ -4,7 +4,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { ListenerConfig } from '../config/schema.ts';
-import type { AddressMatcher } from '../http/address.ts';
+import { type AddressMatcher, isLoopback } from '../http/address.ts';
 import type { Connections } from './connections.ts';
 import { ListenerError } from './error.ts';
 import { type ListenerHandlers, type PlainSockets, serveHttp1 } from './http1.ts';
@@ -70,7 +70,8 @@ export async function openListener(
   const deadlines = { ...DEADLINES, ...deps.deadlines };
   const server = createHttpServer(config, deadlines);
   const plain = guardConnections(server, config.tls !== undefined, deps);
-  serveHttp1(server, handlers, { ...deps, plain, lingerMs: deadlines.linger });
+  const isLocal = config.tls === undefined && isLoopback(config.host);
+  serveHttp1(server, handlers, { ...deps, plain, isLocal, lingerMs: deadlines.linger });
   await listen(server, config);
   server.on('error', (error) => deps.observer.acceptFailed(error));
   const { address: host, port } = server.address() as AddressInfo;

@@ -1,5 +1,4 @@
-import { isIP, isIPv4 } from 'node:net';
-import { normaliseAddress } from '../http/address.ts';
+import { isLoopback, normaliseAddress } from '../http/address.ts';
 
 /** Whether `host`, of a Host header, means the listener that took a connection at `localAddress`. */
 export type OwnHostMatcher = (host: string, localAddress: string) => boolean;
@@ -15,11 +14,6 @@ export function matchOwnHost(names: readonly string[]): OwnHostMatcher {
     const name = spelling(host);
     return isLoopback(name) || name === spelling(localAddress) || known.has(name);
   };
-}
-
-function isLoopback(name: string): boolean {
-  if (isIP(name) === 0) return name === 'localhost' || name.endsWith('.localhost');
-  return isIPv4(name) ? name.startsWith('127.') : name === '::1';
 }
 
 /** Names are the same in either case, and with or without the dot of the root. */

@@ -2,6 +2,7 @@ import type { Credential, Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { cgiSpelling } from '../http/header-classes.ts';
+import { removeParameter } from '../http/query.ts';
 import type { GatewayRequest, HeaderField, UpgradeRequest } from '../http/request.ts';
 import { compileRequestFields } from './forward-fields.ts';
 
@@ -92,11 +93,4 @@ function removeCookie(value: string, name: string): string {
   const pairs = value.split(';');
   const kept = pairs.filter((pair) => pair.split('=', 1)[0]?.trim() !== name);
   return kept.length === pairs.length ? value : kept.join(';').trim();
-}
-
-/** A query without every parameter of that name, however it is escaped; the others stay byte for byte. Undefined if there are none. */
-function removeParameter(query: string | undefined, name: string): string | undefined {
-  const isOther = (part: string) => !new URLSearchParams(part).has(name);
-  const kept = query?.split('&').filter(isOther) ?? [];
-  return kept.length === 0 ? undefined : kept.join('&');
 }

@@ -33,6 +33,15 @@ describe('a list of origins', () => {
     ['https://*.bücher.example', 'https://a.xn--bcher-kva.example'],
     ['capacitor://localhost', 'capacitor://localhost'],
     ['chrome-extension://abcdefgh', 'chrome-extension://abcdefgh'],
+    ['null', 'null'],
+    ['file://', 'file://'],
+    ['http://localhost:*', 'http://localhost:5173'],
+    ['http://localhost:*', 'http://localhost'],
+    ['https://*.example.com:*', 'https://app.example.com:8443'],
+    ['http://[::1]:*', 'http://[::1]:3000'],
+    ['*', 'https://anything.example'],
+    ['*', 'null'],
+    ['*', 'file://'],
   ])('with %s lets %s pass', (allowed, origin) => {
     expect(() => judge(configured(allowed), origin)).not.toThrow();
   });
@@ -69,6 +78,15 @@ describe('a list of origins', () => {
     ['https://*.example.com', 'https://app.example.com:8443'],
     ['https://*.example.com:8443', 'https://app.example.com'],
     ['https://*.bücher.example', 'https://a.b.xn--bcher-kva.example'],
+    ['null', 'file://'],
+    ['null', 'https://null'],
+    ['file://', 'null'],
+    ['file://', 'file:///etc/passwd'],
+    ['file://', 'file://host'],
+    ['http://localhost:*', 'https://localhost:5173'],
+    ['http://localhost:*', 'http://localhost.evil.example:5173'],
+    ['http://localhost:*', 'http://evil.example:5173'],
+    ['https://*.example.com:*', 'https://example.com:8443'],
   ])('with %s refuses %s', (allowed, origin) => {
     const error = refusal(() => judge(configured(allowed), origin));
     expect([error.code, error.status]).toEqual(['ORIGIN_REFUSED', 403]);
@@ -156,4 +174,17 @@ test('an origin passes or is refused, never anything else', () => {
       }
     }),
   );
+});
+
+test.each([
+  ['https://app.example.com', 'https://APP.example.com:443', 'https://app.example.com'],
+  ['https://*.example.com', 'https://a.example.com', 'https://*.example.com'],
+  ['http://localhost:*', 'http://localhost:1', 'http://localhost:*'],
+  ['*', 'https://x.example', '*'],
+  [undefined, 'https://app.example.com', 'same host'],
+])('with %s the grant of %s names the entry %s', (allowed, origin, entry) => {
+  const grant = grantOf();
+  const origins = allowed === undefined ? undefined : configured(allowed);
+  void checkOrigin(origins)(plainOf({ origin, authority: 'app.example.com' }), grant);
+  expect(grant.originPattern).toBe(entry);
 });

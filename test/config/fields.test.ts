@@ -28,6 +28,11 @@ describe('origin', () => {
     'http://[::1]:3000',
     'HTTPS://App.Example.com',
     'capacitor://localhost',
+    'http://localhost:*',
+    'https://*.example.com:*',
+    'file://',
+    'null',
+    '*',
   ])('accepts %s', (text) => expect(accepts(origin, text)).toBe(true));
 
   test.each([
@@ -40,8 +45,9 @@ describe('origin', () => {
     'https://*',
     'https://*.',
     'https://*example.com',
-    '*',
-    'null',
+    'file:///x',
+    'https://app.example.com:8*',
+    'https://:*',
     'https://app.example.com?x',
   ])('refuses %s', (text) => expect(accepts(origin, text)).toBe(false));
 

@@ -186,7 +186,7 @@ describe('before the 101', () => {
     [
       'UPGRADE_REQUIRED',
       426,
-      'GET /http/open HTTP/1.1\r\nHost: a\r\n\r\n',
+      'GET /http/open HTTP/1.1\r\nHost: localhost\r\n\r\n',
       { 'sec-websocket-version': '13', upgrade: 'websocket' },
     ],
     ['METHOD_NOT_ALLOWED', 405, handshake('/http/open').replace('GET', 'POST'), { allow: 'GET' }],
@@ -199,7 +199,7 @@ describe('before the 101', () => {
   test('answers 408 for REQUEST_TIMEOUT where the head does not come in time', async () => {
     // The deadline is the listener's own, ten seconds: here it is one tenth of one.
     const listener = await openListener({}, { headers: 100, check: 20 });
-    using wire = await say(listener.address.port, 'GET /http/open HTTP/1.1\r\nHost: a\r\n');
+    using wire = await say(listener.address.port, 'GET /http/open HTTP/1.1\r\nHost: localhost\r\n');
     await expectRefusal(wire, 'REQUEST_TIMEOUT', 408);
   });
 
@@ -227,7 +227,7 @@ routes: [{ name: a, match: { path: / }, auth: none, upstream: { websocket: "ws:/
       await using busy = await startGateway(
         `routes: [{ name: a, match: { path: / }, auth: none, limits: { requests: ${requests} }, upstream: { http: "http://127.0.0.1:${port}" } }]`,
       );
-      const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+      const get = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
       using first = await say(busy.port, get);
       await expect.poll(() => asked.length).toBe(1);
       using second = await say(busy.port, get);
@@ -252,6 +252,18 @@ routes: [{ name: a, match: { path: / }, auth: none, upstream: { websocket: "ws:/
     using wire = await say(secure.port, handshake('/'));
     await expectRefusal(wire, 'TLS_REQUIRED', 400);
     await secure.logged(({ reasons }) => (reasons as { plain_http: number })?.plain_http === 1);
+  });
+
+  test('answers 421 for MISDIRECTED to a name that leads to this machine by somebody else’s doing', async () => {
+    const site = `match: { path: /site }, auth: none, upstream: { http: "http://127.0.0.1:${echo.port}", upgrades: off }`;
+    const tunnel = `match: { path: /any }, auth: none, upstream: { websocket: "ws://127.0.0.1:${echo.port}" }`;
+    await using local = await startGateway(`listeners: [{ host: 127.0.0.1, port: 0 }]
+routes: [{ name: a, ${tunnel} }, { name: b, ${site} }]`);
+    const rebound = { Host: 'rebound.example', Origin: 'http://rebound.example' };
+    using upgrade = await say(local.port, handshake('/any', rebound));
+    await expectRefusal(upgrade, 'MISDIRECTED', 421);
+    using page = await say(local.port, 'GET /site HTTP/1.1\r\nHost: rebound.example\r\n\r\n');
+    await expectRefusal(page, 'MISDIRECTED', 421);
   });
 
   test('answers 500 for INTERNAL, and logs what nobody foresaw', async () => {

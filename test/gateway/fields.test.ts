@@ -56,7 +56,7 @@ routes:
 }
 
 function get(...fields: readonly string[]): string {
-  return ['GET /x HTTP/1.1', 'Host: site.test', ...fields, '\r\n'].join('\r\n');
+  return ['GET /x HTTP/1.1', 'Host: site.localhost', ...fields, '\r\n'].join('\r\n');
 }
 
 /** An answer of the service with these fields. */
@@ -81,7 +81,7 @@ describe('every byte of a value passes', () => {
   });
 
   test('on a request whose body comes later, and on an answer whose body does', async () => {
-    const request = `POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n${disposition}\r\n\r\nhi`;
+    const request = `POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n${disposition}\r\n\r\nhi`;
     const answer = () => `HTTP/1.1 200 OK\r\nConnection: close\r\n${field}\r\n\r\nok`;
     const { seen, got } = await talk({ request, answer });
     expect(seen).toContain(`\r\n${disposition}\r\n`);
@@ -197,7 +197,7 @@ describe('who the client is', () => {
       ),
     });
     expect(id).toBe('theirs-1');
-    expect(seen).toMatch(/^Host: site\.test\r$/m);
+    expect(seen).toMatch(/^Host: site\.localhost\r$/m);
     for (const line of [
       'X-Forwarded-Port: 8443',
       'True-Client-IP: 192.0.2.7',
@@ -224,15 +224,15 @@ describe('the Host a service is asked for', () => {
   test.each(['http', 'websocket'] as const)(
     'of kind %s is what the client sent, its own, or a name',
     async (kind) => {
-      const request = kind === 'http' ? get() : handshake('/x', { Host: 'site.test' });
+      const request = kind === 'http' ? get() : handshake('/x', { Host: 'site.localhost' });
       const answer = kind === 'http' ? ok() : (head: string) => switching(head);
       const hostIn = async (upstream: string) => {
         const { seen, port } = await talk({ kind, upstream, request, answer });
-        expect(seen).toContain('\r\nx-forwarded-host: site.test\r\n');
+        expect(seen).toContain('\r\nx-forwarded-host: site.localhost\r\n');
         return /^Host: (.*)\r$/im.exec(seen)?.[1]?.replace(String(port), 'PORT');
       };
-      expect(await hostIn('')).toBe('site.test');
-      expect(await hostIn(', host: client')).toBe('site.test');
+      expect(await hostIn('')).toBe('site.localhost');
+      expect(await hostIn(', host: client')).toBe('site.localhost');
       expect(await hostIn(', host: upstream')).toBe('127.0.0.1:PORT');
       expect(await hostIn(', host: App.internal:81')).toBe('app.internal:81');
     },
@@ -253,7 +253,7 @@ routes:
     upstream:
       poll: { target: "http://127.0.0.1:${service.port}", open: { method: GET, path: /open }, poll: { path: /news } }
       ${upstream}`);
-    using client = await say(gateway.port, handshake('/x', { Host: 'site.test', ...fields }));
+    using client = await say(gateway.port, handshake('/x', { Host: 'site.localhost', ...fields }));
     await client.answer();
     return (service.wires[0]?.head ?? '').replace(String(service.port), 'PORT');
   }
@@ -261,7 +261,7 @@ routes:
   test('is asked by its own name unless the route says another', async () => {
     expect(await opened('')).toMatch(/^host: 127\.0\.0\.1:PORT\r$/im);
     expect(await opened('host: upstream')).toMatch(/^host: 127\.0\.0\.1:PORT\r$/im);
-    expect(await opened('host: client')).toMatch(/^host: site\.test\r$/im);
+    expect(await opened('host: client')).toMatch(/^host: site\.localhost\r$/im);
     expect(await opened('host: app.internal')).toMatch(/^host: app\.internal\r$/im);
   });
 
@@ -298,7 +298,7 @@ describe('the places a service names', () => {
   test('are the client’s: by the name it asked for', async () => {
     const cookie = 'Set-Cookie: a=1; Path=/base; HttpOnly';
     expect(await placesOf(', host: upstream', '', own)).toEqual([
-      'Location: http://site.test/base/x',
+      'Location: http://site.localhost/base/x',
       cookie,
     ]);
   });
@@ -312,13 +312,16 @@ describe('the places a service names', () => {
         redirect(() => '/base/x'),
       ),
     ).toEqual(['Location: /x', rest]);
-    expect(await placesOf(', host: upstream', '/base', own)).toEqual(['Location: http://site.test/x', rest]);
+    expect(await placesOf(', host: upstream', '/base', own)).toEqual([
+      'Location: http://site.localhost/x',
+      rest,
+    ]);
   });
 
   test('are the client’s where a handshake is refused', async () => {
-    const request = handshake('/x', { Host: 'site.test' });
+    const request = handshake('/x', { Host: 'site.localhost' });
     expect(await placesOf(', host: upstream', '/base', own, request)).toEqual([
-      'Location: http://site.test/x',
+      'Location: http://site.localhost/x',
       'Set-Cookie: a=1; Path=/; HttpOnly',
     ]);
   });
@@ -410,7 +413,7 @@ describe('trailers', () => {
 
   test('of a request are announced', async () => {
     const body = '2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n';
-    const request = `POST /x HTTP/1.1\r\nHost: a\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n${body}`;
+    const request = `POST /x HTTP/1.1\r\nHost: localhost\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n${body}`;
     expect((await talk({ request })).seen).toMatch(/^trailer: X-Sum\r$/im);
   });
 });

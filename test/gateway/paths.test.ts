@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 /** The status and body of a plain request whose bytes are these. */
-async function ask(line: string, fields: readonly string[] = ['Host: gate.example']) {
+async function ask(line: string, fields: readonly string[] = ['Host: gate.localhost']) {
   const head = [line, ...fields, 'Connection: close', '', ''].join('\r\n');
   using client = await say(gateway.port, Buffer.from(head, 'latin1'));
   const { status, body } = await client.answer();
@@ -165,7 +165,7 @@ describe('a target in absolute form', () => {
 });
 
 describe('OPTIONS of the whole server', () => {
-  test.each(['*', 'http://gate.example'])('goes on as *, asked as %s', async (target) => {
+  test.each(['*', 'http://gate.localhost'])('goes on as *, asked as %s', async (target) => {
     expect(await ask(`OPTIONS ${target} HTTP/1.1`)).toEqual({ status: 200, body: 'app page *' });
   });
 
@@ -180,7 +180,7 @@ describe('HTTP/1.0', () => {
   });
 
   test('is refused with a transfer coding, and as a handshake', async () => {
-    const fields = ['Host: gate.example', 'Transfer-Encoding: chunked'];
+    const fields = ['Host: gate.localhost', 'Transfer-Encoding: chunked'];
     expect((await ask('POST /x HTTP/1.0', fields)).status).toBe(400);
     using client = await say(gateway.port, handshake('/x').replace('HTTP/1.1', 'HTTP/1.0'));
     expect((await client.answer()).status).toBe(400);

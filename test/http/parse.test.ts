@@ -21,6 +21,7 @@ describe('a handshake', () => {
       method: 'GET',
       peerAddress: '192.0.2.1',
       clientAddress: '192.0.2.1',
+      isLocal: false,
       isPeerTrusted: false,
       secure: true,
       authority: 'app.example.com',

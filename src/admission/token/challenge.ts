@@ -27,6 +27,18 @@ export function challenge(
   return new GatewayError(code, { detail, headers: { 'www-authenticate': `Bearer ${fields.join(', ')}` } });
 }
 
+/** The same refusal where the token may also come as a password (RFC 7617 §2): some clients send none unasked. */
+export function alsoBasic(error: GatewayError, realm: string): GatewayError {
+  const { code, detail, headers, status } = error;
+  const challenges = headers['www-authenticate'];
+  if (status !== 401 || challenges === undefined) return error;
+  const basic = `Basic realm="${quotable(realm)}", charset="UTF-8"`;
+  return new GatewayError(code, {
+    detail,
+    headers: { ...headers, 'www-authenticate': `${challenges}, ${basic}` },
+  });
+}
+
 /** RFC 6750 §3: printable ASCII without the quote and the backslash. */
 function quotable(text: string): string {
   return text.replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '');

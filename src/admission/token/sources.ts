@@ -16,8 +16,8 @@ const KUBERNETES_PREFIX = 'base64url.bearer.authorization.k8s.io.';
 
 /**
  * Compiles the places to look at, in their order, into a function that finds every token there. What stands anywhere
- * else is the application's own, and no token of ours: an Authorization where `header` is not among the places, or one
- * of another scheme. Throws BAD_REQUEST for two Authorization fields where `header` is among them.
+ * else is the application's own, and no token of ours: an Authorization where neither `header` nor `basic` is among the
+ * places, or one of another scheme. Throws BAD_REQUEST for two Authorization fields where one of these is among them.
  */
 export function tokenFinder(sources: readonly TokenSource[]): (request: GatewayRequest) => readonly Found[] {
   return function findTokens(request) {
@@ -26,13 +26,27 @@ export function tokenFinder(sources: readonly TokenSource[]): (request: GatewayR
 }
 
 function find({ from, name }: TokenSource, request: GatewayRequest): readonly Found[] {
-  if (from === 'header') return inHeader(request);
-  if (from === 'cookie') return named(from, name, cookies(request, name));
-  if (from === 'query') return named(from, name, new URLSearchParams(request.query).getAll(name));
-  return inProtocols((request as Partial<UpgradeRequest>).protocols ?? []);
+  switch (from) {
+    case 'header':
+      return name === '' ? authorization(request, bearer) : named(from, name, fieldsOf(request, name));
+    case 'basic':
+      return authorization(request, basic);
+    case 'cookie':
+      return named(from, name, cookies(request, name));
+    case 'query':
+      return named(from, name, new URLSearchParams(request.query).getAll(name));
+    case 'subprotocol': {
+      const { protocols = [] } = request as Partial<UpgradeRequest>;
+      return name === '' ? inProtocols(protocols, carrierAt) : inProtocols(protocols, behindPrefix(name));
+    }
+  }
 }
 
-function named(from: 'cookie' | 'query', name: string, values: readonly string[]): readonly Found[] {
+function named(
+  from: 'header' | 'cookie' | 'query',
+  name: string,
+  values: readonly string[],
+): readonly Found[] {
   return values.filter((token) => token !== '').map((token) => ({ token, credential: { from, name } }));
 }
 
@@ -40,12 +54,27 @@ function fieldsOf(request: GatewayRequest, name: string): readonly string[] {
   return request.headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value);
 }
 
-/** RFC 6750 §2.1; the scheme in any case (RFC 9110 §11.1). */
-function inHeader(request: GatewayRequest): readonly Found[] {
+function authorization(
+  request: GatewayRequest,
+  read: (field: string) => string | undefined,
+): readonly Found[] {
   const fields = fieldsOf(request, 'authorization');
   if (fields.length > 1) throw new GatewayError('BAD_REQUEST', { detail: 'two Authorization fields' });
-  const token = /^bearer +(\S.*)$/i.exec(fields[0] ?? '')?.[1];
+  const token = read(fields[0] ?? '');
   return token === undefined ? [] : [{ token, credential: { from: 'header', name: 'authorization' } }];
+}
+
+/** RFC 6750 §2.1; the scheme in any case (RFC 9110 §11.1). */
+function bearer(field: string): string | undefined {
+  return /^bearer +(\S.*)$/i.exec(field)?.[1];
+}
+
+/** RFC 7617 §2: the token is the password, or the user's name where there is no password. */
+function basic(field: string): string | undefined {
+  const text = /^basic +([a-z0-9+/]+={0,2})$/i.exec(field)?.[1];
+  if (text === undefined) return undefined;
+  const [user = '', ...password] = Buffer.from(text, 'base64').toString('utf8').split(':');
+  return password.join(':') || user || undefined;
 }
 
 /** Every value of a cookie, for a neighbouring domain can add a second one of the same name (RFC 6265 §8.6). */
@@ -68,8 +97,8 @@ interface Carrier {
  * Scripts in a browser can set no header but this list. A browser fails a connection whose 101 names none of the
  * protocols it offered, so something has to be named; never the item with the token.
  */
-function inProtocols(protocols: readonly string[]): readonly Found[] {
-  const carriers = protocols.flatMap((item, index) => carrierAt(item, protocols[index + 1]) ?? []);
+function inProtocols(protocols: readonly string[], read: typeof carrierAt): readonly Found[] {
+  const carriers = protocols.flatMap((item, index) => read(item, protocols[index + 1]) ?? []);
   const taken = new Set(carriers.flatMap((carrier) => carrier.items));
   const real = protocols.find((item) => !taken.has(item));
   return carriers.map(({ token, items, answer = real }) => ({
@@ -78,7 +107,7 @@ function inProtocols(protocols: readonly string[]): readonly Found[] {
   }));
 }
 
-function carrierAt(item: string, next: string | undefined): Carrier | undefined {
+function carrierAt(item: string, next?: string): Carrier | undefined {
   if (item.toLowerCase() === 'bearer' && next !== undefined)
     return { token: next, items: [item, next], answer: item };
   if (item.startsWith(AUTHORIZATION_PREFIX))
@@ -86,6 +115,12 @@ function carrierAt(item: string, next: string | undefined): Carrier | undefined 
   if (item.startsWith(KUBERNETES_PREFIX))
     return { token: decode(item.slice(KUBERNETES_PREFIX.length)), items: [item] };
   return undefined;
+}
+
+/** One item, which begins with the prefix that a vendor's clients put before their keys. */
+function behindPrefix(prefix: string): typeof carrierAt {
+  return (item) =>
+    item.startsWith(prefix) ? { token: item.slice(prefix.length), items: [item] } : undefined;
 }
 
 /** The text behind canonical base64url without padding; empty, which no token is, for anything else. */

@@ -38,6 +38,71 @@ describe('header', () => {
   });
 });
 
+describe('header:NAME', () => {
+  test('finds what stands in that field, and in no other', () => {
+    const headers = [
+      ['X-Api-Key', JWT],
+      ['x-other', 'd.e.f'],
+    ] as const;
+    expect(find('header:x-api-key', { headers })).toEqual([
+      { token: JWT, credential: { from: 'header', name: 'x-api-key' } },
+    ]);
+  });
+
+  test('finds the values of all fields of that name', () => {
+    const headers = ['a.b.c', '', 'd.e.f'].map((value) => ['X-Api-Key', value] as const);
+    expect(find('header:x-api-key', { headers }).map(({ token }) => token)).toEqual(['a.b.c', 'd.e.f']);
+  });
+});
+
+describe('basic', () => {
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+
+  test.each([
+    ['the password', basic(`x:${JWT}`)],
+    ['the password of nobody', basic(`:${JWT}`)],
+    ['the user where there is no password', basic(`${JWT}:`)],
+    ['the user where there is not even a colon', basic(JWT)],
+    ['the scheme in any case', basic(`x:${JWT}`).replace('Basic', 'BASIC ')],
+  ])('finds %s', (_, value) => {
+    expect(find('basic', { headers: [['Authorization', value]] })).toEqual([
+      { token: JWT, credential: { from: 'header', name: 'authorization' } },
+    ]);
+  });
+
+  test('a password may have colons', () => {
+    expect(find('basic', { headers: [['Authorization', basic('u:a:b')]] })).toMatchObject([{ token: 'a:b' }]);
+  });
+
+  test.each(['', 'Basic', 'Basic ', 'Basic !', `Bearer ${JWT}`, basic(''), basic(':'), 'Basic YQ==x'])(
+    'finds none in %j',
+    (value) => {
+      expect(find('basic', { headers: [['Authorization', value]] })).toEqual([]);
+    },
+  );
+
+  test('stands beside header', () => {
+    const both = (value: string) => find('header basic', { headers: [['Authorization', value]] });
+    expect(both(`Bearer ${JWT}`)).toHaveLength(1);
+    expect(both(basic(`x:${JWT}`))).toHaveLength(1);
+  });
+});
+
+describe('subprotocol:PREFIX', () => {
+  const source = 'subprotocol:openai-insecure-api-key.';
+
+  test('finds what stands behind the prefix, and answers with a real one', () => {
+    const item = `openai-insecure-api-key.${JWT}`;
+    expect(find(source, { protocols: ['realtime', item, 'openai-beta.realtime-v1'] })).toEqual([
+      { token: JWT, credential: { from: 'subprotocol', carriers: [item], answer: 'realtime' } },
+    ]);
+  });
+
+  test('finds none of the other forms', () => {
+    expect(find(source, { protocols: ['bearer', JWT, AUTHORIZATION, K8S] })).toEqual([]);
+  });
+});
+
 describe('subprotocol', () => {
   test.each([
     ['bearer and the item after it', ['bearer', JWT], ['bearer', JWT], 'bearer'],

@@ -1,0 +1,78 @@
+import { alternatives, type JsonSchema, language } from '../json-schema.ts';
+import { formOf } from './forms.ts';
+
+/** Every key of the configuration language, as the schema has them. */
+
+export interface Key {
+  /** Names from the top; `*` stands for one that the user chooses. Lists leave no trace. */
+  readonly path: readonly string[];
+  /** The same for people: `routes[].limits.upgrades.rate`. */
+  readonly place: string;
+  /** Undefined where the schema says nothing. */
+  readonly meaning: string | undefined;
+  readonly form: string;
+  /** The one value it may have, if there is but one. */
+  readonly only: string | boolean | undefined;
+  readonly fallback: Fallback;
+  /** Those that may stand in its mapping. */
+  readonly keys: readonly Key[];
+}
+
+/** What holds where a key is left out; undefined where nobody has said so. */
+export type Fallback =
+  | { readonly kind: 'required' }
+  | { readonly kind: 'default'; readonly value: unknown }
+  | { readonly kind: 'absent'; readonly means: string }
+  | undefined;
+
+type Place = Pick<Key, 'path' | 'place'>;
+
+/** The keys at the top of a configuration. */
+export function topKeys(): Key[] {
+  return keysIn(language, { path: [], place: '' });
+}
+
+/** The keys, each followed by all below it. */
+export function withInner(keys: readonly Key[]): Key[] {
+  return keys.flatMap((key) => [key, ...withInner(key.keys)]);
+}
+
+/** A key that stands in several alternatives, such as a mapping and a list of them, is there once. */
+function keysIn(node: JsonSchema, at: Place): Key[] {
+  const found = alternatives(node).flatMap((one) => keysOfOne(one, at));
+  return [...new Map(found.toReversed().map((key) => [key.path.join('.'), key])).values()].toReversed();
+}
+
+function keysOfOne(
+  { items, properties, required, additionalProperties }: JsonSchema,
+  { path, place }: Place,
+) {
+  if (items !== undefined) return keysIn(items, { path, place: `${place}[]` });
+  if (typeof additionalProperties === 'object')
+    return keysIn(additionalProperties, { path: [...path, '*'], place: `${place}.NAME` });
+  return Object.entries(properties ?? {}).map(([name, node]) =>
+    keyOf(node, required?.includes(name) ?? false, {
+      path: [...path, name],
+      place: place === '' ? name : `${place}.${name}`,
+    }),
+  );
+}
+
+function keyOf(node: JsonSchema, isRequired: boolean, at: Place): Key {
+  const { meaning, absent } = readDescription(node);
+  const fallback = fallbackOf(node, isRequired, absent);
+  return { ...at, meaning, form: formOf(node), only: node.const, fallback, keys: keysIn(node, at) };
+}
+
+/** A description ends with `; absent: …` where the key may be left out and has no default. */
+function readDescription({ description = '', form }: JsonSchema) {
+  if (description === form) return {};
+  const [, meaning, absent] = /^(.*?)(?:(?:[;.] |^)absent: (.*))?$/is.exec(description) ?? [];
+  return { meaning: meaning || undefined, absent };
+}
+
+function fallbackOf(node: JsonSchema, isRequired: boolean, absent: string | undefined): Fallback {
+  if (absent !== undefined) return { kind: 'absent', means: absent };
+  if (node.default !== undefined) return { kind: 'default', value: node.default };
+  return isRequired ? { kind: 'required' } : undefined;
+}

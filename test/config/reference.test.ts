@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { readExamples } from '../../src/config/reference/examples.ts';
+import { gapsIn } from '../../src/config/reference/gaps.ts';
+import { type Key, topKeys, withInner } from '../../src/config/reference/keys.ts';
+import { referencePage } from '../../src/config/reference/page.ts';
+import { isLarge } from '../../src/config/reference/sections.ts';
+import { fullestUse, shortestUse } from '../../src/config/reference/uses.ts';
+
+const examples = readExamples(new URL('../../config/', import.meta.url));
+const keys = withInner(topKeys());
+
+/** Keys that are still to be shown in an example. */
+const TO_COME =
+  /^(log|routes\[\]\.login|routes\[\]\.auth\.(keys|certificate|external)|routes\[\]\.upstream\.credentials|listeners\[\]\.tls\.client(Ca|Auth))\b/;
+
+test('config/REFERENCE.md is what schema and examples say now (if not: npm run schema)', () => {
+  expect(readFileSync('config/REFERENCE.md', 'utf8')).toBe(referencePage(examples));
+});
+
+test('every key has a meaning, a default or a word on its absence, and an example', () => {
+  const gaps = gapsIn(topKeys(), examples);
+  expect(gaps.filter((gap) => !(TO_COME.test(gap) && gap.includes('use it in a file')))).toEqual([]);
+});
+
+describe('gapsIn', () => {
+  const whole: Key = {
+    path: ['drain'],
+    place: 'drain',
+    meaning: 'How long',
+    form: 'duration',
+    only: undefined,
+    fallback: { kind: 'required' },
+    keys: [],
+  };
+  const used = [{ name: 'examples/one.yaml', tree: { drain: '3s' } }];
+
+  test.each([
+    ['a meaning', { meaning: undefined }, used, /^drain: describe it in src\/config\/.*npm run schema$/],
+    ['a default', { fallback: undefined }, used, /^drain: say .*absent: .*npm run schema$/],
+    ['an example', {}, [], /^drain: use it in a file of config\/examples\/.*npm run schema$/],
+  ])('says what to do where a key has not %s', (_what, changes, files, sentence) => {
+    expect(gapsIn([{ ...whole, ...changes }], files)).toEqual([expect.stringMatching(sentence)]);
+  });
+
+  test('looks at the keys within a key, and finds nothing wrong with one that has one value only', () => {
+    const inner = { ...whole, path: ['drain', 'verify'], place: 'drain.verify', only: 'off' };
+    expect(gapsIn([{ ...whole, keys: [inner] }], used)).toEqual([]);
+    expect(gapsIn([{ ...whole, keys: [{ ...inner, meaning: undefined }] }], used)).toHaveLength(1);
+  });
+});
+
+describe('a key', () => {
+  test.each([
+    ['drain', 'duration', { kind: 'default', value: '10s' }],
+    ['listeners[].port', '0 to 65535', { kind: 'required' }],
+    ['listeners[].tls', 'mapping', { kind: 'absent', means: 'plain text' }],
+    ['limits.connections', '`auto`, or whole number from 1', { kind: 'default', value: 'auto' }],
+    ['routes[].auth', '`none`, or mapping', { kind: 'required' }],
+    ['routes[].origins', 'list of origins', expect.objectContaining({ kind: 'absent' })],
+    ['routes[].timeouts.lifetime', 'duration, or off', { kind: 'absent', means: 'off' }],
+    [
+      'routes[].upstream.poll.target',
+      'http or https URL, or unix:/run/app.sock, or mapping, or a list of them',
+      { kind: 'required' },
+    ],
+    ['routes[].upstream.text', '`true` or `false`', expect.objectContaining({ kind: 'absent' })],
+    ['routes[].auth.forward', 'mapping of names to text', { kind: 'default', value: {} }],
+  ])('%s is told as %s', (place, form, fallback) => {
+    expect(keys.filter((key) => key.place === place)).toEqual([expect.objectContaining({ form, fallback })]);
+  });
+
+  test('is there once, though it stands in several alternatives', () => {
+    const places = keys.map(({ place }) => place);
+    expect(new Set(places).size).toBe(places.length);
+    expect(places).toContain('routes[].upstream.websocket.weight');
+  });
+
+  test('of a mapping that many keys are in has a table of its own', () => {
+    const large = keys.filter(isLarge).map(({ place }) => place);
+    expect(large).toContain('routes[].upstream.poll');
+    expect(large).not.toContain('routes[].upstream.poll.send');
+    expect(large).not.toContain('routes[].keepalive');
+  });
+});
+
+describe('the use that is shown', () => {
+  const key = keys.find(({ place }) => place === 'routes[].timeouts.response') as Key;
+  const file = (name: string, ...responses: string[]) => ({
+    name,
+    tree: { routes: responses.map((response) => ({ timeouts: { response } })) },
+  });
+
+  test('is the shortest that is not the default', () => {
+    const files = [file('a.yaml', '60s', '120s'), file('b.yaml', '2m', '3m')];
+    expect(shortestUse(key, files)).toEqual({ value: '2m', example: 'b.yaml' });
+  });
+
+  test('is the default, where nobody says anything else', () => {
+    expect(shortestUse(key, [file('a.yaml', '60s')])).toEqual({ value: '60s', example: 'a.yaml' });
+    expect(shortestUse(key, [{ name: 'a.yaml', tree: { routes: [{}] } }])).toBeUndefined();
+  });
+
+  test('is the longest that fits, for a whole mapping', () => {
+    const timeouts = keys.find(({ place }) => place === 'routes[].timeouts') as Key;
+    const values = [{ idle: '1m' }, { idle: '1m', stall: '5s' }, { idle: '1m', stall: '5s', close: '1s' }];
+    const tree = { routes: values.map((value) => ({ timeouts: value })) };
+    expect(fullestUse(timeouts, [{ name: 'a.yaml', tree }], 2)?.value).toEqual(values[1]);
+    expect(fullestUse(timeouts, [{ name: 'a.yaml', tree }], 0)?.value).toEqual(values[0]);
+  });
+});
