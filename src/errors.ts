@@ -1,6 +1,6 @@
 import { type ErrorCode, FAILURES, type Failure } from './failures.ts';
 
-export { ERROR_CODES, type ErrorCode } from './failures.ts';
+export { ERROR_CODES, type ErrorCode, helpFor } from './failures.ts';
 
 interface Details {
   /** What went wrong beneath: goes to the log, never to the client. */

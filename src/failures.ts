@@ -144,5 +144,15 @@ export const FAILURES = {
 
 export type ErrorCode = keyof typeof FAILURES;
 
-/** All codes, in the table's order: for tests and for the README's table. */
+/** All codes, in the table's order. */
 export const ERROR_CODES = Object.keys(FAILURES) as readonly ErrorCode[];
+
+/** Made once: a log line of a refusal costs no more for it. */
+const HELP = Object.fromEntries(
+  ERROR_CODES.map((code) => [code, `config/ERRORS.md#${code.toLowerCase().replaceAll('_', '-')}`]),
+) as Readonly<Record<ErrorCode, string>>;
+
+/** Where it is said what a failure means, and what to do: a place in the documents that come with the program. */
+export function helpFor(code: ErrorCode): string {
+  return HELP[code];
+}

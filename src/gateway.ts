@@ -1,12 +1,19 @@
+import type { Server } from 'node:http';
 import { type Logger, pino } from 'pino';
+import type { Authorize } from './admission/authorize.ts';
+import { Verifications } from './admission/token/verifications.ts';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
 import { Closers } from './gateway/closers.ts';
 import { Drain } from './gateway/drain.ts';
+import { createEvents, type GatewayEvents } from './gateway/events.ts';
+import { type GivenConfig, readGiven } from './gateway/given.ts';
 import { mostConnections } from './gateway/most-connections.ts';
 import { readinessOf } from './gateway/readiness.ts';
+import { takes } from './gateway/takes.ts';
 import { createHandshake, type HandshakeDeps } from './handshake.ts';
 import { matchAddress } from './http/address.ts';
+import { attachTo } from './listener/attached.ts';
 import { Connections } from './listener/connections.ts';
 import { type ListenerDeps, type ListenerHandlers, openListener } from './listener/server.ts';
 import { createAccessLog } from './observe/access-log.ts';
@@ -17,7 +24,7 @@ import { combine } from './observe/index.ts';
 import { droppedLines } from './observe/log-destination.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { createPlainHandler } from './plain.ts';
-import { Routes } from './route-table.ts';
+import { type ChooseRoute, Routes } from './route-table.ts';
 import { compileRoute, type RouteDeps } from './routes.ts';
 import { Sessions } from './session/registry.ts';
 import { createMemoryStore } from './store/memory.ts';
@@ -37,6 +44,16 @@ export interface Gateway {
   readonly adminAddress: Address | undefined;
   /** Connections open now. */
   readonly connections: number;
+  /** Calls `listener` at each such event; what it throws or rejects with is logged. Returns the undo. */
+  on<E extends keyof GatewayEvents>(event: E, listener: (...what: GatewayEvents[E]) => unknown): () => void;
+  /**
+   * Takes the upgrades of a server of the program's own, HTTP/1.1 or TLS, until `close` or the undo it returns is called.
+   * What no route takes is left to the server's other listeners for `upgrade`, or refused if there are none. Plain requests
+   * stay the server's.
+   */
+  attach(server: Server): () => void;
+  /** Looks again at the files that the configuration names. Rejects with nothing: what cannot be used is logged. */
+  reload(): Promise<void>;
   /**
    * Drains and stops: not ready any more, new upgrades get 503, open connections a Close with 1001. Resolves when all
    * is closed, connections that did not close within `deadlineMs` (the configuration's `drain`) destroyed. Again is a no-op.
@@ -47,6 +64,14 @@ export interface Gateway {
 export interface GatewayOptions {
   /** Absent: silent. */
   readonly logger?: Logger;
+  /** Where `${NAME}` is looked up in a configuration that was not loaded yet. Absent: nowhere. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What relative paths in such a configuration start from. Absent: the current folder. */
+  readonly baseDir?: string;
+  /** Has the last say about each client, after all that the configuration asks for. */
+  readonly authorize?: Authorize;
+  /** Names the route that is to take a request, of those whose match fits it. */
+  readonly route?: ChooseRoute;
   /**
    * DNS servers as `address` or `address:port`, IPv6 in brackets before a port, for the names of upstreams that are
    * looked up by `resolver: dns`. Absent: those of resolv.conf.
@@ -55,22 +80,60 @@ export interface GatewayOptions {
 }
 
 /**
- * Builds a gateway from a configuration and opens its listeners. Rejects with ListenerError, CertificateError or the
+ * Builds a gateway from a configuration (loaded, plain data as YAML would give it, or YAML) and opens its listeners, the admin listener
+ * first. Rejects with ConfigError with every problem in what was not loaded yet; with ListenerError, CertificateError, CredentialError or the
  * system's error if an address cannot be had, a file cannot be used or a DNS server is no address; nothing is left open
  * then.
  */
-export async function createGateway(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
+export async function createGateway(given: GivenConfig, options: GatewayOptions = {}): Promise<Gateway> {
+  const { logger = pino({ enabled: false }) } = options;
+  const config = readGiven(given, { ...options, logger });
   const closers = new Closers();
   try {
-    return await open(config, options, closers);
+    return await open(config, { ...options, logger }, closers);
   } catch (error) {
     await closers.run();
     throw error;
   }
 }
 
-async function open(config: Config, options: GatewayOptions, closers: Closers): Promise<Gateway> {
-  const { logger = pino({ enabled: false }), dnsServers } = options;
+type Options = GatewayOptions & { readonly logger: Logger };
+
+async function open(config: Config, options: Options, closers: Closers): Promise<Gateway> {
+  const { logger } = options;
+  const inside = await openInside(config, options, closers);
+  const { sessions, routes, metrics, verifiers, events } = inside;
+  const drain = new Drain(sessions, closers, logger);
+  const isDraining = () => drain.hasBegun;
+  const handlers = createHandlers({ ...inside, isDraining });
+  const deps = await listenerDeps(config, metrics, logger);
+  let isListening = false;
+  const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
+  const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);
+  const addresses = await openListeners(config, handlers, deps, closers);
+  isListening = true;
+  // Only now: a listener that cannot be had ends them all.
+  for (const address of addresses) logger.info(address, 'listening');
+  return {
+    addresses,
+    adminAddress,
+    get connections() {
+      return sessions.size;
+    },
+    on: events.on,
+    attach(server) {
+      const detach = attachTo(server, { upgrade: handlers.upgrade, isOurs: takes(routes) }, deps);
+      closers.add(detach);
+      return detach;
+    },
+    reload: () => inside.files.renew(),
+    close: ({ deadlineMs = config.drain } = {}) => drain.begin(deadlineMs),
+  };
+}
+
+/** All of a gateway but what it listens on. */
+async function openInside(config: Config, options: Options, closers: Closers) {
+  const { logger, dnsServers, authorize, route } = options;
   const files = new WatchedFiles();
   closers.add(() => files.close());
   const verifiers = await openVerifiers(config, logger, closers);
@@ -78,35 +141,30 @@ async function open(config: Config, options: GatewayOptions, closers: Closers): 
     open: () => sessions,
     droppedLines: () => droppedLines(logger),
     endpoints: () => upstreams.endpoints,
+    issuers: () => verifiers,
     routes: config.routes,
   });
-  const observer = combine(createAccessLog(logger, config.log.access), metrics);
+  const events = createEvents(logger);
+  const observer = combine(createAccessLog(logger, config.log.access), metrics, events.observer);
   const sessions = new Sessions(() => observer);
   const resolver = new Resolver({ servers: dnsServers });
   const dials = { ...metrics, healthChanged: createHealthLog(logger) };
   const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver });
   closers.add(() => resolver.close());
-  const routes = openRoutes(config, { verifiers, store: createMemoryStore(), upstreams, files }, closers);
-  const drain = new Drain(sessions, closers, logger);
-  const isDraining = () => drain.hasBegun;
-
-  const handlers = createHandlers({ routes, sessions, observer, isDraining });
-  const deps = await listenerDeps(config, metrics, logger);
-  const addresses = await openListeners(config, handlers, deps, closers);
-  const ready = readinessOf(verifiers, isDraining);
-  const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);
-  return {
-    addresses,
-    adminAddress,
-    get connections() {
-      return sessions.size;
-    },
-    close: ({ deadlineMs = config.drain } = {}) => drain.begin(deadlineMs),
-  };
+  const store = createMemoryStore();
+  const proofs = { verifiers, verifications: new Verifications(), authorize };
+  const routes = openRoutes(config, { ...proofs, store, upstreams, files, logger }, route, closers);
+  return { files, verifiers, metrics, events, observer, sessions, routes };
 }
 
-function openRoutes(config: Config, deps: RouteDeps, closers: Closers): Routes {
-  const routes = new Routes(config.routes.map((route) => compileRoute(route, deps)));
+function openRoutes(
+  config: Config,
+  deps: RouteDeps,
+  choose: ChooseRoute | undefined,
+  closers: Closers,
+): Routes {
+  const compiled = config.routes.map((route) => compileRoute(route, deps));
+  const routes = new Routes(compiled, choose);
   closers.add(() => routes.close());
   return routes;
 }
@@ -137,7 +195,6 @@ async function openListeners(
     const opened = await openListener(listener, handlers, deps);
     closers.add(() => opened.close());
     addresses.push(opened.address);
-    deps.logger.info(opened.address, 'listening');
   }
   return addresses;
 }

@@ -54,7 +54,7 @@ async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
   const { pending, clock } = progress;
   const request = parseUpgrade(pending.head, pending.connection);
   progress.request = request;
-  const found = deps.routes.current.find(request.host, request.path, 'upgrade');
+  const found = deps.routes.find(request, 'upgrade');
   progress.route = found.route ?? found.other;
   if (found.route === undefined) throw new GatewayError(found.other ? 'UPGRADE_NOT_SERVED' : 'NO_ROUTE');
   const { route, captures } = found;

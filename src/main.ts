@@ -22,6 +22,9 @@ const context: Context = {
   stderr: process.stderr,
   isTTY: process.stdout.isTTY === true,
   onSignal: (handler) => listen(['SIGTERM', 'SIGINT'], handler),
+  onReload: (handler) => listen(['SIGHUP'], handler),
+  onReopen: (handler) => listen(['SIGUSR1'], handler),
+  onIgnored: (handler) => listen(['SIGUSR2'], handler),
   onCrash: (handler) => listen(['uncaughtException', 'unhandledRejection'], handler),
 };
 

@@ -36,7 +36,7 @@ export function createPlainHandler({ routes, observer }: PlainDeps) {
   async function serve({ head, connection, message, response }: PendingRequest, progress: Progress) {
     const request = parseRequest(head, connection);
     progress.request = request;
-    const found = routes.current.find(request.host, request.path, 'request');
+    const found = routes.find(request, 'request');
     progress.route = found.route ?? found.other;
     // Only a WebSocket handshake is served here (RFC 9110 §15.5.22).
     if (found.route === undefined) throw found.other ? upgradeRequired() : new GatewayError('NO_ROUTE');

@@ -1,5 +1,9 @@
-import { createRouter, type Router } from './router.ts';
+import type { GatewayRequest, RequestKind } from './http/request.ts';
+import { createRouter, type Routed, type Router, type Serving, type Unrouted } from './router.ts';
 import type { Route } from './routes.ts';
+
+/** Names the route that is to take a request, of those whose match fits it; undefined: the first of them. */
+export type ChooseRoute = (request: GatewayRequest, kind: RequestKind) => string | undefined;
 
 /** The routes of one configuration. Never changes; the table after it is another one. */
 export interface RouteTable {
@@ -12,16 +16,24 @@ export interface RouteTable {
  * the route found before anything is awaited. A route closes when it is in no table any more and its last user has let go.
  */
 export class Routes {
+  readonly #choose: ChooseRoute | undefined;
   #current: RouteTable;
   /** Users of each open route; the current table is one. */
   readonly #users = new Map<Route, number>();
 
-  constructor(routes: readonly Route[]) {
+  /** `choose` has a say before the order of the routes. */
+  constructor(routes: readonly Route[], choose?: ChooseRoute) {
+    this.#choose = choose;
     this.#current = this.#enter(routes);
   }
 
   get current(): RouteTable {
     return this.#current;
+  }
+
+  /** The route of the current table that takes a request. Throws what its router does, and what `choose` throws. */
+  find<K extends RequestKind>(request: GatewayRequest, kind: K): Routed<Serving<Route, K>> | Unrouted<Route> {
+    return this.#current.find(request.host, request.path, kind, this.#choose?.(request, kind));
   }
 
   /** Puts `routes` in the place of the current table. Sessions and requests under way keep what they have. */

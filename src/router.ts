@@ -6,6 +6,7 @@ import { isLabel } from './http/target.ts';
 
 /** What the router reads of a route: it serves the kinds it has a handler for. */
 export interface Routable {
+  readonly name?: string;
   readonly match: RouteConfig['match'];
   readonly paths?: RouteConfig['paths'];
   readonly upgrade?: object | undefined;
@@ -35,6 +36,7 @@ export type Router<R extends Routable> = <K extends RequestKind>(
   host: string,
   path: string,
   kind: K,
+  name?: string,
 ) => Routed<Serving<R, K>> | Unrouted<R>;
 
 /** A route's match, compiled. */
@@ -54,20 +56,20 @@ const NONE = Object.freeze({});
  * trailing `/*` for everything below, the bare slash included: `/chat/*` takes `/chat/` and `/chat/a/b`, not `/chat`.
  *
  * The router throws BAD_REQUEST for a path that would take another route as another server reads it: whichever way was
- * taken, it could be the one around a guard. A route with `paths: strict` takes paths with one reading only.
+ * taken, it could be the one around a guard. With a `name` only the route of that name is looked at. A route with `paths: strict` takes paths with one reading only.
  */
 export function createRouter<R extends Routable>(routes: readonly R[]): Router<R> {
   const find = { upgrade: createFinder(routes, 'upgrade'), request: createFinder(routes, 'request') };
-  return function findRoute<K extends RequestKind>(host: string, path: string, kind: K) {
+  return function findRoute<K extends RequestKind>(host: string, path: string, kind: K, name?: string) {
     // `OPTIONS *` asks about a server as a whole.
     const [asSent, ...others] = readingsOf(path === '*' ? '/' : path);
-    const found = find[kind](host, asSent);
+    const found = find[kind](host, asSent, name);
     for (const reading of others) {
-      if (find[kind](host, reading) !== found)
+      if (find[kind](host, reading, name) !== found)
         throw badRequest('the path could be read as leading to different routes');
     }
     if (found === undefined)
-      return { other: find[kind === 'upgrade' ? 'request' : 'upgrade'](host, asSent)?.route };
+      return { other: find[kind === 'upgrade' ? 'request' : 'upgrade'](host, asSent, name)?.route };
     const route = found.route as Serving<R, K>;
     if (route.paths === 'strict' && others.length > 0)
       throw badRequest('the path could be read in different ways');
@@ -78,8 +80,9 @@ export function createRouter<R extends Routable>(routes: readonly R[]): Router<R
 /** Finds among the routes that serve a kind. */
 function createFinder<R extends Routable>(routes: readonly R[], kind: RequestKind) {
   const matchers = routes.filter((route) => route[kind] !== undefined).map(compileMatch);
-  return function findAmong(host: string, reading: Reading): Matcher<R> | undefined {
-    return matchers.find((matcher) => matcher.fitsHost(host) && matcher.fitsPath(reading));
+  return function findAmong(host: string, reading: Reading, name?: string): Matcher<R> | undefined {
+    const among = name === undefined ? matchers : matchers.filter(({ route }) => route.name === name);
+    return among.find((matcher) => matcher.fitsHost(host) && matcher.fitsPath(reading));
   };
 }
 

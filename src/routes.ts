@@ -1,15 +1,16 @@
+import type { Logger } from 'pino';
+import type { AuthenticationDeps } from './admission/authentication.ts';
 import { type Cors, createCors, isPreflight } from './admission/cors.ts';
 import type { Grant } from './admission/grant.ts';
 import { admit, createAdmission } from './admission/index.ts';
 import { limitKey } from './admission/limits.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
-import type { TokenVerifier } from './admission/token/verifier.ts';
 import type { Dial } from './bridge/contract.ts';
 import { createPollDial } from './bridge/poll/index.ts';
 import { createTcpDial } from './bridge/tcp.ts';
 import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
-import { servedKinds, upgradesTo } from './config/upstream-kinds.ts';
+import { servedKinds, type UpstreamKind, upgradesTo } from './config/upstream-kinds.ts';
 import type { GatewayRequest } from './http/request.ts';
 import type { ServedRecord, SessionRecord } from './observe/index.ts';
 import { createPassthrough, type Passthrough } from './passthrough/index.ts';
@@ -17,6 +18,7 @@ import { createMeters, type Meter } from './session/meter.ts';
 import type { Store } from './store/index.ts';
 import { type HttpTarget, openHttpTarget } from './upstream/client.ts';
 import type { UpstreamContext } from './upstream/context.ts';
+import { type Credentials, openCredentials } from './upstream/credentials.ts';
 import { compileForward, type Forward } from './upstream/forward.ts';
 import { HttpPool } from './upstream/http-pool.ts';
 import { Pool } from './upstream/pool.ts';
@@ -58,13 +60,12 @@ export type RequestHandler = (
   ...asked: Parameters<Passthrough['serve']>
 ) => Promise<Omit<ServedRecord, 'route' | 'subject' | 'issuer'>>;
 
-export interface RouteDeps {
-  /** By the names of `issuers`. */
-  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+export interface RouteDeps extends AuthenticationDeps {
   readonly store: Store;
   readonly upstreams: UpstreamContext;
   /** What is read again when it changes. */
   readonly files: WatchedFiles;
+  readonly logger: Logger;
 }
 
 /** What a kind of request is served with, and the undo of what it holds open. */
@@ -73,16 +74,18 @@ interface Opened<Handler> {
   close(): void | Promise<void>;
 }
 
-/** Compiles a route. Throws the system's error if a file it names cannot be read. */
+/** Compiles a route. Throws CredentialError or the system's error if a file it names cannot be used. */
 export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const { name, match, paths } = config;
   const checks = createAdmission(config, deps);
   const kinds = servedKinds(config.upstream);
+  const credentials = openCredentials(config, deps);
+  const means = { upstreams: deps.upstreams, credentials };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
-  const http = config.upstream.http && new Pool(config, 'http', deps.upstreams);
-  const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, http) : undefined;
+  const http = config.upstream.http && openPool(config, 'http', means);
+  const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps.store, means, http) : undefined;
   const cors = createCors(config);
-  const request = http && openRequest(config, http, cors);
+  const request = http && openRequest(config, http, cors, credentials);
   return {
     name,
     match,
@@ -94,19 +97,36 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
     upgrade: upgrade?.handler,
     request: request?.handler,
     async close() {
+      credentials?.close();
       await Promise.all([upgrade?.close(), request?.close()]);
     },
   };
 }
 
-function openUpgrade(config: RouteConfig, deps: RouteDeps, http: Pool | undefined): Opened<UpgradeHandler> {
-  const meters = createMeters(config, { store: deps.store });
-  const { bridge, dial, close } = openBridge(config, deps.upstreams, http);
+/** What the ways to a route's upstream are made with. */
+interface Means {
+  readonly upstreams: UpstreamContext;
+  readonly credentials?: Credentials | undefined;
+}
+
+/** Its health checks prove themselves with what anybody is lent. */
+function openPool(config: RouteConfig, kind: UpstreamKind, { upstreams, credentials }: Means): Pool {
+  return new Pool(config, kind, upstreams, credentials?.proofFor({ claims: {} }));
+}
+
+function openUpgrade(
+  config: RouteConfig,
+  store: Store,
+  means: Means,
+  http: Pool | undefined,
+): Opened<UpgradeHandler> {
+  const meters = createMeters(config, { store });
+  const { bridge, dial, close } = openBridge(config, means, http);
   return {
     handler: {
       bridge,
       dial,
-      forward: compileForward(config, upgradesTo(config.upstream)),
+      forward: compileForward(config, upgradesTo(config.upstream), means.credentials),
       meter: (request, grant) => meters((per) => limitKey(per, request, grant)),
     },
     close,
@@ -115,32 +135,39 @@ function openUpgrade(config: RouteConfig, deps: RouteDeps, http: Pool | undefine
 
 function openBridge(
   config: RouteConfig,
-  upstreams: UpstreamContext,
+  means: Means,
   http: Pool | undefined,
 ): Omit<UpgradeHandler, 'meter' | 'forward'> & Pick<Opened<never>, 'close'> {
   const kind = upgradesTo(config.upstream);
-  if (kind === 'poll') return openPoll(config, upstreams);
+  if (kind === 'poll') return openPoll(config, means);
   const own = kind === 'tcp' ? 'tcp' : 'websocket';
-  const pool = kind === 'http' && http ? http : new Pool(config, own, upstreams);
+  const pool = kind === 'http' && http ? http : openPool(config, own, means);
   const close = () => pool.close();
   if (kind === 'tcp') return { bridge: 'tcp', dial: createTcpDial(config, pool), close };
-  return { bridge: 'websocket', dial: createWebSocketDial(config, pool), close };
+  const dial = createWebSocketDial(config, pool, means.credentials?.concealment);
+  return { bridge: 'websocket', dial, close };
 }
 
-function openPoll(config: RouteConfig, upstreams: UpstreamContext) {
-  const http = openPollClients(config, upstreams);
-  return { bridge: 'poll', dial: createPollDial(config, { http }), close: () => http.close() } as const;
+function openPoll(config: RouteConfig, means: Means) {
+  const http = openPollClients(config, means);
+  const dial = createPollDial(config, { http, concealment: means.credentials?.concealment });
+  return { bridge: 'poll', dial, close: () => http.close() } as const;
 }
 
 /** The HTTP clients of a poll route, one for each endpoint. */
-export function openPollClients(config: RouteConfig, upstreams: UpstreamContext): HttpPool<HttpTarget> {
-  return new HttpPool(new Pool(config, 'poll', upstreams), ({ target }, connect) =>
+export function openPollClients(config: RouteConfig, means: Means): HttpPool<HttpTarget> {
+  return new HttpPool(openPool(config, 'poll', means), ({ target }, connect) =>
     openHttpTarget(target, connect),
   );
 }
 
-function openRequest(config: RouteConfig, pool: Pool, cors: Cors): Opened<RequestHandler> {
-  const { serve, close } = createPassthrough(config, { pool });
+function openRequest(
+  config: RouteConfig,
+  pool: Pool,
+  cors: Cors,
+  credentials: Credentials | undefined,
+): Opened<RequestHandler> {
+  const { serve, close } = createPassthrough(config, { pool, credentials });
   return { handler: config.cors === 'answer' ? answerPreflights(cors, serve) : serve, close };
 }
 

@@ -2,7 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { ERROR_CODES, type ErrorCode, GatewayError } from '../src/errors.ts';
+import { ERROR_CODES, type ErrorCode, GatewayError, helpFor } from '../src/errors.ts';
 
 /** What stands in one document and is said, or pointed to, by another. */
 
@@ -12,7 +12,7 @@ function read(file: string): string {
   return readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 }
 
-test('config/ERRORS.md lists the failures of src/errors.ts (if not: write the row that is missing)', () => {
+test('config/ERRORS.md lists the failures of src/failures.ts (if not: write the row that is missing)', () => {
   const rows = errors.split('\n').filter((line) => /^\| \[[A-Z_]+\]/.test(line));
   const expected = ERROR_CODES.map((code) => {
     const { status, close, message } = new GatewayError(code);
@@ -38,7 +38,7 @@ function factsOf(code: ErrorCode): string {
 }
 
 function anchorOf(code: ErrorCode): string {
-  return code.toLowerCase().replaceAll('_', '-');
+  return helpFor(code).replace('config/ERRORS.md#', '');
 }
 
 test.each(globSync('.github/ISSUE_TEMPLATE/*.yml'))('%s is an issue form as GitHub reads it', (file) => {
@@ -62,6 +62,12 @@ const documents = [...globSync('*.md'), ...globSync('{src,config,bench,.github}/
 test.each(documents)('every link in %s leads somewhere', (file) => {
   const links = [...withoutCode(read(file)).matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] as string);
   expect(links.filter((link) => !/^https?:/.test(link) && !leadsSomewhere(link, file))).toEqual([]);
+});
+
+test.each(documents)('every configuration that %s names is there', (file) => {
+  const names = [...withoutCode(read(file)).matchAll(/`(config\/[\w/-]+\.yaml)`/g)];
+  const missing = names.filter(([, name]) => !existsSync(name as string));
+  expect(missing.map(([, name]) => name)).toEqual([]);
 });
 
 function leadsSomewhere(link: string, from: string): boolean {

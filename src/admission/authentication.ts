@@ -1,25 +1,34 @@
 import type { AuthConfig, RouteConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
+import { type Authorize, checkAuthorize } from './authorize.ts';
 import { tokenExemption } from './cors.ts';
 import type { Check } from './grant.ts';
 import { alsoBasic, challenge } from './token/challenge.ts';
-import { checkToken } from './token/index.ts';
+import { checkToken, type TokenDeps } from './token/index.ts';
 import { claimRule, requiredScope } from './token/require.ts';
-import type { TokenVerifier } from './token/verifier.ts';
 
 /** How the clients of a route prove who they are. */
 
-export interface AuthenticationDeps {
-  /** By the names of `issuers`. */
-  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+/** What the proofs of clients are checked with. */
+export interface AuthenticationDeps extends TokenDeps {
+  /** What the program around the gateway has to say, if it has. */
+  readonly authorize?: Authorize | undefined;
 }
 
 /** Compiles `auth` into checks, the cheap ones first: each proof that is asked for, and last what is known by then. */
-export function createAuthentication({ auth, origins }: RouteConfig, deps: AuthenticationDeps): Check[] {
+export function createAuthentication(route: RouteConfig, deps: AuthenticationDeps): Check[] {
+  return [...createProofs(route, deps), ...createAuthorization(route, deps)];
+}
+
+function createAuthorization({ name, timeouts }: RouteConfig, { authorize }: AuthenticationDeps): Check[] {
+  return authorize === undefined ? [] : [checkAuthorize(authorize, name, timeouts.handshake)];
+}
+
+function createProofs({ auth, origins }: RouteConfig, deps: AuthenticationDeps): Check[] {
   if (auth === 'none') return [];
   const isExempt = tokenExemption(origins);
   return [
-    ...(auth.issuer.length > 0 ? [asksForBasic(auth, checkToken(auth, deps.verifiers, isExempt))] : []),
+    ...(auth.issuer.length > 0 ? [asksForBasic(auth, checkToken(auth, deps, isExempt))] : []),
     ...(Object.keys(auth.require).length > 0 ? [checkClaims(auth.require)] : []),
   ];
 }

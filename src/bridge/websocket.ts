@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import type { RouteConfig } from '../config/schema.ts';
+import { withParameters } from '../http/query.ts';
 import { compileAnswerFields } from '../upstream/answer-fields.ts';
 import { createPolicy } from '../upstream/balance/index.ts';
+import type { Concealment } from '../upstream/concealment.ts';
 import { dial } from '../upstream/dial.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import type { AdmittedRequest } from '../upstream/forward.ts';
@@ -13,24 +15,41 @@ import type { Bridge, Dial } from './contract.ts';
 import { leased } from './leased.ts';
 import { relay } from './relay.ts';
 
-/** The bridge to an upstream that speaks WebSocket itself: the pool is one of `websocket`, or of `http`. */
-export function createWebSocketDial(route: RouteConfig, pool: Pool): Dial {
+/**
+ * The bridge to an upstream that speaks WebSocket itself: the pool is one of `websocket`, or of `http`; `concealment` is that
+ * of the route's credentials.
+ */
+export function createWebSocketDial(route: RouteConfig, pool: Pool, concealment?: Concealment): Dial {
   const { upstream } = route;
   const policy = createPolicy(upstream.balance ?? 'least-connections');
   const hostOf = compileHost(upstream.host);
-  const answerFieldsFor = compileAnswerFields(upstream);
+  const answerFieldsFor = compileAnswerFields(upstream, concealment);
+  const leads = (upstream.credentials ?? []).flatMap(({ subprotocol }) => subprotocol ?? []);
 
   return async function dialWebSocket(request, signal) {
     function join(socket: Socket, { target }: Endpoint, share: AbortSignal) {
       const host = hostOf(request, target);
       const answerFields = answerFieldsFor({ request, target, host, answer: 'handshake' });
-      const path = requestTarget(target, request, route);
-      return openWebSocket(socket, { ...offerOf(request, path, host), answerFields }, share);
+      const asking = withProof(request);
+      const path = requestTarget(target, asking, route);
+      return openWebSocket(socket, { ...offerOf(asking, path, host), answerFields, concealment }, share);
     }
     const { value: opened, lease } = await dial(pool, { policy, asking: request, signal, join });
     const target = lease.endpoint.name;
-    const bridge = bridgeTo({ ...opened, target }, nameable(request, opened.protocol));
+    const bridge = bridgeTo({ ...opened, target }, nameable(request, opened.protocol, leads));
     return leased(bridge, () => lease.release());
+  };
+}
+
+/** The upgrade with what the gateway proves itself with now, where it does. */
+function withProof(request: AdmittedRequest): AdmittedRequest {
+  const proof = request.proof?.();
+  if (proof === undefined) return request;
+  return {
+    ...request,
+    query: withParameters(request.query, proof.query),
+    protocols: [...request.protocols, ...proof.protocols],
+    upstreamHeaders: [...request.upstreamHeaders, ...proof.fields],
   };
 }
 
@@ -45,9 +64,15 @@ function offerOf(request: AdmittedRequest, target: string, host: string): Offer 
 
 /**
  * What the 101 may name of the upstream's choice. Many upstreams take the first protocol offered; where the route
- * forwards the token, that may be the one which carries it.
+ * forwards the token, that may be the one which carries it. Where the client has offered none it knows, that may be the one
+ * which carries the gateway's own credential, behind one of `leads`: it has chosen nothing then.
  */
-function nameable({ grant }: AdmittedRequest, chosen: string | undefined): string | undefined {
+function nameable(
+  { grant, protocols }: AdmittedRequest,
+  chosen: string | undefined,
+  leads: readonly string[],
+): string | undefined {
+  if (leads.some((lead) => chosen?.startsWith(lead))) return protocols[0];
   const credentials = [grant.credential, ...(grant.copies ?? [])];
   const isCarrier = credentials.some(
     (credential) => credential?.from === 'subprotocol' && credential.carriers.includes(chosen ?? ''),

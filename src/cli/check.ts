@@ -10,14 +10,18 @@ import type { Context } from './context.ts';
 import { checkMaterials } from './materials.ts';
 import { table } from './table.ts';
 
-/** `sallyport check FILE`: warnings on stderr, what the configuration comes to on stdout. Throws ConfigError and CommandError. */
-export async function check(context: Context, file: string): Promise<void> {
+/**
+ * `sallyport check FILE`: warnings on stderr, what the configuration comes to on stdout. Resolves with it. Throws
+ * ConfigError and CommandError.
+ */
+export async function check(context: Context, file: string): Promise<Config> {
   const { config, warnings } = await loadConfig(file, context);
   for (const warning of warnings) context.stderr.write(`warning: ${formatProblem(file, warning)}\n`);
   await checkMaterials(config);
   context.stdout.write(
     `${table(listenerRows(config))}\n${table(limitRows(config))}\n${table(routeRows(config))}`,
   );
+  return config;
 }
 
 function listenerRows({ listeners, admin }: Config): string[][] {

@@ -11,6 +11,12 @@ export interface Context {
   readonly isTTY: boolean;
   /** Calls `handler` at every SIGTERM and SIGINT in place of the end of the process. Returns its undo. */
   onSignal(handler: (signal: string) => void): () => void;
+  /** Calls `handler` at every SIGHUP in place of the end of the process. Returns its undo. */
+  onReload(handler: () => void): () => void;
+  /** Calls `handler` at every SIGUSR1 in place of Node's debugger. Returns its undo. */
+  onReopen(handler: () => void): () => void;
+  /** Calls `handler` at signals that mean nothing here, in place of the end of the process. Returns its undo. */
+  onIgnored(handler: (signal: string) => void): () => void;
   /** Calls `handler` with what nobody caught, in place of the end of the process. Returns its undo. */
   onCrash(handler: (error: unknown) => void): () => void;
 }

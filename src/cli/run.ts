@@ -1,9 +1,10 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { CertificateError } from '../config/certificate.ts';
 import { ConfigError } from '../config/problem.ts';
+import { CredentialError } from '../config/secret.ts';
+import { parseDuration } from '../config/units.ts';
 import { ListenerError } from '../listener/error.ts';
 import { LogFileError } from '../observe/file-queue.ts';
-import { check } from './check.ts';
 import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
 import { mintToken, tokenCommand } from './token.ts';
 
@@ -12,8 +13,8 @@ const DEFAULT_FILE = 'config/sallyport.yaml';
 /** Adds a command to the program; `end` takes the exit code of one that does not just succeed or throw. */
 type AddCommand = (program: Command, context: Context, end: (exitCode: number) => void) => void;
 
-/** In the order of `--help`. */
-const COMMANDS: readonly AddCommand[] = [addServe, addCheck, addToken, addDemo];
+/** In the order of `--help`. What a command needs is imported when it runs, so that a quick one starts quickly. */
+const COMMANDS: readonly AddCommand[] = [addInit, addCheck, addServe, addHealth, addToken, addDemo];
 
 /**
  * Runs the command that the arguments name. Resolves with the exit code: 0, 1 for a failure, 2 for bad usage or a bad
@@ -48,23 +49,50 @@ function createProgram({ stdout, stderr }: Context): Command {
     });
 }
 
-function addServe(program: Command, context: Context, end: (exitCode: number) => void): void {
+function addInit(program: Command, context: Context): void {
   program
-    .command('serve')
+    .command('init')
+    .description('write a configuration to start from, which runs as it is; never over anything')
+    .argument('[place]', 'folder, or a .yaml file', '.')
+    .action(async (place: string) => {
+      const { init } = await import('./init.ts');
+      await init(context, place);
+    });
+}
+
+function addCheck(program: Command, context: Context, end: (exitCode: number) => void): void {
+  takingFile(program.command('check'), context)
+    .description('say what a configuration means, what is dangerous in it, and what is wrong')
+    .option('--live', 'also dial its upstreams and fetch its key sets; ends with 1 if one fails')
+    .action(async (file: string, { live = false }: { live?: boolean }) => {
+      const { check } = await import('./check.ts');
+      const config = await check(context, file);
+      if (!live) return;
+      const { checkLive } = await import('./live.ts');
+      end(await checkLive(context, config));
+    });
+}
+
+function addServe(program: Command, context: Context, end: (exitCode: number) => void): void {
+  takingFile(program.command('serve'), context)
     .description('run the gateway until SIGTERM or SIGINT; a second one does not wait for open connections')
-    .argument('[file]', 'configuration', DEFAULT_FILE)
     .action(async (file: string) => {
       const { serve } = await import('./serve.ts');
       end(await serve(context, file));
     });
 }
 
-function addCheck(program: Command, context: Context): void {
-  program
-    .command('check')
-    .description('say what a configuration means, what is dangerous in it, and what is wrong')
-    .argument('[file]', 'configuration', DEFAULT_FILE)
-    .action((file: string) => check(context, file));
+function addHealth(program: Command, context: Context): void {
+  takingFile(program.command('health'), context)
+    .description('ask the gateway that runs with a configuration whether it is alive; ends with 1 if not')
+    .option('--ready', 'whether it takes new connections, too; needs `admin`', false)
+    .addOption(
+      new Option('--timeout <duration>', 'for its answer').argParser(readDuration).default(2_000, '2s'),
+    )
+    .action(async (file: string, options: { ready: boolean; timeout: number }) => {
+      const { health } = await import('./health.ts');
+      await health(context, file, options);
+    });
 }
 
 function addToken(program: Command, context: Context): void {
@@ -80,6 +108,17 @@ function addDemo(program: Command, context: Context, end: (exitCode: number) => 
       const { demo } = await import('./demo.ts');
       end(await demo(context, options));
     });
+}
+
+/** The configuration a command is about: an image or a unit says once which one it is. */
+function takingFile(command: Command, { env }: Context): Command {
+  return command.argument('[file]', 'configuration', env.SALLYPORT_CONFIG || DEFAULT_FILE);
+}
+
+function readDuration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('Expected a duration like 500ms or 2s.');
+  return ms;
 }
 
 function readPort(text: string): number {
@@ -100,8 +139,13 @@ function report(error: unknown, { stderr }: Context): number {
 
 /** Failures whose message is enough: ours, and those of the operating system. */
 function isExpected(error: Error): boolean {
-  const isOurs = [CommandError, ConfigError, CertificateError, ListenerError, LogFileError].some(
-    (kind) => error instanceof kind,
-  );
+  const isOurs = [
+    CommandError,
+    ConfigError,
+    CertificateError,
+    CredentialError,
+    ListenerError,
+    LogFileError,
+  ].some((kind) => error instanceof kind);
   return isOurs || 'syscall' in error;
 }

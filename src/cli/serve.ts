@@ -1,9 +1,10 @@
 import { loadConfig } from '../config/load.ts';
 import type { LogConfig } from '../config/schema.ts';
 import { createGateway } from '../gateway.ts';
-import { createLogger, flushLog, type Logger } from '../observe/log.ts';
+import { createLogger, flushLog, type Logger, reopenLog } from '../observe/log.ts';
 import type { Context } from './context.ts';
 import { untilStopped } from './daemon.ts';
+import { heedSignals } from './heed.ts';
 import { checkMaterials } from './materials.ts';
 
 /**
@@ -16,10 +17,24 @@ export async function serve(context: Context, file: string): Promise<number> {
   try {
     for (const { message, ...place } of warnings) logger.warn({ file, ...place }, message);
     await checkMaterials(config);
-    const gateway = await createGateway(config, { logger });
-    return await untilStopped(context, gateway, logger);
+    return await run(context, createGateway(config, { logger }), logger);
   } finally {
     await flushLog(logger);
+  }
+}
+
+/** Heeds signals while the gateway opens, too: keys may take a while to come. */
+async function run(
+  context: Context,
+  opening: ReturnType<typeof createGateway>,
+  logger: Logger,
+): Promise<number> {
+  const unheed = heedSignals(context, opening, logger, () => reopenLog(logger));
+  try {
+    return await untilStopped(context, await opening, logger);
+  } finally {
+    await flushLog(logger);
+    unheed();
   }
 }
 

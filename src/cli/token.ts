@@ -1,8 +1,6 @@
 import { createPrivateKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { SignJWT } from 'jose';
-import { loadConfig } from '../config/load.ts';
 import type { IssuerConfig } from '../config/schema.ts';
 import { suggestion } from '../config/suggest.ts';
 import { parseDuration } from '../config/units.ts';
@@ -27,7 +25,8 @@ interface TokenOptions {
 /** Who signs, and with what. */
 interface Signer {
   readonly issuer: string;
-  readonly audience: string;
+  /** Undefined for an issuer that says none. */
+  readonly audience: string | undefined;
   readonly key: KeyObject;
   readonly alg: string;
 }
@@ -59,14 +58,15 @@ export function tokenCommand(command: Command): Command {
 /** `sallyport token`: writes a signed token, and nothing else, to stdout. Throws CommandError and ConfigError. */
 export async function mintToken(context: Context, options: TokenOptions): Promise<void> {
   const { issuer, audience, key, alg } = await findSigner(context, options);
+  const { SignJWT } = await import('jose');
   const nowS = Math.floor(Date.now() / 1000);
   const expiresS = nowS + Math.round(options.expires / 1000);
   const token = new SignJWT({ ...options.claim })
     .setProtectedHeader({ alg, typ: 'JWT' })
     .setIssuer(issuer)
-    .setAudience(audience)
     .setIssuedAt(Math.min(nowS, expiresS))
     .setExpirationTime(expiresS);
+  if (audience !== undefined) token.setAudience(audience);
   if (options.subject !== undefined) token.setSubject(options.subject);
   const text = await token.sign(key).catch((cause: Error) => {
     throw usage(`cannot sign with ${alg}: ${cause.message}`, cause);
@@ -79,7 +79,8 @@ async function findSigner(context: Context, options: TokenOptions): Promise<Sign
     options.config === undefined ? undefined : await configured(context, options.config, options.for);
   const iss = options.issuer ?? issuer?.issuer;
   const audience = options.audience ?? issuer?.audience[0];
-  if (iss === undefined || audience === undefined) {
+  const isForAnybody = issuer?.audience.length === 0;
+  if (iss === undefined || (audience === undefined && !isForAnybody)) {
     throw usage('say who the token is from and for: --issuer and --audience, or --config FILE');
   }
   const key = await findKey(options, issuer);
@@ -87,6 +88,7 @@ async function findSigner(context: Context, options: TokenOptions): Promise<Sign
 }
 
 async function configured(context: Context, file: string, name: string | undefined): Promise<IssuerConfig> {
+  const { loadConfig } = await import('../config/load.ts');
   const { issuers } = (await loadConfig(file, context)).config;
   const names = Object.keys(issuers);
   if (name === undefined && names.length > 1) throw usage(`--for: which issuer? ${names.join(', ')}`);

@@ -78,13 +78,37 @@ function complaint(issue: Issue, value: unknown): { message: string; hint?: stri
 
 /** The likely slip: a letter of a fixed word, or quotes, since YAML takes `80` for a number and `"80"` for a text. */
 function remedy(issue: Issue, wanted: string, value: unknown): { hint?: string } {
+  if (wanted === FORMS.object) return wrapped(issue.path, value);
+  if (isBraced(value)) return { hint: 'a text with braces needs quotes' };
   if (wanted === FORMS.string && typeof value !== 'object') return { hint: 'put it in quotes' };
   if (typeof value !== 'string') return {};
+  const own = issue.code === 'custom' ? issue.params?.hint : undefined;
+  if (typeof own === 'string') return { hint: own };
   const isQuoted = /^(-?\d+(\.\d+)?|true|false)$/.test(value);
   if (wanted === FORMS.number || wanted === FORMS.boolean)
     return isQuoted ? { hint: 'leave out the quotes' } : {};
   const meant = issue.code === 'invalid_value' ? suggest(value, issue.values.map(String)) : undefined;
   return meant === undefined ? {} : { hint: `did you mean ${meant}?` };
+}
+
+/** What people write in place of the mapping that holds it. */
+const MAIN_KEYS: Readonly<Record<string, string>> = { match: 'path', upstream: 'http', admin: 'port' };
+
+/** The mapping that a lone text or number was meant to be, or else the keys of it. */
+function wrapped(path: Path, value: unknown): { hint?: string } {
+  if (typeof value !== 'string' && typeof value !== 'number') return {};
+  const name = String(path.at(-1));
+  const key = Object.hasOwn(MAIN_KEYS, name) ? MAIN_KEYS[name] : undefined;
+  if (key !== undefined) return { hint: `write ${name}: { ${key}: ${show(value, path)} }` };
+  const known = keysAt(path);
+  return known.length === 0 ? {} : { hint: `known here: ${known.join(', ')}` };
+}
+
+/** `{room}` without quotes is a mapping of `room` to nothing. */
+function isBraced(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const values = Object.values(value);
+  return values.length > 0 && values.every((each) => each === null);
 }
 
 const FORMS: Readonly<Record<string, string>> = {
@@ -110,8 +134,13 @@ function form(issue: Issue | undefined): string | undefined {
 function show(value: unknown, path: Path): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
-  if (path.at(-1) === 'secret') return 'this';
+  if (isSecret(path)) return 'this';
   if (typeof value !== 'string') return String(value);
   const text = value.replace(/\/\/[^/@\s]*@/, '//…@');
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
+
+function isSecret(path: Path): boolean {
+  const key = path.at(-1);
+  return key === 'secret' || (key === 'value' && path.includes('credentials'));
 }

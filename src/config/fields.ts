@@ -14,8 +14,15 @@ import { readUnix } from './unix.ts';
 
 /** The small words of the configuration language: a text of a fixed form, checked and turned into a value. */
 
-/** A text field that `read` turns into a value; `form` says in the error what would have been right. */
-export function word<T>(form: string, read: (text: string) => T | undefined, pattern?: RegExp) {
+/**
+ * A text field that `read` turns into a value; `form` says in the error what would have been right, and `hint` what the
+ * slip may have been. A hint never repeats the text, which may have come from the environment.
+ */
+export function word<T>(
+  form: string,
+  read: (text: string) => T | undefined,
+  { pattern, hint }: { pattern?: RegExp; hint?: (text: string) => string | undefined } = {},
+) {
   const message = `expected ${form}`;
   return z
     .string(message)
@@ -23,28 +30,28 @@ export function word<T>(form: string, read: (text: string) => T | undefined, pat
     .transform((text, context): T => {
       const value = read(text);
       if (value !== undefined) return value;
-      context.addIssue({ code: 'custom', message });
+      context.addIssue({ code: 'custom', message, params: { hint: hint?.(text) } });
       return z.NEVER;
     });
 }
 
-export const duration = word('a duration like 250ms, 30s, 5m or 12h', parseDuration, DURATION);
-export const size = word('a size like 512B, 64KiB or 1MiB', parseSize, SIZE);
-export const rate = word('a rate like 20/s, 600/m or 1000/h', parseRate, RATE);
-export const byteRate = word('a byte rate like 64KiB/s or 1MiB/s', parseByteRate, BYTE_RATE);
+export const duration = word('a duration like 250ms, 30s, 5m or 12h', parseDuration, { pattern: DURATION });
+export const size = word('a size like 512B, 64KiB or 1MiB', parseSize, { pattern: SIZE });
+export const rate = word('a rate like 20/s, 600/m or 1000/h', parseRate, { pattern: RATE });
+export const byteRate = word('a byte rate like 64KiB/s or 1MiB/s', parseByteRate, { pattern: BYTE_RATE });
 
 /** A duration that may be none at all; DURATION's pattern lets `0s` through. */
 export const leeway = word(
   'a duration like 5s or 30s, or 0s',
   (text) => (text === '0s' ? 0 : parseDuration(text)),
-  DURATION,
+  { pattern: DURATION },
 );
 
 /** A duration, or `off` (Infinity) for none: for keys whose absence means another one. */
 export const durationOrOff = word(
   'a duration like 30s or 5m, or off',
   (text) => (text === 'off' ? Infinity : parseDuration(text)),
-  new RegExp(`^off$|${DURATION.source}`),
+  { pattern: new RegExp(`^off$|${DURATION.source}`) },
 );
 
 /** A duration, or `off` (undefined) for none. */
@@ -76,9 +83,19 @@ export const url = (...schemes: string[]) =>
 
 /** The same, or a unix socket, which may have a path behind it. */
 export const urlOrSocket = (...schemes: string[]) =>
-  word(`a ${schemes.join(' or ')} URL, or unix:/run/app.sock`, (text) =>
-    isUrlOf(schemes, text) || readUnix(text) !== undefined ? text : undefined,
+  word(
+    `a ${schemes.join(' or ')} URL, or unix:/run/app.sock`,
+    (text) => (isUrlOf(schemes, text) || readUnix(text) !== undefined ? text : undefined),
+    { hint: (text) => lackOfScheme(schemes, text) },
   );
+
+/** What begins as a URL does behind its scheme: `h:3000`, `10.0.0.7/base`. */
+const HOST_AHEAD = /^(\[[\da-f:.]+\]|[\w-]+(\.[\w-]+)*)(:\d+)?(\/(?!\/)|$)/i;
+
+/** For `h:3000`, where `http://h:3000` was meant. */
+function lackOfScheme([scheme]: readonly string[], text: string): string | undefined {
+  return HOST_AHEAD.test(text) ? `${scheme}:// is missing in front of it` : undefined;
+}
 
 function isUrlOf(schemes: readonly string[], text: string): boolean {
   const parsed = URL.parse(text);

@@ -5,7 +5,7 @@ import { explain } from './explain.ts';
 import { resolveFiles } from './files.ts';
 import { checkNames } from './names.ts';
 import { ConfigError, type Finding, formatPath, type Problem, type Warning } from './problem.ts';
-import { type Config, schema } from './schema.ts';
+import { type Config, type ConfigInput, schema } from './schema.ts';
 import { readSource, type Source } from './source.ts';
 import { checkUnusedKeys } from './unused-keys.ts';
 import { findWarnings } from './warnings.ts';
@@ -47,8 +47,25 @@ export async function loadConfig(file: string, { env }: { readonly env: Env }): 
  * every problem at once.
  */
 export function parseConfig(text: string, options: ParseOptions = {}): ParsedConfig {
-  const { file = 'configuration', env = {}, baseDir = dirname(file) } = options;
-  const source = sourceOf(text, file);
+  return parseSource(sourceOf(text, options.file ?? UNNAMED), options);
+}
+
+/** The same from plain data, as YAML or JSON would give it: problems then have a path, and no line. */
+export function parseTree(tree: ConfigInput, options: ParseOptions = {}): ParsedConfig {
+  // A program's secrets stand in no file.
+  return parseSource({ value: tree, written: {}, locate: placeless }, options);
+}
+
+/** Whether it came from `loadConfig`, `parseConfig` or `parseTree`. */
+export function isParsed(config: object): config is Config {
+  return PARSED.has(config);
+}
+
+const PARSED = new WeakSet<object>();
+const UNNAMED = 'configuration';
+
+function parseSource(source: Source, options: ParseOptions): ParsedConfig {
+  const { file = UNNAMED, env = {}, baseDir = dirname(file) } = options;
   const findings: Finding[] = [];
   const tree = expand(source.value, env, findings);
   resolveFiles(tree, baseDir, findings);
@@ -57,7 +74,13 @@ export function parseConfig(text: string, options: ParseOptions = {}): ParsedCon
   findings.push(...explain(parsed.error?.issues ?? [], source.value));
   if (!parsed.success || findings.length > 0)
     throw new ConfigError(file, inOrder(firstEach(findings), source));
-  return { config: freeze(parsed.data), warnings: inOrder(findWarnings(parsed.data, source.value), source) };
+  const config = freeze(parsed.data);
+  PARSED.add(config);
+  return { config, warnings: inOrder(findWarnings(config, source.written ?? source.value), source) };
+}
+
+function placeless({ path, message, hint }: Finding): Problem {
+  return { line: 0, column: 0, path: formatPath(path), message, hint };
 }
 
 function sourceOf(text: string, file: string): Source {

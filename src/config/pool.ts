@@ -13,10 +13,14 @@ import { isForeignUnix, readUnix, socketFault } from './unix.ts';
 const weight = z.int().min(1).max(256).optional().describe('Its share beside the other targets; absent: 1');
 
 /** One or many targets, each a URL, a unix socket or a mapping with its weight. */
-export const urlTargets = (...schemes: string[]) => targetsOf(urlOrSocket(...schemes));
+export const urlTargets = (...schemes: string[]): UrlTargets => targetsOf(urlOrSocket(...schemes));
+
+type WrittenUrl = string | { readonly url: string; readonly weight?: number | undefined };
+/** Its type is named here: what is inferred of it cannot be written down for those who use the package. */
+type UrlTargets = z.ZodType<UrlTarget[], WrittenUrl | WrittenUrl[]>;
 
 /** The same, of an `item` that may narrow them down further. */
-export function targetsOf<T extends z.ZodType<string, string>>(item: T) {
+export function targetsOf(item: z.ZodType<string, string>): UrlTargets {
   const target = item.superRefine((text, context) => {
     const message = urlFault(text);
     if (message !== undefined) context.addIssue({ code: 'custom', message });

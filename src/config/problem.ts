@@ -12,7 +12,7 @@ export interface Finding {
   readonly atKey?: boolean;
 }
 
-/** A finding at its line (from 1) and column (from 1); `path` reads like `routes[1].limits.upgrades.rate`. */
+/** A finding at its line (from 1) and column (from 1), 0 where there is no text; `path` reads like `routes[1].limits.upgrades.rate`. */
 export interface Problem {
   readonly line: number;
   readonly column: number;
@@ -41,7 +41,8 @@ export class ConfigError extends Error {
 /** `file:line:column path: message; hint` on one line, the form editors and terminals make a link of. */
 export function formatProblem(file: string, { line, column, path, message, hint }: Problem): string {
   const subject = path === '' ? '' : `${path}: `;
-  return `${file}:${line}:${column} ${subject}${message}${hint === undefined ? '' : `; ${hint}`}`;
+  const place = line === 0 ? file : `${file}:${line}:${column}`;
+  return `${place} ${subject}${message}${hint === undefined ? '' : `; ${hint}`}`;
 }
 
 /** `['routes', 1, 'match']` as `routes[1].match`. */

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
+import { credentialRules } from './credential-rules.ts';
+import type { CredentialConfig } from './credentials.ts';
 import { entryRules } from './entry-rules.ts';
 import { type PollConfig, placeholderRules } from './poll.ts';
 import { type PoolShape, poolRules } from './pool.ts';
@@ -25,6 +27,7 @@ interface AuthShape {
   external?: AuthConfig['external'];
   token: AuthConfig['token'];
   forward: Readonly<Record<string, string>>;
+  forwardToken: boolean;
 }
 
 interface RouteShape {
@@ -39,6 +42,7 @@ interface RouteShape {
     stripPrefix?: string | undefined;
     headers?: HeaderChanges | undefined;
     answerHeaders?: HeaderChanges | undefined;
+    credentials?: readonly CredentialConfig[] | undefined;
   };
 }
 
@@ -59,6 +63,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   );
   const claims = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
   rewriteRules(route.upstream, claims, (path, message) => complain(context, ['upstream', ...path], message));
+  credentialRules(route, (path, message) => complain(context, path, message));
   // Without a list only pages of the same host are let in, and those need no CORS.
   if (route.cors === 'answer' && route.origins === undefined) {
     complain(context, ['origins'], 'is required on a route with cors: answer, which answers to these alone');

@@ -54,7 +54,7 @@ const upstream = z.strictObject({
   credentials: credentials
     .optional()
     .describe(
-      'What the gateway proves itself with, on behalf of its clients; one or several; absent: nothing',
+      'What the gateway proves itself with at the services of this route, in place of its clients; one or several; absent: nothing',
     ),
   tls: upstreamTls
     .optional()
@@ -136,7 +136,9 @@ const route = z
   .superRefine(routeRules);
 
 export const schema = z.strictObject({
-  listeners: z.array(listener).min(1).describe('Where clients connect'),
+  listeners: z
+    .array(listener)
+    .describe('Where clients connect; none where a program attaches the gateway to servers of its own'),
   limits: processLimits.prefault({}).describe('Of the whole process, over all routes'),
   trustedProxies: z
     .array(cidr)
@@ -155,6 +157,8 @@ export const schema = z.strictObject({
 });
 
 export type Config = z.output<typeof schema>;
+/** What a person may write: durations, sizes and rates as texts, defaults left out. */
+export type ConfigInput = z.input<typeof schema>;
 export type ListenerConfig = Config['listeners'][number];
 export type IssuerConfig = Config['issuers'][string];
 export type RouteConfig = Config['routes'][number];

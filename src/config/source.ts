@@ -16,6 +16,8 @@ import { type Finding, formatPath, type Path, type Problem } from './problem.ts'
 export interface Source {
   /** Plain data as written, no variable replaced yet; an empty file is an empty mapping. */
   readonly value: unknown;
+  /** What of it stands in a file for others to read, if not all. */
+  readonly written?: unknown;
   /** Gives a finding its line and column: those of the value, or of the key where the value is long or missing. */
   locate(finding: Finding): Problem;
 }
@@ -40,7 +42,7 @@ export function readSource(text: string): Source | { problems: readonly Problem[
     stringKeys: true,
   });
   const problems = syntaxProblems(text, document, lines);
-  if (problems.length > 0) return { problems: problems.slice(0, MAX_SYNTAX_PROBLEMS) };
+  if (problems.length > 0) return { problems: worthTelling(problems) };
   try {
     return createSource(document, lines);
   } catch (cause) {
@@ -71,10 +73,18 @@ function syntaxProblems(text: string, document: Document.Parsed, lines: LineCoun
   }
 }
 
-/** What helps where a brace amid a text was taken for the beginning of a mapping. */
+/** What the reader says behind a brace that wanted quotes is of that brace's making. */
+function worthTelling(problems: readonly Problem[]): Problem[] {
+  const brace = problems.findIndex(({ hint }) => hint !== undefined);
+  return problems.slice(0, Math.min(brace === -1 ? Infinity : brace + 1, MAX_SYNTAX_PROBLEMS));
+}
+
+/** What helps where a brace amid a text, or at its beginning, was taken for that of a mapping. */
 function hintAt(text: string, offset: number): string | undefined {
   if (text.startsWith('${', offset - 1)) return QUOTE_REFERENCE;
-  return /^[\w/.-]\{\w/.test(text.slice(offset - 1, offset + 2)) ? QUOTE_BRACE : undefined;
+  const isAmid = /^[^\s{}[\],]\{\w/.test(text.slice(offset - 1, offset + 2));
+  const isAhead = /\{\w+\}$/.test(text.slice(text.lastIndexOf('\n', offset) + 1, offset));
+  return isAmid || isAhead ? QUOTE_BRACE : undefined;
 }
 
 function problemAt(line: number, column: number, message: string): Problem {

@@ -30,6 +30,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   'timeouts.response': { serves: 'request' },
   'upstream.stripPrefix': { upstream: ['http'] },
   'upstream.host': { upstream: ['websocket', 'poll', 'http'] },
+  'upstream.credentials': { upstream: ['websocket', 'poll', 'http'] },
   'upstream.headers': { upstream: ['websocket', 'poll', 'http'] },
   'upstream.answerHeaders': { upstream: ['websocket', 'http'] },
 };

@@ -1,3 +1,4 @@
+import { anyAudience } from './any-audience.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import { nearMisses } from './near-misses.ts';
@@ -6,7 +7,7 @@ import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
-import { valueAt } from './tree.ts';
+import { places, valueAt } from './tree.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
 /**
@@ -16,6 +17,7 @@ import { servedKinds } from './upstream-kinds.ts';
 export function findWarnings(config: Config, written: unknown): Finding[] {
   return [
     ...config.listeners.flatMap((listener, index) => plainListener(listener, index, config)),
+    ...noListener(config),
     ...openAdmin(config),
     ...trustedEverybody(config),
     ...rebinding(config),
@@ -23,11 +25,19 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
       issuerWarnings(name, issuer, config, written),
     ),
     ...config.routes.flatMap(routeWarnings),
+    ...lonePrefixes(config),
+    ...anyAudience(config),
+    ...CREDENTIALS.flatMap((pattern) => places(written, pattern)).flatMap(({ path }) =>
+      literalSecret(path, written),
+    ),
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
     ...nearMisses(config),
   ];
 }
+
+/** The secrets of routes: of a lone credential, and of each in a list. */
+const CREDENTIALS = ['routes.*.upstream.credentials.value', 'routes.*.upstream.credentials.*.value'];
 
 /** Behind a trusted proxy that speaks TLS for it, a listener without is usual. */
 function plainListener(listener: ListenerConfig, index: number, { trustedProxies }: Config): Finding[] {
@@ -40,6 +50,11 @@ function plainListener(listener: ListenerConfig, index: number, { trustedProxies
       hint: 'add tls, listen on 127.0.0.1, or name the proxy that speaks TLS under trustedProxies',
     },
   );
+}
+
+function noListener({ listeners }: Config): Finding[] {
+  if (listeners.length > 0) return [];
+  return warn(['listeners'], 'nothing listens: clients come only through `gateway.attach(server)`');
 }
 
 function openAdmin({ admin }: Config): Finding[] {
@@ -64,7 +79,7 @@ function issuerWarnings(name: string, issuer: IssuerConfig, config: Config, writ
   return [
     ...(isUsed ? [] : warn(path, 'no route uses this issuer', { atKey: true })),
     ...shortSecret(issuer, path),
-    ...literalSecret(path, written),
+    ...literalSecret([...path, 'secret'], written),
     ...plainKeys(issuer, path),
   ];
 }
@@ -82,18 +97,23 @@ function shortSecret({ secret, algorithms }: IssuerConfig, path: Path): Finding[
 }
 
 function literalSecret(path: Path, written: unknown): Finding[] {
-  const text = valueAt(written, [...path, 'secret']);
+  const text = valueAt(written, path);
   if (typeof text !== 'string' || text.startsWith('file:') || text.includes('${')) return [];
-  return warn([...path, 'secret'], 'stands in the file for all to read', {
+  return warn(path, 'stands in the file for all to read', {
     hint: `take it from the environment with \${NAME}, or from file:PATH`,
   });
 }
 
-function plainKeys({ jwks }: IssuerConfig, path: Path): Finding[] {
-  if (jwks === undefined || !isUrl(jwks)) return [];
-  const { protocol, hostname } = new URL(jwks);
+/** Where the keys, or the document that says where they are, come from. */
+function plainKeys({ jwks, discovery, issuer }: IssuerConfig, path: Path): Finding[] {
+  const source = discovery ? issuer : jwks;
+  if (source === undefined || !isUrl(source)) return [];
+  const { protocol, hostname } = new URL(source);
   if (protocol === 'https:' || reach(hostname) === 'loopback') return [];
-  return warn([...path, 'jwks'], 'keys over plain http: who can change them on the way can sign any token');
+  return warn(
+    [...path, discovery ? 'issuer' : 'jwks'],
+    'keys over plain http: who can change them on the way can sign any token',
+  );
 }
 
 function routeWarnings(route: RouteConfig, index: number): Finding[] {
@@ -104,6 +124,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...loginWarnings(route, path),
     ...unnoticedLoss(route, path),
     ...unverifiedUpstream(route, path),
+    ...lentCredentials(route, path),
   ];
 }
 
@@ -131,6 +152,18 @@ function unnoticedLoss({ keepalive, timeouts, upstream }: RouteConfig, path: Pat
   });
 }
 
+/** `/app` alone leaves nothing but `/` once `/app` is stripped, which is seldom all that was meant. */
+function lonePrefixes({ routes }: Config): Finding[] {
+  return routes.flatMap(({ match: { path }, upstream: { stripPrefix } }, index) => {
+    if (path !== stripPrefix || routes.some(({ match }) => match.path === `${path}/*`)) return [];
+    return warn(
+      ['routes', index, 'match', 'path'],
+      `takes ${path} alone, and nothing below it: the service is asked for / only`,
+      { hint: `for all of it write ${path}/*` },
+    );
+  });
+}
+
 function unverifiedUpstream({ upstream }: RouteConfig, path: Path): Finding[] {
   if (upstream.tls?.verify !== 'off') return [];
   return warn(
@@ -138,6 +171,30 @@ function unverifiedUpstream({ upstream }: RouteConfig, path: Path): Finding[] {
     'whoever answers is believed: who can change the way to the upstream can read and change everything',
     { hint: 'give tls.ca what its certificate is signed with, or tls.servername the name it carries' },
   );
+}
+
+function lentCredentials({ auth, upstream }: RouteConfig, path: Path): Finding[] {
+  const { credentials, websocket = [], http = [], poll } = upstream;
+  if (credentials === undefined) return [];
+  const targets = [...websocket, ...http, ...(poll?.target ?? [])];
+  const exposed = targets.find(({ url }) => isPlain(url));
+  return [
+    ...(auth === 'none'
+      ? warn([...path, 'auth'], 'anybody who reaches the gateway acts with its credentials at the upstream')
+      : []),
+    ...(exposed === undefined
+      ? []
+      : warn(
+          [...path, 'upstream', 'credentials'],
+          `go to ${exposed.url} in plain text: they can be read on the way`,
+        )),
+  ];
+}
+
+/** Over the net, and not encrypted. */
+function isPlain(url: string): boolean {
+  const parsed = URL.parse(url);
+  return /^(?:ws|http):$/.test(parsed?.protocol ?? '') && reach(parsed?.hostname ?? '') === 'public';
 }
 
 function warn(path: Path, message: string, more: Pick<Finding, 'hint' | 'atKey'> = {}): Finding[] {

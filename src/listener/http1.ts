@@ -130,9 +130,9 @@ function refuseNext(response: ServerResponse, refusal: GatewayError, socket: Soc
 }
 
 /** Each request is given its id and its whereabouts here. */
-function partsOf(
+export function partsOf(
   message: IncomingMessage,
-  { trustedProxies, isLocal, connections, lingerMs }: Http1Deps,
+  { trustedProxies, isLocal, connections, lingerMs }: Omit<Http1Deps, 'plain'>,
 ): Http1Parts {
   const { socket } = message;
   const secure = 'encrypted' in socket;

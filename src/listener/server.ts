@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import type { ListenerConfig } from '../config/schema.ts';
 import { type AddressMatcher, isLoopback } from '../http/address.ts';
 import type { Connections } from './connections.ts';
-import { ListenerError } from './error.ts';
+import { listenError } from './error.ts';
 import { type ListenerHandlers, type PlainSockets, serveHttp1 } from './http1.ts';
 import type { ConnectionObserver } from './observer.ts';
 import { tlsOptions } from './tls.ts';
@@ -163,18 +163,8 @@ async function listen(server: Server, { host, port }: ListenerConfig): Promise<v
   try {
     await once(server, 'listening');
   } catch (cause) {
-    throw new ListenerError(listenMessage(cause as NodeJS.ErrnoException, host, port), { cause });
+    throw listenError(cause, host, port);
   }
-}
-
-function listenMessage({ code, message }: NodeJS.ErrnoException, host: string, port: number): string {
-  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  if (code === 'EADDRINUSE')
-    return `${where} is taken: stop the program that listens there, or choose another port`;
-  if (code === 'EACCES')
-    return `${where} is not permitted: choose a port above 1023, or grant the right to it`;
-  if (code === 'EADDRNOTAVAIL') return `${where} is not an address of this machine`;
-  return `cannot listen on ${where}: ${message}`;
 }
 
 async function closeServer(server: Server, plain: PlainSockets, deadlineMs: number): Promise<void> {

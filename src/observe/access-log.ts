@@ -116,25 +116,14 @@ function whose(session: SessionRecord) {
   return { ...who, userAgent, origin, host, path, protocol };
 }
 
-function asked({ kind, headers, tls, ...refused }: RefusedRequest) {
-  const { id, route, target, subject, method, clientAddress, peerAddress, origin, host, path } = refused;
-  return {
-    id,
-    route,
-    target,
-    subject,
-    issuer: clippedIssuer(refused.issuer),
-    method: kind === 'request' ? method : undefined,
-    clientAddress,
-    peerAddress,
-    tls: tls?.version,
-    cipher: tls?.cipher,
-    userAgent: headers && userAgentOf(headers),
-    origin,
-    host,
-    // What could not be parsed may come with its query still on, and a query may carry a token.
-    path: path?.split('?', 1)[0],
-  };
+function asked({ kind, method, ...refused }: RefusedRequest) {
+  const { id, route, target, subject, clientAddress, peerAddress, tls, cipher, userAgent } = refused;
+  const { origin, host, path } = refused;
+  const issuer = clippedIssuer(refused.issuer);
+  const who = { id, route, target, subject, issuer, method: kind === 'request' ? method : undefined };
+  const from = { clientAddress, peerAddress, tls, cipher, userAgent, origin };
+  // What could not be parsed may come with its query still on, and a query may carry a token.
+  return { ...who, ...from, host, path: path?.split('?', 1)[0] };
 }
 
 function clippedIssuer(issuer: string | undefined): string | undefined {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { asGatewayError, GatewayError } from '../errors.ts';
 import { badRequest, readFields } from '../http/fields.ts';
 import { parseHost } from '../http/target.ts';
+import { listenError } from '../listener/error.ts';
 import { matchOwnHost, type OwnHostMatcher } from './admin-hosts.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -57,7 +58,7 @@ export interface AdminOptions {
 
 /**
  * Serves `/livez`, `/readyz` and `/metrics` on a listener of their own, apart from what clients can reach, to whoever
- * calls it by its name. Rejects with the system's error (EADDRINUSE, EACCES) if it cannot listen.
+ * calls it by its name. Rejects with ListenerError if it cannot listen.
  */
 export async function startAdmin({ host, port, names = [] }: AdminOptions, deps: AdminDeps): Promise<Admin> {
   const desk: Desk = {
@@ -138,9 +139,10 @@ function write(request: IncomingMessage, response: ServerResponse, { type, body 
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    const onError = (cause: Error) => reject(listenError(cause, host, port, 'the admin port'));
+    server.once('error', onError);
     server.listen(port, host, () => {
-      server.off('error', reject);
+      server.off('error', onError);
       resolve();
     });
   });

@@ -1,6 +1,6 @@
 import type { Ending, Traffic } from '../bridge/contract.ts';
 import type { ErrorCode, GatewayError } from '../errors.ts';
-import type { GatewayRequest, HeaderField, RequestKind, TlsInfo } from '../http/request.ts';
+import type { GatewayRequest, RequestKind } from '../http/request.ts';
 import type { PhaseTimes } from './phases.ts';
 
 /** What the gateway tells about itself as it works, and to whom: the access log and the metrics are both observers. */
@@ -55,14 +55,14 @@ export interface RefusedRequest {
   /** Whether it asked for a WebSocket or came as a plain request. */
   readonly kind: RequestKind;
   readonly peerAddress: string;
-  readonly tls?: TlsInfo;
+  readonly tls?: string;
+  readonly cipher?: string;
+  readonly userAgent?: string;
   readonly clientAddress?: string;
   readonly method?: string;
   readonly host?: string;
   readonly path?: string;
   readonly origin?: string;
-  /** In order; a log takes the User-Agent from them, and nothing else. */
-  readonly headers?: readonly HeaderField[];
   readonly route?: string;
   /** The endpoint that was ready for it; those that were not are in the error. */
   readonly target?: string;

@@ -82,12 +82,12 @@ export function flushLog(logger: Logger): Promise<void> {
 
 /**
  * Opens the file of a logger again, as logrotate asks for after it has renamed it: from now on lines go to the new one, and none
- * is lost. If it cannot be opened they still go to the one before, which standard error and the log are told. A logger
- * without a file has nothing to open. Never throws.
+ * is lost. If it cannot be opened they still go to the one before, which standard error and the log are told. Returns false
+ * if the logger has no file. Never throws.
  */
-export function reopenLog(logger: Logger): void {
+export function reopenLog(logger: Logger): boolean {
   const file = destinationOf(logger)?.file;
-  if (file === undefined) return;
+  if (file === undefined) return false;
   try {
     file.reopen();
     logger.info({ file: file.path }, 'log file reopened');
@@ -96,4 +96,5 @@ export function reopenLog(logger: Logger): void {
     noteOnStandardError(told);
     logger.error({ file: file.path }, told);
   }
+  return true;
 }

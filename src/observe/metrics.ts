@@ -6,6 +6,7 @@ import { registerBuildInfo } from './build.ts';
 import { createConnectionMetrics } from './connections.ts';
 import { createHandshakeMetrics } from './handshake-metrics.ts';
 import type { Observer, SessionRecord } from './index.ts';
+import { createIssuerMetrics, type IssuerRecords } from './issuer-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { seriesOf } from './series.ts';
 import { createSessionMetrics } from './session-metrics.ts';
@@ -29,6 +30,8 @@ export interface MetricsSources {
   readonly droppedLines?: () => number;
   /** Those that sessions may lead to; one that is forgotten takes its labels along. */
   readonly endpoints?: () => Iterable<EndpointRecord>;
+  /** Whose keys are watched. */
+  readonly issuers?: () => IssuerRecords;
   /** Those of the configuration: their series are there from the start, each at 0. */
   readonly routes?: readonly Pick<RouteConfig, 'name' | 'upstream'>[];
 }
@@ -44,6 +47,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   collectDefaultMetrics({ register: registry });
   registerBuildInfo(registry);
   countDroppedLines(registry, sources.droppedLines ?? (() => 0));
+  createIssuerMetrics(registry, sources.issuers ?? (() => []));
 
   return {
     contentType: registry.contentType,

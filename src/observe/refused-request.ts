@@ -2,6 +2,7 @@ import type { Grant } from '../admission/grant.ts';
 import type { ConnectionInfo } from '../http/parse.ts';
 import type { GatewayRequest, RequestKind } from '../http/request.ts';
 import type { RefusedRequest } from './index.ts';
+import { userAgentOf } from './user-agent.ts';
 
 /** What was known of a request when it was refused; before it could be parsed, its connection alone. */
 export interface Known {
@@ -16,19 +17,18 @@ export interface Known {
 export function refusedRequest(kind: RequestKind, connection: ConnectionInfo, known: Known): RefusedRequest {
   const { request, route, grant, target } = known;
   const { id, peerAddress = '', tls } = connection;
-  if (request === undefined) return { id, kind, peerAddress, tls };
+  const reached = { kind, peerAddress, tls: tls?.version, cipher: tls?.cipher };
+  if (request === undefined) return { id, ...reached };
   const { method, clientAddress, host, path, origin, headers } = request;
   return {
     id: request.id,
-    kind,
-    peerAddress,
+    ...reached,
     clientAddress,
-    tls,
+    userAgent: userAgentOf(headers),
     method,
     host,
     path,
     origin,
-    headers,
     route: route?.name,
     target,
     subject: grant?.subject,

@@ -3,10 +3,12 @@ import { type Cors, createCors } from '../admission/cors.ts';
 import type { Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { asGatewayError, clientLost } from '../errors.ts';
+import { withParameters } from '../http/query.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import type { AnswerFields } from '../upstream/answer-fields.ts';
 import { createPolicy } from '../upstream/balance/index.ts';
 import type { Asking, Policy } from '../upstream/balance/policy.ts';
+import type { Credentials } from '../upstream/credentials.ts';
 import { compileForward, type Forward } from '../upstream/forward.ts';
 import type { Connected, HttpPool } from '../upstream/http-pool.ts';
 import { requestTarget } from '../upstream/target.ts';
@@ -32,14 +34,15 @@ export class Forwarder {
   /** Of every request of the route. */
   readonly #rules: Pick<Order, 'times' | 'trailersOf'>;
 
-  constructor(route: RouteConfig, http: HttpPool<PlainClient>) {
+  constructor(route: RouteConfig, http: HttpPool<PlainClient>, credentials?: Credentials) {
     this.#route = route;
     this.#http = http;
     this.#cors = createCors(route);
     this.#policy = createPolicy(route.upstream.balance ?? 'round-robin');
-    this.#seen = compileForward(route, 'http');
-    this.#headOf = compileHead(route.upstream, this.#seen);
-    this.#rules = { times: timesOf(route), trailersOf: compileTrailers(route) };
+    this.#seen = compileForward(route, 'http', credentials);
+    this.#headOf = compileHead(route.upstream, this.#seen, credentials?.concealment);
+    const trailersOf = compileTrailers(route, credentials?.concealment);
+    this.#rules = { times: timesOf(route), trailersOf };
   }
 
   /** Rejects as `serve` of the passthrough does. */
@@ -61,15 +64,17 @@ export class Forwarder {
     const { lease, client } = found instanceof Promise ? await found : found;
     const { name, target } = lease.endpoint;
     try {
-      const head = this.#headOf({ request: bare, grant, target, framing, trailers });
+      const proof = this.#seen.proof(grant)?.();
+      const head = this.#headOf({ request: bare, grant, proof, target, framing, trailers });
       // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
       message.headers = head.headers;
-      const upstreamPath = requestTarget(target, { path, query, captures: {} }, this.#route);
+      const asked = { path, query: proof ? withParameters(query, proof.query) : query, captures: {} };
+      const upstreamPath = requestTarget(target, asked, this.#route);
       const answerFields: AnswerFields = (raw, status) =>
         this.#cors.answer(head.answerFields(raw, status), request);
-      const asked = { message, response, path: upstreamPath, hasBody, expect, trailers };
+      const order = { message, response, path: upstreamPath, hasBody, expect, trailers };
       const isHeadOnly = grant.isUnproven === true;
-      const carried = { ...asked, ...this.#rules, isOnce, isHeadOnly, answerFields };
+      const carried = { ...order, ...this.#rules, isOnce, isHeadOnly, answerFields };
       return { ...(await exchangeOver(client, carried)), target: name };
     } catch (thrown) {
       const error = asGatewayError(thrown);

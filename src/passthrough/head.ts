@@ -4,6 +4,8 @@ import type { UpstreamConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import type { GatewayRequest, HeaderField } from '../http/request.ts';
 import { type AnswerFields, compileAnswerFields } from '../upstream/answer-fields.ts';
+import type { Concealment } from '../upstream/concealment.ts';
+import type { Proof } from '../upstream/credentials.ts';
 import type { Forward } from '../upstream/forward.ts';
 import { compileHost } from '../upstream/host.ts';
 import type { Target } from '../upstream/target.ts';
@@ -67,6 +69,8 @@ export interface Sent {
   /** Without its token. */
   readonly request: GatewayRequest;
   readonly grant: Grant;
+  /** What the gateway proves itself with. */
+  readonly proof?: Proof | undefined;
   readonly target: Target;
   readonly framing: Body['framing'];
   /** The client takes trailers. */
@@ -75,14 +79,19 @@ export interface Sent {
 
 export type HeadOf = (sent: Sent) => Heads;
 
-/** Compiles the heads of a route's requests and answers. */
-export function compileHead(upstream: UpstreamConfig, { fields: fieldsOf }: Forward): HeadOf {
+/** Compiles the heads of a route's requests and answers; the latter tell nothing of what `concealment` hides. */
+export function compileHead(
+  upstream: UpstreamConfig,
+  { fields: fieldsOf }: Forward,
+  concealment?: Concealment,
+): HeadOf {
   const hostOf = compileHost(upstream.host);
-  const answerFieldsFor = compileAnswerFields(upstream);
-  return function headOf({ request, grant, target, framing, trailers }) {
+  const answerFieldsFor = compileAnswerFields(upstream, concealment);
+  return function headOf({ request, grant, proof, target, framing, trailers }) {
     const host = hostOf(request, target);
     const fields: HeaderField[] = [['Host', host]];
     for (const field of fieldsOf(request, grant)) fields.push(field);
+    if (proof) fields.push(...proof.fields);
     if (trailers) fields.push(TRAILERS);
     // Comes last: behind a length Node makes bytes of a Content-Disposition, and writes them as UTF-8.
     for (const field of framing) fields.push(field);

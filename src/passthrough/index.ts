@@ -3,6 +3,7 @@ import type { Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import { createUpstreamContext } from '../upstream/context.ts';
+import type { Credentials } from '../upstream/credentials.ts';
 import { HttpPool } from '../upstream/http-pool.ts';
 import { Pool } from '../upstream/pool.ts';
 import { openPlainClient } from './client.ts';
@@ -30,15 +31,17 @@ export interface Passthrough {
 export interface PassthroughOptions {
   /** Of the route's `http`; absent: one of its own. It is closed with the passthrough. */
   readonly pool?: Pool;
+  /** What the gateway proves itself with; absent: nothing. */
+  readonly credentials?: Credentials | undefined;
 }
 
 /** Opens the passthrough of a route with `upstream.http`. Throws the system's error if `upstream.tls.ca` cannot be read. */
 export function createPassthrough(
   route: RouteConfig,
-  { pool = new Pool(route, 'http', createUpstreamContext()) }: PassthroughOptions = {},
+  { pool = new Pool(route, 'http', createUpstreamContext()), credentials }: PassthroughOptions = {},
 ): Passthrough {
   const http = new HttpPool(pool, openPlainClient);
-  const forwarder = new Forwarder(route, http);
+  const forwarder = new Forwarder(route, http, credentials);
   return {
     serve: (request, grant, message, response) => forwarder.forward(request, grant, message, response),
     close() {

@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { HeaderChanges } from '../config/rewrite.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { cgiSpelling, headerClass } from '../http/header-classes.ts';
+import type { Concealment } from '../upstream/concealment.ts';
 
 /** The trailer fields that may go on of those behind a body, as `addTrailers` takes them; empty before its end. */
 export type TrailersOf = (message: IncomingMessage) => [string, string][];
@@ -28,12 +29,21 @@ const OF_THE_HEAD: readonly string[] = [
   'expires',
 ];
 
-/** Compiles which trailers of a route's requests and answers go on: none that the route says or leaves out in the head. */
-export function compileTrailers({ auth, upstream: { headers, answerHeaders } }: RouteConfig) {
+/**
+ * Compiles which trailers of a route's requests and answers go on: none that the route says or leaves out in the head, and
+ * of answers none that tells what `concealment` hides.
+ */
+export function compileTrailers(
+  { auth, upstream: { headers, answerHeaders, credentials = [] } }: RouteConfig,
+  concealment?: Concealment,
+) {
   const claims = auth === 'none' ? [] : Object.keys(auth.forward);
+  const own = credentials.flatMap(({ header }) => header ?? []);
+  const answer = trailersBut(namesOf(answerHeaders));
+  const isTold = ([, value]: [string, string]) => !concealment?.isIn(value);
   return {
-    request: trailersBut([...claims, ...namesOf(headers)]),
-    answer: trailersBut(namesOf(answerHeaders)),
+    request: trailersBut([...claims, ...own, ...namesOf(headers)]),
+    answer: concealment === undefined ? answer : (message: IncomingMessage) => answer(message).filter(isTold),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { UpstreamConfig } from '../config/schema.ts';
 import { cgiSpelling, headerClass, nominatedRawFields } from '../http/header-classes.ts';
 import type { GatewayRequest, HeaderField } from '../http/request.ts';
+import type { Concealment } from './concealment.ts';
 import { forwardedPrefix } from './forward-fields.ts';
 import { mapCookie, mapLocation, type Places } from './places.ts';
 import type { Target } from './target.ts';
@@ -29,8 +30,11 @@ interface Changes {
   readonly dropped: ReadonlySet<string>;
 }
 
-/** Compiles what of a route's answers goes to the client. */
-export function compileAnswerFields(upstream: UpstreamConfig): (asked: Asked) => AnswerFields {
+/** Compiles what of a route's answers goes to the client: nothing of what `concealment` hides. */
+export function compileAnswerFields(
+  upstream: UpstreamConfig,
+  concealment?: Concealment,
+): (asked: Asked) => AnswerFields {
   const { set = {}, remove = [] } = upstream.answerHeaders ?? {};
   const changes = {
     set: Object.entries(set).flat(),
@@ -38,7 +42,9 @@ export function compileAnswerFields(upstream: UpstreamConfig): (asked: Asked) =>
   };
   return function answerFieldsFor(asked) {
     const places = placesOf(asked, upstream);
-    return (raw, status) => readAnswerFields({ raw, status, answer: asked.answer }, changes, places);
+    const read: AnswerFields = (raw, status) =>
+      readAnswerFields({ raw, status, answer: asked.answer }, changes, places);
+    return concealment === undefined ? read : (raw, status) => concealment.fields(read(raw, status));
   };
 }
 

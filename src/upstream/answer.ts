@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { Duplex, Writable } from 'node:stream';
 import { GatewayError, UpstreamAnswered } from '../errors.ts';
 import { type AnswerFields, pairsOf } from './answer-fields.ts';
+import type { Concealment } from './concealment.ts';
 
 /** What an upstream says instead of a 101, read by Node's own parser: status, and a body framed in any of HTTP's ways. */
 
@@ -15,6 +16,7 @@ const BODY_MS = 1_000;
 export interface Reading {
   readonly signal: AbortSignal;
   readonly answerFields: AnswerFields;
+  readonly concealment?: Concealment | undefined;
 }
 
 /**
@@ -67,7 +69,7 @@ export function lost(cause: unknown): GatewayError {
  */
 async function refusalOf(
   response: IncomingMessage,
-  { signal, answerFields }: Reading,
+  { signal, answerFields, concealment }: Reading,
 ): Promise<GatewayError> {
   const { statusCode: status = 0 } = response;
   // When the socket is destroyed, this is what an unfinished answer tells.
@@ -76,7 +78,7 @@ async function refusalOf(
     return new GatewayError('UPSTREAM_INVALID', { detail: `it answered ${status}`, isAnswer: true });
   const body = await bodyOf(response, signal);
   const headers = pairsOf(answerFields(response.rawHeaders, status));
-  return new UpstreamAnswered({ status, headers, body });
+  return new UpstreamAnswered({ status, headers, body: concealment?.body(body) ?? body });
 }
 
 /** Rejects only if the body is cut by the upstream itself. */

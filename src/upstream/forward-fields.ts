@@ -12,8 +12,8 @@ export type RequestFields = (request: GatewayRequest, claims: Claims) => HeaderF
 
 /**
  * Compiles which fields a route's upstream of a kind gets. Of the client's own these are dropped: hop-by-hop ones, the body's
- * framing, the handshake's own, what Connection nominates, and the names under which the upstream is told who the client
- * is. What proxies say of clients passes from a trusted one only. The operator's word is the last.
+ * framing, the handshake's own, what Connection nominates, the names under which the upstream is told who the client
+ * is, and those of the gateway's own credentials. What proxies say of clients passes from a trusted one only. The operator's word is the last.
  */
 export function compileRequestFields(
   { auth, upstream }: RouteConfig,
@@ -25,7 +25,11 @@ export function compileRequestFields(
   const changed = new Set(
     [...set.map(([name]) => name), ...(upstream.headers?.remove ?? [])].map(cgiSpelling),
   );
-  const dropped = new Set([...changed, ...forward.map(([name]) => cgiSpelling(name))]);
+  const credentials = (upstream.credentials ?? []).flatMap(({ header }) => header ?? []);
+  const dropped = new Set([
+    ...changed,
+    ...[...forward.map(([name]) => name), ...credentials].map(cgiSpelling),
+  ]);
   const { stripPrefix = '' } = upstream;
   const prefix = kind === 'http' ? stripPrefix : '';
 

@@ -6,6 +6,7 @@ import { isDeflateAnswer } from '../http/offers.ts';
 import type { HeaderField } from '../http/request.ts';
 import { lost, readAnswer } from './answer.ts';
 import { type AnswerFields, endToEndFields, pairsOf } from './answer-fields.ts';
+import type { Concealment } from './concealment.ts';
 import { readSwitch, type SwitchHead } from './head.ts';
 
 /** A verified 101 of an upstream, and the socket behind it. */
@@ -31,6 +32,8 @@ export interface Offer {
   readonly deflate: string | undefined;
   /** What of the answer the client may see; absent: its end-to-end fields. */
   readonly answerFields?: AnswerFields;
+  /** What the body of a refusal must not tell. */
+  readonly concealment?: Concealment | undefined;
 }
 
 const NOT_A_TARGET = /[^!-~]/;
@@ -68,8 +71,8 @@ async function shakeHands(socket: Socket, offer: Offer, signal: AbortSignal): Pr
   const key = newKey();
   socket.write(requestHead(offer, key), 'latin1');
   const { head, bytes } = await firstAnswer(socket);
-  const { answerFields = endToEnd } = offer;
-  if (head === 'other') return readAnswer(socket, bytes, { signal, answerFields });
+  const { answerFields = endToEnd, concealment } = offer;
+  if (head === 'other') return readAnswer(socket, bytes, { signal, answerFields, concealment });
   const fault = faultOf(head, key);
   if (fault !== undefined) throw new GatewayError('UPSTREAM_INVALID', { detail: fault });
   const choice = choiceOf(head, offer);

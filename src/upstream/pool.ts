@@ -5,6 +5,7 @@ import { type DialFailure, GatewayError } from '../errors.ts';
 import type { Asking, Policy } from './balance/policy.ts';
 import { type TlsTrust, trustOf } from './connect.ts';
 import type { UpstreamContext } from './context.ts';
+import type { ProofSource } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
 import { startChecks } from './health/checks.ts';
 import { Lease } from './lease.ts';
@@ -28,6 +29,8 @@ export class Pool {
   /** Milliseconds for a whole dial. */
   readonly timeoutMs: number;
   readonly context: UpstreamContext;
+  /** What health checks prove themselves with; undefined where they do not. */
+  readonly proof: ProofSource | undefined;
   /** Undefined where no target speaks TLS. */
   readonly #trust: TlsTrust | undefined;
   readonly #watches: readonly HostWatch[];
@@ -38,11 +41,12 @@ export class Pool {
   #isClosed = false;
 
   /** Throws CertificateError if a file of the route's `tls` does not serve. */
-  constructor(route: RouteConfig, kind: UpstreamKind, context: UpstreamContext) {
+  constructor(route: RouteConfig, kind: UpstreamKind, context: UpstreamContext, proof?: ProofSource) {
     this.route = route.name;
     this.targets = targetsOf(route.upstream, kind);
     this.timeoutMs = route.timeouts.handshake;
     this.context = context;
+    this.proof = proof;
     this.#trust = this.targets.some(({ secure }) => secure) ? trustOf(route.upstream.tls) : undefined;
     const { resolver, now } = context;
     const lookUp = route.upstream.resolver ?? 'dns';

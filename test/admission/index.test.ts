@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Check, Grant } from '../../src/admission/grant.ts';
 import { admit, createAdmission, release } from '../../src/admission/index.ts';
+import { Verifications } from '../../src/admission/token/verifications.ts';
 import type { TokenVerifier } from '../../src/admission/token/verifier.ts';
 import { GatewayError } from '../../src/errors.ts';
 import type { GatewayRequest } from '../../src/http/request.ts';
@@ -11,6 +12,7 @@ import { grantOf, plainOf, routeConfig, upgradeOf } from '../support/handshakes.
 const verifier: TokenVerifier = {
   issuer: 'https://id',
   ready: true,
+  keys: { ageMs: 0, failures: 0 },
   close: () => undefined,
   verify: async (token) => {
     if (token === 'bad') throw new GatewayError('TOKEN_INVALID');
@@ -22,7 +24,12 @@ function admissionOf(
   route: Readonly<Record<string, unknown>>,
   store = createMemoryStore({ now: () => 0 }),
 ): readonly Check[] {
-  return createAdmission(routeConfig(route), { verifiers: new Map([['main', verifier]]), store });
+  const verifications = new Verifications();
+  return createAdmission(routeConfig(route), {
+    verifiers: new Map([['main', verifier]]),
+    verifications,
+    store,
+  });
 }
 
 function requestWith(token?: string, given: Partial<GatewayRequest> = {}): GatewayRequest {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -71,6 +71,22 @@ describe('log.file', () => {
     expect(text).toMatch(/^\[[\d:.]+\] INFO: listening \{.*\}$/m);
     expect(text).not.toContain('refused');
     expect(text).not.toContain('\u001b');
+  });
+
+  test('is opened again at SIGUSR1, after it was renamed', async () => {
+    const folder = await folderWith({ 'gate.yaml': await configOf('{ file: gate.log }') });
+    const path = join(folder, 'gate.log');
+    const daemon = new Process(['serve', join(folder, 'gate.yaml')]);
+    const textOf = (file: string) => readFile(file, 'utf8').catch(() => '');
+    await expect.poll(() => textOf(path), { timeout: 15_000 }).toContain('"listening"');
+    await rename(path, `${path}.1`);
+    daemon.signal('SIGUSR1');
+    await expect.poll(() => textOf(path), { timeout: 15_000 }).toContain('"log file reopened"');
+    daemon.signal('SIGTERM');
+    expect(await daemon.exit).toBe(0);
+    expect(await textOf(path)).toContain('"stopped"');
+    expect(await textOf(`${path}.1`)).not.toMatch(/reopened|stopped/);
+    expect(daemon.err).toBe('');
   });
 
   test('that cannot be opened ends serve with 1, and one line that says which and why', async () => {

@@ -6,7 +6,7 @@ describe('help', () => {
   test('names every command', async () => {
     const { code, out } = await sallyport(['--help']);
     expect(code).toBe(0);
-    for (const name of ['serve', 'check', 'token', 'demo'])
+    for (const name of ['init', 'check', 'serve', 'health', 'token', 'demo'])
       expect(out).toMatch(new RegExp(`^  ${name}`, 'm'));
   });
 
@@ -28,6 +28,7 @@ describe('bad usage ends with 2, a sentence, and nothing on stdout', () => {
     [['chek'], /unknown command 'chek'\n\(Did you mean check\?\)/],
     [['check', '--fast'], /unknown option '--fast'/],
     [['check', 'a', 'b'], /too many arguments/],
+    [['health', '--timeout', 'soon'], /Expected a duration like 500ms or 2s/],
     [['demo', '--port', '70000'], /Expected a number from 0 to 65535/],
     [['token', '--expires', 'soon'], /Expected a duration like/],
     [['token', '--claim', 'novalue'], /Expected NAME=VALUE/],

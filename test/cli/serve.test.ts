@@ -48,6 +48,26 @@ describe('serve', () => {
     },
   );
 
+  test('lives on, sessions and all, after SIGHUP, SIGUSR1 and SIGUSR2', async () => {
+    const { daemon, port } = await startServing(gateway(await silentService()));
+    const client = new WebSocket(`ws://127.0.0.1:${port}/echo`);
+    await once(client, 'open');
+    for (const [signal, line] of [
+      ['SIGHUP', /"looking again at certificates and files"/],
+      ['SIGUSR1', /"nothing to reopen"/],
+      ['SIGUSR2', /"signal":"SIGUSR2",.*ignored/],
+    ] as const) {
+      daemon.signal(signal);
+      await daemon.line(line);
+    }
+    client.close();
+    await once(client, 'close');
+    daemon.signal('SIGTERM');
+    expect(await daemon.exit).toBe(0);
+    // Node's own answer to SIGUSR1 would be a debugger, and a line about it.
+    expect(daemon.err).toBe('');
+  });
+
   test('ends with 1 at the second signal, whatever is open', async () => {
     const { daemon, port } = await startServing(gateway(await silentService()));
     await deafClient(port);
@@ -71,15 +91,26 @@ describe('serve', () => {
     const folder = await folderWith({ 'gate.yaml': `${gateway(1)}admin: { port: ${port} }` });
     const daemon = new Process(['serve', join(folder, 'gate.yaml')]);
     expect(await daemon.exit).toBe(1);
-    expect(daemon.err).toMatch(new RegExp(`^sallyport: .*127\\.0\\.0\\.1.*${port}`));
-    expect(daemon.err).not.toMatch(/^ +at /m);
+    expect(daemon.err).toBe(
+      `sallyport: the admin port 127.0.0.1:${port} is taken: stop the program that listens there, or choose another port\n`,
+    );
+    expect(daemon.out).not.toContain('listening');
+  });
+
+  test('ends with 1 and never says that it listens where one of several addresses is taken', async () => {
+    const port = await listening(createServer().listen(0, '127.0.0.1'));
+    const two = gateway(1).replace('port: 0 }]', `port: 0 }, { host: 127.0.0.1, port: ${port} }]`);
+    const folder = await folderWith({ 'gate.yaml': two });
+    const daemon = new Process(['serve', join(folder, 'gate.yaml')]);
+    expect(await daemon.exit).toBe(1);
+    expect(daemon.out).not.toContain('listening');
   });
 
   test('ends with 2 where the configuration is wrong', async () => {
-    const folder = await folderWith({ 'gate.yaml': 'listeners: []' });
+    const folder = await folderWith({ 'gate.yaml': 'routes: []' });
     const daemon = new Process(['serve', join(folder, 'gate.yaml')]);
     expect(await daemon.exit).toBe(2);
-    expect(daemon.err).toMatch(/gate.yaml:1:1 listeners: must not be empty/);
+    expect(daemon.err).toMatch(/gate.yaml:1:1 routes: must not be empty/);
     expect(daemon.out).toBe('');
   });
 

@@ -90,6 +90,13 @@ describe('a token from a configuration', () => {
     await jwtVerify(token, Buffer.from(env.JWT_SECRET), expected);
   });
 
+  test('is for nobody in particular where its issuer says no audience', async () => {
+    const gate = text.replace('audience: app', 'audience: none');
+    const file = join(await folderWith({ 'gate.yaml': gate }), 'gate.yaml');
+    const token = await minted(['token', '--config', file, '--for', 'main'], env);
+    expect(decodeJwt(token)).not.toHaveProperty('aud');
+  });
+
   test('needs to know which issuer', async () => {
     const file = join(await folderWith({ 'gate.yaml': text }), 'gate.yaml');
     expect(await refused(['token', '--config', file], env)).toBe(

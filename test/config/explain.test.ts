@@ -38,6 +38,31 @@ describe('a problem is told in words', () => {
       'auth.forwardToken: "true" is not true or false; leave out the quotes',
     ],
     [{ auth: '{ issuer: main, forward: { "x y": sub } }' }, 'auth.forward["x y"]: is not a header name'],
+    [{ match: '/app' }, 'match: "/app" is not a mapping (key: value); write match: { path: "/app" }'],
+    [
+      { upstream: 'http://h:1' },
+      'upstream: "http://h:1" is not a mapping (key: value); write upstream: { http: "http://h:1" }',
+    ],
+    [
+      { limits: 'none' },
+      'limits: "none" is not a mapping (key: value); known here: upgrades, connections, messages, bytes, messageSize, fragments, requests, uploads',
+    ],
+    [
+      { match: '{ path: {room} }' },
+      'match.path: a mapping is not a path like /chat, /rooms/{room} or /chat/*; a text with braces needs quotes',
+    ],
+    [
+      { upstream: '{ http: h:3000 }' },
+      'upstream.http: "h:3000" is not a http or https URL, or unix:/run/app.sock; http:// is missing in front of it',
+    ],
+    [
+      { upstream: '{ websocket: [{ url: 10.0.0.7/x }] }' },
+      'upstream.websocket[0].url: "10.0.0.7/x" is not a ws or wss URL, or unix:/run/app.sock; ws:// is missing in front of it',
+    ],
+    [
+      { upstream: '{ http: http//h }' },
+      'upstream.http: "http//h" is not a http or https URL, or unix:/run/app.sock',
+    ],
     [{ keepalive: 'on' }, 'keepalive: "on" does not fit; expected off, or a mapping with every and within'],
     [{ keepalive: '{ every: 5 }' }, 'keepalive.every: 5 is not a duration like 250ms, 30s, 5m or 12h'],
     [

@@ -88,6 +88,9 @@ describe('YAML', () => {
       'a: { path: /rooms/{room} }',
       /^1:19 .*a text with braces needs quotes, as in \{ path: "\/rooms\/\{room\}" \}$/,
     ],
+    [`a: { path: {room}/x }`, /^1:18 .*a text with braces needs quotes, as in/],
+    [`a: { tcp: {target}:5432 }`, /^1:\d+ .*a text with braces needs quotes, as in/],
+    [`a: { b: ws://h/{room}, c: 1 }`, /^1:16 .*a text with braces needs quotes, as in/],
     ['a: &a [*a]', /^1:8 : \*a is a part of what it stands for$/],
     ['a: &a [&b [*a], *b]', /^1:12 : \*a is a part of what it stands for$/],
     [`a: ${'['.repeat(30)}${']'.repeat(30)}`, /^1:1 : is nested too deeply$/],
@@ -99,6 +102,10 @@ describe('YAML', () => {
     );
     expect(lines.find((line) => expected.test(line)) ?? lines).toMatch(expected);
     expect(lines.length).toBeLessThanOrEqual(5);
+  });
+
+  test('a brace that wanted quotes is told once, and nothing of what follows from it', () => {
+    expect(problemOf('routes: [{ match: { path: /rooms/{room} }, auth: none }]')).toMatch(/needs quotes/);
   });
 
   test('an alias bomb is refused without being unfolded', () => {

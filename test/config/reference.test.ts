@@ -12,7 +12,7 @@ const keys = withInner(topKeys());
 
 /** Keys that are still to be shown in an example. */
 const TO_COME =
-  /^(log|routes\[\]\.login|routes\[\]\.auth\.(keys|certificate|external)|routes\[\]\.upstream\.credentials|listeners\[\]\.tls\.client(Ca|Auth))\b/;
+  /^(log|routes\[\]\.login|routes\[\]\.auth\.(keys|certificate|external)|listeners\[\]\.tls\.client(Ca|Auth))\b/;
 
 test('config/REFERENCE.md is what schema and examples say now (if not: npm run schema)', () => {
   expect(readFileSync('config/REFERENCE.md', 'utf8')).toBe(referencePage(examples));
@@ -70,6 +70,21 @@ describe('a key', () => {
     expect(keys.filter((key) => key.place === place)).toEqual([expect.objectContaining({ form, fallback })]);
   });
 
+  test.each([
+    ['How long; absent: for ever', 'How long', { kind: 'absent', means: 'for ever' }],
+    ['Absent: for ever', undefined, { kind: 'absent', means: 'for ever' }],
+    ['How long', 'How long', undefined],
+  ])('that is described as %j', (description, meaning, fallback) => {
+    const schema = { properties: { idle: { type: 'string', description } } };
+    expect(topKeys(schema)).toEqual([expect.objectContaining({ place: 'idle', meaning, fallback })]);
+  });
+
+  test('has no meaning where only its form is told', () => {
+    const form = 'a duration like 30s';
+    const [key] = topKeys({ properties: { idle: { type: 'string', form, description: form } } });
+    expect(key).toMatchObject({ meaning: undefined, form: 'duration' });
+  });
+
   test('is there once, though it stands in several alternatives', () => {
     const places = keys.map(({ place }) => place);
     expect(new Set(places).size).toBe(places.length);
@@ -92,8 +107,8 @@ describe('the use that is shown', () => {
   });
 
   test('is the shortest that is not the default', () => {
-    const files = [file('a.yaml', '60s', '120s'), file('b.yaml', '2m', '3m')];
-    expect(shortestUse(key, files)).toEqual({ value: '2m', example: 'b.yaml' });
+    const files = [file('a.yaml', '60s', '3600s'), file('b.yaml', '120s', '180s')];
+    expect(shortestUse(key, files)).toEqual({ value: '120s', example: 'b.yaml' });
   });
 
   test('is the default, where nobody says anything else', () => {

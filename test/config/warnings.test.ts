@@ -120,6 +120,20 @@ describe('a route', () => {
     ]);
   });
 
+  test('that strips all there is of its only path is warned of', () => {
+    const app = (path: string, more = '') =>
+      sampleConfig({
+        route: `  - { name: a, match: { path: ${path} }, auth: none, upstream: { http: "http://10.0.0.1:1", stripPrefix: /app } }${more}`,
+      });
+    expect(warningsOf(app('/app'))).toEqual([
+      'routes[1].match.path: takes /app alone, and nothing below it: the service is asked for / only',
+    ]);
+    const below =
+      '\n  - { name: b, match: { path: /app/* }, auth: none, upstream: { http: "http://10.0.0.1:1", stripPrefix: /app } }';
+    for (const text of [app('/app/*'), app('/app/ws'), app('/app', below)])
+      expect(warningsOf(text)).toEqual([]);
+  });
+
   test('that never notices a lost client is warned of', () => {
     expect(warningsOf(withAuth('{ issuer: main }', 'keepalive: off'))).toEqual([
       expect.stringMatching(/^routes\[0\].keepalive: a client that vanishes/),

@@ -204,7 +204,7 @@ describe('createAccessLog', () => {
     const request = gatewayRequest({
       tls: { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' },
       headers: [
-        ['User-Agent', 'curl/8.5.0'],
+        ['uSER-aGENT', 'curl/8.5.0'],
         ['Authorization', 'Bearer hidden'],
       ],
     });
@@ -220,17 +220,15 @@ describe('createAccessLog', () => {
     });
   });
 
-  test('tells of a refusal what was known by then, and no header but the User-Agent', () => {
+  test('tells of a refusal what was known by then', () => {
     const refused = {
       id: 'r',
       kind: 'request',
       peerAddress: '::1',
       method: 'POST',
-      tls: { version: 'TLSv1.2', cipher: 'ECDHE-RSA-AES128-GCM-SHA256' },
-      headers: [
-        ['uSER-aGENT', 'Mozilla/5.0'],
-        ['Cookie', 'hidden'],
-      ],
+      tls: 'TLSv1.2',
+      cipher: 'ECDHE-RSA-AES128-GCM-SHA256',
+      userAgent: 'Mozilla/5.0',
       target: '10.0.0.7:3000',
       subject: 'ada',
       issuer: 'https://id.example.com/',
@@ -245,7 +243,6 @@ describe('createAccessLog', () => {
       subject: 'ada',
       issuer: 'https://id.example.com/',
     });
-    expect(JSON.stringify(line)).not.toContain('hidden');
   });
 
   test.each([

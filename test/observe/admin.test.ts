@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
+import { ListenerError } from '../../src/listener/error.ts';
 import { type Admin, type Readiness, startAdmin } from '../../src/observe/admin.ts';
 import { createLogger } from '../../src/observe/log.ts';
 import { startGateway } from '../support/gateway.ts';
@@ -161,7 +162,11 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws:
       { host: '127.0.0.1', port },
       { ...deps, logger: createLogger({ level: 'silent' }) },
     );
-    await expect(again).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await expect(again).rejects.toThrow(
+      new ListenerError(
+        `the admin port 127.0.0.1:${port} is taken: stop the program that listens there, or choose another port`,
+      ),
+    );
   });
 
   test('ends every connection when closed, idle or waiting for its page, and may be closed twice', async () => {

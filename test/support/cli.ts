@@ -28,6 +28,9 @@ export async function sallyport(argv: readonly string[], env: Context['env'] = {
     stderr: { write: (text) => (err += text) },
     isTTY: false,
     onSignal: () => () => {},
+    onReload: () => () => {},
+    onReopen: () => () => {},
+    onIgnored: () => () => {},
     onCrash: () => () => {},
   });
   return { code, out, err };
@@ -46,6 +49,8 @@ interface Surroundings {
   /** Descriptors in place of the pipes that are read here. */
   readonly stdout?: 'pipe' | number;
   readonly stderr?: 'pipe' | number;
+  /** What is run in the place of the command line. */
+  readonly program?: string;
   /** How many files it may have open. */
   readonly openFiles?: number | 'unlimited';
 }
@@ -60,13 +65,11 @@ export class Process {
   constructor(
     argv: readonly string[],
     env: Readonly<Record<string, string>> = {},
-    { stdout = 'pipe', stderr = 'pipe', openFiles = 'unlimited' }: Surroundings = {},
+    { stdout = 'pipe', stderr = 'pipe', openFiles = 'unlimited', program = 'src/main.ts' }: Surroundings = {},
   ) {
-    const program = [process.execPath, 'src/main.ts', ...argv];
+    const line = [process.execPath, program, ...argv];
     const [command, ...args] =
-      openFiles === 'unlimited'
-        ? program
-        : ['sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, ...program];
+      openFiles === 'unlimited' ? line : ['sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, ...line];
     this.#child = spawn(command as string, args, {
       env: { ...process.env, ...env },
       stdio: ['pipe', stdout, stderr],

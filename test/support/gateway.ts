@@ -1,7 +1,7 @@
-import { Writable } from 'node:stream';
 import { parseConfig } from '../../src/config/load.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway.ts';
 import { createLogger } from '../../src/observe/log.ts';
+import { LogLines } from './log-lines.ts';
 import { within } from './patience.ts';
 
 /** A gateway under test, on free ports of 127.0.0.1, and what it has logged. */
@@ -46,34 +46,4 @@ export async function startGateway(
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-class LogLines extends Writable {
-  readonly parsed: Record<string, unknown>[] = [];
-  #waiting: (() => void)[] = [];
-
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    for (const line of chunk.toString().split('\n')) {
-      if (line !== '') this.parsed.push(JSON.parse(line) as Record<string, unknown>);
-    }
-    for (const look of this.#waiting) look();
-    done();
-  }
-
-  get last(): string {
-    return JSON.stringify(this.parsed.at(-1));
-  }
-
-  find(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>> {
-    return new Promise((resolve) => {
-      const look = () => {
-        const line = this.parsed.find(fits);
-        if (line === undefined) return;
-        this.#waiting = this.#waiting.filter((other) => other !== look);
-        resolve(line);
-      };
-      this.#waiting.push(look);
-      look();
-    });
-  }
 }

@@ -58,7 +58,7 @@ export interface TestSession extends SessionHandle {
 }
 
 export async function startHarness(route: RouteConfig, options: HarnessOptions = {}): Promise<Harness> {
-  const http = openPollClients(route, createUpstreamContext());
+  const http = openPollClients(route, { upstreams: createUpstreamContext() });
   const dial = createPollDial(route, { http, clock: options.clock });
   const sessions: TestSession[] = [];
   const endings: Promise<Ending>[] = [];

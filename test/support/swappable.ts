@@ -1,3 +1,5 @@
+import { pino } from 'pino';
+import { Verifications } from '../../src/admission/token/verifications.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { createHandshake } from '../../src/handshake.ts';
 import { type Listener, openListener } from '../../src/listener/server.ts';
@@ -27,12 +29,21 @@ export async function startSwappable(text: string): Promise<Swappable> {
   const store = createMemoryStore();
   const upstreams = createUpstreamContext();
   const files = new WatchedFiles();
+  const verifications = new Verifications();
+  const logger = pino({ enabled: false });
   const closed: string[] = [];
 
   function compile(yaml: string): Route[] {
     const { config } = parseConfig(`listeners: [{ host: 127.0.0.1, port: 0 }]\nroutes:\n${yaml}`);
     return config.routes.map((given) => {
-      const route = compileRoute(given, { verifiers: new Map(), store, upstreams, files });
+      const route = compileRoute(given, {
+        verifiers: new Map(),
+        verifications,
+        store,
+        upstreams,
+        files,
+        logger,
+      });
       const close = async () => {
         closed.push(route.name);
         await route.close();

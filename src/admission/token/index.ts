@@ -5,22 +5,31 @@ import type { Check, Grant } from '../grant.ts';
 import { challenge } from './challenge.ts';
 import { invalid, unverifiedIssuer } from './jwt.ts';
 import { type Found, tokenFinder } from './sources.ts';
-import type { TokenVerifier, Verified } from './verifier.ts';
+import type { Verifications } from './verifications.ts';
+import type { Guard, TokenVerifier, Verified } from './verifier.ts';
+
+/** What tokens are checked with. */
+export interface TokenDeps {
+  /** By the names of `issuers`. */
+  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+  /** Bounds what is spent on the proofs of strangers. */
+  readonly verifications: Verifications;
+}
 
 /**
  * Requires a token that one of the route's issuers signed; notes subject, claims, expiry
- * and where the token stood. `verifiers` are by the issuer's name in the configuration; throws an Error at
- * once if one is not there.
+ * and where the token stood. Throws an Error at once if the route names an issuer that is not among the verifiers.
  *
  * What `isExempt` names needs none: preflights, for browsers send none with them. Where the page's request has a token in
  * its query, so has its preflight: it is noted to be taken out, and says nothing about the client.
  *
  * Refuses with TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, with BAD_REQUEST for two different tokens,
- * ORIGIN_REFUSED for a cookie without an Origin, KEYS_UNAVAILABLE.
+ * ORIGIN_REFUSED for a cookie without an Origin, KEYS_UNAVAILABLE, RATE_LIMITED for a client from whose address come too
+ * many bad ones.
  */
 export function checkToken(
   auth: AuthConfig,
-  verifiers: ReadonlyMap<string, TokenVerifier>,
+  { verifiers, verifications }: TokenDeps,
   isExempt: (request: GatewayRequest) => boolean = () => false,
 ): Check {
   const findTokens = tokenFinder(auth.token);
@@ -34,13 +43,34 @@ export function checkToken(
       return;
     }
     const [first] = oneToken(found, request);
-    const { subject, claims, expiresAt } = await verified(first.token, trusted, request.host);
+    const { subject, claims, expiresAt } = await verified(first.token, request);
     grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
     grant.subject = subject;
     grant.claims = claims;
     grant.expiresAt = expiresAt;
     noteCredentials(grant, found);
   };
+
+  async function verified(token: string, { clientAddress, host }: GatewayRequest): Promise<Verified> {
+    try {
+      return await verifyByIssuer(token, trusted, guardOf(verifications, clientAddress));
+    } catch (error) {
+      if (!isBadToken(error)) throw error;
+      verifications.failed(clientAddress);
+      throw challenge(error.code, host, { detail: error.detail });
+    }
+  }
+}
+
+/** Tokens from one address are looked at together, whoever issued them. */
+function guardOf(verifications: Verifications, address: string): Guard {
+  return { check: () => verifications.check(address), enter: () => verifications.enter(address) };
+}
+
+type BadToken = GatewayError & { readonly code: 'TOKEN_INVALID' | 'TOKEN_EXPIRED' };
+
+function isBadToken(error: unknown): error is BadToken {
+  return error instanceof GatewayError && (error.code === 'TOKEN_INVALID' || error.code === 'TOKEN_EXPIRED');
 }
 
 function noteCredentials(grant: Grant, [first, ...copies]: readonly Found[]): void {
@@ -71,23 +101,16 @@ function isForgeable(request: GatewayRequest): boolean {
   return request.origin === undefined && !isReading;
 }
 
-async function verified(token: string, trusted: readonly TokenVerifier[], realm: string): Promise<Verified> {
-  try {
-    return await verifyByIssuer(token, trusted);
-  } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    const { code, detail } = error;
-    if (code !== 'TOKEN_INVALID' && code !== 'TOKEN_EXPIRED') throw error;
-    throw challenge(code, realm, { detail });
-  }
-}
-
 /** Several verifiers of one `iss` are tried in turn: an issuer on its way from one kind of key to another. */
-async function verifyByIssuer(token: string, trusted: readonly TokenVerifier[]): Promise<Verified> {
+async function verifyByIssuer(
+  token: string,
+  trusted: readonly TokenVerifier[],
+  guard: Guard,
+): Promise<Verified> {
   const refusals: unknown[] = [];
   for (const verifier of candidates(token, trusted)) {
     try {
-      return await verifier.verify(token);
+      return await verifier.verify(token, guard);
     } catch (error) {
       refusals.push(error);
     }

@@ -1,11 +1,20 @@
 import { type CryptoKey, createLocalJWKSet, errors, type JSONWebKeySet } from 'jose';
 import type { TokenHeader } from './jwt.ts';
+import { keySetFault } from './key-set-text.ts';
 
 /** Finds the imported keys that may have signed a token; none if nothing fits its `alg` and `kid`. */
 export type FindKeys = (header: TokenHeader) => Promise<readonly CryptoKey[]>;
 
-export interface KeySource {
-  /** Rejects with KEYS_UNAVAILABLE while there are no keys to look among. */
+/** How fresh the keys of an issuer are. */
+export interface KeyStatus {
+  /** Milliseconds since they were fetched; undefined while there are none, 0 where they never change. */
+  readonly ageMs: number | undefined;
+  /** Fetches that failed since the start. */
+  readonly failures: number;
+}
+
+export interface KeySource extends KeyStatus {
+  /** Rejects with KEYS_UNAVAILABLE while there are no keys to look among, and with TOKEN_INVALID where it knows why none fits. */
   readonly find: FindKeys;
   /** The set of keys there is now: another object once any key has changed, undefined while there are none. */
   readonly current: object | undefined;
@@ -20,6 +29,8 @@ export interface KeySource {
  * or holds no public key for any of `algorithms`.
  */
 export async function readKeySet(text: string, algorithms: readonly string[]): Promise<FindKeys> {
+  const fault = keySetFault(text);
+  if (fault !== undefined) throw new Error(fault);
   const keySet = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
   const counts = await Promise.all(
     algorithms.map(async (alg) => (await find({ alg, kid: undefined })).length),

@@ -3,22 +3,27 @@ import { readFile } from 'node:fs/promises';
 import { type CryptoKey, importSPKI } from 'jose';
 import type { IssuerConfig } from '../../config/schema.ts';
 import { type FindKeys, type KeySource, readKeySet } from './jwks.ts';
+import { discoveredPlace, fixedPlace } from './key-set-place.ts';
 import { openRemoteKeys, type RemoteDeps } from './remote-jwks.ts';
 
 /** Where the keys of an issuer come from: a secret, a public key, a key set in a file, or one behind a URL. */
 
-/** Opens the one key source of an issuer. Rejects with an Error naming the file that cannot be used. */
+/**
+ * Opens the one key source of an issuer. Rejects with an Error naming the file that cannot be used; what is behind a URL
+ * comes later.
+ */
 export async function openKeys(issuer: IssuerConfig, deps: RemoteDeps = {}): Promise<KeySource> {
-  const { algorithms, secret, publicKey, jwks } = issuer;
+  const { algorithms, secret, publicKey, jwks, discovery } = issuer;
   if (secret !== undefined) return fixed(await secretKeys(secret, algorithms));
   if (publicKey !== undefined) return fixed(await pemKeys(publicKey, algorithms));
-  if (jwks === undefined) throw new Error('an issuer needs one of jwks, publicKey, secret');
-  if (/^https?:/i.test(jwks)) return openRemoteKeys(jwks, algorithms, deps);
+  if (discovery) return openRemoteKeys(discoveredPlace(issuer.issuer), algorithms, deps);
+  if (jwks === undefined) throw new Error('an issuer needs one of jwks, discovery, publicKey, secret');
+  if (/^https?:/i.test(jwks)) return openRemoteKeys(fixedPlace(jwks), algorithms, deps);
   return fixed(await fileKeys(jwks, algorithms));
 }
 
 function fixed(find: FindKeys): KeySource {
-  return { find, current: find, ready: true, close() {} };
+  return { find, current: find, ready: true, ageMs: 0, failures: 0, close() {} };
 }
 
 async function secretKeys(secret: string, algorithms: readonly string[]): Promise<FindKeys> {

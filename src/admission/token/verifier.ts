@@ -1,7 +1,7 @@
 import { type CryptoKey, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { IssuerConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
-import type { KeySource } from './jwks.ts';
+import type { KeySource, KeyStatus } from './jwks.ts';
 import { invalid, readHeader } from './jwt.ts';
 import { openKeys } from './keys.ts';
 import { RememberedTokens } from './remembered.ts';
@@ -16,13 +16,27 @@ export interface Verified {
   readonly expiresAt: number;
 }
 
+/** Says whether a client's token may be looked at. What is remembered to be good is not asked for. */
+export interface Guard {
+  /** Throws before anything is done for the token. */
+  check(): void;
+  /** Takes a place for its signature to be looked at, and returns the release; throws where there is none. */
+  enter(): () => void;
+}
+
+const OPEN: Guard = { check() {}, enter: () => () => undefined };
+
 export interface TokenVerifier {
   /** The `iss` of the tokens it accepts. */
   readonly issuer: string;
-  /** Rejects with TOKEN_INVALID, TOKEN_EXPIRED (only once the signature is proven) or KEYS_UNAVAILABLE. */
-  verify(token: string): Promise<Verified>;
+  /**
+   * Rejects with TOKEN_INVALID, TOKEN_EXPIRED (only once the signature is proven), KEYS_UNAVAILABLE, or what `guard`
+   * throws; without one, every token is looked at.
+   */
+  verify(token: string, guard?: Guard): Promise<Verified>;
   /** It has keys to verify with. */
   readonly ready: boolean;
+  readonly keys: KeyStatus;
   /** Stops refreshing keys; closing twice is a no-op. */
   close(): void;
 }
@@ -42,10 +56,10 @@ export async function createVerifier(issuer: IssuerConfig, deps: VerifierDeps = 
 
 class IssuerVerifier implements TokenVerifier {
   readonly issuer: string;
+  readonly keys: KeySource;
   readonly #algorithms: readonly string[];
   readonly #toleranceS: number;
   readonly #pinned: JWTVerifyOptions;
-  readonly #keys: KeySource;
   readonly #now: () => number;
   readonly #remembered = new RememberedTokens();
 
@@ -58,17 +72,19 @@ class IssuerVerifier implements TokenVerifier {
     this.#algorithms = algorithms;
     this.#toleranceS = clockTolerance / 1000;
     // jose counts whole seconds: it may be a second too generous, and `judge` says what is due to the millisecond.
-    this.#pinned = { algorithms, issuer, audience, clockTolerance: this.#toleranceS + 1 };
-    this.#keys = keys;
+    this.#pinned = { algorithms, issuer, clockTolerance: this.#toleranceS + 1 };
+    // An empty list would be one that no token can be in; none: whatever it says, or nothing.
+    if (audience.length > 0) this.#pinned.audience = audience;
+    this.keys = keys;
     this.#now = now;
   }
 
   get ready(): boolean {
-    return this.#keys.ready;
+    return this.keys.ready;
   }
 
-  async verify(token: string): Promise<Verified> {
-    const claims = this.#recall(token) ?? (await this.#prove(token));
+  async verify(token: string, guard: Guard = OPEN): Promise<Verified> {
+    const claims = this.#recall(token) ?? (await this.#prove(token, guard));
     const nowMs = this.#now();
     const { sub, exp } = judge(claims, nowMs / 1000, this.#toleranceS);
     // Let in by the tolerance alone, it is good for as long as the tolerance lasts.
@@ -77,22 +93,31 @@ class IssuerVerifier implements TokenVerifier {
   }
 
   close(): void {
-    this.#keys.close();
+    this.keys.close();
   }
 
   /** The claims of a token whose signature was proven before, with a key that is still in use. */
   #recall(token: string): JWTPayload | undefined {
-    const { current } = this.#keys;
+    const { current } = this.keys;
     return current && this.#remembered.recall(token, current);
   }
 
-  async #prove(token: string): Promise<JWTPayload> {
+  async #prove(token: string, guard: Guard): Promise<JWTPayload> {
+    guard.check();
     // Taken now: the keys may change while the token is being proven, and with them the answer.
-    const { current } = this.#keys;
-    const candidates = await this.#keys.find(readHeader(token, this.#algorithms));
-    const claims = await tryKeys(token, candidates, { ...this.#pinned, currentDate: new Date(this.#now()) });
-    if (current !== undefined) this.#remembered.add(token, current, claims);
-    return claims;
+    const { current } = this.keys;
+    const candidates = await this.keys.find(readHeader(token, this.#algorithms));
+    const leave = guard.enter();
+    try {
+      const claims = await tryKeys(token, candidates, {
+        ...this.#pinned,
+        currentDate: new Date(this.#now()),
+      });
+      if (current !== undefined) this.#remembered.add(token, current, claims);
+      return claims;
+    } finally {
+      leave();
+    }
   }
 }
 

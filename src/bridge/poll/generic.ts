@@ -1,11 +1,12 @@
 import type { PollConfig } from '../../config/poll.ts';
 import { GatewayError } from '../../errors.ts';
+import { withQuery } from '../../http/query.ts';
 import type { HttpAnswer, HttpRequest } from '../../upstream/client.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import { compileFraming, type Reading } from './framing.ts';
 import type { Batch, Message, Profile, ProfileFactory } from './profile.ts';
 import { compileSource, required, withCursor } from './source.ts';
-import { compileTemplate, type Values, withQuery } from './template.ts';
+import { compileTemplate, type Values } from './template.ts';
 
 const NOTHING: Reading = { messages: [], document: () => undefined };
 

@@ -1,6 +1,7 @@
 import type { PollConfig } from '../../config/poll.ts';
 import type { RouteConfig } from '../../config/schema.ts';
 import type { HttpTarget } from '../../upstream/client.ts';
+import type { Concealment } from '../../upstream/concealment.ts';
 import type { HttpPool } from '../../upstream/http-pool.ts';
 import type { Dial } from '../contract.ts';
 import { type Clock, systemClock } from './backoff.ts';
@@ -12,6 +13,8 @@ export interface PollDeps {
   /** The clients of the route's targets; who opened them closes them. */
   readonly http: HttpPool<HttpTarget>;
   readonly clock?: Clock;
+  /** That of the route's credentials. */
+  readonly concealment?: Concealment | undefined;
 }
 
 /**
@@ -19,9 +22,12 @@ export interface PollDeps {
  * With `open` in the configuration the service is asked before the 101. The dial rejects as `dial` of the upstreams
  * does, and with UpstreamAnswered (the service refused), UPSTREAM_TIMEOUT, UPSTREAM_LOST or UPSTREAM_INVALID.
  */
-export function createPollDial(route: RouteConfig, { http, clock = systemClock }: PollDeps): Dial {
+export function createPollDial(
+  route: RouteConfig,
+  { http, clock = systemClock, concealment }: PollDeps,
+): Dial {
   const { queueSize, outage: outageMs } = route.upstream.poll as PollConfig;
-  const opener = new SessionOpener(route, http);
+  const opener = new SessionOpener(route, http, concealment);
 
   return async function dialPoll(request, signal) {
     const { lease, exchange, profile, protocol } = await opener.open(request, signal);

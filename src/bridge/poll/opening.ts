@@ -4,6 +4,7 @@ import { asGatewayError, GatewayError, UpstreamAnswered } from '../../errors.ts'
 import { createPolicy } from '../../upstream/balance/index.ts';
 import type { Policy } from '../../upstream/balance/policy.ts';
 import { ExchangeFailed, type HttpAnswer, type HttpTarget } from '../../upstream/client.ts';
+import type { Concealment } from '../../upstream/concealment.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { Connected, HttpPool } from '../../upstream/http-pool.ts';
 import type { Lease } from '../../upstream/lease.ts';
@@ -28,18 +29,20 @@ export interface Opened {
 export class SessionOpener {
   readonly #route: RouteConfig;
   readonly #http: HttpPool<HttpTarget>;
+  readonly #concealment: Concealment | undefined;
   readonly #asksFirst: boolean;
   readonly #policy: Policy;
   readonly #headersOf: ReturnType<typeof compileHeaders>;
   readonly #createProfile: ProfileFactory;
 
-  constructor(route: RouteConfig, http: HttpPool<HttpTarget>) {
+  constructor(route: RouteConfig, http: HttpPool<HttpTarget>, concealment?: Concealment) {
     const config = route.upstream.poll as PollConfig;
     const { host, headers } = route.upstream;
     const identity = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
     const own = [...identity, ...Object.keys(headers?.set ?? {})];
     this.#route = route;
     this.#http = http;
+    this.#concealment = concealment;
     this.#asksFirst = config.open !== undefined;
     this.#policy = createPolicy(route.upstream.balance ?? 'least-connections');
     this.#headersOf = compileHeaders({ allowed: config.headers, own, host });
@@ -73,7 +76,7 @@ export class SessionOpener {
     signal: AbortSignal,
     again?: () => Promise<Opened>,
   ): Promise<Opened> {
-    const exchange = createSessionClient(client, this.#headersOf(request));
+    const exchange = createSessionClient(client, this.#headersOf(request), request.proof);
     const profile = this.#createProfile(request);
     try {
       return { lease, exchange, profile, protocol: await this.#ask(exchange, profile, signal) };
@@ -93,7 +96,7 @@ export class SessionOpener {
     if (opening === undefined) return undefined;
     const timeoutMs = this.#route.timeouts.handshake;
     const answer = await exchange(opening, { signal, timeoutMs, bodySize: profile.answerSize });
-    if (answer.status < 200 || answer.status > 299) throw relayed(answer);
+    if (answer.status < 200 || answer.status > 299) throw relayed(answer, this.#concealment);
     return profile.opened(answer);
   }
 }
@@ -123,10 +126,11 @@ function failureOf(thrown: unknown): GatewayError {
 }
 
 /** The service's own refusal, as the answer to the upgrade. */
-function relayed({ status, headers, body }: HttpAnswer): UpstreamAnswered {
+function relayed({ status, headers, body }: HttpAnswer, concealment?: Concealment): UpstreamAnswered {
   const kept = RELAYED.flatMap((name) => {
     const value = headers[name];
-    return typeof value === 'string' ? [[name, value] as const] : [];
+    return typeof value === 'string' && !concealment?.isIn(value) ? [[name, value] as const] : [];
   });
-  return new UpstreamAnswered({ status, headers: kept, body: body.subarray(0, RELAYED_BODY_SIZE) });
+  const told = concealment?.body(body) ?? body;
+  return new UpstreamAnswered({ status, headers: kept, body: told.subarray(0, RELAYED_BODY_SIZE) });
 }

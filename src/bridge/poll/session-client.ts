@@ -1,20 +1,28 @@
+import { withQuery } from '../../http/query.ts';
 import type { ExchangeLimits, HttpAnswer, HttpRequest, HttpTarget } from '../../upstream/client.ts';
+import { NO_PROOF, type ProofSource } from '../../upstream/credentials.ts';
 import { createCookieJar } from './cookies.ts';
 
 /** Exchanges one request of a session with its service. Rejects with ExchangeFailed. */
 export type SessionClient = (request: HttpRequest, limits: ExchangeLimits) => Promise<HttpAnswer>;
 
-/** Pins a session to one target: adds what all its requests say, and keeps the cookies the target sets. */
+/**
+ * Pins a session to one target: adds what all its requests say and what the gateway proves itself with in that moment, and
+ * keeps the cookies the target sets.
+ */
 export function createSessionClient(
   target: HttpTarget,
   headers: Readonly<Record<string, string>>,
+  proof?: ProofSource,
 ): SessionClient {
   const jar = createCookieJar();
   return async function exchange(request, limits) {
-    const all: Record<string, string> = { ...headers, ...request.headers };
-    const cookie = jar.header(headers.cookie);
+    const { fields, query } = proof?.() ?? NO_PROOF;
+    const all: Record<string, string> = { ...headers, ...Object.fromEntries(fields), ...request.headers };
+    const cookie = jar.header(all.cookie);
     if (cookie !== undefined) all.cookie = cookie;
-    const answer = await target.exchange({ ...request, headers: all }, limits);
+    const path = withQuery(request.path, query);
+    const answer = await target.exchange({ ...request, path, headers: all }, limits);
     jar.store(answer.headers);
     return answer;
   };

@@ -1,8 +1,8 @@
 import type { PollConfig } from '../../config/poll.ts';
 import { GatewayError } from '../../errors.ts';
+import { withQuery } from '../../http/query.ts';
 import type { HttpAnswer, HttpRequest } from '../../upstream/client.ts';
 import { compilePointer, scalarOf } from './json.ts';
-import { withQuery } from './template.ts';
 
 type CursorConfig = NonNullable<PollConfig['cursor']>;
 

@@ -22,9 +22,3 @@ export function compileTemplate(template: string): (values: Values, captures?: C
     });
   };
 }
-
-/** Adds one parameter, or a whole query, to a path that may have a query already. */
-export function withQuery(path: string, query: string): string {
-  if (query === '') return path;
-  return `${path}${path.includes('?') ? '&' : '?'}${query}`;
-}

@@ -27,9 +27,9 @@ export type Fallback =
 
 type Place = Pick<Key, 'path' | 'place'>;
 
-/** The keys at the top of a configuration. */
-export function topKeys(): Key[] {
-  return keysIn(language, { path: [], place: '' });
+/** The keys at the top of a configuration, or of a language of one's own. */
+export function topKeys(schema = language): Key[] {
+  return keysIn(schema, { path: [], place: '' });
 }
 
 /** The keys, each followed by all below it. */
@@ -67,7 +67,7 @@ function keyOf(node: JsonSchema, isRequired: boolean, at: Place): Key {
 /** A description ends with `; absent: …` where the key may be left out and has no default. */
 function readDescription({ description = '', form }: JsonSchema) {
   if (description === form) return {};
-  const [, meaning, absent] = /^(.*?)(?:(?:[;.] |^)absent: (.*))?$/is.exec(description) ?? [];
+  const [, meaning, absent] = /^(.*?)(?:(?:; |^)absent: (.*))?$/is.exec(description) ?? [];
   return { meaning: meaning || undefined, absent };
 }
 

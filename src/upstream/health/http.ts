@@ -1,21 +1,30 @@
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
+import { withQuery } from '../../http/query.ts';
+import { NO_PROOF } from '../credentials.ts';
 import type { Probe } from './probe.ts';
 
 /** An HTTP service is well if it answers a GET with 2xx or 3xx. */
 export const probeHttp: Probe = async function probeHttp(pool, endpoint, path = '/', signal) {
   const socket = await pool.connect(endpoint, signal);
   try {
-    const status = await statusOf(socket, path, endpoint.target.authority, signal);
+    const { fields, query } = pool.proof?.() ?? NO_PROOF;
+    const own = { host: endpoint.target.authority, ...Object.fromEntries(fields) };
+    const status = await statusOf(socket, withQuery(path, query), own, signal);
     if (status < 200 || status > 399) throw new Error(`it answered ${status}`);
   } finally {
     socket.destroy();
   }
 };
 
-function statusOf(socket: Socket, path: string, host: string, signal: AbortSignal): Promise<number> {
+function statusOf(
+  socket: Socket,
+  path: string,
+  own: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    const headers = { host, 'user-agent': 'sallyport', accept: '*/*', connection: 'close' };
+    const headers = { 'user-agent': 'sallyport', accept: '*/*', connection: 'close', ...own };
     const asked = request({ createConnection: () => socket, path, headers, signal });
     asked.once('response', (response) => {
       response.on('error', () => {});

@@ -4,6 +4,8 @@ import { GatewayError } from '../../errors.ts';
 import { PING, PONG } from '../../frames/opcodes.ts';
 import { FrameReader, PASS } from '../../frames/reader.ts';
 import { frame } from '../../frames/writer.ts';
+import { withQuery } from '../../http/query.ts';
+import { NO_PROOF } from '../credentials.ts';
 import { openWebSocket } from '../handshake.ts';
 import type { Probe } from './probe.ts';
 
@@ -13,10 +15,11 @@ const PAYLOAD = Buffer.from('sallyport');
 export const probeWebSocket: Probe = async function probeWebSocket(pool, endpoint, path, signal) {
   const { target } = endpoint;
   const socket = await pool.connect(endpoint, signal);
+  const { fields, query, protocols } = pool.proof?.() ?? NO_PROOF;
   const offer = {
-    target: path ?? target.path ?? '/',
-    headers: [['host', target.authority] as const],
-    protocols: [],
+    target: withQuery(path ?? target.path ?? '/', query),
+    headers: [['host', target.authority] as const, ...fields],
+    protocols,
     deflate: undefined,
   };
   const { head } = await openWebSocket(socket, offer, signal);

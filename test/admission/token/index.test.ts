@@ -3,6 +3,7 @@ import { checkClaims } from '../../../src/admission/authentication.ts';
 import { isPreflight } from '../../../src/admission/cors.ts';
 import type { Check } from '../../../src/admission/grant.ts';
 import { checkToken } from '../../../src/admission/token/index.ts';
+import { Verifications } from '../../../src/admission/token/verifications.ts';
 import { createVerifier, type TokenVerifier } from '../../../src/admission/token/verifier.ts';
 import { tokenSource } from '../../../src/config/fields.ts';
 import type { AuthConfig } from '../../../src/config/schema.ts';
@@ -38,10 +39,16 @@ const next = await createVerifier(issuer({ secret: 'of somebody else', algorithm
 interface Options {
   readonly token?: string;
   readonly verifiers?: Record<string, TokenVerifier>;
+  readonly verifications?: Verifications;
   readonly require?: AuthConfig['require'];
 }
 
-function checkOf({ token = 'header', verifiers = { main }, require = {} }: Options): Check {
+function checkOf({
+  token = 'header',
+  verifiers = { main },
+  verifications = new Verifications(),
+  require = {},
+}: Options): Check {
   const auth: AuthConfig = {
     issuer: Object.keys(verifiers),
     token: token.split(' ').map((word) => tokenSource.parse(word)),
@@ -50,7 +57,8 @@ function checkOf({ token = 'header', verifiers = { main }, require = {} }: Optio
     onExpiry: 'close',
     forwardToken: false,
   };
-  const checksToken = checkToken(auth, new Map(Object.entries(verifiers)), isPreflight);
+  const deps = { verifiers: new Map(Object.entries(verifiers)), verifications };
+  const checksToken = checkToken(auth, deps, isPreflight);
   const checksClaims = checkClaims(require);
   return async function check(request, grant) {
     await checksToken(request, grant);
@@ -81,7 +89,7 @@ function spy(iss: string, asked: string[]): TokenVerifier {
     asked.push(token);
     throw new GatewayError('TOKEN_INVALID');
   }
-  return { issuer: iss, verify, ready: true, close() {} };
+  return { issuer: iss, verify, ready: true, keys: { ageMs: 0, failures: 0 }, close() {} };
 }
 
 describe('a token that suffices', () => {
@@ -249,6 +257,7 @@ describe('refusals', () => {
       issuer: main.issuer,
       verify: () => Promise.reject(new GatewayError('KEYS_UNAVAILABLE')),
       ready: false,
+      keys: { ageMs: undefined, failures: 0 },
       close() {},
     };
     expect(await refusal({ verifiers: { keyless } }, bearer(valid))).toEqual(['KEYS_UNAVAILABLE', undefined]);
@@ -312,6 +321,7 @@ describe('several issuers', () => {
 
   test('must all be there when the gateway starts', () => {
     const auth = { issuer: ['main', 'nobody'], token: [], require: {} } as unknown as AuthConfig;
-    expect(() => checkToken(auth, new Map([['main', main]]))).toThrow('there is no issuer named nobody');
+    const deps = { verifiers: new Map([['main', main]]), verifications: new Verifications() };
+    expect(() => checkToken(auth, deps)).toThrow('there is no issuer named nobody');
   });
 });

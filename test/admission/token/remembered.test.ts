@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { RememberedTokens } from '../../../src/admission/token/remembered.ts';
 import { createVerifier } from '../../../src/admission/token/verifier.ts';
 import { codeOf, issuer, jwk, keySet, mint, NOW_MS, NOW_S, signingKey } from '../../support/tokens.ts';
@@ -19,13 +19,17 @@ async function setUp(changes: Parameters<typeof issuer>[0] = {}) {
     monotonic: () => world.monotonicMs,
     fetch: async () => new Response(world.set, { status: world.set === undefined ? 503 : 200 }),
   });
-  verifier.close();
-  /** Has the key set fetched anew: a token with a kid nobody knows may cause it, once the cool-down is over. */
-  async function refetch(): Promise<void> {
-    world.monotonicMs += 31_000;
+  onTestFinished(() => verifier.close());
+  /** Waits for the fetch under way: a token with a kid nobody knows does, and causes one once the cool-down is over. */
+  async function fetched(): Promise<void> {
     await codeOf(verifier.verify(mint(OTHER, {}, { kid: 'nobody' })));
     proofs.mockClear();
   }
+  async function refetch(): Promise<void> {
+    world.monotonicMs += 31_000;
+    await fetched();
+  }
+  await fetched();
   return { world, verifier, refetch };
 }
 

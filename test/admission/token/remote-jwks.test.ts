@@ -23,15 +23,24 @@ function down(_: IncomingMessage, response: ServerResponse) {
   response.destroy();
 }
 
+/** What a verifier logs, and when it has first said how its fetch went. */
+function startLog() {
+  const [infos, warnings]: object[][] = [[], []];
+  const begun = Promise.withResolvers<void>();
+  const keep = (lines: object[] = []) =>
+    function log(line: object) {
+      lines.push(line);
+      begun.resolve();
+    };
+  const logger = { info: keep(infos), warn: keep(warnings) } as unknown as RemoteDeps['logger'];
+  return { infos, warnings, logger, begun: begun.promise };
+}
+
 /** A provider that gives `first`, and a verifier that has asked it once. `clock.ms` is the time both clocks show. */
 async function setUp(first: Answer, times?: RemoteDeps['times']) {
   const provider = await startIdentityProvider(first);
   const clock = { ms: 0 };
-  const warnings: object[] = [];
-  const logger = {
-    info() {},
-    warn: (line: object) => warnings.push(line),
-  } as unknown as RemoteDeps['logger'];
+  const { infos, warnings, logger, begun } = startLog();
   const verifier = await createVerifier(issuer({ jwks: provider.url }), {
     now: () => NOW_MS,
     monotonic: () => clock.ms,
@@ -42,7 +51,8 @@ async function setUp(first: Answer, times?: RemoteDeps['times']) {
     verifier.close();
     await provider.close();
   });
-  return { provider, clock, verifier, warnings };
+  await begun;
+  return { provider, clock, verifier, infos, warnings };
 }
 
 /** Tokens nobody signed, each naming a key nobody has. */
@@ -62,16 +72,18 @@ describe('fetching', () => {
     expect(provider.hits).toBe(1);
   });
 
-  test('is shared by all who wait for it', async () => {
-    const { provider, clock, verifier } = await setUp(down);
-    clock.ms += 30 * SECOND;
-    const asked = new Promise<ServerResponse>((resolve) => {
-      provider.answer((_, response) => resolve(response));
-    });
+  test('is not waited for by who opens the verifier, but by the tokens that come meanwhile', async () => {
+    const asked = Promise.withResolvers<ServerResponse>();
+    const provider = await startIdentityProvider((_, response) => asked.resolve(response));
+    const verifier = await createVerifier(issuer({ jwks: provider.url }), { now: () => NOW_MS });
+    onTestFinished(() => provider.close());
+    expect(verifier.ready).toBe(false);
     const waiting = Promise.all(Array.from({ length: 200 }, () => verifier.verify(oldToken)));
-    (await asked).end(oldSet);
+    (await asked.promise).end(oldSet);
     await expect(waiting).resolves.toHaveLength(200);
-    expect(provider.hits).toBe(2);
+    expect(verifier.ready).toBe(true);
+    expect(provider.hits).toBe(1);
+    verifier.close();
   });
 
   test('is not to be had by inventing kids', async () => {
@@ -85,17 +97,24 @@ describe('fetching', () => {
     expect(provider.hits).toBe(2);
   });
 
-  test('cools down after a failure too', async () => {
+  test('comes to two in 30 s under a flood of invented kids, one of them after 5 s', async () => {
+    const { provider, clock, verifier } = await setUp(oldSet);
+    const hitsAt: number[] = [];
+    for (; clock.ms < 95 * SECOND; clock.ms += SECOND / 2) {
+      const hits = provider.hits;
+      await Promise.all(strangers(5).map((token) => codeOf(verifier.verify(token))));
+      if (provider.hits > hits) hitsAt.push(clock.ms / SECOND);
+    }
+    expect(hitsAt).toEqual([5, 30, 35, 60, 65, 90]);
+  });
+
+  test('is not to be had by any token while there are no keys: it goes by the clock', async () => {
     const { provider, clock, verifier } = await setUp(down);
     const refused = () => expect(codeOf(verifier.verify(oldToken))).resolves.toBe('KEYS_UNAVAILABLE');
     for (let turn = 0; turn < 20; turn += 1) await refused();
-    clock.ms += 30 * SECOND - 1;
+    clock.ms += HOUR;
     await refused();
     expect(provider.hits).toBe(1);
-    clock.ms += 1;
-    await refused();
-    await refused();
-    expect(provider.hits).toBe(2);
   });
 
   test('cools down after an empty key set too', async () => {
@@ -113,12 +132,9 @@ describe('fetching', () => {
   });
 
   test('goes on in the background while the provider is down', async () => {
-    const { provider, verifier } = await setUp(down, { coolDownMs: 5 });
+    const { provider, verifier } = await setUp(down, { retryMs: 5, mostRetryMs: 10 });
     await provider.requested(3);
-    const loaded = new Promise<void>((resolve) => {
-      provider.answer((_, response) => response.end(oldSet, resolve));
-    });
-    await loaded;
+    provider.answer(oldSet);
     await expect.poll(() => verifier.ready, { timeout: 10_000 }).toBe(true);
   });
 
@@ -154,6 +170,7 @@ describe('fetching', () => {
       monotonic: () => ms,
       fetch: answers,
     });
+    await verifier.verify(oldToken);
     expect(vi.getTimerCount()).toBe(1);
     ms += elapsed;
     const pending = elapsed === 0 ? undefined : verifier.verify(newToken);
@@ -175,13 +192,58 @@ describe('fetching', () => {
 });
 
 describe('rotation', () => {
-  test('brings a new key with its first token, once the cool-down is over', async () => {
+  test('brings a new key with its first token, if the last fetch is 5 s old', async () => {
     const { provider, clock, verifier } = await setUp(oldSet);
     provider.answer(newSet);
+    clock.ms += 5 * SECOND - 1;
     await expect(codeOf(verifier.verify(newToken))).resolves.toBe('TOKEN_INVALID');
-    clock.ms += 30 * SECOND;
+    clock.ms += 1;
     await expect(verifier.verify(newToken)).resolves.toBeDefined();
     expect(provider.hits).toBe(2);
+  });
+
+  test('within the cool-down is told with the kid, the age of the keys, and when they are fetched next', async () => {
+    const { clock, verifier } = await setUp(oldSet);
+    clock.ms += 2 * SECOND;
+    const unknown = verifier.verify(mint(NEW, {}, { kid: `"${'k'.repeat(100)}` }));
+    await expect(unknown).rejects.toMatchObject({
+      detail: `kid "\\"${'k'.repeat(47)}…" for ES256 is not among the keys fetched 2 s ago; next fetch in 3 s`,
+    });
+    await expect(verifier.verify(mint(signingKey('ES384'), {}, {}))).rejects.toMatchObject({
+      detail: 'the algorithm is not one of this issuer',
+    });
+  });
+
+  test('refuses no good token under load where both keys are published for a while, or the new one at once', async () => {
+    const both = keySet(jwk(OLD, { kid: 'old' }), jwk(NEW, { kid: 'new' }));
+    const { provider, clock, verifier } = await setUp(oldSet);
+    const load = async (key: typeof OLD, kid: string) => {
+      const tokens = Array.from({ length: 50 }, (_, turn) => mint(key, { jti: `${kid}-${turn}` }, { kid }));
+      await Promise.all(tokens.map((token) => verifier.verify(token)));
+    };
+    provider.answer(both);
+    await load(OLD, 'old');
+    clock.ms += 5 * SECOND;
+    await Promise.all([load(OLD, 'old'), load(NEW, 'new')]);
+    const third = signingKey('ES256');
+    provider.answer(keySet(jwk(third, { kid: 'third' })));
+    clock.ms += 30 * SECOND;
+    await Promise.all([load(NEW, 'new'), load(third, 'third')]);
+    expect(provider.hits).toBe(3);
+  });
+
+  test('is logged with the keys that have come and gone, and not when nothing has changed', async () => {
+    const { provider, clock, verifier, infos } = await setUp(oldSet);
+    provider.answer(newSet);
+    clock.ms += 30 * SECOND;
+    await verifier.verify(newToken);
+    clock.ms += 30 * SECOND;
+    await codeOf(verifier.verify(oldToken));
+    expect(provider.hits).toBe(3);
+    expect(infos).toMatchObject([
+      { come: ['old'], gone: [] },
+      { come: ['new'], gone: ['old'] },
+    ]);
   });
 
   test('takes the old key away', async () => {
@@ -195,13 +257,58 @@ describe('rotation', () => {
 
 describe('a provider that fails', () => {
   test('at start leaves the gateway without keys until it answers', async () => {
-    const { provider, clock, verifier } = await setUp(down);
+    const { provider, verifier } = await setUp(down, { retryMs: 50 });
     expect(verifier.ready).toBe(false);
-    await expect(codeOf(verifier.verify(oldToken))).resolves.toBe('KEYS_UNAVAILABLE');
+    const refused = verifier.verify(oldToken);
+    await expect(refused).rejects.toMatchObject({
+      code: 'KEYS_UNAVAILABLE',
+      headers: { 'retry-after': '1' },
+    });
+    provider.answer(oldSet);
+    await expect.poll(() => verifier.ready, { timeout: 10_000 }).toBe(true);
+    await expect(verifier.verify(oldToken)).resolves.toBeDefined();
+  });
+
+  test.each([
+    ['refuses connections', 0],
+    ['is silent', 3 * SECOND],
+  ])(
+    'for the first 5 s and %s leaves the verifier ready within 3 s of its return',
+    async (_, failsAfterMs) => {
+      const provider = startVirtualProvider(failsAfterMs, 5 * SECOND);
+      const verifier = await provider.open();
+      await vi.advanceTimersByTimeAsync(5 * SECOND);
+      expect(verifier.ready).toBe(false);
+      await vi.advanceTimersByTimeAsync(3 * SECOND);
+      expect(verifier.ready).toBe(true);
+      verifier.close();
+    },
+  );
+
+  test('is asked again after 1 s, then after twice as long each time, and at last every 30 s', async () => {
+    const provider = startVirtualProvider(0, HOUR);
+    const verifier = await provider.open();
+    await vi.advanceTimersByTimeAsync(150 * SECOND);
+    const gaps = provider.askedAt.slice(1).map((at, turn) => at - (provider.askedAt[turn] as number));
+    for (const [turn, most] of [1, 2, 4, 8, 16, 30, 30].entries()) {
+      expect(gaps[turn]).toBeGreaterThanOrEqual(0.8 * most * SECOND - 1);
+      expect(gaps[turn]).toBeLessThanOrEqual(most * SECOND + 1);
+    }
+    expect(verifier.keys).toMatchObject({ ageMs: undefined, failures: provider.askedAt.length });
+    verifier.close();
+  });
+
+  test('counts as failures what came to nothing, and lets the keys grow old', async () => {
+    const { provider, clock, verifier } = await setUp(oldSet);
+    expect(verifier.keys).toMatchObject({ ageMs: 0, failures: 0 });
+    provider.answer(down);
+    clock.ms += 30 * SECOND;
+    await codeOf(verifier.verify(newToken));
+    expect(verifier.keys).toMatchObject({ ageMs: 30 * SECOND, failures: 1 });
     provider.answer(oldSet);
     clock.ms += 30 * SECOND;
-    await expect(verifier.verify(oldToken)).resolves.toBeDefined();
-    expect(verifier.ready).toBe(true);
+    await codeOf(verifier.verify(newToken));
+    expect(verifier.keys).toMatchObject({ ageMs: 0, failures: 1 });
   });
 
   test('does not matter to a token that could never be valid', async () => {
@@ -220,9 +327,6 @@ describe('a provider that fails', () => {
     clock.ms += 1;
     expect(verifier.ready).toBe(false);
     await expect(codeOf(verifier.verify(oldToken))).resolves.toBe('KEYS_UNAVAILABLE');
-    provider.answer(oldSet);
-    clock.ms += 30 * SECOND;
-    await expect(verifier.verify(oldToken)).resolves.toBeDefined();
   });
 
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -237,6 +341,7 @@ describe('a provider that fails', () => {
     ['with an endless stream', (_, response) => flood(response)],
     ['with more than 64 KiB', (_, response) => response.end(newSet + ' '.repeat(64 * 1024))],
     ['with a page', (_, response) => response.end('<!doctype html>')],
+    ['with a discovery document', (_, response) => response.end('{"jwks_uri":"https://id.test/keys"}')],
     ['with JSON that is no object', (_, response) => response.end('[]')],
     ['with JSON that is no key set', (_, response) => response.end('{"keys":"none"}')],
     ['with an empty key set', keySet()],
@@ -257,7 +362,16 @@ describe('a provider that fails', () => {
     provider.answer((_, response) => response.writeHead(503).end(newSet));
     clock.ms += 30 * SECOND;
     await codeOf(verifier.verify(newToken));
-    expect(warnings).toMatchObject([{ err: { message: 'answered 503' } }]);
+    const message = `${provider.url} answered 503`;
+    expect(warnings).toMatchObject([{ err: { message }, kids: ['old'] }]);
+  });
+
+  test('and answers with a discovery document is told where its keys are', async () => {
+    const document = JSON.stringify({ issuer: 'https://id.test/', jwks_uri: 'https://id.test/keys' });
+    const { warnings } = await setUp(document);
+    const message =
+      'this is a discovery document, not a key set: give its jwks_uri (https://id.test/keys) as jwks, or say discovery: true';
+    expect(warnings).toMatchObject([{ err: { message } }]);
   });
 
   test('is not followed elsewhere', async () => {
@@ -273,6 +387,23 @@ describe('a provider that fails', () => {
     expect(elsewhere.hits).toBe(0);
   });
 });
+
+/** A provider in a time of its own: down until `upAt`, when each fetch takes `failsAfterMs` to fail. */
+function startVirtualProvider(failsAfterMs: number, upAt: number) {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'], now: 0 });
+  onTestFinished(() => void vi.useRealTimers());
+  const startedAt = performance.now();
+  const askedAt: number[] = [];
+  async function fetch() {
+    const at = performance.now() - startedAt;
+    askedAt.push(at);
+    if (at >= upAt) return new Response(oldSet);
+    if (failsAfterMs > 0) await new Promise((resolve) => setTimeout(resolve, failsAfterMs));
+    throw new Error('it is down');
+  }
+  const open = () => createVerifier(issuer({ jwks: 'http://127.0.0.1:1/' }), { now: () => NOW_MS, fetch });
+  return { askedAt, open };
+}
 
 /** A byte at a time, never finished. */
 function drip(response: ServerResponse, everyMs: number): void {

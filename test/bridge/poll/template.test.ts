@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compileTemplate, withQuery } from '../../../src/bridge/poll/template.ts';
+import { compileTemplate } from '../../../src/bridge/poll/template.ts';
 
 describe('compileTemplate', () => {
   const values = { room: 'a b/c?d', session: 's1', cursor: undefined, query: 'x=1&y=%20', hold: '25' };
@@ -34,12 +34,4 @@ describe('compileTemplate', () => {
       }),
     );
   });
-});
-
-test.each([
-  ['/a', 'x=1', '/a?x=1'],
-  ['/a?b=2', 'x=1', '/a?b=2&x=1'],
-  ['/a', '', '/a'],
-])('withQuery(%s, %s) is %s', (path, query, expected) => {
-  expect(withQuery(path, query)).toBe(expected);
 });

@@ -1,0 +1,90 @@
+import { GatewayError } from '../../errors.ts';
+import { addressKey } from '../../http/address.ts';
+import { BucketTable, type Clock } from '../../store/buckets.ts';
+
+const BOUNDS = {
+  /** Proofs being looked at, of everybody. */
+  inFlight: 2_048,
+  /** Of one address that has shown no bad ones lately. */
+  perAddress: 1_024,
+  /** Bad proofs of one address that are looked at: so many at once, … */
+  failures: 40,
+  /** … and so many a second. */
+  failuresPerSecond: 20,
+};
+
+/** Addresses remembered, some 200 bytes each; an IPv6 one stands for its network. */
+const MAX_ADDRESSES = 32_768;
+
+/**
+ * What strangers may cost by showing bad proofs (tokens, keys, cookies): looking at a signature, or asking another service,
+ * is dearer than saying no. Counted per client address, for nothing else is known of a client by then. One for the process.
+ *
+ * An address has as many places as its budget of failures is full: all of them while its clients prove what they say, so
+ * that a thousand of them may come again at once; none once it has shown nothing but bad ones.
+ */
+export class Verifications {
+  readonly #bounds: typeof BOUNDS;
+  readonly #failures: BucketTable;
+  readonly #inFlight = new Map<string, number>();
+  #all = 0;
+
+  /** `now` is a clock that never jumps, in milliseconds. */
+  constructor({ now, ...bounds }: Partial<typeof BOUNDS> & { readonly now?: Clock } = {}) {
+    this.#bounds = { ...BOUNDS, ...bounds };
+    const { failures, failuresPerSecond } = this.#bounds;
+    const rate = { count: failuresPerSecond, perMs: 1000 };
+    this.#failures = new BucketTable(rate, failures, { maxKeys: MAX_ADDRESSES, now });
+  }
+
+  /** Throws RATE_LIMITED where the proofs of an address have failed too often for another one to be looked at. */
+  check(address: string): void {
+    if (this.#remaining(addressKey(address)) === 0) throw refused('too many bad proofs from this address');
+  }
+
+  /**
+   * Takes a place for one proof, and returns its release, which may be called twice. Throws RATE_LIMITED as `check` does,
+   * and where too many are being looked at.
+   */
+  enter(address: string): () => void {
+    const key = addressKey(address);
+    const remaining = this.#remaining(key);
+    if (remaining === 0) throw refused('too many bad proofs from this address');
+    if (this.#all >= this.#bounds.inFlight) throw refused('too many proofs are being looked at');
+    const taken = this.#inFlight.get(key) ?? 0;
+    if (taken >= (this.#bounds.perAddress * remaining) / this.#bounds.failures)
+      throw refused('too many proofs from this address are being looked at');
+    this.#all += 1;
+    this.#inFlight.set(key, taken + 1);
+    return once(() => this.#leave(key));
+  }
+
+  /** The proof of an address turned out to be bad. */
+  failed(address: string): void {
+    this.#failures.bucket(addressKey(address)).take();
+  }
+
+  #remaining(key: string): number {
+    return this.#failures.bucket(key).remaining;
+  }
+
+  #leave(key: string): void {
+    this.#all -= 1;
+    const left = (this.#inFlight.get(key) ?? 1) - 1;
+    if (left === 0) this.#inFlight.delete(key);
+    else this.#inFlight.set(key, left);
+  }
+}
+
+function refused(detail: string): GatewayError {
+  return new GatewayError('RATE_LIMITED', { detail });
+}
+
+function once(act: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    act();
+  };
+}

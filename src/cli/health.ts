@@ -1,0 +1,119 @@
+import { type IncomingMessage, request } from 'node:http';
+import { request as secureRequest } from 'node:https';
+import { loadConfig } from '../config/load.ts';
+import { ConfigError } from '../config/problem.ts';
+import type { Config } from '../config/schema.ts';
+import { CommandError, type Context, EXIT } from './context.ts';
+
+export interface HealthOptions {
+  /** Whether it takes new connections, too. */
+  readonly ready: boolean;
+  /** Milliseconds for the whole question. */
+  readonly timeout: number;
+}
+
+/** Where a gateway is asked, and what counts as a good answer. */
+interface Question {
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+  readonly path: string;
+  readonly isGood: (status: number) => boolean;
+}
+
+/** More than any of our answers that says why. */
+const MAX_BODY = 1024;
+
+/**
+ * No reading of this path is a path, so the gateway itself answers 400 whatever its routes are: no service hears of
+ * the question, and none of its faults is taken for the gateway's.
+ */
+const OWN_PATH = '/..';
+
+/**
+ * `sallyport health FILE`: asks the gateway that runs with this configuration whether it is alive, and says so in a line.
+ * Throws CommandError, of exit code 1, if it is not, or cannot be asked.
+ */
+export async function health(context: Context, file: string, options: HealthOptions): Promise<void> {
+  const question = questionFor(await load(context, file), options, file);
+  const state = options.ready ? 'ready' : 'alive';
+  const said = await ask(question, options.timeout).catch((error: NodeJS.ErrnoException) => {
+    throw new CommandError(`not ${state}: ${urlOf(question)}: ${reasonOf(error, options.timeout)}`);
+  });
+  if (!said.isGood) throw new CommandError(`not ${state}: ${urlOf(question)}: ${said.text}`);
+  context.stdout.write(`${state}: ${urlOf(question)}: ${said.text}\n`);
+}
+
+/** Exit code 2 is nothing that Docker's HEALTHCHECK knows. */
+async function load(context: Context, file: string): Promise<Config> {
+  try {
+    return (await loadConfig(file, context)).config;
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause;
+    throw new CommandError(cause.message, EXIT.failure, { cause });
+  }
+}
+
+function questionFor({ admin, listeners }: Config, { ready }: HealthOptions, file: string): Question {
+  if (ready && admin === undefined)
+    throw new CommandError(
+      `--ready asks the admin listener, and ${file} has none: add admin: { port: 9090 }`,
+    );
+  const [first] = listeners;
+  const { host = '', port = 0 } = admin ?? first ?? {};
+  if (port === 0)
+    throw new CommandError(
+      `${admin ? 'admin.port' : 'the port of the first listener'} is 0, any free one, and only the gateway's log says which: give it a number`,
+    );
+  const where = { host: reachable(host), port };
+  if (admin === undefined)
+    return { ...where, secure: first?.tls !== undefined, path: OWN_PATH, isGood: () => true };
+  const isGood = (status: number) => status === 200;
+  return { ...where, secure: false, path: ready ? '/readyz' : '/livez', isGood };
+}
+
+/** `::` takes IPv4 too, and is 0.0.0.0 on a machine without IPv6. */
+function reachable(host: string): string {
+  return /^(0\.0\.0\.0|[0:]+)$/.test(host) ? '127.0.0.1' : host;
+}
+
+function ask(question: Question, timeoutMs: number): Promise<{ isGood: boolean; text: string }> {
+  const { host, port, secure, path, isGood } = question;
+  const common = { host, port, path, agent: false, signal: AbortSignal.timeout(timeoutMs) };
+  const headers = { 'user-agent': 'sallyport-health' };
+  // It asks itself, over loopback as a rule: the certificate is for others to judge.
+  const tls = { rejectUnauthorized: false, servername: 'localhost', ALPNProtocols: ['http/1.1'] };
+  return new Promise((resolve, reject) => {
+    const asked = (secure ? secureRequest : request)({ ...common, headers, ...(secure && tls) });
+    asked.on('error', (error: NodeJS.ErrnoException) => {
+      // Whoever asks for a certificate is alive.
+      if (/_ALERT_/.test(error.code ?? '')) resolve({ isGood: true, text: 'asked for a certificate' });
+      else reject(error);
+    });
+    asked.once('response', (response) => {
+      const status = response.statusCode ?? 0;
+      textOf(response).then((text) => resolve({ isGood: isGood(status), text: `${status} ${text}` }), reject);
+    });
+    asked.end();
+  });
+}
+
+/** Its first line. */
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) {
+    text += chunk;
+    if (text.length > MAX_BODY) break;
+  }
+  return text.split('\n', 1)[0] ?? '';
+}
+
+function urlOf({ host, port, secure, path }: Question): string {
+  const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `${secure ? 'https' : 'http'}://${authority}${path === OWN_PATH ? '' : path}`;
+}
+
+function reasonOf({ name, code, message }: NodeJS.ErrnoException, timeoutMs: number): string {
+  if (name === 'TimeoutError' || name === 'AbortError') return `no answer within ${timeoutMs} ms`;
+  return code === 'ECONNREFUSED' ? 'nothing listens there' : message;
+}

@@ -1,0 +1,53 @@
+import type { Config } from '../config/schema.ts';
+import { createUpstreamContext } from '../upstream/context.ts';
+import { type Context, EXIT } from './context.ts';
+import { keyTrials } from './live/keys.ts';
+import { targetTrials } from './live/targets.ts';
+import { reasonOf, type Trial } from './live/trial.ts';
+import { table } from './table.ts';
+
+/** For each target and key set. */
+const TRIAL_MS = 3_000;
+const MAX_AT_ONCE = 8;
+
+interface Outcome {
+  readonly isGood: boolean;
+  readonly text: string;
+}
+
+/**
+ * `sallyport check --live FILE`: tries what a configuration names over the network, without a word of HTTP to any
+ * upstream. Writes a table to stdout; resolves with the exit code, 1 if anything cannot be used. Never rejects.
+ */
+export async function checkLive({ stdout }: Context, config: Config): Promise<number> {
+  const upstreams = createUpstreamContext();
+  try {
+    const trials = [...keyTrials(config), ...targetTrials(config, upstreams)];
+    const outcomes = await runAll(trials);
+    const rows = trials.map(({ target, of }, index) => [target, of, outcomes[index]?.text ?? '']);
+    stdout.write(`\n${table([['TARGET', 'OF', 'RESULT'], ...rows])}`);
+    return outcomes.every(({ isGood }) => isGood) ? EXIT.ok : EXIT.failure;
+  } finally {
+    upstreams.resolver.close();
+  }
+}
+
+/** A few at once; their outcomes in the order of the trials. */
+async function runAll(trials: readonly Trial[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const waiting = trials.entries();
+  await Promise.all(Array.from({ length: MAX_AT_ONCE }, work));
+  return outcomes;
+
+  async function work(): Promise<void> {
+    for (const [index, trial] of waiting) outcomes[index] = await outcomeOf(trial);
+  }
+}
+
+async function outcomeOf(trial: Trial): Promise<Outcome> {
+  try {
+    return { isGood: true, text: await trial.run(AbortSignal.timeout(TRIAL_MS)) };
+  } catch (error) {
+    return { isGood: false, text: `FAILS: ${reasonOf(error)}` };
+  }
+}

@@ -1,0 +1,44 @@
+import { openKeys } from '../../admission/token/keys.ts';
+import type { Config, IssuerConfig } from '../../config/schema.ts';
+import { hasRemoteKeys } from '../materials.ts';
+import type { Trial } from './trial.ts';
+
+/** The key sets that are fetched over the network, one trial for each issuer. */
+export function keyTrials({ issuers }: Pick<Config, 'issuers'>): Trial[] {
+  return Object.entries(issuers)
+    .filter(([, issuer]) => hasRemoteKeys(issuer))
+    .map(([name, issuer]) => ({
+      target: issuer.jwks ?? issuer.issuer,
+      of: `issuer ${name}`,
+      run: (signal) => fetchKeys(issuer, signal),
+    }));
+}
+
+async function fetchKeys(issuer: IssuerConfig, signal: AbortSignal): Promise<string> {
+  let failure: unknown;
+  // Who opens keys goes on without them, and tells only the log why.
+  const logger = {
+    info() {},
+    warn({ err }: { err?: unknown }) {
+      failure = err;
+    },
+  };
+  const keys = await openKeys(issuer, { logger, fetch: (url, init) => fetch(url, within(signal, init)) });
+  try {
+    return await countKeys(issuer, keys);
+  } catch (error) {
+    throw failure ?? error;
+  } finally {
+    keys.close();
+  }
+}
+
+function within(signal: AbortSignal, init: RequestInit = {}): RequestInit {
+  return { ...init, signal: init.signal ? AbortSignal.any([signal, init.signal]) : signal };
+}
+
+async function countKeys({ algorithms }: IssuerConfig, keys: Awaited<ReturnType<typeof openKeys>>) {
+  const found = await Promise.all(algorithms.map((alg) => keys.find({ alg, kid: undefined })));
+  const count = new Set(found.flat()).size;
+  return `${count} ${count === 1 ? 'key' : 'keys'} for ${algorithms.join(', ')}`;
+}

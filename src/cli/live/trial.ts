@@ -1,0 +1,30 @@
+import { GatewayError } from '../../errors.ts';
+
+/** One thing that a configuration names and that only the network can tell of. */
+export interface Trial {
+  readonly target: string;
+  /** What in the configuration names it: `route chat`. */
+  readonly of: string;
+  /** Resolves with what was found; rejects with why it cannot be used, and when `signal` aborts. Leaves nothing open. */
+  run(signal: AbortSignal): Promise<string>;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOENT: 'there is no such socket',
+  ENOTFOUND: 'its name has no address',
+  EHOSTUNREACH: 'no way leads there',
+  ENETUNREACH: 'no way leads there',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+};
+
+/** Why something failed, in a few words: the innermost cause that is known tells most. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, name, cause } = error as NodeJS.ErrnoException;
+  if (name === 'TimeoutError' || code === 'UPSTREAM_TIMEOUT') return 'no answer in time';
+  const known = REASONS[code ?? ''];
+  if (known !== undefined) return known;
+  if (cause instanceof Error) return reasonOf(cause);
+  return error instanceof GatewayError ? (error.detail ?? error.message) : error.message;
+}
