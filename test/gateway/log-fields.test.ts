@@ -151,6 +151,8 @@ function unforeseen(): Record<string, unknown>[] {
 test('the table tells of every field in every kind of line, and of none that there is not', async () => {
   const { gateway, slow } = await gatewayWithAll();
   await useAll(gateway, slow);
+  const page = gateway.log.find(({ msg }) => msg === 'request served');
+  expect(page).toMatchObject({ subject: 'ada', userAgent: 'fields/1', bytes: 4, requestBytes: 4 });
   const found = new Set([...gateway.log, ...unforeseen()].flatMap(fieldsOf));
   const marked = documented().filter((mark) => !AWAITED.test(mark));
   expect([...found].filter((field) => !AWAITED.test(field)).sort()).toEqual(marked.sort());

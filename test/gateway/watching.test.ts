@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { metric } from '../support/census.ts';
+import { startWebSocket } from '../support/faulty.ts';
 import { startGateway } from '../support/gateway.ts';
 import { ADDED, means, readExpression, readScrape, type Selector, type Series } from '../support/promql.ts';
+import { handshake, open, say } from '../support/raw.ts';
 
 /** config/grafana.json and config/alerts.yaml ask for nothing that a gateway does not tell from its first scrape on. */
 
@@ -82,6 +85,34 @@ test('nothing that is there from the start counts', async () => {
     .split('\n')
     .filter((line) => /^sallyport_.*(_total|_count|_sum)(\{.*\})? [^0]/.test(line));
   expect(counted).toEqual([]);
+});
+
+test('handshakes are measured by phase, as far as they come', async () => {
+  await using service = await startWebSocket();
+  await using gateway = await startGateway(`
+routes:
+  - { name: chat, match: { path: /chat }, auth: none, upstream: { websocket: "ws://127.0.0.1:${service.port}" } }
+  - { name: closed, match: { path: /closed }, auth: none, addresses: { allow: [192.0.2.1] }, upstream: { websocket: "ws://127.0.0.1:1" } }
+  - { name: dead, match: { path: /dead }, auth: none, upstream: { websocket: "ws://127.0.0.1:1" } }`);
+  using _client = await open(gateway.port, '/chat');
+  for (const path of ['/closed', '/dead', '/nowhere']) {
+    using refused = await say(gateway.port, handshake(path));
+    await refused.answer();
+  }
+  const text = await gateway.metrics();
+  const counts = (route: string) =>
+    ['parse', 'admit', 'dial'].map((phase) =>
+      metric(text, 'sallyport_handshake_seconds_count', { route, phase }),
+    );
+  expect([counts('chat'), counts('closed'), counts('dead'), counts('')]).toEqual([
+    [1, 1, 1],
+    [1, 1, 0],
+    [1, 1, 1],
+    [1, 0, 0],
+  ]);
+  const dialled = metric(text, 'sallyport_handshake_seconds_sum', { route: 'chat', phase: 'dial' });
+  expect(dialled).toBeGreaterThan(0);
+  expect(dialled).toBeLessThan(5);
 });
 
 test('a route adds at most 150 series', () => {
