@@ -62,7 +62,10 @@ export interface Gateway {
 }
 
 export interface GatewayOptions {
-  /** Absent: silent. */
+  /**
+   * Absent: silent. `createLogger(config.log)` makes the one that a configuration asks for; its `access` counts with any
+   * other, too.
+   */
   readonly logger?: Logger;
   /** Where `${NAME}` is looked up in a configuration that was not loaded yet. Absent: nowhere. */
   readonly env?: Readonly<Record<string, string | undefined>>;

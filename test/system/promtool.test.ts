@@ -20,6 +20,22 @@ test('the rules are in order', async () => {
   expect(code).toBe(0);
 });
 
+test('the dashboard asks for nothing that is no PromQL', async () => {
+  const { panels } = JSON.parse(await readFile('config/grafana.json', 'utf8')) as {
+    panels: { targets?: { expr: string }[] }[];
+  };
+  const rules = panels
+    .flatMap(({ targets = [] }) => targets)
+    .map(({ expr }, index) => ({
+      record: `panel:${index}`,
+      expr: expr.replaceAll(/\$__(rate_)?interval/g, '5m').replaceAll(/\$(route|instance)/g, '.*'),
+    }));
+  const file = await fileWith(JSON.stringify({ groups: [{ name: 'panels', rules }] }));
+  const { code, output, errors } = await promtool(['check', 'rules', file]);
+  expect(errors + output).toContain(`SUCCESS: ${rules.length} rules found`);
+  expect(code).toBe(0);
+});
+
 test('the rules fire when they should, and not before', async () => {
   const { groups } = parse(await readFile(RULES, 'utf8')) as {
     groups: { rules: { alert: string; annotations: { runbook: string } }[] }[];
