@@ -26,11 +26,11 @@ COPY --from=build /app/dist dist
 # An unprivileged user of the base image, by number so that Kubernetes can see it is not root.
 USER 1000:1000
 
-# The configuration says `admin: { port: 9090 }`; another port is told with `-e SALLYPORT_ADMIN_PORT=…`.
-ENV SALLYPORT_ADMIN_PORT=9090
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.SALLYPORT_ADMIN_PORT + '/livez', { signal: AbortSignal.timeout(2000) }).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+# The file that `serve`, `check` and `health` take unless they are given another.
+ENV SALLYPORT_CONFIG=/etc/sallyport/sallyport.yaml
+# With `admin` it asks /livez, without it the first listener.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["node", "dist/main.js", "health"]
 
 # The gateway itself is process 1: SIGTERM reaches it, and it drains (10 s unless `drain` says otherwise).
 ENTRYPOINT ["node", "dist/main.js"]
-CMD ["serve", "/etc/sallyport/sallyport.yaml"]
+CMD ["serve"]

@@ -30,6 +30,7 @@ import { Sessions } from './session/registry.ts';
 import { createMemoryStore } from './store/memory.ts';
 import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
 import { Resolver } from './upstream/names/resolver.ts';
+import { WatchedCertificates } from './watched-certificates.ts';
 import { WatchedFiles } from './watched-files.ts';
 
 export interface Address {
@@ -109,7 +110,7 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;
   const handlers = createHandlers({ ...inside, isDraining });
-  const deps = await listenerDeps(config, metrics, logger);
+  const deps = { ...(await listenerDeps(config, metrics, logger)), certificates: inside.certificates };
   let isListening = false;
   const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
   const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);
@@ -145,19 +146,22 @@ async function openInside(config: Config, options: Options, closers: Closers) {
     droppedLines: () => droppedLines(logger),
     endpoints: () => upstreams.endpoints,
     issuers: () => verifiers,
+    certificates: () => certificates,
     routes: config.routes,
   });
+  const certificates = new WatchedCertificates(files, logger, metrics.certificates);
+  closers.add(() => certificates.close());
   const events = createEvents(logger);
   const observer = combine(createAccessLog(logger, config.log.access), metrics, events.observer);
   const sessions = new Sessions(() => observer);
   const resolver = new Resolver({ servers: dnsServers });
   const dials = { ...metrics, healthChanged: createHealthLog(logger) };
-  const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver });
+  const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver, certificates });
   closers.add(() => resolver.close());
   const store = createMemoryStore();
   const proofs = { verifiers, verifications: new Verifications(), authorize };
   const routes = openRoutes(config, { ...proofs, store, upstreams, files, logger }, route, closers);
-  return { files, verifiers, metrics, events, observer, sessions, routes };
+  return { files, certificates, verifiers, metrics, events, observer, sessions, routes };
 }
 
 function openRoutes(

@@ -23,6 +23,7 @@ const ROOMS = [
   'listener',
   'stream',
   'store',
+  'watched-certificates',
   'watched-files',
   'config',
   'http',

@@ -10,7 +10,7 @@ type Tokens = (tools: Tools) => Promise<string[]>;
 
 const common: Tokens = async ({ bed }) => [bed.tokens.common];
 const repeated: Tokens = ({ bed }) => bed.tokens.sign(1);
-const fresh: Tokens = ({ bed, seconds, warmUp }) =>
+export const fresh: Tokens = ({ bed, seconds, warmUp }) =>
   bed.tokens.sign(Math.ceil((seconds + warmUp) * TOKENS_A_SECOND));
 
 export const handshakeCases: Case[] = [

@@ -1,5 +1,6 @@
 import type { Case } from '../types.ts';
 import { activeCases } from './active.ts';
+import { attackCases } from './attack.ts';
 import { connectCases } from './connects.ts';
 import { echoCases, tcpCases } from './echo.ts';
 import { handshakeCases } from './handshakes.ts';
@@ -15,6 +16,7 @@ export const cases: readonly Case[] = [
   ...connectCases,
   ...pollCases,
   ...handshakeCases,
+  ...attackCases,
   ...activeCases,
   ...idleCases,
   ...stalledCases,

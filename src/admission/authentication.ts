@@ -1,6 +1,7 @@
 import type { AuthConfig, RouteConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import { type Authorize, checkAuthorize } from './authorize.ts';
+import { checkCertificate } from './certificate.ts';
 import { tokenExemption } from './cors.ts';
 import type { Check } from './grant.ts';
 import { alsoBasic, challenge } from './token/challenge.ts';
@@ -28,6 +29,7 @@ function createProofs({ auth, origins }: RouteConfig, deps: AuthenticationDeps):
   if (auth === 'none') return [];
   const isExempt = tokenExemption(origins);
   return [
+    ...(auth.certificate ? [checkCertificate(auth.certificate, isExempt)] : []),
     ...(auth.issuer.length > 0 ? [asksForBasic(auth, checkToken(auth, deps, isExempt))] : []),
     ...(Object.keys(auth.require).length > 0 ? [checkClaims(auth.require)] : []),
   ];

@@ -1,7 +1,7 @@
 import { DEFAULT_FRAGMENTS } from '../config/limits.ts';
 import { loadConfig } from '../config/load.ts';
 import type { AddressTarget, UrlTarget } from '../config/pool.ts';
-import { formatProblem } from '../config/problem.ts';
+import { formatProblem, type Warning } from '../config/problem.ts';
 import type { Config, LimitsConfig, RouteConfig, UpstreamConfig } from '../config/schema.ts';
 import { formatByteRate, formatRate, formatSize } from '../config/units.ts';
 import { kindsOf, servedKinds, type UpstreamKind, upgradesTo } from '../config/upstream-kinds.ts';
@@ -15,13 +15,17 @@ import { table } from './table.ts';
  * ConfigError and CommandError.
  */
 export async function check(context: Context, file: string): Promise<Config> {
-  const { config, warnings } = await loadConfig(file, context);
-  for (const warning of warnings) context.stderr.write(`warning: ${formatProblem(file, warning)}\n`);
-  await checkMaterials(config);
+  const { config, warnings, locate } = await loadConfig(file, context);
+  for (const warning of warnings) warn(warning);
+  for (const finding of await checkMaterials(config)) warn(locate(finding));
   context.stdout.write(
     `${table(listenerRows(config))}\n${table(limitRows(config))}\n${table(routeRows(config))}`,
   );
   return config;
+
+  function warn(warning: Warning): void {
+    context.stderr.write(`warning: ${formatProblem(file, warning)}\n`);
+  }
 }
 
 function listenerRows({ listeners, admin }: Config): string[][] {
@@ -111,7 +115,11 @@ function balanceText({ balance }: UpstreamConfig): string[] {
 function authText({ auth }: RouteConfig): string {
   if (auth === 'none') return 'none';
   const sources = auth.token.map(({ from, name }) => (name === '' ? from : `${from}:${name}`));
-  return `${auth.issuer.join(', ')} by ${sources.join(', ')}`;
+  const proofs = [
+    auth.certificate && 'certificate',
+    auth.issuer.length > 0 && `${auth.issuer.join(', ')} by ${sources.join(', ')}`,
+  ];
+  return proofs.filter(Boolean).join(' and ') || 'other';
 }
 
 function limitsText(kinds: readonly RequestKind[], limits: LimitsConfig): string {

@@ -60,7 +60,12 @@ function questionFor({ admin, listeners }: Config, { ready }: HealthOptions, fil
       `--ready asks the admin listener, and ${file} has none: add admin: { port: 9090 }`,
     );
   const [first] = listeners;
-  const { host = '', port = 0 } = admin ?? first ?? {};
+  const asked = admin ?? first;
+  if (asked === undefined)
+    throw new CommandError(
+      'nothing to ask: there is neither a listener nor admin: add admin: { port: 9090 }',
+    );
+  const { host, port } = asked;
   if (port === 0)
     throw new CommandError(
       `${admin ? 'admin.port' : 'the port of the first listener'} is 0, any free one, and only the gateway's log says which: give it a number`,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { certificateSubject } from './certificate-subject.ts';
 import { duration, headerName, keyFile, oneOrMany, tokenSource, url } from './fields.ts';
 
 /** The configuration of how clients prove who they are. */
@@ -21,11 +22,11 @@ export const wantedClaims = z.record(z.string(), wanted);
 
 const certificate = z.strictObject({
   subjects: z
-    .array(z.string().min(1))
+    .array(certificateSubject)
     .min(1)
     .optional()
     .describe(
-      'Who is let in: a common name, a whole subject (CN=device-7,O=Acme), or dns:NAME, email:NAME, uri:NAME; absent: everybody whom clientCa vouches for',
+      'Who is let in: a common name; a whole subject, as `openssl x509 -subject -nameopt RFC2253` writes it (CN=device-7,O=Acme); dns:NAME, where *.example.com stands for any one label; email:NAME; or uri:URI, where spiffe://example.com/ns/* stands for all that begin so; absent: everybody whom clientCa vouches for',
     ),
 });
 

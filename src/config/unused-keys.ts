@@ -60,6 +60,7 @@ function idleKeys(route: unknown, upstream: unknown, base: Path): Finding[] {
     ...idleCompression(route, upstream, base),
     ...idleHeaders(upstream, base),
     ...idleTls(upstream, base),
+    ...idleTokenKeys(route, base),
   ];
 }
 
@@ -100,6 +101,16 @@ function idleHeaders(upstream: unknown, base: Path): Finding[] {
     .map((name) =>
       idle([...base, 'upstream', 'headers', 'set', name], 'with poll alone, which says it itself'),
     );
+}
+
+/** Clients that prove themselves otherwise are not asked for a token. */
+function idleTokenKeys(route: unknown, base: Path): Finding[] {
+  const auth = valueAt(route, ['auth']);
+  const has = (key: string) => valueAt(auth, [key]) !== undefined;
+  if (has('issuer') || has('keys') || !(has('certificate') || has('external'))) return [];
+  return ['token', 'forwardToken']
+    .filter(has)
+    .map((key) => idle([...base, 'auth', key], 'without issuer or keys: no token is looked for'));
 }
 
 function idleTls(upstream: unknown, base: Path): Finding[] {

@@ -1,4 +1,5 @@
 import { anyAudience } from './any-audience.ts';
+import { certificateWarnings } from './client-certificates.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import { nearMisses } from './near-misses.ts';
@@ -33,6 +34,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
     ...nearMisses(config),
+    ...certificateWarnings(config),
   ];
 }
 

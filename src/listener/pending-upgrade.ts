@@ -99,6 +99,7 @@ export class Http1Upgrade implements PendingUpgrade {
   accept(protocol: string | undefined, fields: readonly HeaderField[]): Duplex {
     const answer = switchingHead(this.head.rawHeaders, protocol, fields);
     this.#stopWatching();
+    this.#client.pause();
     this.#client.write(answer, 'latin1');
     return this.#client;
   }
@@ -134,8 +135,7 @@ export class Http1Upgrade implements PendingUpgrade {
 
   #stopWatching(): void {
     clearTimeout(this.#timer);
-    const client = this.#client.pause();
-    client.off('data', this.#onData).off('end', this.#onGone).off('close', this.#onGone);
+    this.#client.off('data', this.#onData).off('end', this.#onGone).off('close', this.#onGone);
   }
 }
 

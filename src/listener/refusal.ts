@@ -18,7 +18,8 @@ function isRelayed(name: string, status: number): boolean {
 interface Answer {
   readonly status: number;
   readonly fields: readonly HeaderField[];
-  readonly body: Buffer;
+  /** Its bytes, in Latin-1. */
+  readonly body: string;
 }
 
 /**
@@ -30,7 +31,7 @@ export function writeRefusal(socket: Duplex, error: GatewayError, lingerMs: numb
     socket.destroy();
     return;
   }
-  socket.write(refusalBytes(error));
+  socket.write(textOf(answerTo(error)), 'latin1');
   void linger(socket, lingerMs);
 }
 
@@ -49,19 +50,17 @@ export function answerRefusal(
   const answer = withMore(answerTo(error), more);
   // Requests ahead of it are still being answered: Node writes this one behind them, then closes.
   if (socket === null) {
-    response.writeHead(answer.status, answer.fields.flat()).end(answer.body);
+    response.writeHead(answer.status, answer.fields.flat()).end(answer.body, 'latin1');
     return;
   }
   // Not through the response: at its end Node destroys the socket over what is left of the request, and with it the answer.
-  socket.write(bytesOf(req.method === 'HEAD' ? { ...answer, body: NOTHING } : answer));
+  socket.write(textOf(req.method === 'HEAD' ? { ...answer, body: '' } : answer), 'latin1');
   void linger(socket, lingerMs);
 }
 
-const NOTHING = Buffer.alloc(0);
-
 /** A refusal as it goes over the wire, head and body. */
 export function refusalBytes(error: GatewayError): Buffer {
-  return bytesOf(answerTo(error));
+  return Buffer.from(textOf(answerTo(error)), 'latin1');
 }
 
 /** `more` in the place of what the answer says by the same names. */
@@ -75,7 +74,8 @@ function answerTo(error: GatewayError): Answer {
 }
 
 function own(error: GatewayError): Answer {
-  const body = Buffer.from(`${error.code}: ${error.message}\n`);
+  // ASCII throughout: what is written is one text and one write, for refusals come in floods.
+  const body = `${error.code}: ${error.message}\n`;
   const type: HeaderField = ['content-type', 'text/plain; charset=utf-8'];
   return complete(error.status, [...Object.entries(error.headers), type], body);
 }
@@ -85,7 +85,7 @@ function relayed({ answer }: UpstreamAnswered): Answer {
   const fields = headers.filter(
     ([name, value]) => isRelayed(name.toLowerCase(), status) && isSendable(name, value),
   );
-  return complete(status, fields, body);
+  return complete(status, fields, body.toString('latin1'));
 }
 
 /** The upstream is not trusted to keep CR and LF out of its headers. */
@@ -99,7 +99,7 @@ function isSendable(name: string, value: string): boolean {
   }
 }
 
-function complete(status: number, given: readonly HeaderField[], body: Buffer): Answer {
+function complete(status: number, given: readonly HeaderField[], body: string): Answer {
   const names = new Set(given.map(([name]) => name.toLowerCase()));
   const fields: HeaderField[] = names.has('cache-control') ? [] : [['cache-control', 'no-store']];
   fields.push(...given);
@@ -110,12 +110,8 @@ function complete(status: number, given: readonly HeaderField[], body: Buffer): 
   return { status, fields, body };
 }
 
-function bytesOf(answer: Answer): Buffer {
-  return Buffer.concat([Buffer.from(head(answer), 'latin1'), answer.body]);
-}
-
-function head({ status, fields }: Answer): string {
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, `date: ${new Date().toUTCString()}`];
-  for (const [name, value] of fields) lines.push(`${name}: ${value}`);
-  return `${lines.join('\r\n')}\r\n\r\n`;
+function textOf({ status, fields, body }: Answer): string {
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ndate: ${new Date().toUTCString()}\r\n`;
+  for (const [name, value] of fields) text += `${name}: ${value}\r\n`;
+  return `${text}\r\n${body}`;
 }

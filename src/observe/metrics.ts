@@ -2,7 +2,9 @@ import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { RouteConfig } from '../config/schema.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';
 import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
+import type { CertificateObserver, CertificateRecord } from '../watched-certificates.ts';
 import { registerBuildInfo } from './build.ts';
+import { createCertificateMetrics } from './certificate-metrics.ts';
 import { createConnectionMetrics } from './connections.ts';
 import { createHandshakeMetrics } from './handshake-metrics.ts';
 import type { Observer, SessionRecord } from './index.ts';
@@ -20,6 +22,8 @@ export interface Metrics extends Observer, Omit<DialObserver, 'healthChanged'> {
   readonly contentType: string;
   /** Counts what befalls connections, whatever they ask for. */
   readonly connections: ConnectionObserver;
+  /** Counts what becomes of certificates that are renewed. */
+  readonly certificates: CertificateObserver;
 }
 
 /** What metrics are taken from, besides what is told of. */
@@ -32,6 +36,8 @@ export interface MetricsSources {
   readonly endpoints?: () => Iterable<EndpointRecord>;
   /** Whose keys are watched. */
   readonly issuers?: () => IssuerRecords;
+  /** The certificates in service. */
+  readonly certificates?: () => Iterable<CertificateRecord>;
   /** Those of the configuration: their series are there from the start, each at 0. */
   readonly routes?: readonly Pick<RouteConfig, 'name' | 'upstream'>[];
 }
@@ -52,6 +58,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   return {
     contentType: registry.contentType,
     connections: createConnectionMetrics(registry),
+    certificates: createCertificateMetrics(registry, sources.certificates ?? (() => [])),
     opened(session, phases) {
       requests.opened(session);
       handshakes.add(session.route, phases);

@@ -31,16 +31,21 @@ export function readAnswer(socket: Socket, early: Buffer, reading: Reading): Pro
       createConnection: () => listening(socket, early),
       maxHeaderSize: MAX_HEADERS_BYTES,
     });
+    let isAnswered = false;
     request.once('upgrade', () =>
       reject(new GatewayError('UPSTREAM_INVALID', { detail: 'a 101 that is not HTTP/1.1' })),
     );
     request.once('response', (response) => {
+      isAnswered = true;
       refusalOf(response, reading).then(
         (error) => reject(error),
         (cause) => reject(lost(cause)),
       );
     });
-    request.on('error', (cause) => reject(lost(cause)));
+    // Once there is an answer it says itself whether it is whole: what ends with its connection makes Node's client complain of that.
+    request.on('error', (cause) => {
+      if (!isAnswered) reject(lost(cause));
+    });
     request.end();
   });
 }

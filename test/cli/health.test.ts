@@ -148,9 +148,15 @@ test.each([
 });
 
 test('a configuration that is wrong ends with 1, which is all that Docker knows', async () => {
+  const { code, err } = await healthOf('listeners: {}');
+  expect(code).toBe(1);
+  expect(err).toContain('listeners: a mapping');
+});
+
+test('without a listener of its own there is nothing to ask', async () => {
   const { code, err } = await healthOf('listeners: []');
   expect(code).toBe(1);
-  expect(err).toContain('listeners: must not be empty');
+  expect(err).toContain('nothing to ask: there is neither a listener nor admin');
 });
 
 test('the configuration may be named by the environment', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { GatewayError, UpstreamAnswered } from '../../src/errors.ts';
+import { ERROR_CODES, GatewayError, UpstreamAnswered } from '../../src/errors.ts';
 import type { PendingUpgrade } from '../../src/listener/pending-upgrade.ts';
 import { eventually } from '../support/census.ts';
 import { closed, deferred, dial, flood, open, say, serverSocket } from '../support/listener.ts';
@@ -14,6 +14,10 @@ async function refused(error: GatewayError): Promise<string> {
   const listener = await open({ upgrade: (pending) => pending.refuse(error) });
   return say(listener, UPGRADE);
 }
+
+test('every sentence is ASCII, as the bytes of a refusal take it to be', () => {
+  for (const code of ERROR_CODES) expect(new GatewayError(code).message).toMatch(/^[ -~]+$/);
+});
 
 describe('a refused upgrade', () => {
   test('reads the code, the sentence and the headers of the failure, never its cause', async () => {

@@ -1,13 +1,13 @@
 import { GatewayError } from '../../errors.ts';
 
-/** What RFC 6750 §3.1 has a server say about a token, by the code of the refusal. */
+/** What RFC 6750 §3.1 has a server say about a token, by the code of the refusal: written out, for refusals come in floods. */
 const ANSWERS = {
-  TOKEN_MISSING: {},
-  TOKEN_INVALID: { error: 'invalid_token' },
-  TOKEN_EXPIRED: { error: 'invalid_token', error_description: 'The token has expired' },
-  FORBIDDEN: { error: 'insufficient_scope' },
-  BAD_REQUEST: { error: 'invalid_request', error_description: 'More than one token' },
-} as const satisfies Record<string, Readonly<Record<string, string>>>;
+  TOKEN_MISSING: '',
+  TOKEN_INVALID: ', error="invalid_token"',
+  TOKEN_EXPIRED: ', error="invalid_token", error_description="The token has expired"',
+  FORBIDDEN: ', error="insufficient_scope"',
+  BAD_REQUEST: ', error="invalid_request", error_description="More than one token"',
+} as const;
 
 interface Details {
   /** Why, for the log only. */
@@ -22,9 +22,9 @@ export function challenge(
   realm: string,
   { detail, scope }: Details = {},
 ): GatewayError {
-  const parameters = { realm, ...ANSWERS[code], ...(scope ? { scope } : {}) };
-  const fields = Object.entries(parameters).map(([name, value]) => `${name}="${quotable(value)}"`);
-  return new GatewayError(code, { detail, headers: { 'www-authenticate': `Bearer ${fields.join(', ')}` } });
+  const wanted = scope ? `, scope="${quotable(scope)}"` : '';
+  const field = `Bearer realm="${quotable(realm)}"${ANSWERS[code]}${wanted}`;
+  return new GatewayError(code, { detail, headers: { 'www-authenticate': field } });
 }
 
 /** The same refusal where the token may also come as a password (RFC 7617 §2): some clients send none unasked. */

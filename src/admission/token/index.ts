@@ -1,7 +1,8 @@
 import type { AuthConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
 import { type GatewayRequest, isUpgrade } from '../../http/request.ts';
-import type { Check, Grant } from '../grant.ts';
+import type { Claims } from '../claims.ts';
+import { type Check, endBy, type Grant } from '../grant.ts';
 import { challenge } from './challenge.ts';
 import { invalid, unverifiedIssuer } from './jwt.ts';
 import { type Found, tokenFinder } from './sources.ts';
@@ -45,9 +46,9 @@ export function checkToken(
     const [first] = oneToken(found, request);
     const { subject, claims, expiresAt } = await verified(first.token, request);
     grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
-    grant.subject = subject;
-    grant.claims = claims;
-    grant.expiresAt = expiresAt;
+    grant.subject = subject ?? grant.subject;
+    grant.claims = beside(grant.claims, claims);
+    endBy(grant, expiresAt);
     noteCredentials(grant, found);
   };
 
@@ -71,6 +72,11 @@ type BadToken = GatewayError & { readonly code: 'TOKEN_INVALID' | 'TOKEN_EXPIRED
 
 function isBadToken(error: unknown): error is BadToken {
   return error instanceof GatewayError && (error.code === 'TOKEN_INVALID' || error.code === 'TOKEN_EXPIRED');
+}
+
+/** What is proven already stands, whatever a token says of it. As a rule that is nothing, and nothing is copied. */
+function beside(proven: Claims, claims: Claims): Claims {
+  return Object.keys(proven).length === 0 ? claims : { ...claims, ...proven };
 }
 
 function noteCredentials(grant: Grant, [first, ...copies]: readonly Found[]): void {

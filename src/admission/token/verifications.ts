@@ -4,14 +4,17 @@ import { BucketTable, type Clock } from '../../store/buckets.ts';
 
 const BOUNDS = {
   /** Proofs being looked at, of everybody. */
-  inFlight: 2_048,
-  /** Of one address that has shown no bad ones lately. */
-  perAddress: 1_024,
+  inFlight: 8_192,
+  /** Of one address that has shown no bad ones lately: of 8,000 clients that come again at once some 3,800 are in flight. */
+  perAddress: 4_096,
   /** Bad proofs of one address that are looked at: so many at once, … */
   failures: 40,
   /** … and so many a second. */
   failuresPerSecond: 20,
 };
+
+/** Those that were under way together are paid for later, but for no longer than so many milliseconds. */
+const MOST_DEBT_MS = 4_000;
 
 /** Addresses remembered, some 200 bytes each; an IPv6 one stands for its network. */
 const MAX_ADDRESSES = 32_768;
@@ -39,7 +42,7 @@ export class Verifications {
 
   /** Throws RATE_LIMITED where the proofs of an address have failed too often for another one to be looked at. */
   check(address: string): void {
-    if (this.#remaining(addressKey(address)) === 0) throw refused('too many bad proofs from this address');
+    this.#budget(addressKey(address));
   }
 
   /**
@@ -48,11 +51,10 @@ export class Verifications {
    */
   enter(address: string): () => void {
     const key = addressKey(address);
-    const remaining = this.#remaining(key);
-    if (remaining === 0) throw refused('too many bad proofs from this address');
+    const budget = this.#budget(key);
     if (this.#all >= this.#bounds.inFlight) throw refused('too many proofs are being looked at');
     const taken = this.#inFlight.get(key) ?? 0;
-    if (taken >= (this.#bounds.perAddress * remaining) / this.#bounds.failures)
+    if (taken >= (this.#bounds.perAddress * budget) / this.#bounds.failures)
       throw refused('too many proofs from this address are being looked at');
     this.#all += 1;
     this.#inFlight.set(key, taken + 1);
@@ -61,11 +63,16 @@ export class Verifications {
 
   /** The proof of an address turned out to be bad. */
   failed(address: string): void {
-    this.#failures.bucket(addressKey(address)).take();
+    const bucket = this.#failures.bucket(addressKey(address));
+    if (bucket.take(0) < MOST_DEBT_MS) bucket.debit(1);
   }
 
-  #remaining(key: string): number {
-    return this.#failures.bucket(key).remaining;
+  /** How many more bad ones of an address may be looked at: one or more. Throws RATE_LIMITED where there are none. */
+  #budget(key: string): number {
+    const bucket = this.#failures.bucket(key);
+    const { remaining } = bucket;
+    if (remaining === 0) throw refused('too many bad proofs from this address', bucket.take(0));
+    return remaining;
   }
 
   #leave(key: string): void {
@@ -76,8 +83,9 @@ export class Verifications {
   }
 }
 
-function refused(detail: string): GatewayError {
-  return new GatewayError('RATE_LIMITED', { detail });
+function refused(detail: string, waitMs = 0): GatewayError {
+  const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+  return new GatewayError('RATE_LIMITED', { detail, headers: { 'retry-after': String(seconds) } });
 }
 
 function once(act: () => void): () => void {

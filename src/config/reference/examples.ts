@@ -8,8 +8,8 @@ export interface Example {
   readonly tree: unknown;
 }
 
-/** Those in `folder`, which is `config/`: the one to start from, then those in `examples/`, by their names. */
+/** Those in `folder`, which is `config/`: those in `examples/` by their names, then the one to take from. */
 export function readExamples(folder: URL): Example[] {
-  const names = ['sallyport.yaml', ...globSync('examples/*.yaml', { cwd: folder.pathname }).sort()];
+  const names = [...globSync('examples/*.yaml', { cwd: folder.pathname }).sort(), 'sallyport.yaml'];
   return names.map((name) => ({ name, tree: parse(readFileSync(new URL(name, folder), 'utf8')) }));
 }

@@ -260,10 +260,7 @@ describe('a provider that fails', () => {
     const { provider, verifier } = await setUp(down, { retryMs: 50 });
     expect(verifier.ready).toBe(false);
     const refused = verifier.verify(oldToken);
-    await expect(refused).rejects.toMatchObject({
-      code: 'KEYS_UNAVAILABLE',
-      headers: { 'retry-after': '1' },
-    });
+    await expect(refused).rejects.toMatchObject({ code: 'KEYS_UNAVAILABLE' });
     provider.answer(oldSet);
     await expect.poll(() => verifier.ready, { timeout: 10_000 }).toBe(true);
     await expect(verifier.verify(oldToken)).resolves.toBeDefined();
@@ -369,8 +366,7 @@ describe('a provider that fails', () => {
   test('and answers with a discovery document is told where its keys are', async () => {
     const document = JSON.stringify({ issuer: 'https://id.test/', jwks_uri: 'https://id.test/keys' });
     const { warnings } = await setUp(document);
-    const message =
-      'this is a discovery document, not a key set: give its jwks_uri (https://id.test/keys) as jwks, or say discovery: true';
+    const message = 'this is a discovery document: write discovery: true, or jwks: https://id.test/keys';
     expect(warnings).toMatchObject([{ err: { message } }]);
   });
 
