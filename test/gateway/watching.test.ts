@@ -39,7 +39,7 @@ listeners:
 admin: { port: 0 }
 issuers: { main: { issuer: "https://id.test/", audience: a, algorithms: [HS256], secret: "0123456789abcdef0123456789abcdef" } }
 routes:
-  - { name: relayed, match: { path: /relayed }, auth: none, upstream: { websocket: "ws://127.0.0.1:1" } }
+  - { name: relayed, match: { path: /relayed }, auth: none, limits: { upgrades: { rate: 9/s, per: address }, messages: { rate: 9/s, per: connection, over: close } }, upstream: { websocket: "ws://127.0.0.1:1" } }
   - { name: tunnelled, match: { path: /tunnelled }, auth: none, upstream: { tcp: "127.0.0.1:1" } }
   - { name: polled, match: { path: /polled }, auth: none, upstream: { poll: { target: "http://127.0.0.1:1", poll: { path: / } } } }
   - { name: pages, match: { path: /* }, auth: none, upstream: { http: "http://127.0.0.1:1", upgrades: off } }`;
