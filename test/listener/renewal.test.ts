@@ -157,7 +157,7 @@ describe('300 swaps, of which a third are bad', () => {
     () => ({ ...app, cert: `${ca.cert}\n${app.cert}` }),
   ];
 
-  test('do not fail one handshake of clients that come all the time', async () => {
+  test('do not fail one handshake of clients that come all the time', { timeout: 60_000 }, async () => {
     const path = await folder();
     const pair = await writePair(path, 'app', app);
     const { listener, files, outcomes } = await serve(pair, await writePair(path, 'other', other));

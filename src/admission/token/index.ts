@@ -57,7 +57,8 @@ export function checkToken(
       return await verifyByIssuer(token, trusted, guardOf(verifications, clientAddress));
     } catch (error) {
       if (!isBadToken(error)) throw error;
-      verifications.failed(clientAddress);
+      // An expiry is proven by a signature: it is a client of ours that has not heard of the time.
+      if (error.code === 'TOKEN_INVALID') verifications.failed(clientAddress);
       throw challenge(error.code, host, { detail: error.detail });
     }
   }
