@@ -181,14 +181,6 @@ describe('a route', () => {
     expect(parsed(answering('').replace('cors: answer', 'cors: upstream')).routes).toHaveLength(1);
   });
 
-  test('without auth has no subject to count by', () => {
-    const limits = 'limits: { connections: { max: 1, per: subject } }';
-    expect(problemOf(withAuth('none', limits))).toMatch(
-      /limits.connections.per: there is no subject on a route with auth: none$/,
-    );
-    expect(parsed(withAuth('{ issuer: main }', limits)).routes).toHaveLength(1);
-  });
-
   test.each([
     'host',
     'Connection',
