@@ -5,7 +5,10 @@ import { expect, onTestFinished, test } from 'vitest';
 import { sallyport } from '../support/cli.ts';
 import { run } from '../support/programs.ts';
 
-/** What `sallyport init` writes and says, taken at its word: in a network of its own, whose ports are all free. */
+/**
+ * What `sallyport init` writes and says, taken at its word: in a network of its own, whose ports are all free, and among
+ * processes of its own, which end with the first of them.
+ */
 
 const SERVICE = `
 const { WebSocketServer } = require('ws');
@@ -40,7 +43,7 @@ test('its own three commands and the one that connects lead through the gateway'
   const env = [`CLIENT=${CLIENT}`, `SERVICE=${SERVICE}`];
   const { code, output, errors } = await run(
     ['unshare', 'util-linux'],
-    ['--net', 'env', ...env, 'sh', '-ec', script],
+    ['--net', '--pid', '--fork', '--kill-child', 'env', ...env, 'sh', '-ec', script],
   );
   expect(errors.replace(/^sallyport: not alive.*\n/gm, '')).toBe('');
   expect(output).toMatch(/^you: hello$/m);
