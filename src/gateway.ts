@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { type Logger, pino } from 'pino';
 import type { Authorize } from './admission/authorize.ts';
+import { openKeyFiles } from './admission/keys/index.ts';
 import { Verifications } from './admission/token/verifications.ts';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
@@ -29,6 +30,7 @@ import { Sessions } from './session/registry.ts';
 import { createMemoryStore } from './store/memory.ts';
 import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
 import { Resolver } from './upstream/names/resolver.ts';
+import { WatchedCertificates } from './watched-certificates.ts';
 import { WatchedFiles } from './watched-files.ts';
 
 export interface Address {
@@ -105,7 +107,7 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;
   const handlers = createHandlers({ ...inside, isDraining });
-  const deps = await listenerDeps(config, metrics, logger);
+  const deps = { ...(await listenerDeps(config, metrics, logger)), certificates: inside.certificates };
   let isListening = false;
   const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
   const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);
@@ -136,22 +138,27 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const files = new WatchedFiles();
   closers.add(() => files.close());
   const verifiers = await openVerifiers(config, logger, closers);
+  const keys = await openKeyFiles(config.routes, { files, logger });
   const metrics = createMetrics(
     () => sessions,
     () => droppedLines(logger),
     () => upstreams.endpoints,
     () => verifiers,
+    () => certificates,
   );
+  const certificates = new WatchedCertificates(files, logger, metrics.certificates);
+  closers.add(() => certificates.close());
   const events = createEvents(logger);
   const observer = combine(createAccessLog(logger), metrics, events.observer);
   const sessions = new Sessions(() => observer);
   const resolver = new Resolver({ servers: dnsServers });
-  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver });
+  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver, certificates });
   closers.add(() => resolver.close());
-  const store = createMemoryStore();
-  const proofs = { verifiers, verifications: new Verifications(), authorize };
-  const routes = openRoutes(config, { ...proofs, store, upstreams, files, logger }, route, closers);
-  return { files, verifiers, metrics, events, observer, sessions, routes };
+  const { ipv6Prefix } = config.limits;
+  const limits = { store: createMemoryStore(), limits: metrics.limits, ipv6Prefix };
+  const proofs = { verifiers, keys, verifications: new Verifications({ ipv6Prefix }), authorize };
+  const routes = openRoutes(config, { ...proofs, ...limits, upstreams, files, logger }, route, closers);
+  return { files, certificates, verifiers, metrics, events, observer, sessions, routes };
 }
 
 function openRoutes(

@@ -23,12 +23,14 @@ const ROOMS = [
   'listener',
   'stream',
   'store',
+  'watched-certificates',
   'watched-files',
   'config',
   'http',
   'frames',
   'errors',
   'failures',
+  'limit-hit',
 ];
 
 /** `src/bridge/relay.ts` is in the room bridge, `src/router.ts` is one by itself. */

@@ -35,3 +35,8 @@ export type Credential =
 
 /** Refuses by throwing a GatewayError; may add to the grant. Cheap local ones come first. */
 export type Check = (request: GatewayRequest, grant: Grant) => void | Promise<void>;
+
+/** Ends a grant at `expiresAt` (milliseconds since the epoch) at the latest: of several proofs the first to end counts. */
+export function endBy(grant: Grant, expiresAt: number | undefined): void {
+  if (expiresAt !== undefined) grant.expiresAt = Math.min(grant.expiresAt ?? Infinity, expiresAt);
+}

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { certificateSubject } from './certificate-subject.ts';
 import { duration, headerName, keyFile, oneOrMany, tokenSource, url } from './fields.ts';
 
 /** The configuration of how clients prove who they are. */
@@ -21,16 +22,18 @@ export const wantedClaims = z.record(z.string(), wanted);
 
 const certificate = z.strictObject({
   subjects: z
-    .array(z.string().min(1))
+    .array(certificateSubject)
     .min(1)
     .optional()
     .describe(
-      'Who is let in: a common name, a whole subject (CN=device-7,O=Acme), or dns:NAME, email:NAME, uri:NAME; absent: everybody whom clientCa vouches for',
+      'Who is let in: a common name; a whole subject, as `openssl x509 -subject -nameopt RFC2253` writes it (CN=device-7,O=Acme); dns:NAME, where *.example.com stands for any one label; email:NAME; or uri:URI, where spiffe://example.com/ns/* stands for all that begin so; absent: everybody whom clientCa vouches for',
     ),
 });
 
 const external = z.strictObject({
-  url: url('http', 'https').describe('What is asked with a GET: 2xx lets in, 3xx, 401 and 403 are relayed'),
+  url: url('http', 'https').describe(
+    'What is asked with a GET about every request: 2xx lets in, its header fields are claims; 3xx, 401 and 403 are relayed; else 503',
+  ),
   forward: z
     .array(headerName)
     .min(1)
@@ -42,12 +45,14 @@ const external = z.strictObject({
   expires: headerName
     .prefault('x-auth-expires')
     .describe(
-      'The header of its answer that says until when it holds: seconds since the epoch, or an HTTP date',
+      'The header of its answer that says until when it holds: seconds since the epoch, or an HTTP date; open WebSockets end then',
     ),
   cache: duration
     .optional()
-    .describe('How long a 2xx holds for the same headers and address; absent: it is asked each time'),
-  within: duration.prefault('5s').describe('It must answer in this time; else 503'),
+    .describe(
+      'How long a 2xx holds for the same client, headers, method and address, never beyond `expires`; absent: it is asked each time',
+    ),
+  within: duration.prefault('5s').describe('The whole answer must come in this time; else 503'),
 });
 
 export const auth = z.strictObject({

@@ -1,16 +1,13 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { checkChain, checkDates, endOf, joinChain, splitChain } from './certificate-chain.ts';
+import { CertificateError } from './certificate-error.ts';
+import { fileFault } from './files.ts';
+
+export { CertificateError };
 
 /** The certificates that a configuration names, read and judged before anybody is shown one. */
-
-/** A certificate or key does not serve. The message, which names the file, is for the operator. */
-export class CertificateError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'CertificateError';
-  }
-}
 
 export interface IdentityFiles {
   readonly cert: string;
@@ -19,48 +16,77 @@ export interface IdentityFiles {
 
 /** A certificate with its chain, and its private key, in PEM. */
 export interface Identity {
+  readonly files: IdentityFiles;
   readonly certificate: X509Certificate;
-  readonly context: SecureContext;
-  readonly cert: Buffer;
+  /** When the first certificate of the chain ends, in milliseconds since the epoch. */
+  readonly expiresAt: number;
+  readonly cert: string;
   readonly key: Buffer;
+}
+
+/** Whoever shows a certificate that one of these has signed is believed. */
+export interface Authorities {
+  readonly file: string;
+  readonly pem: string;
+  /** When the last of them ends, in milliseconds since the epoch. */
+  readonly expiresAt: number;
 }
 
 /**
  * Reads a certificate and its key. Throws CertificateError naming the file that is unreadable, malformed, not valid at
- * `now`, or no match for the other.
+ * `now`, not in order, or no match for the other.
  */
 export function readIdentity(files: IdentityFiles, now: Date = new Date()): Identity {
-  const [cert, key] = [readPem(files.cert, 'certificate'), readPem(files.key, 'private key')];
-  const certificate = parseCertificate(files.cert, cert);
-  checkValidity(files.cert, certificate, now);
-  if (!certificate.checkPrivateKey(parseKey(files.key, key))) {
-    throw new CertificateError(
-      `the private key ${files.key} does not belong to the certificate ${files.cert}`,
-    );
-  }
-  return { certificate, context: secureContext(files, { cert, key }), cert, key };
+  const key = readPem(files.key, 'private key');
+  const chain = splitChain(files.cert, readPem(files.cert, 'certificate'));
+  const privateKey = parseKey(files.key, key);
+  checkChain(files.cert, chain);
+  checkDates(files.cert, chain, now);
+  const [certificate] = chain;
+  checkKey(files, chain, privateKey);
+  const cert = joinChain(chain);
+  secureContext(files.cert, { cert, key });
+  return { files, certificate, expiresAt: Math.min(...chain.map(endOf)), cert, key };
 }
 
-/** Reads the certificates of authorities. Throws CertificateError if the file is unreadable or begins with none. */
-export function readAuthorities(file: string): Buffer {
-  const pem = readPem(file, 'authorities');
-  parseCertificate(file, pem);
-  return pem;
+/**
+ * Reads the certificates of authorities. Throws CertificateError if the file is unreadable or holds something else, or,
+ * where a `now` is given, none that is still valid then.
+ */
+export function readAuthorities(file: string, now?: Date): Authorities {
+  const all = splitChain(file, readPem(file, 'authorities'));
+  const expiresAt = Math.max(...all.map(endOf));
+  if (now !== undefined && expiresAt < now.getTime())
+    throw new CertificateError(
+      `every certificate in ${file} has expired, the last one on ${new Date(expiresAt).toUTCString()}; renew it`,
+    );
+  const pem = joinChain(all);
+  secureContext(file, { ca: pem });
+  return { file, pem, expiresAt };
+}
+
+/** What OpenSSL is to work with. Throws CertificateError, naming `file`, if it does not take it: keys that are too short, say. */
+export function secureContext(file: string, options: SecureContextOptions): SecureContext {
+  try {
+    return createSecureContext(options);
+  } catch (cause) {
+    throw new CertificateError(`OpenSSL does not accept ${file}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** What OpenSSL says in words, where it does; its messages are for those who have its source. */
+export function reasonOf(error: unknown): string {
+  const { reason, message } = error as Error & { reason?: string };
+  return reason ?? message;
 }
 
 function readPem(file: string, what: string): Buffer {
   try {
+    const fault = fileFault(file);
+    if (fault !== undefined) throw new Error(`it ${fault}`);
     return readFileSync(file);
   } catch (cause) {
     throw new CertificateError(`cannot read the ${what} ${file}: ${(cause as Error).message}`, { cause });
-  }
-}
-
-function parseCertificate(file: string, pem: Buffer): X509Certificate {
-  try {
-    return new X509Certificate(pem);
-  } catch (cause) {
-    throw new CertificateError(`${file} is not a certificate in PEM form`, { cause });
   }
 }
 
@@ -72,20 +98,13 @@ function parseKey(file: string, pem: Buffer): KeyObject {
   }
 }
 
-function checkValidity(file: string, certificate: X509Certificate, now: Date): void {
-  if (now < new Date(certificate.validFrom)) {
-    throw new CertificateError(`the certificate ${file} is not valid before ${certificate.validFrom}`);
-  }
-  if (now > new Date(certificate.validTo)) {
-    throw new CertificateError(`the certificate ${file} expired on ${certificate.validTo}; renew it`);
-  }
-}
-
-/** OpenSSL judges what the steps before did not look at: the rest of the chain, key sizes. */
-function secureContext(files: IdentityFiles, options: SecureContextOptions): SecureContext {
-  try {
-    return createSecureContext(options);
-  } catch (cause) {
-    throw new CertificateError(`OpenSSL does not accept ${files.cert} with ${files.key}`, { cause });
-  }
+function checkKey(
+  { cert, key }: IdentityFiles,
+  chain: readonly X509Certificate[],
+  privateKey: KeyObject,
+): void {
+  if (chain[0]?.checkPrivateKey(privateKey)) return;
+  throw new CertificateError(
+    `the private key ${key} does not belong to the certificate ${cert}: write both of one renewal`,
+  );
 }

@@ -63,7 +63,7 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
 
   function readText(file: string, path: Path): string | undefined {
     try {
-      const fault = faultOf(file);
+      const fault = fileFault(file);
       if (fault === undefined) return readFileSync(file, 'utf8');
       findings.push({ path, message: `${file} ${fault}` });
     } catch (error) {
@@ -73,14 +73,15 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
   }
 }
 
-/** A pipe would block, and a device need not end. */
-function faultOf(file: string): string | undefined {
+/** Why a file is not to be read, if it is not: a pipe would block, and a device need not end. Throws the system's error. */
+export function fileFault(file: string): string | undefined {
   const stats = statSync(file);
   if (!stats.isFile()) return 'is not a file';
   return stats.size > MAX_BYTES ? 'is larger than 1 MiB' : undefined;
 }
 
-function reason(error: unknown): string {
+/** Why a file could not be read, in words. */
+export function reason(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT') return 'there is no such file';
   return code === 'EACCES' ? 'permission denied' : String(code);

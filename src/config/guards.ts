@@ -1,6 +1,7 @@
 import { type AddressBlock, matchAddress } from '../http/address.ts';
 import type { RequestKind } from '../http/request.ts';
 import type { Wanted } from './auth.ts';
+import type { CertificateSubject } from './certificate-subject.ts';
 import { covers, intersection, type Match } from './patterns.ts';
 import type { AuthConfig, RouteConfig } from './schema.ts';
 import { servedKinds } from './upstream-kinds.ts';
@@ -55,7 +56,9 @@ function lacksCertificate({ certificate: loose }: AuthConfig, { certificate: str
   if (strict === undefined) return false;
   const { subjects } = strict;
   if (loose === undefined || subjects === undefined) return loose === undefined;
-  return loose.subjects?.some((subject) => !subjects.includes(subject)) ?? true;
+  const isWanted = ({ by, name }: CertificateSubject) =>
+    subjects.some((one) => one.by === by && one.name === name);
+  return !(loose.subjects?.every(isWanted) ?? false);
 }
 
 function lacksExternal({ external: loose }: AuthConfig, { external: strict }: AuthConfig): boolean {

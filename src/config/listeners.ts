@@ -6,38 +6,50 @@ import { hostName } from './fields.ts';
 const port = z.int().min(0).max(65_535);
 
 const certificate = z.strictObject({
-  cert: z.string().describe('PEM file with the certificate and its chain'),
+  cert: z.string().describe('PEM file with the certificate, behind it that of its issuer, and so on'),
   key: z.string().describe('PEM file with the private key'),
 });
+
+const tls = z
+  .strictObject({
+    certificates: z
+      .array(certificate)
+      .min(1)
+      .describe(
+        'Chosen by server name; the first also serves unknown names. Renewed files are taken up as they change',
+      ),
+    minVersion: z
+      .enum(['TLSv1.2', 'TLSv1.3'])
+      .default('TLSv1.2')
+      .describe('Oldest version of TLS that is spoken'),
+    clientCa: z
+      .string()
+      .optional()
+      .describe(
+        'PEM file with the authorities of client certificates, taken up when it changes; absent: clients are not asked for one',
+      ),
+    clientAuth: z
+      .enum(['optional', 'required'])
+      .optional()
+      .describe(
+        'With clientCa: whether a client without a good certificate gets as far as a route; absent: required',
+      ),
+  })
+  .superRefine(clientRules);
+
+function clientRules(
+  { clientCa, clientAuth }: { clientCa?: string | undefined; clientAuth?: string | undefined },
+  context: z.core.$RefinementCtx,
+): void {
+  if (clientAuth === undefined || clientCa !== undefined) return;
+  const message = 'has no effect without clientCa, which names the authorities of client certificates';
+  context.addIssue({ code: 'custom', path: ['clientAuth'], message });
+}
 
 export const listener = z.strictObject({
   host: z.string().default('::').describe('Address to listen on; "::" is every address, IPv4 included'),
   port: port.describe('TCP port; 0 takes any free one'),
-  tls: z
-    .strictObject({
-      certificates: z
-        .array(certificate)
-        .min(1)
-        .describe('Chosen by server name; the first also serves unknown names'),
-      minVersion: z
-        .enum(['TLSv1.2', 'TLSv1.3'])
-        .default('TLSv1.2')
-        .describe('Oldest version of TLS that is spoken'),
-      clientCa: z
-        .string()
-        .optional()
-        .describe(
-          'PEM file with the authorities of client certificates; absent: clients are not asked for one',
-        ),
-      clientAuth: z
-        .enum(['optional', 'required'])
-        .optional()
-        .describe(
-          'With clientCa: whether a client without a good certificate gets as far as a route; absent: required',
-        ),
-    })
-    .optional()
-    .describe('TLS, with the certificates that are shown; absent: plain text'),
+  tls: tls.optional().describe('TLS, with the certificates that are shown; absent: plain text'),
 });
 
 export const admin = z.strictObject({

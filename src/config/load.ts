@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { checkClientCertificates } from './client-certificates.ts';
 import { expand } from './expand.ts';
 import { explain } from './explain.ts';
 import { resolveFiles } from './files.ts';
+import { checkLimits } from './limit-rules.ts';
 import { checkNames } from './names.ts';
 import { ConfigError, type Finding, formatPath, type Problem, type Warning } from './problem.ts';
 import { type Config, type ConfigInput, schema } from './schema.ts';
@@ -17,6 +19,8 @@ export interface ParsedConfig {
   readonly config: Config;
   /** In the order of the file. */
   readonly warnings: readonly Warning[];
+  /** Finds the line of what else there is to say about a place. */
+  readonly locate: (finding: Finding) => Problem;
 }
 
 export interface LoadedConfig extends ParsedConfig {
@@ -69,14 +73,20 @@ function parseSource(source: Source, options: ParseOptions): ParsedConfig {
   const findings: Finding[] = [];
   const tree = expand(source.value, env, findings);
   resolveFiles(tree, baseDir, findings);
-  findings.push(...checkNames(tree), ...checkUnusedKeys(tree));
+  findings.push(
+    ...checkNames(tree),
+    ...checkUnusedKeys(tree),
+    ...checkClientCertificates(tree),
+    ...checkLimits(tree),
+  );
   const parsed = schema.safeParse(tree);
   findings.push(...explain(parsed.error?.issues ?? [], source.value));
   if (!parsed.success || findings.length > 0)
     throw new ConfigError(file, inOrder(firstEach(findings), source));
   const config = freeze(parsed.data);
   PARSED.add(config);
-  return { config, warnings: inOrder(findWarnings(config, source.written ?? source.value), source) };
+  const warnings = inOrder(findWarnings(config, source.written ?? source.value), source);
+  return { config, warnings, locate: source.locate };
 }
 
 function placeless({ path, message, hint }: Finding): Problem {

@@ -3,7 +3,12 @@ import { z } from 'zod';
 /** The configuration of TLS towards upstreams: whom to believe, and who we are. */
 
 const shape = z.strictObject({
-  ca: z.string().optional().describe('PEM file of the authorities that are believed; absent: the system’s'),
+  ca: z
+    .string()
+    .optional()
+    .describe(
+      'PEM file of the authorities that are believed, taken up when it changes; absent: the system’s',
+    ),
   servername: z
     .string()
     .optional()
@@ -11,7 +16,9 @@ const shape = z.strictObject({
   cert: z
     .string()
     .optional()
-    .describe('PEM file with a certificate for upstreams that ask for one; absent: none'),
+    .describe(
+      'PEM file with a certificate for upstreams that ask for one, taken up when it changes; absent: none',
+    ),
   key: z.string().optional().describe('PEM file with its private key; absent: none'),
   verify: z
     .literal('off', 'expected off')

@@ -1,6 +1,8 @@
 import { anyAudience } from './any-audience.ts';
+import { certificateWarnings } from './client-certificates.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
+import { openLimits } from './limit-rules.ts';
 import { nearMisses } from './near-misses.ts';
 import { loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
 import type { Finding, Path } from './problem.ts';
@@ -25,6 +27,9 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
       issuerWarnings(name, issuer, config, written),
     ),
     ...config.routes.flatMap(routeWarnings),
+    ...config.routes.flatMap(({ auth }, index) =>
+      auth === 'none' ? openLimits(written, ['routes', index]) : [],
+    ),
     ...lonePrefixes(config),
     ...anyAudience(config),
     ...CREDENTIALS.flatMap((pattern) => places(written, pattern)).flatMap(({ path }) =>
@@ -33,6 +38,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
     ...nearMisses(config),
+    ...certificateWarnings(config),
   ];
 }
 

@@ -8,6 +8,7 @@ import type { Connections } from './connections.ts';
 import { Http1Request, type PendingRequest } from './pending-request.ts';
 import { type Http1Parts, Http1Upgrade, type PendingUpgrade } from './pending-upgrade.ts';
 import { answerRefusal, writeRefusal } from './refusal.ts';
+import { tlsInfoOf } from './tls-info.ts';
 import { Turns } from './turns.ts';
 
 /** What a listener hands on. Neither may throw; who is given one decides it. */
@@ -135,8 +136,9 @@ export function partsOf(
   { trustedProxies, isLocal, connections, lingerMs }: Omit<Http1Deps, 'plain'>,
 ): Http1Parts {
   const { socket } = message;
-  const secure = 'encrypted' in socket;
-  const parts = { id: randomUUID(), peerAddress: socket.remoteAddress, secure, isLocal, trustedProxies };
+  const tls = tlsInfoOf(socket);
+  const secure = tls !== undefined;
+  const parts = { id: randomUUID(), peerAddress: socket.remoteAddress, secure, tls, isLocal, trustedProxies };
   const connection =
     message.httpVersion === '1.0' ? { ...parts, localAuthority: authorityOf(socket) } : parts;
   return { message, connection, connections, lingerMs };

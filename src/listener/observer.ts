@@ -9,7 +9,7 @@ export type PartingReason = (typeof PARTING_REASONS)[number];
 
 /**
  * Why a TLS handshake failed: `ended`, the connection was gone before it was done, as a probe's or one sent away is;
- * `certificate`, the client does not accept ours.
+ * `certificate`, the client does not accept ours; `client_certificate`, it has none, or none that is accepted here.
  */
 export const TLS_FAILURES = [
   'plain_http',
@@ -19,6 +19,7 @@ export const TLS_FAILURES = [
   'cipher',
   'alpn',
   'certificate',
+  'client_certificate',
   'other',
 ] as const;
 export type TlsFailure = (typeof TLS_FAILURES)[number];
@@ -29,7 +30,8 @@ export interface ConnectionObserver {
   opened(): void;
   closed(): void;
   parted(reason: PartingReason, peerAddress: string | undefined): void;
-  tlsFailed(reason: TlsFailure, peerAddress: string | undefined): void;
+  /** `detail`: what is wrong with the client's certificate, as OpenSSL calls it. */
+  tlsFailed(reason: TlsFailure, peerAddress: string | undefined, detail?: string): void;
   /** The system did not give us a connection that had come. */
   acceptFailed(error: Error): void;
 }

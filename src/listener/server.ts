@@ -1,15 +1,16 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { ListenerConfig } from '../config/schema.ts';
 import { type AddressMatcher, isLoopback } from '../http/address.ts';
+import type { CertificateWatch } from '../watched-certificates.ts';
 import type { Connections } from './connections.ts';
 import { listenError } from './error.ts';
 import { type ListenerHandlers, type PlainSockets, serveHttp1 } from './http1.ts';
 import type { ConnectionObserver } from './observer.ts';
-import { tlsOptions } from './tls.ts';
+import { type ListenerTls, openTls } from './tls.ts';
 import { TlsHandshakes } from './tls-handshakes.ts';
 
 export type { ListenerHandlers };
@@ -37,6 +38,8 @@ export interface ListenerDeps {
   /** Of all listeners together. */
   readonly connections: Connections;
   readonly observer: ConnectionObserver;
+  /** Absent: certificates are read once. */
+  readonly certificates?: CertificateWatch;
   readonly deadlines?: Partial<ListenerDeadlines>;
 }
 
@@ -68,24 +71,29 @@ export async function openListener(
   deps: ListenerDeps,
 ): Promise<Listener> {
   const deadlines = { ...DEADLINES, ...deps.deadlines };
-  const server = createHttpServer(config, deadlines);
+  const tls = config.tls && (await openTls({ ...config, tls: config.tls }, deps.certificates));
+  const server = createHttpServer(deadlines, tls);
   const plain = guardConnections(server, config.tls !== undefined, deps);
   const isLocal = config.tls === undefined && isLoopback(config.host);
   serveHttp1(server, handlers, { ...deps, plain, isLocal, lingerMs: deadlines.linger });
-  await listen(server, config);
+  await listen(server, config).catch((error) => {
+    tls?.close();
+    throw error;
+  });
   server.on('error', (error) => deps.observer.acceptFailed(error));
   const { address: host, port } = server.address() as AddressInfo;
   let closed: Promise<void> | undefined;
   return {
     address: { host, port, secure: config.tls !== undefined },
     close: () => {
+      tls?.close();
       closed ??= closeServer(server, plain, deadlines.close);
       return closed;
     },
   };
 }
 
-function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadlines): Server {
+function createHttpServer(deadlines: ListenerDeadlines, tls: ListenerTls | undefined): Server {
   const options = {
     headersTimeout: deadlines.headers,
     // Bodies have deadlines of their route, and none in all.
@@ -99,16 +107,15 @@ function createHttpServer(config: ListenerConfig, deadlines: ListenerDeadlines):
     requireHostHeader: false,
     noDelay: true,
   };
-  const server =
-    config.tls === undefined
-      ? createServer(options)
-      : createSecureServer({
-          ...options,
-          ...tlsOptions(config.tls),
-          handshakeTimeout: deadlines.handshake,
-        });
+  const server = tls === undefined ? createServer(options) : createTlsServer(options, deadlines, tls);
   // Beyond its limit Node drops fields silently: a dropped Origin would pass for an absent one. Size bounds them, and the parser counts.
   server.maxHeadersCount = 0;
+  return server;
+}
+
+function createTlsServer(options: ServerOptions, { handshake }: ListenerDeadlines, tls: ListenerTls): Server {
+  const server = createSecureServer({ ...options, ...tls.options, handshakeTimeout: handshake });
+  tls.serve(server);
   return server;
 }
 

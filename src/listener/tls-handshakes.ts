@@ -16,6 +16,8 @@ export class TlsHandshakes {
   readonly #byEnds = new Map<string, Socket>();
   /** A closed socket cannot be asked any more. */
   readonly #ends = new Map<Socket, string>();
+  /** One that was closed just now: as a rule what became of its handshake is told right behind, with a socket that cannot be asked. */
+  #closed: Socket | undefined;
 
   constructor(connections: Connections, observer: ConnectionObserver) {
     this.#connections = connections;
@@ -28,7 +30,7 @@ export class TlsHandshakes {
       this.#connections.secured(this.#finish(endsOf(socket)), socket);
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-      this.#onError(error, this.#finish(endsOf(socket)));
+      this.#onError(error, socket, this.#finish(endsOf(socket)) ?? this.#closed);
     });
   }
 
@@ -49,14 +51,21 @@ export class TlsHandshakes {
     return raw;
   }
 
-  #onError({ code = '' }: NodeJS.ErrnoException, raw: Socket | undefined): void {
-    const reason = tlsFailureOf(code);
-    this.#observer.tlsFailed(reason, raw?.remoteAddress);
+  #onError({ code = '' }: NodeJS.ErrnoException, socket: TLSSocket, raw: Socket | undefined): void {
+    // Node lets a handshake with a bad certificate come to its end, and cuts it off then without a word.
+    const detail = (socket.authorizationError as unknown as string | null) ?? undefined;
+    const reason = detail === undefined ? tlsFailureOf(code) : 'client_certificate';
+    this.#observer.tlsFailed(reason, raw?.remoteAddress, detail);
     // Node closes the socket as soon as everybody has heard of the error: what is written now goes out, and no more.
     if (reason === 'plain_http') raw?.write(refusalBytes(new GatewayError('TLS_REQUIRED')));
   }
 
-  readonly #onClose = withSocket((raw) => this.#finish(this.#ends.get(raw) ?? ''));
+  readonly #onClose = withSocket((raw) => {
+    this.#closed = this.#finish(this.#ends.get(raw) ?? '');
+    setImmediate(() => {
+      this.#closed = undefined;
+    });
+  });
 }
 
 function endsOf({ localAddress, remoteAddress, remotePort }: Socket): string {
@@ -74,6 +83,7 @@ const FAILURES: Readonly<Record<string, TlsFailure>> = {
   ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM: 'cipher',
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'cipher',
   ERR_SSL_NO_APPLICATION_PROTOCOL: 'alpn',
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'client_certificate',
 };
 
 /** OpenSSL's and Node's error code as one of a few reasons. */

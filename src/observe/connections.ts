@@ -7,10 +7,14 @@ import { Tally } from './tally.ts';
 export function createConnectionLog(logger: Logger): ConnectionObserver {
   let peerAddress: string | undefined;
   let err: Error | undefined;
+  let detail: string | undefined;
   const partings = new Tally((reasons) => {
     logger.warn({ reasons, peerAddress }, 'the gateway is full: connections refused or ended');
   });
-  const tlsFailures = new Tally((reasons) => logger.info({ reasons, peerAddress }, 'TLS handshakes failed'));
+  const tlsFailures = new Tally((reasons) => {
+    logger.info({ reasons, peerAddress, detail }, 'TLS handshakes failed');
+    detail = undefined;
+  });
   const acceptFailures = new Tally(({ count }) => {
     logger.error({ count, err }, 'connections could not be accepted');
   });
@@ -21,10 +25,11 @@ export function createConnectionLog(logger: Logger): ConnectionObserver {
       peerAddress = peer;
       partings.add(reason);
     },
-    tlsFailed(reason, peer) {
+    tlsFailed(reason, peer, what) {
       // So ends every probe that just looks whether somebody listens.
       if (reason === 'ended') return;
       peerAddress = peer;
+      detail = what ?? detail;
       tlsFailures.add(reason);
     },
     acceptFailed(error) {
@@ -86,8 +91,8 @@ export function combineConnectionObservers(...observers: readonly ConnectionObse
     parted(reason, peerAddress) {
       for (const observer of observers) observer.parted(reason, peerAddress);
     },
-    tlsFailed(reason, peerAddress) {
-      for (const observer of observers) observer.tlsFailed(reason, peerAddress);
+    tlsFailed(reason, peerAddress, detail) {
+      for (const observer of observers) observer.tlsFailed(reason, peerAddress, detail);
     },
     acceptFailed(error) {
       for (const observer of observers) observer.acceptFailed(error);

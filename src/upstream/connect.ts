@@ -1,9 +1,10 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
-import { readAuthorities, readIdentity } from '../config/certificate.ts';
+import { connect as connectTls, type SecureContext } from 'node:tls';
+import { readAuthorities, readIdentity, secureContext } from '../config/certificate.ts';
 import type { UpstreamTls } from '../config/upstream-tls.ts';
 import { GatewayError } from '../errors.ts';
+import type { CertificateRecord, CertificateSource } from '../watched-certificates.ts';
 
 /** Where a socket is to lead, and whether through TLS. */
 export interface Destination {
@@ -30,15 +31,37 @@ export interface TlsTrust {
 /** Opens a socket, or gives up when `signal` aborts. */
 export type Connect = (where: Destination, signal: AbortSignal) => Promise<Socket>;
 
-/** Reads the `tls` of an upstream once, when the route is built. Throws CertificateError for a file that does not serve. */
-export function trustOf({ ca, cert, key, servername, verify }: UpstreamTls = {}): TlsTrust {
+/** A trust, and the files in it that end. */
+interface ReadTrust {
+  readonly trust: TlsTrust;
+  readonly expiries: readonly Omit<CertificateRecord, 'listener'>[];
+}
+
+/** The files of an upstream's `tls`; `renew` is given what is made of them when they have changed, for new connections. */
+export function trustSource(
+  tls: UpstreamTls = {},
+  renew: (read: ReadTrust) => void = () => {},
+): CertificateSource<ReadTrust> {
+  return {
+    listener: '',
+    paths: [tls.ca, tls.cert, tls.key].filter((path) => path !== undefined),
+    read: () => readTrust(tls),
+    expiries: ({ expiries }) => expiries,
+    renew,
+  };
+}
+
+function readTrust({ ca, cert, key, servername, verify }: UpstreamTls): ReadTrust {
   const identity = cert !== undefined && key !== undefined ? readIdentity({ cert, key }) : undefined;
-  const context = createSecureContext({
-    ca: ca === undefined ? undefined : readAuthorities(ca),
+  const authorities = ca === undefined ? undefined : readAuthorities(ca);
+  const context = secureContext(cert ?? ca ?? 'tls', {
+    ca: authorities?.pem,
     cert: identity?.cert,
     key: identity?.key,
   });
-  return { context, servername, isVerified: verify !== 'off' };
+  const expiries =
+    identity === undefined ? [] : [{ name: identity.files.cert, expiresAt: identity.expiresAt }];
+  return { trust: { context, servername, isVerified: verify !== 'off' }, expiries };
 }
 
 /** How soon a unix socket whose queue is full is dialled again. */

@@ -1,3 +1,4 @@
+import { type CertificateWatch, unwatched } from '../watched-certificates.ts';
 import { type Connect, openSocket } from './connect.ts';
 import { Endpoints } from './endpoints.ts';
 import { Resolver } from './names/resolver.ts';
@@ -28,6 +29,8 @@ export interface UpstreamContext {
   readonly endpoints: Endpoints;
   readonly connect: Connect;
   readonly observer: DialObserver;
+  /** What upstreams are shown and believed by. */
+  readonly certificates: CertificateWatch;
   /** Milliseconds that only grow. */
   readonly now: () => number;
   /** From 0 to 1. */
@@ -42,6 +45,7 @@ export function createUpstreamContext(parts: Partial<UpstreamContext> = {}): Ups
     endpoints: parts.endpoints ?? new Endpoints({ now, random, onForget: observer.forgotten }),
     connect: parts.connect ?? openSocket,
     observer,
+    certificates: parts.certificates ?? unwatched,
     now,
     random,
   };

@@ -3,7 +3,7 @@ import type { RouteConfig } from '../config/schema.ts';
 import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { type DialFailure, GatewayError } from '../errors.ts';
 import type { Asking, Policy } from './balance/policy.ts';
-import { type TlsTrust, trustOf } from './connect.ts';
+import { type TlsTrust, trustSource } from './connect.ts';
 import type { UpstreamContext } from './context.ts';
 import type { ProofSource } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -31,8 +31,9 @@ export class Pool {
   readonly context: UpstreamContext;
   /** What health checks prove themselves with; undefined where they do not. */
   readonly proof: ProofSource | undefined;
-  /** Undefined where no target speaks TLS. */
-  readonly #trust: TlsTrust | undefined;
+  /** Undefined where no target speaks TLS. Connections that are open keep the one they were made with. */
+  #trust: TlsTrust | undefined;
+  readonly #unwatch: (() => void) | undefined;
   readonly #watches: readonly HostWatch[];
   readonly #byTarget = new Map<Target, readonly Endpoint[]>();
   readonly #members: PoolMembers[] = [];
@@ -47,7 +48,7 @@ export class Pool {
     this.timeoutMs = route.timeouts.handshake;
     this.context = context;
     this.proof = proof;
-    this.#trust = this.targets.some(({ secure }) => secure) ? trustOf(route.upstream.tls) : undefined;
+    this.#unwatch = this.targets.some(({ secure }) => secure) ? this.#watchTrust(route) : undefined;
     const { resolver, now } = context;
     const lookUp = route.upstream.resolver ?? 'dns';
     this.#watches = this.targets.map((target) => {
@@ -135,7 +136,17 @@ export class Pool {
     this.#isClosed = true;
     for (const watch of this.#watches) watch.close();
     this.#stopChecks?.();
+    this.#unwatch?.();
     this.#replace([]);
+  }
+
+  #watchTrust({ upstream }: RouteConfig): () => void {
+    const source = trustSource(upstream.tls, ({ trust }) => {
+      this.#trust = trust;
+    });
+    const { value, close } = this.context.certificates.watch(source);
+    this.#trust = value.trust;
+    return close;
   }
 
   #place(target: Target, addresses: readonly string[]): void {

@@ -32,9 +32,22 @@ describe('certificates', () => {
     const { code, out, err } = await checked(config.replace(KEYS, 'jwks: keys.json'), files);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toMatch(
-      /^sallyport: the private key \S+it.key does not belong to the certificate \S+it.crt\njwks \S+keys.json: not a key set/,
+      /^sallyport: the private key \S+it.key does not belong to the certificate \S+it.crt: write both of one renewal\njwks \S+keys.json: not a key set/,
     );
   });
+});
+
+test('a file of API keys that cannot be used is told with its places', async () => {
+  const config = sampleConfig().replace(
+    'auth: { issuer: main }',
+    'auth: { issuer: main, keys: file:api.yaml }',
+  );
+  const { code, out, err } = await checked(config, { 'api.yaml': '# ours\n- { name: ci }\n' });
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).toMatch(
+    /api.yaml has a problem:\n {2}\S+api.yaml:2:3 \[0\].hash: is missing; expected sha256:/,
+  );
+  expect(await checked(config, { 'api.yaml': '# none yet\n' })).toMatchObject({ code: 0 });
 });
 
 describe('certificates for upstreams', () => {
@@ -54,7 +67,7 @@ describe('certificates for upstreams', () => {
     const { code, err } = await checked(ALL, files);
     expect(code).toBe(2);
     expect(err).toMatch(
-      /^sallyport: the private key \S+me.key does not belong to the certificate \S+me.crt\n$/,
+      /^sallyport: the private key \S+me.key does not belong to the certificate \S+me.crt: write both of one renewal\n$/,
     );
   });
 
@@ -81,6 +94,43 @@ describe('certificates for upstreams', () => {
   });
 });
 
+describe('certificates that are about to expire are told of, with their place', () => {
+  const inDays = (days: number) => ({ notAfterDate: new Date(Date.now() + days * 86_400_000 + 60_000) });
+  const ending = async (days: number) => {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: 'x' }], inDays(days));
+    return { cert, key };
+  };
+
+  test('of a listener', async () => {
+    const config = sampleConfig().replace('port: 8080', TLS);
+    const { cert, key } = await ending(13);
+    const { code, err } = await checked(config, { 'it.crt': cert, 'it.key': key });
+    expect(code).toBe(0);
+    expect(err).toMatch(
+      /^warning: \S+gate.yaml:1:\d+ listeners\[0\].tls.certificates\[0\].cert: the certificate expires in 13 days: renew it\n$/,
+    );
+  });
+
+  test('of the authorities of clients', async () => {
+    const config = sampleConfig().replace('port: 8080', TLS.replace('] }', '], clientCa: ca.crt }'));
+    const [own, ca] = await Promise.all([ending(15), ending(0)]);
+    const { err } = await checked(config, { 'it.crt': own.cert, 'it.key': own.key, 'ca.crt': ca.cert });
+    expect(err).toMatch(
+      /^warning: \S+gate.yaml:1:\d+ listeners\[0\].tls.clientCa: the certificate expires in less than a day: renew it\n$/,
+    );
+  });
+
+  test('of those for upstreams', async () => {
+    const tls = 'wss://127.0.0.1:3000, tls: { cert: me.crt, key: me.key }';
+    const { cert, key } = await ending(1);
+    const { err } = await checked(sampleConfig().replace('ws://127.0.0.1:3000', tls), {
+      'me.crt': cert,
+      'me.key': key,
+    });
+    expect(err).toMatch(/routes\[0\].upstream.tls.cert: the certificate expires in 1 day: renew it\n$/);
+  });
+});
+
 describe('public keys', () => {
   const config = sampleConfig().replace(KEYS, 'publicKey: it.pem');
 
@@ -99,5 +149,22 @@ describe('public keys', () => {
     const { code, err } = await checked(config, { 'it.pem': text });
     expect(code).toBe(2);
     expect(err).toMatch(expected);
+  });
+});
+
+describe('the gateway’s own credentials', () => {
+  const own = '{ header: x-key, value: file:good.key }, { query: key, value: file:it.key }';
+  const config = sampleConfig().replace('ws://127.0.0.1:3000', `ws://127.0.0.1:3000, credentials: [${own}]`);
+
+  test('are in order where their files can be used, and not shown', async () => {
+    const { code, out, err } = await checked(config, { 'good.key': 'sk-good', 'it.key': 'sk-it' });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).not.toContain('sk-');
+  });
+
+  test('are told of where they cannot, but not what is in them', async () => {
+    const { code, out, err } = await checked(config, { 'good.key': 'sk-good', 'it.key': 'sk-a\nsk-b' });
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^sallyport: \S+it.key is not one line of visible ASCII characters\n$/);
   });
 });

@@ -137,6 +137,37 @@ describe('a route', () => {
     expect(parsed(withAuth(auth, 'origins: [https://a.example.com]')).routes).toHaveLength(1);
   });
 
+  test('that asks another service about cookies must name origins', () => {
+    const asking = (forward: string) => `{ external: { url: "http://a/auth"${forward} } }`;
+    expect(problemOf(withAuth(asking('')))).toMatch(/routes\[0\].origins: is required on a route/);
+    expect(parsed(withAuth(asking(', forward: [authorization]'))).routes).toHaveLength(1);
+    expect(parsed(withAuth(asking(''), 'origins: [https://a.example.com]')).routes).toHaveLength(1);
+  });
+
+  test.each([
+    ['connection', 'speaks of one connection only'],
+    ['Upgrade', 'speaks of one connection only'],
+    ['proxy-authorization', 'speaks of one connection only'],
+    ['content-length', 'speaks of one connection only'],
+    ['sec-websocket-key', 'speaks of one connection only'],
+    ['host', 'the gateway says this itself'],
+    ['X-Forwarded-User', 'the gateway says this itself'],
+    ['x-forwarded-uri', 'the gateway says this itself'],
+    ['x-original-url', 'the gateway says this itself'],
+    ['x-original-method', 'the gateway says this itself'],
+    ['x-real-ip', 'the gateway says this itself'],
+    ['x-request-id', 'the gateway says this itself'],
+  ])('cannot tell another service what the client says in %s', (name, message) => {
+    const auth = `{ external: { url: "http://a/auth", forward: [accept, ${name}] } }`;
+    expect(problemOf(withAuth(auth))).toContain(`routes[0].auth.external.forward[1]: `);
+    expect(problemOf(withAuth(auth))).toContain(message);
+  });
+
+  test('may show another service a token among the subprotocols', () => {
+    const auth = '{ external: { url: "http://a/auth", forward: [sec-websocket-protocol, origin] } }';
+    expect(parsed(withAuth(auth)).routes).toHaveLength(1);
+  });
+
   test('that answers CORS itself must name origins', () => {
     const answering = (rest: string) =>
       sampleConfig().replace(
@@ -148,14 +179,6 @@ describe('a route', () => {
     );
     expect(parsed(answering('\n    origins: [https://a.example.com]')).routes).toHaveLength(1);
     expect(parsed(answering('').replace('cors: answer', 'cors: upstream')).routes).toHaveLength(1);
-  });
-
-  test('without auth has no subject to count by', () => {
-    const limits = 'limits: { connections: { max: 1, per: subject } }';
-    expect(problemOf(withAuth('none', limits))).toMatch(
-      /limits.connections.per: there is no subject on a route with auth: none$/,
-    );
-    expect(parsed(withAuth('{ issuer: main }', limits)).routes).toHaveLength(1);
   });
 
   test.each([

@@ -31,6 +31,14 @@ describe('the log of connections that get no further', () => {
     expect(sink.lines[2]).toMatchObject({ reasons: { full: 1 } });
   });
 
+  test('says what is wrong with the certificate of a client', () => {
+    const { log, sink } = start();
+    log.tlsFailed('client_certificate', '192.0.2.1', 'CERT_HAS_EXPIRED');
+    expect(sink.lines).toMatchObject([
+      { reasons: { client_certificate: 1 }, peerAddress: '192.0.2.1', detail: 'CERT_HAS_EXPIRED' },
+    ]);
+  });
+
   test('tells TLS failures apart by their reason, and says nothing of those that just end', () => {
     const { log, sink } = start();
     log.tlsFailed('ended', '192.0.2.1');
@@ -99,13 +107,13 @@ test('several observers are told, in order, with all that is known', () => {
   const error = new Error();
   both.opened();
   both.parted('full', '::1');
-  both.tlsFailed('alpn', undefined);
+  both.tlsFailed('client_certificate', '::1', 'CERT_HAS_EXPIRED');
   both.acceptFailed(error);
   both.closed();
   const calls = [
     ['opened'],
     ['parted', 'full', '::1'],
-    ['tlsFailed', 'alpn', undefined],
+    ['tlsFailed', 'client_certificate', '::1', 'CERT_HAS_EXPIRED'],
     ['acceptFailed', error],
     ['closed'],
   ];

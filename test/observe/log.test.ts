@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { GatewayError, UpstreamAnswered } from '../../src/errors.ts';
+import { makeKey } from '../../src/admission/keys/key.ts';
+import { GatewayError } from '../../src/errors.ts';
+import { RelayedAnswer } from '../../src/http/relayed-answer.ts';
 import { createAccessLog, createLogger } from '../../src/observe/log.ts';
 import { gatewayRequest, Sink, servedRecord, sessionRecord } from '../support/observe.ts';
 
@@ -55,6 +57,14 @@ describe('createLogger', () => {
     );
     expect(JSON.stringify(line)).not.toContain('eyJhbGci');
     expect(line).toMatchObject({ a: 'bearer [redacted]!', msg: '[redacted]' });
+  });
+
+  test('takes an API key out of any text, and leaves what only begins like one', () => {
+    const key = makeKey();
+    const line = logged((logger) =>
+      logger.warn({ a: `/x/${key}/y`, b: 'sp_who', cut: key.slice(0, -8) }, key),
+    );
+    expect(line).toMatchObject({ a: '/x/[redacted]/y', b: 'sp_who', cut: '[redacted]', msg: '[redacted]' });
   });
 
   test('cuts texts at 1 KiB', () => {
@@ -244,7 +254,7 @@ describe('createAccessLog', () => {
   });
 
   test('a relayed refusal is logged with the status the client got, without the body', () => {
-    const error = new UpstreamAnswered({
+    const error = new RelayedAnswer({
       status: 418,
       headers: [['x', 'hidden']],
       body: Buffer.from('hidden'),

@@ -40,6 +40,8 @@ export interface Secure {
 export interface Guarded extends Secure {
   /** A token of alice, good for an hour. */
   readonly token: string;
+  /** One with other claims. */
+  mint(changes: object): string;
 }
 
 /** The same with TLS, and with a key of our own for the issuer that the examples name. Call it within a test. */
@@ -47,7 +49,8 @@ export async function startGuardedExample(name: string, changes: Changes): Promi
   const folder = await startFolder();
   const issuer = await startIssuer(join(folder, 'jwks.json'));
   const jwks = { 'https://id.example.com/.well-known/jwks.json': issuer.jwks };
-  return { ...(await startSecureExample(name, { ...jwks, ...changes })), token: issuer.token };
+  const { mint } = issuer;
+  return { ...(await startSecureExample(name, { ...jwks, ...changes })), token: mint(), mint };
 }
 
 /** The same with TLS, for an example that asks for no token. Call it within a test. */
@@ -64,12 +67,12 @@ async function startFolder(): Promise<string> {
   return folder;
 }
 
-/** Writes its key set to `jwks`, and mints a token. */
-async function startIssuer(jwks: string): Promise<{ jwks: string; token: string }> {
+/** Writes its key set to `jwks`, and mints tokens. */
+async function startIssuer(jwks: string): Promise<{ jwks: string; mint: (changes?: object) => string }> {
   const key = signingKey('ES256');
   await writeFile(jwks, keySet(jwk(key, { kid: 'one' })));
   const exp = Math.floor(Date.now() / 1000) + 3_600;
-  const payload = claims({ iss: 'https://id.example.com/', aud: 'app', exp });
-  const header = { alg: key.alg, kid: 'one' };
-  return { jwks, token: mintText(key, JSON.stringify(header), JSON.stringify(payload)) };
+  const header = JSON.stringify({ alg: key.alg, kid: 'one' });
+  const own = { iss: 'https://id.example.com/', aud: 'app', exp };
+  return { jwks, mint: (changes) => mintText(key, header, JSON.stringify(claims({ ...own, ...changes }))) };
 }

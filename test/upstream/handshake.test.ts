@@ -131,6 +131,12 @@ test('leaves no timer when a body is cut', async () => {
 test.each<[string, readonly string[]]>([
   ['a length', ['HTTP/1.1 403 No\r\nContent-Length: 4\r\n\r\nbo', 'dy']],
   ['chunks', ['HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nbod\r\n', '1\r\ny\r\n0\r\n\r\n']],
+  ['a body up to the end', ['HTTP/1.1 403 No\r\n\r\nbo', 'dy', '']],
+  ['a body up to the end, all at once', ['HTTP/1.1 403 No\r\n\r\nbody', '']],
+  [
+    'a body up to the end of a connection that is closed',
+    ['HTTP/1.1 403 No\r\nConnection: close\r\n\r\nbody', ''],
+  ],
   ['HTTP/1.0', ['HTTP/1.0 403 No\r\nContent-Length: 4\r\n\r\nbody']],
   [
     'an interim answer before it',
