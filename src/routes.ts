@@ -58,7 +58,7 @@ export interface UpgradeHandler {
 /** How a route serves plain requests: as `serve` of a passthrough does, if not by itself. */
 export type RequestHandler = (
   ...asked: Parameters<Passthrough['serve']>
-) => Promise<Omit<ServedRecord, 'route'>>;
+) => Promise<Omit<ServedRecord, 'route' | 'subject' | 'issuer'>>;
 
 export interface RouteDeps extends AuthenticationDeps, LimitDeps {
   readonly upstreams: UpstreamContext;
@@ -175,6 +175,6 @@ function answerPreflights(cors: Cors, serve: Passthrough['serve']): RequestHandl
   return async function serveOrAnswer(request, grant, message, response) {
     if (!isPreflight(request)) return serve(request, grant, message, response);
     response.writeHead(204, cors.preflight(request)).end();
-    return { status: 204, bytes: 0 };
+    return { status: 204, bytes: 0, requestBytes: 0 };
   };
 }

@@ -87,7 +87,10 @@ describe('a problem is told in words', () => {
       { limits: '{ messages: { rate: 5/s, per: "claim:" } }' },
       'limits.messages.per: "claim:" is not one of connection, origin, address, subject, claim:NAME, route',
     ],
-    [{ limits: '{ upgrades: 5/s }' }, 'limits.upgrades: "5/s" is not a mapping (key: value); known here: rate, burst, per'],
+    [
+      { limits: '{ upgrades: 5/s }' },
+      'limits.upgrades: "5/s" is not a mapping (key: value); known here: rate, burst, per',
+    ],
     [{ limits: '{ upgrades: [] }' }, 'limits.upgrades: must not be empty'],
     [
       { limits: '{ upgrades: [{ rate: 5/s, per: routes }] }' },
