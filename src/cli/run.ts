@@ -4,7 +4,9 @@ import { ConfigError } from '../config/problem.ts';
 import { CredentialError } from '../config/secret.ts';
 import { parseDuration } from '../config/units.ts';
 import { ListenerError } from '../listener/error.ts';
+import { LogFileError } from '../observe/file-queue.ts';
 import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
+import { key, keyCommand } from './key.ts';
 import { mintToken, tokenCommand } from './token.ts';
 
 const DEFAULT_FILE = 'config/sallyport.yaml';
@@ -13,7 +15,7 @@ const DEFAULT_FILE = 'config/sallyport.yaml';
 type AddCommand = (program: Command, context: Context, end: (exitCode: number) => void) => void;
 
 /** In the order of `--help`. What a command needs is imported when it runs, so that a quick one starts quickly. */
-const COMMANDS: readonly AddCommand[] = [addInit, addCheck, addServe, addHealth, addToken, addDemo];
+const COMMANDS: readonly AddCommand[] = [addInit, addCheck, addServe, addHealth, addToken, addKey, addDemo];
 
 /**
  * Runs the command that the arguments name. Resolves with the exit code: 0, 1 for a failure, 2 for bad usage or a bad
@@ -98,6 +100,10 @@ function addToken(program: Command, context: Context): void {
   tokenCommand(program.command('token')).action((options) => mintToken(context, options));
 }
 
+function addKey(program: Command, context: Context): void {
+  keyCommand(program.command('key')).action((name, options) => key(context, name, options));
+}
+
 function addDemo(program: Command, context: Context, end: (exitCode: number) => void): void {
   program
     .command('demo')
@@ -138,8 +144,13 @@ function report(error: unknown, { stderr }: Context): number {
 
 /** Failures whose message is enough: ours, and those of the operating system. */
 function isExpected(error: Error): boolean {
-  const isOurs = [CommandError, ConfigError, CertificateError, CredentialError, ListenerError].some(
-    (kind) => error instanceof kind,
-  );
+  const isOurs = [
+    CommandError,
+    ConfigError,
+    CertificateError,
+    CredentialError,
+    ListenerError,
+    LogFileError,
+  ].some((kind) => error instanceof kind);
   return isOurs || 'syscall' in error;
 }

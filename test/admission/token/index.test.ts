@@ -325,3 +325,30 @@ describe('several issuers', () => {
     expect(() => checkToken(auth, deps)).toThrow('there is no issuer named nobody');
   });
 });
+
+describe('what strangers may cost', () => {
+  const refusals = async (options: Options, token: string) => {
+    const codes: unknown[] = [];
+    for (let time = 0; time < 4; time++)
+      codes.push(await codeOf(Promise.resolve(checkOf(options)(requestOf(bearer(token)), emptyGrant()))));
+    return codes;
+  };
+  const bounded = () => ({
+    verifications: new Verifications({ failures: 2, failuresPerSecond: 1, now: () => 0 }),
+  });
+
+  test('is bounded: after some bad tokens further ones are not looked at', async () => {
+    const forged = mint(otherKey);
+    expect(await refusals(bounded(), forged)).toEqual([
+      'TOKEN_INVALID',
+      'TOKEN_INVALID',
+      'RATE_LIMITED',
+      'RATE_LIMITED',
+    ]);
+  });
+
+  test('is not what clients cost whose tokens have expired', async () => {
+    const expired = mint(key, { exp: NOW_S - 60 });
+    expect(await refusals(bounded(), expired)).toEqual(Array.from({ length: 4 }, () => 'TOKEN_EXPIRED'));
+  });
+});
