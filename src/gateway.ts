@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { type Logger, pino } from 'pino';
 import type { Authorize } from './admission/authorize.ts';
+import { openKeyFiles } from './admission/keys/index.ts';
 import { Verifications } from './admission/token/verifications.ts';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
@@ -141,6 +142,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const files = new WatchedFiles();
   closers.add(() => files.close());
   const verifiers = await openVerifiers(config, logger, closers);
+  const keys = await openKeyFiles(config.routes, { files, logger });
   const metrics = createMetrics({
     open: () => sessions,
     droppedLines: () => droppedLines(logger),
@@ -158,9 +160,10 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const dials = { ...metrics, healthChanged: createHealthLog(logger) };
   const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver, certificates });
   closers.add(() => resolver.close());
-  const store = createMemoryStore();
-  const proofs = { verifiers, verifications: new Verifications(), authorize };
-  const routes = openRoutes(config, { ...proofs, store, upstreams, files, logger }, route, closers);
+  const { ipv6Prefix } = config.limits;
+  const limits = { store: createMemoryStore(), limits: metrics.limits, ipv6Prefix };
+  const proofs = { verifiers, keys, verifications: new Verifications({ ipv6Prefix }), authorize };
+  const routes = openRoutes(config, { ...proofs, ...limits, upstreams, files, logger }, route, closers);
   return { files, certificates, verifiers, metrics, events, observer, sessions, routes };
 }
 

@@ -18,6 +18,10 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 const context: Context = {
   argv: process.argv.slice(2),
   env: process.env,
+  // Most commands read nothing: it is opened by those that do.
+  get stdin() {
+    return process.stdin;
+  },
   stdout: process.stdout,
   stderr: process.stderr,
   isTTY: process.stdout.isTTY === true,

@@ -3,6 +3,8 @@ import { GatewayError } from '../errors.ts';
 import { type Authorize, checkAuthorize } from './authorize.ts';
 import { checkCertificate } from './certificate.ts';
 import { tokenExemption } from './cors.ts';
+import { checkExternal } from './external/index.ts';
+import type { AuthService } from './external/service.ts';
 import type { Check } from './grant.ts';
 import { alsoBasic, challenge } from './token/challenge.ts';
 import { checkToken, type TokenDeps } from './token/index.ts';
@@ -12,6 +14,8 @@ import { claimRule, requiredScope } from './token/require.ts';
 
 /** What the proofs of clients are checked with. */
 export interface AuthenticationDeps extends TokenDeps {
+  /** What the route asks, if it asks another service. */
+  readonly external?: AuthService | undefined;
   /** What the program around the gateway has to say, if it has. */
   readonly authorize?: Authorize | undefined;
 }
@@ -30,9 +34,17 @@ function createProofs({ auth, origins }: RouteConfig, deps: AuthenticationDeps):
   const isExempt = tokenExemption(origins);
   return [
     ...(auth.certificate ? [checkCertificate(auth.certificate, isExempt)] : []),
-    ...(auth.issuer.length > 0 ? [asksForBasic(auth, checkToken(auth, deps, isExempt))] : []),
+    ...(auth.issuer.length > 0 || auth.keys !== undefined
+      ? [asksForBasic(auth, checkToken(auth, deps, isExempt))]
+      : []),
+    ...(auth.external ? [checkExternal(auth.external, askedBy(deps), isExempt)] : []),
     ...(Object.keys(auth.require).length > 0 ? [checkClaims(auth.require)] : []),
   ];
+}
+
+function askedBy({ external: service, verifications }: AuthenticationDeps) {
+  if (service === undefined) throw new Error('the service that the route asks has not been opened');
+  return { service, verifications };
 }
 
 /** `check`, which says in its refusals that the token may come as a password where it may. */

@@ -5,6 +5,8 @@ export interface Context {
   /** Arguments after the program's name. */
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What is piped in. */
+  readonly stdin: AsyncIterable<string | Uint8Array>;
   readonly stdout: Output;
   readonly stderr: Output;
   /** A person reads `stdout` in a terminal. */

@@ -1,4 +1,6 @@
+import { keyFilesOf } from '../admission/keys/index.ts';
 import { openKeys } from '../admission/token/keys.ts';
+import { readApiKeys } from '../config/api-keys.ts';
 import { readAuthorities, readIdentity } from '../config/certificate.ts';
 import { type CredentialConfig, placeOf } from '../config/credentials.ts';
 import { isUrl } from '../config/fields.ts';
@@ -27,8 +29,9 @@ export async function checkMaterials(config: Config): Promise<Finding[]> {
   const keys = Object.values(issuers)
     .filter((issuer) => !hasRemoteKeys(issuer))
     .map((issuer) => openKeys(issuer));
+  const apiKeys = keyFilesOf(routes).map((file) => readApiKeys(file));
   const proving = routes.map(async ({ upstream }) => upstream.credentials?.forEach(tryCredential));
-  const outcomes = await Promise.allSettled([...listening, ...keys, ...dialling, ...proving]);
+  const outcomes = await Promise.allSettled([...listening, ...keys, ...apiKeys, ...dialling, ...proving]);
   const failures = outcomes.filter((outcome) => outcome.status === 'rejected');
   if (failures.length === 0) return endings(config);
   const lines = failures.map(({ reason }) => (reason instanceof Error ? reason.message : String(reason)));

@@ -6,6 +6,7 @@ import { parseDuration } from '../config/units.ts';
 import { ListenerError } from '../listener/error.ts';
 import { LogFileError } from '../observe/file-queue.ts';
 import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
+import { key, keyCommand } from './key.ts';
 import { mintToken, tokenCommand } from './token.ts';
 
 const DEFAULT_FILE = 'config/sallyport.yaml';
@@ -14,7 +15,7 @@ const DEFAULT_FILE = 'config/sallyport.yaml';
 type AddCommand = (program: Command, context: Context, end: (exitCode: number) => void) => void;
 
 /** In the order of `--help`. What a command needs is imported when it runs, so that a quick one starts quickly. */
-const COMMANDS: readonly AddCommand[] = [addInit, addCheck, addServe, addHealth, addToken, addDemo];
+const COMMANDS: readonly AddCommand[] = [addInit, addCheck, addServe, addHealth, addToken, addKey, addDemo];
 
 /**
  * Runs the command that the arguments name. Resolves with the exit code: 0, 1 for a failure, 2 for bad usage or a bad
@@ -97,6 +98,10 @@ function addHealth(program: Command, context: Context): void {
 
 function addToken(program: Command, context: Context): void {
   tokenCommand(program.command('token')).action((options) => mintToken(context, options));
+}
+
+function addKey(program: Command, context: Context): void {
+  keyCommand(program.command('key')).action((name, options) => key(context, name, options));
 }
 
 function addDemo(program: Command, context: Context, end: (exitCode: number) => void): void {

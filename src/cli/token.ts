@@ -138,7 +138,8 @@ function defaultAlgorithm({ type, asymmetricKeyType, asymmetricKeyDetails }: Key
   return alg;
 }
 
-function addClaim(text: string, claims: Claims): Claims {
+/** Takes one more `name=value` among the claims; the value as JSON if it is. */
+export function addClaim(text: string, claims: Claims): Claims {
   const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (name === undefined || value === undefined) throw new InvalidArgumentError('Expected NAME=VALUE.');
   return { ...claims, [name]: jsonOrText(value) };

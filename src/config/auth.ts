@@ -31,7 +31,9 @@ const certificate = z.strictObject({
 });
 
 const external = z.strictObject({
-  url: url('http', 'https').describe('What is asked with a GET: 2xx lets in, 3xx, 401 and 403 are relayed'),
+  url: url('http', 'https').describe(
+    'What is asked with a GET about every request: 2xx lets in, its header fields are claims; 3xx, 401 and 403 are relayed; else 503',
+  ),
   forward: z
     .array(headerName)
     .min(1)
@@ -43,12 +45,14 @@ const external = z.strictObject({
   expires: headerName
     .prefault('x-auth-expires')
     .describe(
-      'The header of its answer that says until when it holds: seconds since the epoch, or an HTTP date',
+      'The header of its answer that says until when it holds: seconds since the epoch, or an HTTP date; open WebSockets end then',
     ),
   cache: duration
     .optional()
-    .describe('How long a 2xx holds for the same headers and address; absent: it is asked each time'),
-  within: duration.prefault('5s').describe('It must answer in this time; else 503'),
+    .describe(
+      'How long a 2xx holds for the same client, headers, method and address, never beyond `expires`; absent: it is asked each time',
+    ),
+  within: duration.prefault('5s').describe('The whole answer must come in this time; else 503'),
 });
 
 export const auth = z.strictObject({

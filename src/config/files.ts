@@ -80,7 +80,8 @@ export function fileFault(file: string): string | undefined {
   return stats.size > MAX_BYTES ? 'is larger than 1 MiB' : undefined;
 }
 
-function reason(error: unknown): string {
+/** Why a file could not be read, in words. */
+export function reason(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT') return 'there is no such file';
   return code === 'EACCES' ? 'permission denied' : String(code);

@@ -17,12 +17,12 @@ export const BYTE_RATE = /^(\d+(?:\.\d+)?(?:B|KiB|MiB|GiB))\/(s|m|h)$/;
 /** setTimeout holds at most 2^31-1 ms (24.8 days) and fires at once beyond it. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Reads `250ms`, `30s`, `5m`, `12h`, `7d` as milliseconds, at least 1. */
-export function parseDuration(text: string): number | undefined {
+/** Reads `250ms`, `30s`, `5m`, `12h`, `7d` as milliseconds, at least 1, and no more than a timer holds unless told. */
+export function parseDuration(text: string, longestMs: number = LONGEST_MS): number | undefined {
   const match = DURATION.exec(text);
   if (!match) return undefined;
   const ms = Math.round(Number(match[1]) * DURATION_MS[match[2] as keyof typeof DURATION_MS]);
-  return ms >= 1 && ms <= LONGEST_MS ? ms : undefined;
+  return ms >= 1 && ms <= longestMs ? ms : undefined;
 }
 
 /** Reads `512B`, `64KiB`, `1MiB`, `2GiB` as bytes, at least 1. */

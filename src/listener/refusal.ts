@@ -1,7 +1,8 @@
 import { type ServerResponse, STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type GatewayError, UpstreamAnswered } from '../errors.ts';
+import type { GatewayError } from '../errors.ts';
 import { headerClass } from '../http/header-classes.ts';
+import { RelayedAnswer } from '../http/relayed-answer.ts';
 import type { HeaderField } from '../http/request.ts';
 import { linger } from '../stream/linger.ts';
 
@@ -70,7 +71,7 @@ function withMore({ fields, ...answer }: Answer, more: Readonly<Record<string, s
 }
 
 function answerTo(error: GatewayError): Answer {
-  return error instanceof UpstreamAnswered ? relayed(error) : own(error);
+  return error instanceof RelayedAnswer ? relayed(error) : own(error);
 }
 
 function own(error: GatewayError): Answer {
@@ -80,7 +81,7 @@ function own(error: GatewayError): Answer {
   return complete(error.status, [...Object.entries(error.headers), type], body);
 }
 
-function relayed({ answer }: UpstreamAnswered): Answer {
+function relayed({ answer }: RelayedAnswer): Answer {
   const { status, headers, body } = answer;
   const fields = headers.filter(
     ([name, value]) => isRelayed(name.toLowerCase(), status) && isSendable(name, value),

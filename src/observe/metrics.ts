@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import type { LimitObserver } from '../admission/limit-deps.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';
 import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
@@ -9,6 +10,7 @@ import { createConnectionMetrics } from './connections.ts';
 import { createHandshakeMetrics } from './handshake-metrics.ts';
 import type { Observer, SessionRecord } from './index.ts';
 import { createIssuerMetrics, type IssuerRecords } from './issuer-metrics.ts';
+import { createLimitMetrics } from './limit-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { seriesOf } from './series.ts';
 import { createSessionMetrics } from './session-metrics.ts';
@@ -24,6 +26,8 @@ export interface Metrics extends Observer, Omit<DialObserver, 'healthChanged'> {
   readonly connections: ConnectionObserver;
   /** Counts what becomes of certificates that are renewed. */
   readonly certificates: CertificateObserver;
+  /** Counts what the limits of routes do. */
+  readonly limits: LimitObserver;
 }
 
 /** What metrics are taken from, besides what is told of. */
@@ -59,6 +63,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     contentType: registry.contentType,
     connections: createConnectionMetrics(registry),
     certificates: createCertificateMetrics(registry, sources.certificates ?? (() => [])),
+    limits: createLimitMetrics(registry),
     opened(session, phases) {
       requests.opened(session);
       handshakes.add(session.route, phases);

@@ -22,15 +22,15 @@ const SECRET_LENGTHS: ReadonlySet<number> = new Set(SECRET_FIELDS.map(({ length 
 /** Stands where a credential stood. */
 export const REDACTED = '[redacted]';
 
-/** A JWT, also one cut short: `eyJ` is `{"` in base64url. It belongs in no text, so it is one that slipped in. */
-const TOKEN = /eyJ[\w-]{8,}\.[\w-]*(\.[\w-]*)?/g;
+/** A JWT, also one cut short (`eyJ` is `{"` in base64url), or an API key. It belongs in no text, so it is one that slipped in. */
+const TOKEN = /eyJ[\w-]{8,}\.[\w-]*(\.[\w-]*)?|sp_[\w-]{32,}/g;
 
 /** Controls (C0, DEL, C1), line and paragraph separators, and the marks that reorder text on a terminal. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what it is looking for
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
 /** Where neither of the two above can be found there is none of these: nearly every text, and one look instead of three. */
-const SUSPECT = /[^ -~]|eyJ/;
+const SUSPECT = /[^ -~]|eyJ|sp_/;
 
 /** A text as it may stand in a log line: at most 1 KiB characters, controls written out as `\u{1b}`. */
 export function redactText(text: string, max = MAX_TEXT): string {

@@ -1,7 +1,8 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex, Writable } from 'node:stream';
-import { GatewayError, UpstreamAnswered } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
+import { RelayedAnswer } from '../http/relayed-answer.ts';
 import { type AnswerFields, pairsOf } from './answer-fields.ts';
 import type { Concealment } from './concealment.ts';
 
@@ -22,7 +23,7 @@ export interface Reading {
 /**
  * Reads the answer to a request that has gone out on `socket` already; `early` is what has been read of it. Of its
  * body counts what has come a second after its head, or when `signal` aborts, and at most 64 KiB. The caller destroys
- * the socket. Never resolves: rejects with UpstreamAnswered for a refusal (3xx to 5xx), UPSTREAM_INVALID for any
+ * the socket. Never resolves: rejects with RelayedAnswer for a refusal (3xx to 5xx), UPSTREAM_INVALID for any
  * other status and for what is not HTTP, or UPSTREAM_LOST for a connection that ends.
  */
 export function readAnswer(socket: Socket, early: Buffer, reading: Reading): Promise<never> {
@@ -83,7 +84,7 @@ async function refusalOf(
     return new GatewayError('UPSTREAM_INVALID', { detail: `it answered ${status}`, isAnswer: true });
   const body = await bodyOf(response, signal);
   const headers = pairsOf(answerFields(response.rawHeaders, status));
-  return new UpstreamAnswered({ status, headers, body: concealment?.body(body) ?? body });
+  return new RelayedAnswer({ status, headers, body: concealment?.body(body) ?? body });
 }
 
 /** Rejects only if the body is cut by the upstream itself. */

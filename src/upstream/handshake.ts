@@ -45,7 +45,7 @@ const NOTHING = Buffer.alloc(0);
  * `offer` says, and nothing of the client follows before the answer is verified (RFC 6455 §4.1). Takes the socket over:
  * it is destroyed on any failure.
  *
- * Rejects with UpstreamAnswered for an answer that is no 101, UPSTREAM_INVALID for one that is none or wrong,
+ * Rejects with RelayedAnswer for an answer that is no 101, UPSTREAM_INVALID for one that is none or wrong,
  * UPSTREAM_LOST for a connection that ends, UPSTREAM_TIMEOUT when `signal` aborts.
  */
 export async function openWebSocket(

@@ -71,6 +71,26 @@ test('shows which paths match in any case, and which go on without their prefix'
   ]);
 });
 
+test('shows every limit of a list, and of requests those that do not hold anyway', async () => {
+  const folder = await folderWith({
+    'gate.yaml': sampleConfig({
+      top: 'limits: { ipv6Prefix: 56 }',
+      route: `    origins: [https://app.example.com]
+    limits:
+      upgrades: [{ rate: 5/s, per: address }, { rate: 100/s, per: origin }]
+      connections: [{ max: 5, per: "claim:tenant" }, { max: 2, per: subject }]
+      messages: [{ rate: 50/s, per: connection }, { rate: 1000/s, per: route }]
+      bytes: [{ rate: 1MiB/s, per: subject }]
+      requests: [{ max: 1024, perClient: 16 }, { max: 8, per: subject }]`,
+    }).replace('websocket: ws://127.0.0.1:3000', 'http: http://127.0.0.1:3000'),
+  });
+  const { out } = await sallyport(['check', join(folder, 'gate.yaml')]);
+  expect(out).toContain('\nipv6Prefix   56\n');
+  expect(out.trimEnd().split(/ {2,}/).at(-1)).toBe(
+    'upgrades 5/s per address, upgrades 100/s per origin, requests 16 per address, requests 8 per subject, connections 5 per claim:tenant, connections 2 per subject, messages 50/s per connection, messages 1000/s per route, bytes 1MiB/s per subject',
+  );
+});
+
 test('prints every problem on stderr and ends with 2', async () => {
   const folder = await folderWith({ 'gate.yaml': `${sampleConfig()}\nlimts: 1\nstore: 1` });
   const { code, out, err } = await sallyport(['check', join(folder, 'gate.yaml')]);
@@ -90,4 +110,29 @@ test('reads variables from the environment', async () => {
   const folder = await folderWith({ 'gate.yaml': sampleConfig().replace('8080', `"\${PORT}"`) });
   const { out } = await sallyport(['check', join(folder, 'gate.yaml')], { PORT: '4711' });
   expect(out).toContain('127.0.0.1:4711');
+});
+
+test('shows every proof that a route asks for', async () => {
+  const route = (name: string, auth: string) =>
+    `  - { name: ${name}, match: { path: /${name} }, origins: [https://a.example], auth: { ${auth} }, upstream: { websocket: ws://b:1 } }`;
+  const folder = await folderWith({
+    'keys.yaml': '',
+    'gate.yaml': sampleConfig({
+      route: [
+        route('keys', 'keys: file:keys.yaml, token: [header, "header:x-api-key"]'),
+        route('both', 'keys: file:keys.yaml, issuer: main'),
+        route('asked', 'external: { url: "http://127.0.0.1:4180/auth" }'),
+        route('all', 'issuer: main, external: { url: "http://127.0.0.1:4180/auth" }'),
+      ].join('\n'),
+    }),
+  });
+  const { code, out } = await sallyport(['check', join(folder, 'gate.yaml')]);
+  expect(code).toBe(0);
+  const rows = out.split('\n').filter((line) => line.includes('ws://b:1'));
+  expect(rows.map((line) => line.split(/ {2,}/)[4])).toEqual([
+    'API keys by header, header:x-api-key',
+    'main, API keys by header',
+    'asks http://127.0.0.1:4180/auth',
+    'main by header and asks http://127.0.0.1:4180/auth',
+  ]);
 });

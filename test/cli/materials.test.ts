@@ -37,6 +37,19 @@ describe('certificates', () => {
   });
 });
 
+test('a file of API keys that cannot be used is told with its places', async () => {
+  const config = sampleConfig().replace(
+    'auth: { issuer: main }',
+    'auth: { issuer: main, keys: file:api.yaml }',
+  );
+  const { code, out, err } = await checked(config, { 'api.yaml': '# ours\n- { name: ci }\n' });
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).toMatch(
+    /api.yaml has a problem:\n {2}\S+api.yaml:2:3 \[0\].hash: is missing; expected sha256:/,
+  );
+  expect(await checked(config, { 'api.yaml': '# none yet\n' })).toMatchObject({ code: 0 });
+});
+
 describe('certificates for upstreams', () => {
   const config = (tls: string) =>
     sampleConfig().replace('ws://127.0.0.1:3000', `wss://127.0.0.1:3000, tls: { ${tls} }`);

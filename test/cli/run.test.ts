@@ -6,7 +6,7 @@ describe('help', () => {
   test('names every command', async () => {
     const { code, out } = await sallyport(['--help']);
     expect(code).toBe(0);
-    for (const name of ['init', 'check', 'serve', 'health', 'token', 'demo'])
+    for (const name of ['init', 'check', 'serve', 'health', 'token', 'key', 'demo'])
       expect(out).toMatch(new RegExp(`^  ${name}`, 'm'));
   });
 

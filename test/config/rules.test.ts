@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config/load.ts';
 import { parsed, problemOf, sampleConfig } from '../support/config.ts';
 
 const KEYS = 'algorithms: [ES256], jwks: https://id.example.com/keys';
@@ -34,8 +35,28 @@ describe('an issuer', () => {
   test.each([
     ['algorithms: [ES256, RS256], secret: x', 'ES256, RS256 cannot be verified with a secret'],
     ['algorithms: [ES256, HS256], jwks: https://a', 'HS256 cannot be verified with a jwks'],
+    ['algorithms: [HS256], discovery: true', 'HS256 cannot be verified with keys found by discovery'],
   ])('with %s cannot work', (keys, expected) => {
     expect(problemOf(issuer(keys))).toMatch(`issuers.main.algorithms: ${expected}`);
+  });
+
+  test.each([
+    'realtime',
+    'https://id.example.com/?a',
+    'https://id.example.com/#a',
+    'https://me:s3cr3t@id.example.com/',
+    'urn:example:id',
+  ])('is not discovered by the name %s', (name) => {
+    const text = issuer('algorithms: [ES256], discovery: true').replace(
+      'issuer: https://id.example.com/',
+      `issuer: "${name}"`,
+    );
+    expect(problemOf(text)).toMatch(/issuers.main.issuer: discovery needs an http or https URL/);
+  });
+
+  test('is discovered by its URL alone', () => {
+    const { config } = parseConfig(issuer('algorithms: [ES256], discovery: true'));
+    expect(config.issuers.main).toMatchObject({ discovery: true, issuer: 'https://id.example.com/' });
   });
 
   test('cannot give tokens more than a minute of grace', () => {
@@ -116,6 +137,37 @@ describe('a route', () => {
     expect(parsed(withAuth(auth, 'origins: [https://a.example.com]')).routes).toHaveLength(1);
   });
 
+  test('that asks another service about cookies must name origins', () => {
+    const asking = (forward: string) => `{ external: { url: "http://a/auth"${forward} } }`;
+    expect(problemOf(withAuth(asking('')))).toMatch(/routes\[0\].origins: is required on a route/);
+    expect(parsed(withAuth(asking(', forward: [authorization]'))).routes).toHaveLength(1);
+    expect(parsed(withAuth(asking(''), 'origins: [https://a.example.com]')).routes).toHaveLength(1);
+  });
+
+  test.each([
+    ['connection', 'speaks of one connection only'],
+    ['Upgrade', 'speaks of one connection only'],
+    ['proxy-authorization', 'speaks of one connection only'],
+    ['content-length', 'speaks of one connection only'],
+    ['sec-websocket-key', 'speaks of one connection only'],
+    ['host', 'the gateway says this itself'],
+    ['X-Forwarded-User', 'the gateway says this itself'],
+    ['x-forwarded-uri', 'the gateway says this itself'],
+    ['x-original-url', 'the gateway says this itself'],
+    ['x-original-method', 'the gateway says this itself'],
+    ['x-real-ip', 'the gateway says this itself'],
+    ['x-request-id', 'the gateway says this itself'],
+  ])('cannot tell another service what the client says in %s', (name, message) => {
+    const auth = `{ external: { url: "http://a/auth", forward: [accept, ${name}] } }`;
+    expect(problemOf(withAuth(auth))).toContain(`routes[0].auth.external.forward[1]: `);
+    expect(problemOf(withAuth(auth))).toContain(message);
+  });
+
+  test('may show another service a token among the subprotocols', () => {
+    const auth = '{ external: { url: "http://a/auth", forward: [sec-websocket-protocol, origin] } }';
+    expect(parsed(withAuth(auth)).routes).toHaveLength(1);
+  });
+
   test('that answers CORS itself must name origins', () => {
     const answering = (rest: string) =>
       sampleConfig().replace(
@@ -127,14 +179,6 @@ describe('a route', () => {
     );
     expect(parsed(answering('\n    origins: [https://a.example.com]')).routes).toHaveLength(1);
     expect(parsed(answering('').replace('cors: answer', 'cors: upstream')).routes).toHaveLength(1);
-  });
-
-  test('without auth has no subject to count by', () => {
-    const limits = 'limits: { connections: { max: 1, per: subject } }';
-    expect(problemOf(withAuth('none', limits))).toMatch(
-      /limits.connections.per: there is no subject on a route with auth: none$/,
-    );
-    expect(parsed(withAuth('{ issuer: main }', limits)).routes).toHaveLength(1);
   });
 
   test.each([

@@ -46,6 +46,21 @@ describe('a key without effect is refused', () => {
     );
   });
 
+  test('auth.token and auth.forwardToken where no token is asked for', () => {
+    const asking = (more: string) =>
+      route(PLAIN).replace(
+        '{ issuer: main }, upstream: { http',
+        `{ external: { url: "http://a/auth", forward: [accept] }, ${more} }, upstream: { http`,
+      );
+    expect(problemOf(asking('token: [header]'))).toMatch(
+      'routes[1].auth.token: has no effect without issuer or keys; remove it',
+    );
+    expect(problemOf(asking('forwardToken: true'))).toMatch(
+      'routes[1].auth.forwardToken: has no effect without issuer or keys; remove it',
+    );
+    expect(parsed(asking('issuer: main, token: [header], forwardToken: true')).routes).toHaveLength(2);
+  });
+
   test.each(['websocket', 'poll', 'http'] as const)('%s: what only tcp knows', (kind) => {
     const found = problemsOf(route(`${UPSTREAMS[kind]}, text: true, protocols: [mqtt]`));
     expect(found.map(({ path, message }) => `${path} ${message}`)).toEqual([

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ERROR_CODES, GatewayError, UpstreamAnswered } from '../../src/errors.ts';
+import { ERROR_CODES, GatewayError } from '../../src/errors.ts';
+import { RelayedAnswer } from '../../src/http/relayed-answer.ts';
 import type { PendingUpgrade } from '../../src/listener/pending-upgrade.ts';
 import { eventually } from '../support/census.ts';
 import { closed, deferred, dial, flood, open, say, serverSocket } from '../support/listener.ts';
@@ -43,7 +44,7 @@ describe('a refused upgrade', () => {
 
   test("reads the upstream's own answer, without what belongs to the upstream's connection", async () => {
     const answer = await refused(
-      new UpstreamAnswered({
+      new RelayedAnswer({
         status: 418,
         headers: [
           ['Content-Type', 'application/json'],
@@ -152,7 +153,7 @@ describe('a refused request', () => {
       ['Constructor', 'c'],
       ['X-More', '1'],
     ] as const;
-    const error = new UpstreamAnswered({ status: 404, headers, body: Buffer.from('no') });
+    const error = new RelayedAnswer({ status: 404, headers, body: Buffer.from('no') });
     const listener = await open({ request: (pending) => pending.refuse(error, { 'x-more': '2' }) });
     const answer = await say(listener, GET);
     expect(answer).toContain('\r\nConstructor: c\r\n');

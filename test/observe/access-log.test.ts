@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { GatewayError, UpstreamAnswered } from '../../src/errors.ts';
+import { GatewayError } from '../../src/errors.ts';
+import { RelayedAnswer } from '../../src/http/relayed-answer.ts';
 import { createAccessLog } from '../../src/observe/access-log.ts';
 import type { Observer } from '../../src/observe/index.ts';
 import { createLogger, type LoggerOptions } from '../../src/observe/log.ts';
@@ -142,7 +143,7 @@ describe('createAccessLog', () => {
   });
 
   test('a relayed refusal is logged with the status the client got, without the body', () => {
-    const error = new UpstreamAnswered({
+    const error = new RelayedAnswer({
       status: 418,
       headers: [['x', 'hidden']],
       body: Buffer.from('hidden'),

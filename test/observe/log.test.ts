@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { makeKey } from '../../src/admission/keys/key.ts';
 import { LogFileError } from '../../src/observe/file-queue.ts';
 import { createLogger, flushLog, reopenLog } from '../../src/observe/log.ts';
 import { fileWith } from '../support/files.ts';
@@ -54,6 +55,14 @@ describe('createLogger', () => {
     );
     expect(JSON.stringify(line)).not.toContain('eyJhbGci');
     expect(line).toMatchObject({ a: 'bearer [redacted]!', msg: '[redacted]' });
+  });
+
+  test('takes an API key out of any text, and leaves what only begins like one', () => {
+    const key = makeKey();
+    const line = logged((logger) =>
+      logger.warn({ a: `/x/${key}/y`, b: 'sp_who', cut: key.slice(0, -8) }, key),
+    );
+    expect(line).toMatchObject({ a: '/x/[redacted]/y', b: 'sp_who', cut: '[redacted]', msg: '[redacted]' });
   });
 
   test('cuts texts at 1 KiB', () => {

@@ -227,6 +227,19 @@ describe('createMetrics', () => {
     expect(await metrics.render()).toContain('\nsallyport_log_lines_dropped_total 7\n');
   });
 
+  test('counts what limits do, each from the start, and names no claim', async () => {
+    const { metrics, value } = start();
+    const throttled = metrics.limits.watch('chat', { limit: 'messages', per: 'claim:tenant' }, 'throttled');
+    const series = 'sallyport_limited_total{route="chat",limit="messages",per="claim",outcome="throttled"}';
+    expect(await value(series)).toBe(0);
+    throttled();
+    throttled();
+    expect(await value(series)).toBe(2);
+    // A route compiled again goes on counting.
+    metrics.limits.watch('chat', { limit: 'messages', per: 'claim:tenant' }, 'throttled')();
+    expect(await value(series)).toBe(3);
+  });
+
   test('gives the process metrics too, in the text format', async () => {
     const { metrics } = start();
     expect(await metrics.render()).toMatch(/^process_cpu_seconds_total \d/m);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import type { Context } from '../../src/cli/context.ts';
 import { run } from '../../src/cli/run.ts';
@@ -18,12 +19,17 @@ export interface Outcome {
 }
 
 /** Runs `sallyport` with these arguments inside this process. */
-export async function sallyport(argv: readonly string[], env: Context['env'] = {}): Promise<Outcome> {
+export async function sallyport(
+  argv: readonly string[],
+  env: Context['env'] = {},
+  stdin = '',
+): Promise<Outcome> {
   let out = '';
   let err = '';
   const code = await run({
     argv,
     env,
+    stdin: Readable.from([stdin]),
     stdout: { write: (text) => (out += text) },
     stderr: { write: (text) => (err += text) },
     isTTY: false,

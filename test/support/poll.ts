@@ -14,7 +14,8 @@ import type { Bridge, Ending, Link, SessionHandle } from '../../src/bridge/contr
 import type { Clock } from '../../src/bridge/poll/backoff.ts';
 import { createPollDial } from '../../src/bridge/poll/index.ts';
 import { type RouteConfig, schema } from '../../src/config/schema.ts';
-import { asGatewayError, UpstreamAnswered } from '../../src/errors.ts';
+import { asGatewayError } from '../../src/errors.ts';
+import { RelayedAnswer } from '../../src/http/relayed-answer.ts';
 import { openPollClients } from '../../src/routes.ts';
 import { createUpstreamContext } from '../../src/upstream/context.ts';
 import type { AdmittedRequest } from '../../src/upstream/forward.ts';
@@ -181,7 +182,7 @@ function accept(socket: Duplex, key: string, protocol: string | undefined): void
 
 function refuse(socket: Duplex, thrown: unknown): void {
   const error = asGatewayError(thrown);
-  const answer = error instanceof UpstreamAnswered ? error.answer : undefined;
+  const answer = error instanceof RelayedAnswer ? error.answer : undefined;
   const headers = (answer?.headers ?? []).map(([name, value]) => `${name}: ${value}\r\n`).join('');
   const body = answer?.body ?? Buffer.from(error.message);
   socket.write(`HTTP/1.1 ${error.status} x\r\nx-code: ${error.code}\r\n${headers}`);

@@ -1,10 +1,13 @@
 import type { AuthConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
-import { type GatewayRequest, isUpgrade } from '../../http/request.ts';
+import type { GatewayRequest } from '../../http/request.ts';
 import type { Claims } from '../claims.ts';
+import { isForgeable } from '../forgeable.ts';
 import { type Check, endBy, type Grant } from '../grant.ts';
+import type { ApiKeys, KeyHolder } from '../keys/index.ts';
+import { whyUnknown } from '../keys/key.ts';
 import { challenge } from './challenge.ts';
-import { invalid, unverifiedIssuer } from './jwt.ts';
+import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
 import { type Found, tokenFinder } from './sources.ts';
 import type { Verifications } from './verifications.ts';
 import type { Guard, TokenVerifier, Verified } from './verifier.ts';
@@ -13,13 +16,21 @@ import type { Guard, TokenVerifier, Verified } from './verifier.ts';
 export interface TokenDeps {
   /** By the names of `issuers`. */
   readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+  /** By the files they stand in. */
+  readonly keys?: ReadonlyMap<string, ApiKeys> | undefined;
   /** Bounds what is spent on the proofs of strangers. */
   readonly verifications: Verifications;
 }
 
+/** What a token or an API key may be proven with. */
+interface Trusted {
+  readonly issuers: readonly TokenVerifier[];
+  readonly keys: ApiKeys | undefined;
+}
+
 /**
- * Requires a token that one of the route's issuers signed; notes subject, claims, expiry
- * and where the token stood. Throws an Error at once if the route names an issuer that is not among the verifiers.
+ * Requires a token that one of the route's issuers signed, or one of its API keys; notes subject, claims, expiry
+ * and where it stood. Throws an Error at once if the route names an issuer or a file of keys that is not among those given.
  *
  * What `isExempt` names needs none: preflights, for browsers send none with them. Where the page's request has a token in
  * its query, so has its preflight: it is noted to be taken out, and says nothing about the client.
@@ -30,11 +41,12 @@ export interface TokenDeps {
  */
 export function checkToken(
   auth: AuthConfig,
-  { verifiers, verifications }: TokenDeps,
+  deps: TokenDeps,
   isExempt: (request: GatewayRequest) => boolean = () => false,
 ): Check {
   const findTokens = tokenFinder(auth.token);
-  const trusted = auth.issuer.map((name) => verifierNamed(name, verifiers));
+  const trusted = trustedBy(auth, deps);
+  const { verifications } = deps;
 
   return async function token(request, grant) {
     const found = findTokens(request);
@@ -52,9 +64,9 @@ export function checkToken(
     noteCredentials(grant, found);
   };
 
-  async function verified(token: string, { clientAddress, host }: GatewayRequest): Promise<Verified> {
+  async function verified(token: string, { clientAddress, host }: GatewayRequest) {
     try {
-      return await verifyByIssuer(token, trusted, guardOf(verifications, clientAddress));
+      return await verify(token, trusted, guardOf(verifications, clientAddress));
     } catch (error) {
       if (!isBadToken(error)) throw error;
       // An expiry is proven by a signature: it is a client of ours that has not heard of the time.
@@ -85,6 +97,14 @@ function noteCredentials(grant: Grant, [first, ...copies]: readonly Found[]): vo
   grant.copies = copies.map((copy) => copy.credential);
 }
 
+function trustedBy({ issuer, keys: file }: AuthConfig, { verifiers, keys }: TokenDeps): Trusted {
+  const issuers = issuer.map((name) => verifierNamed(name, verifiers));
+  if (file === undefined) return { issuers, keys: undefined };
+  const opened = keys?.get(file);
+  if (opened === undefined) throw new Error(`the API keys in ${file} have not been opened`);
+  return { issuers, keys: opened };
+}
+
 function verifierNamed(name: string, verifiers: ReadonlyMap<string, TokenVerifier>): TokenVerifier {
   const verifier = verifiers.get(name);
   if (verifier === undefined) throw new Error(`there is no issuer named ${name}`);
@@ -96,16 +116,21 @@ function oneToken(found: readonly Found[], request: GatewayRequest): readonly [F
   const [first, ...others] = found;
   if (first === undefined) throw challenge('TOKEN_MISSING', request.host);
   if (others.some((other) => other.token !== first.token)) throw challenge('BAD_REQUEST', request.host);
-  // Browsers add cookies to any page's requests, and then an Origin too: without one nothing speaks for the sender.
   if (isForgeable(request) && found.every(({ credential }) => credential.from === 'cookie'))
     throw new GatewayError('ORIGIN_REFUSED', { detail: 'a token in a cookie, without an Origin' });
   return [first, ...others];
 }
 
-/** Opening a page sends no Origin and changes nothing (RFC 9110 §9.2.1); everything else must say where it comes from. */
-function isForgeable(request: GatewayRequest): boolean {
-  const isReading = !isUpgrade(request) && (request.method === 'GET' || request.method === 'HEAD');
-  return request.origin === undefined && !isReading;
+/** An API key is looked for first: that costs one hash, whatever it is. */
+async function verify(
+  token: string,
+  { issuers, keys }: Trusted,
+  guard: Guard,
+): Promise<Verified | KeyHolder> {
+  const holder = keys?.find(token);
+  if (holder !== undefined) return holder;
+  if (keys !== undefined && (issuers.length === 0 || !isCompact(token))) throw invalid(whyUnknown(token));
+  return verifyByIssuer(token, issuers, guard);
 }
 
 /** Several verifiers of one `iss` are tried in turn: an issuer on its way from one kind of key to another. */

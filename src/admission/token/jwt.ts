@@ -49,9 +49,14 @@ export function invalid(detail: string): GatewayError {
   return new GatewayError('TOKEN_INVALID', { detail });
 }
 
+/** Whether a text has the three parts of a JWT. */
+export function isCompact(token: string): boolean {
+  return COMPACT_FORM.test(token);
+}
+
 function checkForm(token: string): void {
   if (token.length > MAX_TOKEN_LENGTH) throw invalid('the token is larger than 8 KiB');
-  if (!COMPACT_FORM.test(token)) throw invalid('the token is not three parts in base64url');
+  if (!isCompact(token)) throw invalid('the token is not three parts in base64url');
 }
 
 function decodeHeader(token: string): ProtectedHeaderParameters {

@@ -20,7 +20,7 @@ export interface PollDeps {
 /**
  * The poll bridge of a route: an HTTP service behind a WebSocket. Each session is given one endpoint and keeps it.
  * With `open` in the configuration the service is asked before the 101. The dial rejects as `dial` of the upstreams
- * does, and with UpstreamAnswered (the service refused), UPSTREAM_TIMEOUT, UPSTREAM_LOST or UPSTREAM_INVALID.
+ * does, and with RelayedAnswer (the service refused), UPSTREAM_TIMEOUT, UPSTREAM_LOST or UPSTREAM_INVALID.
  */
 export function createPollDial(
   route: RouteConfig,

@@ -1,6 +1,7 @@
 import type { PollConfig } from '../../config/poll.ts';
 import type { RouteConfig } from '../../config/schema.ts';
-import { asGatewayError, GatewayError, UpstreamAnswered } from '../../errors.ts';
+import { asGatewayError, GatewayError } from '../../errors.ts';
+import { RelayedAnswer } from '../../http/relayed-answer.ts';
 import { createPolicy } from '../../upstream/balance/index.ts';
 import type { Policy } from '../../upstream/balance/policy.ts';
 import { ExchangeFailed, type HttpAnswer, type HttpTarget } from '../../upstream/client.ts';
@@ -126,11 +127,11 @@ function failureOf(thrown: unknown): GatewayError {
 }
 
 /** The service's own refusal, as the answer to the upgrade. */
-function relayed({ status, headers, body }: HttpAnswer, concealment?: Concealment): UpstreamAnswered {
+function relayed({ status, headers, body }: HttpAnswer, concealment?: Concealment): RelayedAnswer {
   const kept = RELAYED.flatMap((name) => {
     const value = headers[name];
     return typeof value === 'string' && !concealment?.isIn(value) ? [[name, value] as const] : [];
   });
   const told = concealment?.body(body) ?? body;
-  return new UpstreamAnswered({ status, headers: kept, body: told.subarray(0, RELAYED_BODY_SIZE) });
+  return new RelayedAnswer({ status, headers: kept, body: told.subarray(0, RELAYED_BODY_SIZE) });
 }

@@ -1,0 +1,121 @@
+import { Pool } from 'undici';
+import type { AuthConfig } from '../../config/schema.ts';
+import { GatewayError } from '../../errors.ts';
+import type { HeaderField } from '../../http/request.ts';
+import { CounterTable } from '../../store/counters.ts';
+
+/** Another service, which is asked about clients over HTTP. */
+
+export type ExternalConfig = NonNullable<AuthConfig['external']>;
+
+/** What it has answered. Fields alternate names and values, as sent. */
+export interface Answer {
+  readonly status: number;
+  readonly fields: readonly string[];
+  /** Its beginning, of at most 64 KiB, where it is refused; else nothing. */
+  readonly body: Buffer;
+}
+
+/** Questions under way, of everybody and of one address. */
+const MAX_QUESTIONS = 256;
+const MAX_PER_ADDRESS = 32;
+const MAX_BODY_BYTES = 64 * 1024;
+const NOTHING = Buffer.alloc(0);
+
+/** Whether a status is a refusal that goes to the client: its own, or one that sends it to where it signs in. */
+export function isRefusal(status: number): boolean {
+  return status === 401 || status === 403 || (status >= 300 && status < 400 && status !== 304);
+}
+
+/** The connections to one such service, kept for questions to come. */
+export class AuthService {
+  readonly #pool: Pool;
+  readonly #path: string;
+  readonly #within: number;
+  readonly #places = new CounterTable();
+
+  constructor({ url, within }: ExternalConfig) {
+    const { origin, pathname, search } = new URL(url);
+    this.#path = pathname + search;
+    this.#within = within;
+    // The one deadline is ours, and it is that of all of the answer.
+    const timeouts = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: within } };
+    this.#pool = new Pool(origin, { connections: MAX_QUESTIONS, pipelining: 1, ...timeouts });
+  }
+
+  /**
+   * Asks with these fields, for a client whose address counts as `address`. Rejects with TOO_MANY_REQUESTS where too many
+   * ask, and with AUTH_UNAVAILABLE if the answer does not come in time, or not whole.
+   */
+  async ask(fields: readonly HeaderField[], address: string): Promise<Answer> {
+    const leave = this.#enter(address);
+    const deadline = new AbortController();
+    const timer = setTimeout(
+      () => deadline.abort(new Error(`no answer in ${this.#within} ms`)),
+      this.#within,
+    );
+    try {
+      return await this.#exchange(fields, deadline.signal, end);
+    } catch (cause) {
+      end();
+      throw new GatewayError('AUTH_UNAVAILABLE', { detail: 'the auth service does not answer', cause });
+    }
+
+    function end(): void {
+      clearTimeout(timer);
+      leave();
+    }
+  }
+
+  /** Drops its connections; again is a no-op. */
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+
+  /** Calls `end` when the connection is free again, unless it rejects. */
+  async #exchange(fields: readonly HeaderField[], signal: AbortSignal, end: () => void): Promise<Answer> {
+    const { statusCode, headers, body } = await this.#pool.request({
+      method: 'GET',
+      path: this.#path,
+      headers: fields.flat(),
+      responseHeaders: 'raw',
+      signal,
+    });
+    const answer = { status: statusCode, fields: headers as unknown as readonly string[], body: NOTHING };
+    if (!isRefusal(statusCode)) {
+      // Nobody waits for what is not wanted; what is left of it is read for the sake of the connection.
+      void body.dump({ limit: MAX_BODY_BYTES }).then(end, end);
+      return answer;
+    }
+    const content = await beginningOf(body);
+    end();
+    return { ...answer, body: content };
+  }
+
+  #enter(address: string): () => void {
+    const ofAll = this.#places.acquire('', MAX_QUESTIONS);
+    const ofAddress = ofAll && this.#places.acquire(address, MAX_PER_ADDRESS);
+    if (ofAll && ofAddress)
+      return function leave() {
+        ofAll();
+        ofAddress();
+      };
+    ofAll?.();
+    const whose = ofAll ? 'for this address' : 'in all';
+    throw new GatewayError('TOO_MANY_REQUESTS', {
+      detail: `too many questions to the auth service ${whose}`,
+    });
+  }
+}
+
+/** Of a longer one the connection is given up. */
+async function beginningOf(body: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= MAX_BODY_BYTES) break;
+  }
+  return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES);
+}
