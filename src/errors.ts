@@ -1,4 +1,5 @@
 import { type ErrorCode, FAILURES, type Failure } from './failures.ts';
+import { type LimitHit, limitDetail, limitSentence } from './limit-hit.ts';
 
 export { ERROR_CODES, type ErrorCode, helpFor } from './failures.ts';
 
@@ -7,6 +8,8 @@ interface Details {
   readonly cause?: unknown;
   /** Why, in words, for the log only. Never put a token in it. */
   readonly detail?: string;
+  /** The limit that was hit: the sentence and, unless given, the detail name it. */
+  readonly limit?: LimitHit | undefined;
   /** In place of the table's, where a refusal says the same in another way: a redirect to where people sign in. */
   readonly status?: number;
   /** Extra response headers, e.g. WWW-Authenticate. */
@@ -38,11 +41,12 @@ export class GatewayError extends Error {
     const { stackTraceLimit } = Error;
     // Taking down the stack is dear, and nobody is told it but for a fault of our own: refusals come in floods.
     if (code !== 'INTERNAL') Error.stackTraceLimit = 0;
-    super(FAILURES[code].sentence, details.cause === undefined ? undefined : { cause: details.cause });
+    const sentence = details.limit ? limitSentence(details.limit) : FAILURES[code].sentence;
+    super(sentence, details.cause === undefined ? undefined : { cause: details.cause });
     Error.stackTraceLimit = stackTraceLimit;
     this.name = 'GatewayError';
     this.code = code;
-    this.detail = details.detail;
+    this.detail = details.detail ?? (details.limit && limitDetail(details.limit));
     this.isAnswer = details.isAnswer ?? false;
     this.#status = details.status;
     this.#headers = details.headers ?? {};

@@ -17,10 +17,11 @@ import { matchAddress } from './http/address.ts';
 import { attachTo } from './listener/attached.ts';
 import { Connections } from './listener/connections.ts';
 import { type ListenerDeps, type ListenerHandlers, openListener } from './listener/server.ts';
+import { createAccessLog } from './observe/access-log.ts';
 import { type AdminDeps, startAdmin } from './observe/admin.ts';
 import { combineConnectionObservers, createConnectionLog } from './observe/connections.ts';
+import { createHealthLog } from './observe/health-log.ts';
 import { combine } from './observe/index.ts';
-import { createAccessLog } from './observe/log.ts';
 import { droppedLines } from './observe/log-destination.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { createPlainHandler } from './plain.ts';
@@ -63,7 +64,10 @@ export interface Gateway {
 }
 
 export interface GatewayOptions {
-  /** Absent: silent. */
+  /**
+   * Absent: silent. `createLogger(config.log)` makes the one that a configuration asks for; its `access` counts with any
+   * other, too.
+   */
   readonly logger?: Logger;
   /** Where `${NAME}` is looked up in a configuration that was not loaded yet. Absent: nowhere. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -139,24 +143,27 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   closers.add(() => files.close());
   const verifiers = await openVerifiers(config, logger, closers);
   const keys = await openKeyFiles(config.routes, { files, logger });
-  const metrics = createMetrics(
-    () => sessions,
-    () => droppedLines(logger),
-    () => upstreams.endpoints,
-    () => verifiers,
-    () => certificates,
-  );
+  const metrics = createMetrics({
+    open: () => sessions,
+    droppedLines: () => droppedLines(logger),
+    endpoints: () => upstreams.endpoints,
+    issuers: () => verifiers,
+    certificates: () => certificates,
+    routes: config.routes,
+  });
   const certificates = new WatchedCertificates(files, logger, metrics.certificates);
   closers.add(() => certificates.close());
   const events = createEvents(logger);
-  const observer = combine(createAccessLog(logger), metrics, events.observer);
+  const observer = combine(createAccessLog(logger, config.log.access), metrics, events.observer);
   const sessions = new Sessions(() => observer);
   const resolver = new Resolver({ servers: dnsServers });
-  const upstreams: UpstreamContext = createUpstreamContext({ observer: metrics, resolver, certificates });
+  const dials = { ...metrics, healthChanged: createHealthLog(logger) };
+  const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver, certificates });
   closers.add(() => resolver.close());
-  const store = createMemoryStore();
-  const proofs = { verifiers, keys, verifications: new Verifications(), authorize };
-  const routes = openRoutes(config, { ...proofs, store, upstreams, files, logger }, route, closers);
+  const { ipv6Prefix } = config.limits;
+  const limits = { store: createMemoryStore(), limits: metrics.limits, ipv6Prefix };
+  const proofs = { verifiers, keys, verifications: new Verifications({ ipv6Prefix }), authorize };
+  const routes = openRoutes(config, { ...proofs, ...limits, upstreams, files, logger }, route, closers);
   return { files, certificates, verifiers, metrics, events, observer, sessions, routes };
 }
 

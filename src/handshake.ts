@@ -6,7 +6,9 @@ import { asGatewayError, clientLost, GatewayError } from './errors.ts';
 import { parseUpgrade } from './http/parse.ts';
 import type { HeaderField, UpgradeRequest } from './http/request.ts';
 import type { PendingUpgrade } from './listener/pending-upgrade.ts';
-import type { Observer, RefusedRequest } from './observe/index.ts';
+import type { Observer } from './observe/index.ts';
+import { PhaseClock, type PhaseTimes } from './observe/phases.ts';
+import { refusedRequest } from './observe/refused-request.ts';
 import type { Routes } from './route-table.ts';
 import type { Route, UpgradeHandler } from './routes.ts';
 import type { Sessions } from './session/registry.ts';
@@ -22,6 +24,7 @@ export interface HandshakeDeps {
 /** What is known of an upgrade so far; a refusal tells of it. */
 interface Progress {
   readonly pending: PendingUpgrade;
+  readonly clock: PhaseClock;
   request?: UpgradeRequest;
   route?: Route;
   grant?: Grant;
@@ -34,22 +37,21 @@ interface Progress {
  */
 export function createHandshake(deps: HandshakeDeps) {
   return async function handshake(pending: PendingUpgrade): Promise<void> {
-    const startedAt = performance.now();
-    const progress: Progress = { pending };
+    const progress: Progress = { pending, clock: new PhaseClock() };
     try {
       const accepted = accept(deps, pending, await dial(deps, progress));
       // Not awaited here: all that is known of the upgrade would stay in memory for as long as the session.
       void runSession(deps.sessions, accepted);
     } catch (thrown) {
       if (progress.grant) release(progress.grant);
-      refuse(deps, progress, thrown, performance.now() - startedAt);
+      refuse(deps, progress, thrown);
     }
   };
 }
 
 /** Everything that may be refused with an HTTP status, up to an upstream that is ready. */
 async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
-  const { pending } = progress;
+  const { pending, clock } = progress;
   const request = parseUpgrade(pending.head, pending.connection);
   progress.request = request;
   const found = deps.routes.find(request, 'upgrade');
@@ -60,7 +62,10 @@ async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
 
   pending.allow(route.config.timeouts.handshake);
   const grant: Grant = { claims: {}, releases: [deps.routes.retain(route)] };
-  progress.grant = await route.admit(request, grant);
+  progress.grant = grant;
+  clock.enter('admit');
+  await route.admit(request, grant);
+  clock.enter('dial');
   const offering = offeredBy(request, route);
   const admitted = route.upgrade.forward.admitted(offering, grant, captures);
   const bridge = await route.upgrade.dial(admitted, pending.signal);
@@ -68,7 +73,7 @@ async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
   if (pending.gone) throw new GatewayError('CLIENT_LOST');
   // A drain that began meanwhile has asked the open connections to close, and would miss this one.
   if (deps.isDraining()) throw new GatewayError('DRAINING');
-  return { request, grant, config: route.config, upgrade: route.upgrade, bridge };
+  return { request, grant, config: route.config, upgrade: route.upgrade, bridge, phases: clock.stop() };
 }
 
 /** The upgrade, without compression where the route has none: what is not offered, nobody may answer (RFC 7692 §5). */
@@ -83,6 +88,7 @@ interface Dialled {
   readonly config: Route['config'];
   readonly upgrade: UpgradeHandler;
   readonly bridge: Bridge;
+  readonly phases: PhaseTimes;
 }
 
 /** A session whose bridge runs. */
@@ -94,7 +100,7 @@ interface Accepted {
 
 /** Writes the 101 and lets the bridge run. Throws only if the 101 cannot be written. */
 function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: Dialled): Accepted {
-  const { request, grant, config, upgrade, bridge } = dialled;
+  const { request, grant, config, upgrade, bridge, phases } = dialled;
   // From here to `run` nothing is awaited: no event can fall between two listeners.
   const protocol = bridge.accept.protocol ?? harmlessAnswer(grant);
   const client = pending.accept(protocol, fieldsOf(bridge.accept));
@@ -107,6 +113,7 @@ function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: D
     grant,
     meter,
     protocol,
+    phases,
   });
   return { session, running: bridge.run(client, pending.early, session), releases: grant.releases };
 }
@@ -132,27 +139,12 @@ async function runSession(sessions: Sessions, { session, running, releases }: Ac
   }
 }
 
-function refuse({ observer }: HandshakeDeps, progress: Progress, thrown: unknown, durationMs: number): void {
-  const { pending, request, route, bridge } = progress;
+function refuse({ observer }: HandshakeDeps, progress: Progress, thrown: unknown): void {
+  const { pending, clock, request, route, bridge } = progress;
   const error = pending.gone ? clientLost(thrown) : asGatewayError(thrown);
   bridge?.abandon();
-  observer.refused(refusedRequest(progress), error, durationMs);
+  const refused = refusedRequest('upgrade', pending.connection, { ...progress, target: bridge?.target });
+  observer.refused(refused, error, performance.now() - clock.startedAt, clock.stop());
   if (request && route?.config.refuse === 'close') pending.refuseByClose(error, request.protocols);
   else pending.refuse(error);
-}
-
-function refusedRequest({ pending, request, route }: Progress): RefusedRequest {
-  const { id, peerAddress = '' } = pending.connection;
-  if (request === undefined) return { id, kind: 'upgrade', peerAddress };
-  const { clientAddress, host, path, origin } = request;
-  return {
-    id: request.id,
-    kind: 'upgrade',
-    peerAddress,
-    clientAddress,
-    host,
-    path,
-    origin,
-    route: route?.name,
-  };
 }

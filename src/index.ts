@@ -13,6 +13,7 @@ export type { GivenConfig } from './gateway/given.ts';
 export { type Address, createGateway, type Gateway, type GatewayOptions } from './gateway.ts';
 export type { GatewayRequest } from './http/request.ts';
 export { ListenerError } from './listener/error.ts';
+export { LogFileError } from './observe/file-queue.ts';
 export type { RefusedRequest, SessionRecord } from './observe/index.ts';
-export { createLogger } from './observe/log.ts';
+export { createLogger, type LoggerOptions, reopenLog } from './observe/log.ts';
 export type { ChooseRoute } from './route-table.ts';

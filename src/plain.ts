@@ -5,6 +5,7 @@ import { parseRequest, upgradeRequired } from './http/parse.ts';
 import type { GatewayRequest } from './http/request.ts';
 import type { PendingRequest } from './listener/pending-request.ts';
 import type { Observer } from './observe/index.ts';
+import { refusedRequest } from './observe/refused-request.ts';
 import type { Routes } from './route-table.ts';
 import type { Route } from './routes.ts';
 
@@ -17,6 +18,7 @@ export interface PlainDeps {
 interface Progress {
   request?: GatewayRequest;
   route?: Route;
+  grant?: Grant;
 }
 
 /** Fields by which the page that asked may read the refusal. */
@@ -40,10 +42,12 @@ export function createPlainHandler({ routes, observer }: PlainDeps) {
     if (found.route === undefined) throw found.other ? upgradeRequired() : new GatewayError('NO_ROUTE');
     const { route } = found;
     const grant: Grant = { claims: {}, releases: [routes.retain(route)] };
+    progress.grant = grant;
     try {
       await route.admit(request, grant);
       const served = await route.request(request, grant, message, response);
-      return { request, route: route.name, ...served };
+      const { subject, issuer } = grant;
+      return { request, route: route.name, subject, issuer, ...served };
     } finally {
       release(grant);
     }
@@ -57,10 +61,7 @@ export function createPlainHandler({ routes, observer }: PlainDeps) {
       observer.served(request, served, performance.now() - startedAt);
     } catch (thrown) {
       const error = told(progress, asGatewayError(thrown));
-      const { peerAddress = '' } = pending.connection;
-      const { id = pending.connection.id, clientAddress, host, path, origin } = progress.request ?? {};
-      const route = progress.route?.name;
-      const refused = { id, kind: 'request', peerAddress, clientAddress, host, path, origin, route } as const;
+      const refused = refusedRequest('request', pending.connection, progress);
       observer.refused(refused, error, performance.now() - startedAt);
       pending.refuse(error, readableBy(progress, error));
     }

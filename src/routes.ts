@@ -4,7 +4,7 @@ import { type Cors, createCors, isPreflight } from './admission/cors.ts';
 import { openAuthService } from './admission/external/index.ts';
 import type { Grant } from './admission/grant.ts';
 import { admit, createAdmission } from './admission/index.ts';
-import { limitKey } from './admission/limits.ts';
+import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
 import type { Dial } from './bridge/contract.ts';
 import { createPollDial } from './bridge/poll/index.ts';
@@ -15,8 +15,7 @@ import { servedKinds, type UpstreamKind, upgradesTo } from './config/upstream-ki
 import type { GatewayRequest } from './http/request.ts';
 import type { ServedRecord, SessionRecord } from './observe/index.ts';
 import { createPassthrough, type Passthrough } from './passthrough/index.ts';
-import { createMeters, type Meter } from './session/meter.ts';
-import type { Store } from './store/index.ts';
+import { createMeters, type MeterFactory } from './session/meter.ts';
 import { type HttpTarget, openHttpTarget } from './upstream/client.ts';
 import type { UpstreamContext } from './upstream/context.ts';
 import { type Credentials, openCredentials } from './upstream/credentials.ts';
@@ -53,16 +52,15 @@ export interface UpgradeHandler {
   /** What the upstream gets to see of an upgrade. */
   readonly forward: Forward;
   /** What one admitted connection may send. */
-  meter(request: GatewayRequest, grant: Grant): Meter;
+  readonly meter: MeterFactory;
 }
 
 /** How a route serves plain requests: as `serve` of a passthrough does, if not by itself. */
 export type RequestHandler = (
   ...asked: Parameters<Passthrough['serve']>
-) => Promise<Omit<ServedRecord, 'route'>>;
+) => Promise<Omit<ServedRecord, 'route' | 'subject' | 'issuer'>>;
 
-export interface RouteDeps extends AuthenticationDeps {
-  readonly store: Store;
+export interface RouteDeps extends AuthenticationDeps, LimitDeps {
   readonly upstreams: UpstreamContext;
   /** What is read again when it changes. */
   readonly files: WatchedFiles;
@@ -85,7 +83,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const means = { upstreams: deps.upstreams, credentials };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && openPool(config, 'http', means);
-  const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps.store, means, http) : undefined;
+  const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, means, http) : undefined;
   const cors = createCors(config);
   const request = http && openRequest(config, http, cors, credentials);
   return {
@@ -118,18 +116,17 @@ function openPool(config: RouteConfig, kind: UpstreamKind, { upstreams, credenti
 
 function openUpgrade(
   config: RouteConfig,
-  store: Store,
+  deps: LimitDeps,
   means: Means,
   http: Pool | undefined,
 ): Opened<UpgradeHandler> {
-  const meters = createMeters(config, { store });
   const { bridge, dial, close } = openBridge(config, means, http);
   return {
     handler: {
       bridge,
       dial,
       forward: compileForward(config, upgradesTo(config.upstream), means.credentials),
-      meter: (request, grant) => meters((per) => limitKey(per, request, grant)),
+      meter: createMeters(config, deps),
     },
     close,
   };
@@ -178,6 +175,6 @@ function answerPreflights(cors: Cors, serve: Passthrough['serve']): RequestHandl
   return async function serveOrAnswer(request, grant, message, response) {
     if (!isPreflight(request)) return serve(request, grant, message, response);
     response.writeHead(204, cors.preflight(request)).end();
-    return { status: 204, bytes: 0 };
+    return { status: 204, bytes: 0, requestBytes: 0 };
   };
 }

@@ -90,8 +90,11 @@ async function printOf(paths: readonly string[]): Promise<string> {
 }
 
 function printNow(path: string): string {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined ? 'none' : printOfStats(stats);
+  try {
+    return printOfStats(statSync(path, { bigint: true }));
+  } catch {
+    return 'none';
+  }
 }
 
 function printOfStats({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {

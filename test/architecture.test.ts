@@ -30,6 +30,7 @@ const ROOMS = [
   'frames',
   'errors',
   'failures',
+  'limit-hit',
 ];
 
 /** `src/bridge/relay.ts` is in the room bridge, `src/router.ts` is one by itself. */

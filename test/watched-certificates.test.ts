@@ -63,6 +63,7 @@ test('a change is read again and put into service', async () => {
   const { files, lines, outcomes, served, certificates, path, write } = await watching();
   write(String(FAR + 1));
   await files.renew();
+  await files.renew();
   expect(served).toEqual([FAR, FAR + 1]);
   expect(outcomes).toEqual(['renewed']);
   expect([...certificates]).toEqual([{ listener: '[::]:8443', name: path, expiresAt: FAR + 1 }]);

@@ -2,7 +2,7 @@ import type { CertificateSubject } from '../config/certificate-subject.ts';
 import type { AuthConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import { parseName } from '../http/distinguished-name.ts';
-import type { ClientCertificate, GatewayRequest } from '../http/request.ts';
+import type { ClientCertificate, GatewayRequest, TlsInfo } from '../http/request.ts';
 import { type Check, endBy } from './grant.ts';
 
 type CertificateConfig = NonNullable<AuthConfig['certificate']>;
@@ -31,7 +31,7 @@ export function checkCertificate(
       return;
     }
     const shown = request.tls?.certificate;
-    if (shown === undefined) throw refused(request.tls ? 'none was shown' : 'the connection is not over TLS');
+    if (shown === undefined) throw refused(whyMissing(request.tls));
     // Connections may outlive it.
     if (shown.expiresAt <= Date.now()) throw refused(`that of ${nameOf(shown)} has expired`);
     const proof = proofOf(shown);
@@ -41,6 +41,12 @@ export function checkCertificate(
     grant.claims = { ...grant.claims, certificate: proof };
     endBy(grant, shown.expiresAt);
   };
+}
+
+function whyMissing(tls: TlsInfo | undefined): string {
+  if (tls === undefined) return 'the connection is not over TLS';
+  if (tls.certificateError === undefined) return 'none was shown';
+  return `the one that was shown is not believed: ${tls.certificateError}`;
 }
 
 function refused(detail: string): GatewayError {

@@ -72,8 +72,9 @@ export function tokenExemption(origins: RouteConfig['origins']): (request: Gatew
 /** Compiles what the route's `cors`, `origins` and token sources say. */
 export function createCors({ cors, origins, auth }: RouteConfig): Cors {
   const isAllowed = originRule(origins);
-  const credentials =
-    auth !== 'none' && usesCookies(auth) ? { 'access-control-allow-credentials': 'true' } : {};
+  // To browsers client certificates are credentials as cookies are (Fetch standard §2.2.2).
+  const needsCredentials = auth !== 'none' && (usesCookies(auth) || auth.certificate !== undefined);
+  const credentials = needsCredentials ? { 'access-control-allow-credentials': 'true' } : {};
   const allow = (origin: string) => ({ 'access-control-allow-origin': origin, ...credentials });
   return {
     refusal(request, error) {

@@ -1,60 +1,29 @@
 import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayRequest } from '../http/request.ts';
-import type { Store } from '../store/index.ts';
 import { checkAddress } from './address.ts';
 import { type AuthenticationDeps, createAuthentication } from './authentication.ts';
-import { tokenExemption } from './cors.ts';
 import type { Check, Grant } from './grant.ts';
 import { checkHost } from './host.ts';
-import { burstOf, limitConnections, limitUpgrades, type Per } from './limits.ts';
+import type { LimitDeps } from './limit-deps.ts';
+import { createLimits } from './limits.ts';
 import { checkOrigin } from './origin.ts';
-import { limitClientRequests, limitRouteRequests } from './requests.ts';
 
-interface AdmissionDeps extends AuthenticationDeps {
-  /** Remembers what the limits have counted. */
-  readonly store: Store;
-}
+export interface AdmissionDeps extends AuthenticationDeps, LimitDeps {}
 
 /**
- * Compiles what a route asks of its clients into checks, the cheap ones first: address, origin, limits, token, and last
- * the limits that count by the token's subject or everybody together. Preflights have no token, and no subject.
+ * Compiles what a route asks of its clients into checks, the cheap ones first: address, origin, limits by address, proofs,
+ * and last the limits by what is proven or shared, which only those can spend who may come in.
  */
 export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readonly Check[] {
-  const limits = compileLimits(route, deps.store);
-  const isExempt = tokenExemption(route.origins);
-  const { name } = route;
-  const { requests } = route.limits;
+  const limits = createLimits(route, deps);
   return [
     checkHost(route.match.host),
     ...(route.addresses ? [checkAddress(route.addresses)] : []),
     checkOrigin(route.origins),
-    limitClientRequests(requests, deps.store.counters(`${name}/requests/address`)),
-    ...limits.filter(({ per }) => per !== 'subject').map(({ check }) => check),
+    ...limits.own,
     ...createAuthentication(route, deps),
-    ...limits.filter(({ per }) => per === 'subject').map(({ check }) => except(isExempt, check)),
-    // Last, so that only those who may come in can fill it.
-    limitRouteRequests(requests, deps.store.counters(`${name}/requests/route`)),
+    ...limits.shared,
   ];
-}
-
-function except(isExempt: (request: GatewayRequest) => boolean, check: Check): Check {
-  return (request, grant) => (isExempt(request) ? undefined : check(request, grant));
-}
-
-function compileLimits({ name, limits }: RouteConfig, store: Store): { per: Per; check: Check }[] {
-  const { upgrades, connections } = limits;
-  const compiled: { per: Per; check: Check }[] = [];
-  if (upgrades) {
-    const { per, rate } = upgrades;
-    const buckets = store.buckets(`${name}/upgrades/${per}`, rate, burstOf(upgrades));
-    compiled.push({ per, check: limitUpgrades(upgrades, buckets) });
-  }
-  if (connections) {
-    const { per } = connections;
-    const counters = store.counters(`${name}/connections/${per}`);
-    compiled.push({ per, check: limitConnections(connections, counters) });
-  }
-  return compiled;
 }
 
 /**

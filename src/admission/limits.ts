@@ -1,66 +1,51 @@
-import type { LimitsConfig } from '../config/schema.ts';
-import { GatewayError } from '../errors.ts';
-import { addressKey } from '../http/address.ts';
-import { type GatewayRequest, isUpgrade } from '../http/request.ts';
-import type { Buckets, Counters } from '../store/index.ts';
-import type { Check, Grant } from './grant.ts';
-import { normaliseOrigin } from './origin.ts';
+import type { RouteConfig } from '../config/schema.ts';
+import { servedKinds } from '../config/upstream-kinds.ts';
+import type { Check } from './grant.ts';
+import type { LimitDeps } from './limit-deps.ts';
+import { limitConnections, limitRequests } from './places.ts';
+import { limitUpgrades } from './upgrades.ts';
 
-export type UpgradesLimit = NonNullable<LimitsConfig['upgrades']>;
-export type ConnectionsLimit = NonNullable<LimitsConfig['connections']>;
+/** Whom a limit can count together, from a client alone to everybody: who meets a limit of its own spends nothing of a shared one. */
+const SCOPES = ['address', 'subject', 'claim', 'origin', 'route'] as const;
 
-/** Whom a limit counts together. */
-export type Per = UpgradesLimit['per'];
-
-/** How many may come at once: what the limit says, or else as many as in one of its units of time. */
-export function burstOf({ rate, burst }: Pick<UpgradesLimit, 'rate' | 'burst'>): number {
-  return burst ?? rate.count;
+/** The limits of a route, by when they are charged. */
+export interface LimitChecks {
+  /** By keys of the client's own making: before any proof. */
+  readonly own: readonly Check[];
+  /** By what is proven, or shared with others: after all proofs, so that no stranger can spend it. */
+  readonly shared: readonly Check[];
 }
 
-/**
- * Takes one of the upgrades and plain requests allowed per time. `buckets` are those of this limit. Throws RATE_LIMITED
- * with Retry-After and RateLimit fields.
- */
-export function limitUpgrades(limit: UpgradesLimit, buckets: Buckets): Check {
-  const burst = burstOf(limit);
-  const window = Math.ceil((burst * limit.rate.perMs) / limit.rate.count / 1000);
-  const policy = `"upgrades";q=${burst};w=${window}`;
-  return function upgrades(request, grant) {
-    const wait = buckets.bucket(limitKey(limit.per, request, grant)).take();
-    if (wait === 0) return;
-    const seconds = String(Math.ceil(wait / 1000));
-    // draft-ietf-httpapi-ratelimit-headers: `r` is what remains, `t` the seconds until there is more.
-    throw new GatewayError('RATE_LIMITED', {
-      detail: `upgrades per ${limit.per}`,
-      headers: {
-        'retry-after': seconds,
-        'ratelimit-policy': policy,
-        ratelimit: `"upgrades";r=0;t=${seconds}`,
-      },
-    });
-  };
+/** Compiles the limits of a route into checks. */
+export function createLimits(route: RouteConfig, deps: LimitDeps): LimitChecks {
+  const compiled = compile(route, deps);
+  const [own = [], ...shared] = SCOPES.map((scope) =>
+    compiled.filter(({ per }) => per === scope || per.startsWith(`${scope}:`)).map(({ check }) => check),
+  );
+  return { own, shared: shared.flat().map(exceptUnproven) };
 }
 
-/**
- * Takes a place among the open WebSockets and adds its release to the grant; plain requests take none. Throws
- * TOO_MANY_CONNECTIONS.
- */
-export function limitConnections(limit: ConnectionsLimit, counters: Counters): Check {
-  return function connections(request, grant) {
-    if (!isUpgrade(request)) return;
-    const release = counters.acquire(limitKey(limit.per, request, grant), limit.max);
-    if (!release) throw new GatewayError('TOO_MANY_CONNECTIONS', { detail: `connections per ${limit.per}` });
-    grant.releases.push(release);
-  };
+interface Compiled {
+  readonly per: string;
+  readonly check: Check;
 }
 
-/**
- * What a request is counted under. Requests without an origin, or without a subject, share one key. Origins have one
- * spelling and IPv6 addresses one key per /64, so that no client gets itself counted as many.
- */
-export function limitKey(per: Per, request: GatewayRequest, grant: Grant): string {
-  if (per === 'origin') return normaliseOrigin(request.origin ?? '') ?? '';
-  if (per === 'address') return addressKey(request.clientAddress);
-  if (per === 'subject') return grant.subject ?? '';
-  return '';
+function compile(route: RouteConfig, deps: LimitDeps): Compiled[] {
+  const { name, limits, upstream } = route;
+  const { upgrades = [], connections = [] } = limits;
+  const requests = servedKinds(upstream).includes('request') ? limits.requests : [];
+  return [
+    ...paired(requests, limitRequests(name, requests, deps)),
+    ...paired(upgrades, limitUpgrades(name, upgrades, deps)),
+    ...paired(connections, limitConnections(name, connections, deps)),
+  ];
+}
+
+function paired(limits: readonly { readonly per: string }[], checks: readonly Check[]): Compiled[] {
+  return checks.map((check, index) => ({ per: limits[index]?.per ?? '', check }));
+}
+
+/** Preflights show no token, so that anybody can send them: they are charged to their address alone. */
+function exceptUnproven(check: Check): Check {
+  return (request, grant) => (grant.isUnproven ? undefined : check(request, grant));
 }

@@ -58,11 +58,15 @@ export interface SessionHandle {
   /** The bridge introduces itself, once, before any byte is read. Ends at once if the session is to end already. */
   attach(link: Link): void;
   /**
-   * A message or control frame from the client begins. Milliseconds to wait before it may pass (0: now; it is then
-   * counted). Throws RATE_LIMITED where the limit says `close`. `now` is `performance.now()`, for who has read it already.
+   * A message or control frame from the client begins. Milliseconds to wait before it may pass (0: now). It is counted when
+   * it is first asked for: ask again for the same one until it passes, before any other. Throws RATE_LIMITED where the limit
+   * says `close`. `now` is `performance.now()`, for who has read it already.
    */
   admitMessage(now?: number): number;
-  /** Bytes came from the client. Milliseconds to stop reading for (0: go on). Throws RATE_LIMITED where the limit says `close`. */
+  /**
+   * Bytes came from the client. Milliseconds to stop reading for (0: go on). With none of them: how long it is for the last
+   * ones still. Throws RATE_LIMITED where the limit says `close`.
+   */
   admitBytes(count: number, now?: number): number;
 }
 

@@ -1,12 +1,12 @@
-import { DEFAULT_FRAGMENTS } from '../config/limits.ts';
 import { loadConfig } from '../config/load.ts';
 import type { AddressTarget, UrlTarget } from '../config/pool.ts';
 import { formatProblem, type Warning } from '../config/problem.ts';
-import type { Config, LimitsConfig, RouteConfig, UpstreamConfig } from '../config/schema.ts';
-import { formatByteRate, formatRate, formatSize } from '../config/units.ts';
+import type { Config, RouteConfig, UpstreamConfig } from '../config/schema.ts';
 import { kindsOf, servedKinds, type UpstreamKind, upgradesTo } from '../config/upstream-kinds.ts';
+import { DEFAULT_IPV6_PREFIX } from '../http/address.ts';
 import type { RequestKind } from '../http/request.ts';
 import type { Context } from './context.ts';
+import { limitsText } from './limit-text.ts';
 import { checkMaterials } from './materials.ts';
 import { table } from './table.ts';
 
@@ -41,6 +41,7 @@ function limitRows({ limits }: Config): string[][] {
   return [
     ['LIMIT', 'VALUE'],
     ['connections', isAuto ? 'auto, from the limit of open files' : `${limits.connections}`],
+    ...(limits.ipv6Prefix === DEFAULT_IPV6_PREFIX ? [] : [['ipv6Prefix', `${limits.ipv6Prefix}`]]),
   ];
 }
 
@@ -123,24 +124,4 @@ function authText({ auth }: RouteConfig): string {
     auth.external && `asks ${auth.external.url}`,
   ];
   return proofs.filter(Boolean).join(' and ');
-}
-
-function limitsText(kinds: readonly RequestKind[], limits: LimitsConfig): string {
-  const { upgrades } = limits;
-  const parts = [
-    upgrades && `upgrades ${formatRate(upgrades.rate)} per ${upgrades.per}`,
-    ...(kinds.includes('upgrade') ? sessionLimits(limits) : []),
-  ];
-  return parts.filter(Boolean).join(', ') || 'none';
-}
-
-/** Plain requests are not met by these. Every route limits fragments, so only a number of its own is told. */
-function sessionLimits({ connections, messages, bytes, messageSize, fragments }: LimitsConfig) {
-  return [
-    connections && `connections ${connections.max} per ${connections.per}`,
-    messages && `messages ${formatRate(messages.rate)} per ${messages.per}`,
-    bytes && `bytes ${formatByteRate(bytes.rate)} per ${bytes.per}`,
-    messageSize && `messages up to ${formatSize(messageSize)}`,
-    fragments !== DEFAULT_FRAGMENTS && `messages of up to ${fragments} fragments`,
-  ];
 }

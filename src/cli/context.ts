@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+export { packageVersion } from '../observe/build.ts';
 
 /** What a command sees of the process it runs in; made by `main.ts`, and by tests. */
 export interface Context {
@@ -40,10 +40,4 @@ export class CommandError extends Error {
     this.name = 'CommandError';
     this.exitCode = exitCode;
   }
-}
-
-/** The version in package.json, which stands at the same place above `src/cli` and `dist/cli`. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -25,7 +25,7 @@ export interface DemoOptions {
  * Resolves with the exit code. Throws CommandError if the port cannot be had.
  */
 export async function demo(context: Context, { port }: DemoOptions): Promise<number> {
-  const logger = createLogger({ pretty: context.isTTY });
+  const logger = createLogger({ format: context.isTTY ? 'pretty' : 'json', colours: context.isTTY });
   const services = await startServices();
   try {
     const gateway = await openGateway(context, services, port, logger);

@@ -13,7 +13,7 @@ interface Log {
 
 /**
  * What a gateway is told by signals other than those that end it: SIGHUP to look again at its files, once it is `opening`
- * no longer; SIGUSR1 to open its log file anew, by `reopen`, which returns false if there is none. Returns its undo.
+ * no longer; SIGUSR1 to open its log file again, by `reopen`, which tells how that went, and returns false if there is none. Returns its undo.
  */
 export function heedSignals(
   context: Pick<Context, 'onReload' | 'onReopen' | 'onIgnored'>,
@@ -23,7 +23,9 @@ export function heedSignals(
 ): () => void {
   const undo = [
     context.onReload(oneAtATime(reload)),
-    context.onReopen(() => logger.info({}, reopen() ? 'the log file is opened anew' : 'nothing to reopen')),
+    context.onReopen(() => {
+      if (!reopen()) logger.info({}, 'nothing to reopen');
+    }),
     context.onIgnored((signal) => logger.info({ signal }, 'ignored: this signal means nothing here')),
   ];
   return function unheed() {

@@ -4,6 +4,7 @@ import { ConfigError } from '../config/problem.ts';
 import { CredentialError } from '../config/secret.ts';
 import { parseDuration } from '../config/units.ts';
 import { ListenerError } from '../listener/error.ts';
+import { LogFileError } from '../observe/file-queue.ts';
 import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
 import { key, keyCommand } from './key.ts';
 import { mintToken, tokenCommand } from './token.ts';
@@ -143,8 +144,13 @@ function report(error: unknown, { stderr }: Context): number {
 
 /** Failures whose message is enough: ours, and those of the operating system. */
 function isExpected(error: Error): boolean {
-  const isOurs = [CommandError, ConfigError, CertificateError, CredentialError, ListenerError].some(
-    (kind) => error instanceof kind,
-  );
+  const isOurs = [
+    CommandError,
+    ConfigError,
+    CertificateError,
+    CredentialError,
+    ListenerError,
+    LogFileError,
+  ].some((kind) => error instanceof kind);
   return isOurs || 'syscall' in error;
 }

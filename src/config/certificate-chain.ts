@@ -43,9 +43,13 @@ export function endOf({ validTo }: X509Certificate): number {
 export function checkChain(file: string, chain: Chain): void {
   chain.slice(1).forEach((issuer, index) => {
     const issued = chain[index] as X509Certificate;
-    if (issued.checkIssued(issuer)) return;
-    const isReversed = issuer.checkIssued(issued);
     const [what, wanted] = [nameOf(issuer.subject), nameOf(issued.issuer)];
+    if (issued.checkIssued(issuer) && issued.verify(issuer.publicKey)) return;
+    if (what === wanted)
+      throw new CertificateError(
+        `${file}: certificate ${index + 2}, of ${what}, has not signed the one before it; put the one of that name in its place that has`,
+      );
+    const isReversed = issuer.checkIssued(issued);
     const remedy = isReversed
       ? 'turn their order round: the server’s own first, behind it its issuer, and so on'
       : 'put the issuer of each behind it, and take out what does not belong';

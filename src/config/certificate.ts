@@ -70,8 +70,14 @@ export function secureContext(file: string, options: SecureContextOptions): Secu
   try {
     return createSecureContext(options);
   } catch (cause) {
-    throw new CertificateError(`OpenSSL does not accept ${file}: ${(cause as Error).message}`, { cause });
+    throw new CertificateError(`OpenSSL does not accept ${file}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** What OpenSSL says in words, where it does; its messages are for those who have its source. */
+export function reasonOf(error: unknown): string {
+  const { reason, message } = error as Error & { reason?: string };
+  return reason ?? message;
 }
 
 function readPem(file: string, what: string): Buffer {

@@ -87,8 +87,15 @@ function remedy(issue: Issue, wanted: string, value: unknown): { hint?: string }
   const isQuoted = /^(-?\d+(\.\d+)?|true|false)$/.test(value);
   if (wanted === FORMS.number || wanted === FORMS.boolean)
     return isQuoted ? { hint: 'leave out the quotes' } : {};
-  const meant = issue.code === 'invalid_value' ? suggest(value, issue.values.map(String)) : undefined;
+  const meant = suggest(value, fixedWords(issue));
   return meant === undefined ? {} : { hint: `did you mean ${meant}?` };
+}
+
+/** The words that would have been right; a form with words of its own names them in `params.values`. */
+function fixedWords(issue: Issue): readonly string[] {
+  if (issue.code === 'invalid_value') return issue.values.map(String);
+  const values: unknown = issue.code === 'custom' ? issue.params?.values : undefined;
+  return Array.isArray(values) ? values.map(String) : [];
 }
 
 /** What people write in place of the mapping that holds it. */

@@ -31,8 +31,9 @@ export function editorSchema(): string {
 
 /** A number or true/false may also come from the environment. Forms are for the reference. */
 function forEditors({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
-  const { type } = jsonSchema;
+  const { type, anyOf } = jsonSchema;
   delete jsonSchema.form;
+  if (anyOf) jsonSchema.anyOf = anyOf.map(({ form, ...rest }) => rest);
   if (type !== 'integer' && type !== 'number' && type !== 'boolean') return;
   Object.assign(jsonSchema, { type: [type, 'string'], pattern: '\\$\\{' });
 }

@@ -1,16 +1,20 @@
 import { z } from 'zod';
+import { DEFAULT_IPV6_PREFIX } from '../http/address.ts';
 import { byteRate, duration, durationOrOff, optionalDuration, rate, size } from './fields.ts';
+import {
+  countedPer,
+  isStricterByteRate,
+  isStricterMax,
+  isStricterRate,
+  limitList,
+  meteredPer,
+} from './limit-lists.ts';
+import { requestLimits } from './request-limits.ts';
 
 /** The configuration of bounds: what there may be of what, and how long things may take. */
 
-const PER =
-  'So much for each: client address (IPv6: its /64), subject of the token, origin of the page, or the route as a whole';
-const countedBy = z.enum(['origin', 'address', 'subject', 'route']).describe(PER);
-const meteredBy = z
-  .enum(['connection', 'origin', 'address', 'subject', 'route'])
-  .describe(`${PER}, or the connection`);
 const burst = z.int().min(1).optional().describe('So many at once; absent: as many as the rate says');
-const often = rate.describe('How many in how much time');
+const often = rate.describe('How many in how much time, like 20/s or 600/m');
 const over = z
   .enum(['throttle', 'close'])
   .default('throttle')
@@ -19,9 +23,22 @@ const over = z
 /** More than any sender cuts a message into; each costs us a header to read. */
 export const DEFAULT_FRAGMENTS = 16_384;
 
-const requests = z.strictObject({
-  max: z.int().min(1).default(1024).describe('Of all clients together; beyond it 503'),
-  perClient: z.int().min(1).default(128).describe('Of one client address (IPv6: one /64); beyond it 429'),
+const upgrades = z.strictObject({
+  rate: often,
+  burst,
+  per: countedPer,
+});
+const connections = z.strictObject({ max: z.int().min(1).describe('So many at a time'), per: countedPer });
+const messages = z.strictObject({
+  rate: often,
+  burst,
+  per: meteredPer,
+  over,
+});
+const bytes = z.strictObject({
+  rate: byteRate.describe('How much in how much time, like 64KiB/s'),
+  per: meteredPer,
+  over,
 });
 
 const uploads = z.strictObject({
@@ -31,26 +48,22 @@ const uploads = z.strictObject({
 
 /** Of a route: how much its clients may send and hold open. */
 export const limits = z.strictObject({
-  upgrades: z
-    .strictObject({ rate: often, burst, per: countedBy })
+  upgrades: limitList(upgrades, isStricterRate)
     .optional()
     .describe(
-      'Handshakes and plain requests in a time; beyond it 429 with Retry-After, RateLimit and RateLimit-Policy; absent: no limit',
+      'Handshakes and plain requests in a time, one limit or a list; beyond it 429 with Retry-After, RateLimit and RateLimit-Policy; absent: no limit',
     ),
-  connections: z
-    .strictObject({ max: z.int().min(1).describe('So many at a time'), per: countedBy })
+  connections: limitList(connections, isStricterMax)
     .optional()
-    .describe('Open WebSockets; beyond it 429; absent: no limit'),
-  messages: z
-    .strictObject({ rate: often, burst, per: meteredBy, over })
+    .describe('Open WebSockets, one limit or a list; beyond it 429; absent: no limit'),
+  messages: limitList(messages, isStricterRate)
     .optional()
     .describe(
-      'Messages of the client in a time; pings, pongs and fragments below 1 KiB count like messages; absent: no limit',
+      'Messages of the client in a time, one limit or a list; pings, pongs and fragments below 1 KiB count like messages; absent: no limit',
     ),
-  bytes: z
-    .strictObject({ rate: byteRate.describe('How much in how much time'), per: meteredBy, over })
+  bytes: limitList(bytes, isStricterByteRate)
     .optional()
-    .describe('Bytes of the client in a time; absent: no limit'),
+    .describe('Bytes of the client in a time, one limit or a list; absent: no limit'),
   messageSize: size
     .optional()
     .describe(
@@ -61,7 +74,9 @@ export const limits = z.strictObject({
     .min(1)
     .default(DEFAULT_FRAGMENTS)
     .describe('Fragments that one message of the client may have; beyond it 1009'),
-  requests: requests.prefault({}).describe('Plain requests under way at a time'),
+  requests: requestLimits.describe(
+    'Plain requests under way at a time, one limit or a list; what none of them says stays: 1024 of all clients together, 128 of one client address',
+  ),
   uploads: z
     .union([z.literal('off'), uploads], 'expected off, or a mapping with min and per')
     .prefault({})
@@ -113,5 +128,13 @@ export const processLimits = z.strictObject({
     .default('auto')
     .describe(
       'Requests and open WebSockets at a time, over all listeners; beyond it an idle connection gives way, else 503. auto: two descriptors each, three where a route polls, out of the limit of open files less 64',
+    ),
+  ipv6Prefix: z
+    .int()
+    .min(32)
+    .max(128)
+    .default(DEFAULT_IPV6_PREFIX)
+    .describe(
+      'Leading bits of an IPv6 address that make one client for limits per address: a subscriber holds a /64 at least, many a /56 or /48',
     ),
 });

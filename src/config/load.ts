@@ -4,6 +4,7 @@ import { checkClientCertificates } from './client-certificates.ts';
 import { expand } from './expand.ts';
 import { explain } from './explain.ts';
 import { resolveFiles } from './files.ts';
+import { checkLimits } from './limit-rules.ts';
 import { checkNames } from './names.ts';
 import { ConfigError, type Finding, formatPath, type Problem, type Warning } from './problem.ts';
 import { type Config, type ConfigInput, schema } from './schema.ts';
@@ -72,7 +73,12 @@ function parseSource(source: Source, options: ParseOptions): ParsedConfig {
   const findings: Finding[] = [];
   const tree = expand(source.value, env, findings);
   resolveFiles(tree, baseDir, findings);
-  findings.push(...checkNames(tree), ...checkUnusedKeys(tree), ...checkClientCertificates(tree));
+  findings.push(
+    ...checkNames(tree),
+    ...checkUnusedKeys(tree),
+    ...checkClientCertificates(tree),
+    ...checkLimits(tree),
+  );
   const parsed = schema.safeParse(tree);
   findings.push(...explain(parsed.error?.issues ?? [], source.value));
   if (!parsed.success || findings.length > 0)

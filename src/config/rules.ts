@@ -37,7 +37,6 @@ interface RouteShape {
   origins?: readonly string[] | undefined;
   cors: 'upstream' | 'answer';
   auth: 'none' | AuthShape;
-  limits: Readonly<Record<string, unknown>>;
   upstream: PoolShape & {
     poll?: PollConfig | undefined;
     stripPrefix?: string | undefined;
@@ -72,10 +71,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   entryRules(route, (path, message) => complain(context, path, message));
   caseRules(route, context);
   prefixRules(route, context);
-  if (route.auth === 'none') {
-    subjectRules(route, context);
-    return;
-  }
+  if (route.auth === 'none') return;
   proofRules(route.auth, context);
   externalRules(route.auth, (path, message) => complain(context, ['auth', ...path], message));
   forwardRules(claims, context);
@@ -108,13 +104,6 @@ function prefixRules({ match, upstream: { stripPrefix } }: RouteShape, context: 
     ['upstream', 'stripPrefix'],
     `match.path (${match.path}) does not begin with these segments`,
   );
-}
-
-function subjectRules({ limits }: RouteShape, context: Context): void {
-  for (const [key, limit] of Object.entries(limits)) {
-    if ((limit as { per?: string } | undefined)?.per !== 'subject') continue;
-    complain(context, ['limits', key, 'per'], 'there is no subject on a route with auth: none');
-  }
 }
 
 /** The gateway or HTTP itself gives a meaning to some headers; a claim in them would break or redirect the request. */

@@ -25,6 +25,11 @@ export function mayBeSent(code: number): boolean {
   return (code >= 1000 && code <= 1014 && (code < 1004 || code > 1006)) || (code >= 3000 && code <= 4999);
 }
 
+/** Whether a code says that whoever sends it has failed: the 5xx of WebSockets (RFC 6455 §7.4.1 and IANA's registry). */
+export function isFailure(code: number): boolean {
+  return code >= 1011 && code <= 1014;
+}
+
 /** Reads the payload of a Close frame; undefined if it breaks RFC 6455 §5.5.1. `'utf8'` if only its reason is not UTF-8. */
 export function readClose(payload: Buffer): CloseStatus | 'utf8' | undefined {
   if (payload.length === 0) return { code: NO_STATUS, reason: '' };

@@ -19,14 +19,17 @@ export function normaliseAddress(text: string): string | undefined {
   return ipaddr.process(withoutZone(text)).toString();
 }
 
-/** What to count a client by: its IPv4 address, or the /64 of its IPv6 address, since one subscriber holds at least that. */
-export function addressKey(text: string): string {
+/** Leading bits of an IPv6 address that make one client, unless the configuration says otherwise. */
+export const DEFAULT_IPV6_PREFIX = 64;
+
+/** What to count a client by: its IPv4 address, or that prefix of its IPv6 address, since one subscriber holds a /64 at least. */
+export function addressKey(text: string, ipv6Prefix = DEFAULT_IPV6_PREFIX): string {
   // Most are normalised IPv4 addresses.
   if (!text.includes(':')) return text;
   const address = normaliseAddress(text);
   if (address === undefined || isIPv4(address)) return address ?? text;
-  const network = ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`);
-  return `${network.toString()}/64`;
+  const network = ipaddr.IPv6.networkAddressFromCIDR(`${address}/${ipv6Prefix}`);
+  return `${network.toString()}/${ipv6Prefix}`;
 }
 
 /** Whether a host, without a port, is a name or address of this machine for itself (RFC 6761 §6.3). */

@@ -31,6 +31,8 @@ export interface TlsInfo {
   readonly version: string;
   readonly cipher: string;
   readonly certificate?: ClientCertificate | undefined;
+  /** Why the one that was shown is not believed, as OpenSSL calls it. */
+  readonly certificateError?: string | undefined;
 }
 
 /** A request as admission and routing see it; made by `listener/`. */

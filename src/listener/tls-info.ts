@@ -19,8 +19,9 @@ function readInfo(socket: TLSSocket): TlsInfo {
   const version = socket.getProtocol() ?? '';
   // Of a socket that is closed nothing is known any more.
   const cipher = socket.getCipher()?.name ?? '';
-  const shown = socket.authorized ? socket.getPeerX509Certificate() : undefined;
+  const shown = socket.getPeerX509Certificate();
   if (shown === undefined) return shared(version, cipher);
+  if (!socket.authorized) return { version, cipher, certificateError: String(socket.authorizationError) };
   return { version, cipher, certificate: readClientCertificate(shown) };
 }
 

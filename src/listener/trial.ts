@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { duplexPair } from 'node:stream';
 import { connect, type SecureContext, TLSSocket } from 'node:tls';
-import { CertificateError, type Identity } from '../config/certificate.ts';
+import { CertificateError, type Identity, reasonOf } from '../config/certificate.ts';
 
 /** Far more than a handshake in memory takes on a busy machine. */
 const TRIAL_MS = 5_000;
@@ -26,7 +26,7 @@ export async function tryHandshake(
     if (client.getPeerX509Certificate()?.fingerprint256 !== certificate.fingerprint256)
       throw new Error('another certificate was shown');
   } catch (cause) {
-    throw new CertificateError(`a handshake with ${files.cert} fails: ${(cause as Error).message}`, {
+    throw new CertificateError(`a handshake with ${files.cert} fails: ${reasonOf(cause)}`, {
       cause,
     });
   } finally {

@@ -18,8 +18,10 @@ const NOTHING = Buffer.alloc(0);
  * is behind is waited for. The lines of a write that fails (disk full, reader gone) are dropped; later ones are tried.
  */
 export class DescriptorQueue implements LineQueue {
-  readonly #descriptor: number;
   readonly #dropped: DroppedLines;
+  #descriptor: number;
+  /** Takes the place of the descriptor when the write under way is over, and tells of the one that is left then. */
+  #next: { readonly descriptor: number; readonly leave: (descriptor: number) => void } | undefined;
 
   #gathered = '';
   #timer: NodeJS.Timeout | undefined;
@@ -62,6 +64,28 @@ export class DescriptorQueue implements LineQueue {
     this.#flushes.push({ upTo: this.#accepted, finish });
     this.#writeGathered();
     this.#endFlushes();
+  }
+
+  /**
+   * Lines that are not being written yet go to `descriptor` from now on. Resolves with the one that is not used any more,
+   * for the caller to close; a line that has been begun there is ended there.
+   */
+  redirect(descriptor: number): Promise<number> {
+    return new Promise((leave) => {
+      // The one before has not come to its turn.
+      this.#next?.leave(this.#next.descriptor);
+      this.#next = { descriptor, leave };
+      if (!this.#isWriting) this.#turn();
+    });
+  }
+
+  #turn(): void {
+    if (this.#next === undefined) return;
+    const { descriptor, leave } = this.#next;
+    this.#next = undefined;
+    leave(this.#descriptor);
+    this.#descriptor = descriptor;
+    this.#isTorn = false;
   }
 
   #schedule(): void {
@@ -107,6 +131,7 @@ export class DescriptorQueue implements LineQueue {
     this.#chunk = NOTHING;
     this.#isWriting = false;
     this.#settled = this.#chunkEnd;
+    this.#turn();
     this.#endFlushes();
     this.#schedule();
   }

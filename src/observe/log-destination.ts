@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
 import { DescriptorQueue } from './descriptor-queue.ts';
 import { DroppedLines } from './dropped-lines.ts';
+import { FileQueue } from './file-queue.ts';
 import type { LineQueue } from './line-queue.ts';
 import { StreamQueue } from './stream-queue.ts';
 
@@ -24,6 +25,11 @@ export class LogDestination {
   /** How many lines were dropped since the start. */
   get droppedLines(): number {
     return this.#dropped.count;
+  }
+
+  /** The file that lines go to, where it is one that has been opened by its name. */
+  get file(): FileQueue | undefined {
+    return this.#queue instanceof FileQueue ? this.#queue : undefined;
   }
 
   write(line: string): void {
@@ -58,26 +64,29 @@ export function streamDestination(stream: Writable): LogDestination {
   return new LogDestination((dropped) => new StreamQueue(stream, dropped));
 }
 
+/** A destination for the file at `path`, which is appended to. Throws LogFileError. */
+export function fileDestination(path: string): LogDestination {
+  return new LogDestination((dropped) => new FileQueue(path, dropped));
+}
+
+/** Says one line where a person looks who starts the gateway, whatever becomes of the log. Never throws and never waits. */
+export function noteOnStandardError(text: string): void {
+  standardError().write(`sallyport: ${text}\n`);
+}
+
+/** Where a logger of `createLogger`, or one that it is a child of, writes to; undefined for any other logger. */
+export function destinationOf(logger: Logger): LogDestination | undefined {
+  const destination = (logger as { [pino.symbols.streamSym]?: unknown })[pino.symbols.streamSym];
+  return destination instanceof LogDestination ? destination : undefined;
+}
+
 /** How many lines a logger, or one that it is a child of, has dropped. A logger that is not of `createLogger` tells nothing: 0. */
 export function droppedLines(logger: Logger): number {
   return destinationOf(logger)?.droppedLines ?? 0;
 }
 
-/** Opens the file that a logger writes to anew, as after it was renamed. Returns false if it writes to none. */
-export function reopenLog(logger: Logger): boolean {
-  const destination = destinationOf(logger) as (LogDestination & { reopen?(): void }) | undefined;
-  if (destination?.reopen === undefined) return false;
-  destination.reopen();
-  return true;
-}
-
-function destinationOf(logger: Logger): LogDestination | undefined {
-  const destination = (logger as { [pino.symbols.streamSym]?: unknown })[pino.symbols.streamSym];
-  return destination instanceof LogDestination ? destination : undefined;
-}
-
 function giveNotice(lines: number): void {
-  standardError().write(`sallyport: log lines dropped: ${lines} (destination full, gone or not read)\n`);
+  noteOnStandardError(`log lines dropped: ${lines} (destination full, gone or not read)`);
 }
 
 /**

@@ -1,17 +1,23 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import type { LimitObserver } from '../admission/limit-deps.ts';
+import type { RouteConfig } from '../config/schema.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';
 import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
 import type { CertificateObserver, CertificateRecord } from '../watched-certificates.ts';
+import { registerBuildInfo } from './build.ts';
 import { createCertificateMetrics } from './certificate-metrics.ts';
 import { createConnectionMetrics } from './connections.ts';
+import { createHandshakeMetrics } from './handshake-metrics.ts';
 import type { Observer, SessionRecord } from './index.ts';
 import { createIssuerMetrics, type IssuerRecords } from './issuer-metrics.ts';
+import { createLimitMetrics } from './limit-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
+import { seriesOf } from './series.ts';
 import { createSessionMetrics } from './session-metrics.ts';
 import { createUpstreamMetrics } from './upstream-metrics.ts';
 
 /** Counts what the gateway does; `render` is one Prometheus scrape. */
-export interface Metrics extends Observer, DialObserver {
+export interface Metrics extends Observer, Omit<DialObserver, 'healthChanged'> {
   /** Everything counted, in Prometheus' text format. */
   render(): Promise<string>;
   /** The Content-Type of what `render` gives. */
@@ -20,38 +26,53 @@ export interface Metrics extends Observer, DialObserver {
   readonly connections: ConnectionObserver;
   /** Counts what becomes of certificates that are renewed. */
   readonly certificates: CertificateObserver;
+  /** Counts what the limits of routes do. */
+  readonly limits: LimitObserver;
+}
+
+/** What metrics are taken from, besides what is told of. */
+export interface MetricsSources {
+  /** The sessions open now: their live counters are added at each scrape, so a message costs nothing here. */
+  readonly open: () => Iterable<SessionRecord>;
+  /** How many lines the log has dropped. */
+  readonly droppedLines?: () => number;
+  /** Those that sessions may lead to; one that is forgotten takes its labels along. */
+  readonly endpoints?: () => Iterable<EndpointRecord>;
+  /** Whose keys are watched. */
+  readonly issuers?: () => IssuerRecords;
+  /** The certificates in service. */
+  readonly certificates?: () => Iterable<CertificateRecord>;
+  /** Those of the configuration: their series are there from the start, each at 0. */
+  readonly routes?: readonly Pick<RouteConfig, 'name' | 'upstream'>[];
 }
 
 /**
- * Metrics in a registry of their own, labelled by what the configuration names and by closed sets only. `open` lists
- * the sessions open now: their live counters are added at each scrape, so a message costs nothing here. `droppedLines`
- * says how many lines the log has dropped; `endpoints` lists those that sessions may lead to, and one that is forgotten
- * takes its labels along. `issuers` lists whose keys are watched, `certificates` the certificates in service.
+ * Metrics in a registry of their own, labelled by what the configuration names and by closed sets only.
  *
  * Make one per process: Node's own gauges (event loop, garbage collection) watch until the process ends.
  */
-export function createMetrics(
-  open: () => Iterable<SessionRecord>,
-  droppedLines: () => number = () => 0,
-  endpoints: () => Iterable<EndpointRecord> = () => [],
-  issuers: () => IssuerRecords = () => [],
-  certificates: () => Iterable<CertificateRecord> = () => [],
-): Metrics {
+export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
-  const sessions = createSessionMetrics(registry, open);
-  const requests = createRequestMetrics(registry);
-  const upstreams = createUpstreamMetrics(registry, endpoints);
+  const { sessions, requests, handshakes, upstreams } = createParts(registry, sources);
   collectDefaultMetrics({ register: registry });
-  countDroppedLines(registry, droppedLines);
-  createIssuerMetrics(registry, issuers);
+  registerBuildInfo(registry);
+  countDroppedLines(registry, sources.droppedLines ?? (() => 0));
+  createIssuerMetrics(registry, sources.issuers ?? (() => []));
 
   return {
     contentType: registry.contentType,
     connections: createConnectionMetrics(registry),
-    certificates: createCertificateMetrics(registry, certificates),
-    opened: requests.opened,
+    certificates: createCertificateMetrics(registry, sources.certificates ?? (() => [])),
+    limits: createLimitMetrics(registry),
+    opened(session, phases) {
+      requests.opened(session);
+      handshakes.add(session.route, phases);
+    },
     ended: sessions.ended,
-    refused: requests.refused,
+    refused(request, error, _durationMs, phases) {
+      requests.refused(request, error);
+      if (phases !== undefined) handshakes.add(request.route ?? '', phases);
+    },
     served: requests.served,
     dialled: upstreams.dialled,
     forgotten: upstreams.forgotten,
@@ -60,6 +81,17 @@ export function createMetrics(
       upstreams.takeStock();
       return registry.metrics();
     },
+  };
+}
+
+/** What has series of routes. */
+function createParts(registry: Registry, { open, endpoints = () => [], routes = [] }: MetricsSources) {
+  const series = routes.map(seriesOf);
+  return {
+    sessions: createSessionMetrics(registry, open, series),
+    requests: createRequestMetrics(registry, series),
+    handshakes: createHandshakeMetrics(registry, series),
+    upstreams: createUpstreamMetrics(registry, endpoints, series),
   };
 }
 

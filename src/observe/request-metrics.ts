@@ -1,8 +1,36 @@
 import { Counter, type Registry } from 'prom-client';
-import type { Observer } from './index.ts';
+import type { ErrorCode, GatewayError } from '../errors.ts';
+import type { RefusedRequest, ServedRecord, SessionRecord } from './index.ts';
+import type { RouteSeries } from './series.ts';
+
+export interface RequestMetrics {
+  opened(session: Pick<SessionRecord, 'route'>): void;
+  refused(request: Pick<RefusedRequest, 'kind' | 'route'>, error: GatewayError): void;
+  served(request: unknown, served: Pick<ServedRecord, 'route' | 'status'>): void;
+}
+
+/** The likeliest of some forty, and all that an alert asks for: each is a series for every route. */
+const LIKELY: readonly ErrorCode[] = [
+  'ORIGIN_REFUSED',
+  'TOKEN_MISSING',
+  'TOKEN_INVALID',
+  'TOKEN_EXPIRED',
+  'FORBIDDEN',
+  'RATE_LIMITED',
+  'TOO_MANY_CONNECTIONS',
+  'KEYS_UNAVAILABLE',
+  'AUTH_UNAVAILABLE',
+  'UPSTREAM_REFUSED',
+  'UPSTREAM_TIMEOUT',
+  'NO_HEALTHY_UPSTREAM',
+  'INTERNAL',
+];
+/** Before a route is found. */
+const LIKELY_WITHOUT_ROUTE: readonly ErrorCode[] = ['BAD_REQUEST', 'NO_ROUTE'];
+const LIKELY_STATUS = ['2xx', '3xx', '4xx', '5xx'];
 
 /** Counts in a registry how upgrades and plain requests are answered. */
-export function createRequestMetrics(registry: Registry): Omit<Observer, 'ended'> {
+export function createRequestMetrics(registry: Registry, series: readonly RouteSeries[]): RequestMetrics {
   // `route` is empty on what was refused before a route was found.
   const upgrades = new Counter({
     name: 'sallyport_upgrades_total',
@@ -16,6 +44,15 @@ export function createRequestMetrics(registry: Registry): Omit<Observer, 'ended'
     labelNames: ['route', 'status'],
     registers: [registry],
   });
+  for (const outcome of LIKELY_WITHOUT_ROUTE) upgrades.inc({ route: '', outcome }, 0);
+  requests.inc({ route: '', status: '4xx' }, 0);
+  for (const { route, bridge, servesRequests } of series) {
+    const outcomes = bridge === undefined ? [] : ['accepted', ...LIKELY];
+    // A page opened where only WebSockets are served is refused, too.
+    const statuses = servesRequests ? LIKELY_STATUS : ['4xx'];
+    for (const outcome of outcomes) upgrades.inc({ route, outcome }, 0);
+    for (const status of statuses) requests.inc({ route, status }, 0);
+  }
   return {
     opened({ route }) {
       upgrades.inc({ route, outcome: 'accepted' });

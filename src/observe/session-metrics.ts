@@ -2,9 +2,23 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Traffic } from '../bridge/contract.ts';
 import { ERROR_CODES, GatewayError } from '../errors.ts';
 import type { Observer, SessionRecord } from './index.ts';
+import type { RouteSeries } from './series.ts';
 
 /** Sessions last from one message to days. */
 const DURATION_SECONDS = [1, 10, 60, 300, 1_800, 3_600, 14_400, 43_200, 86_400];
+
+/** The ways in which sessions end every day, and those that an alert asks for: each is a series for every route. */
+const LIKELY_ENDINGS = [
+  ['1000', 'client'],
+  ['1000', 'upstream'],
+  ['1001', 'client'],
+  ['1001', 'gateway'],
+  ['1005', 'client'],
+  ['1006', 'client'],
+  ['1008', 'gateway'],
+  ['1011', 'gateway'],
+  ['1014', 'upstream'],
+] as const;
 
 export interface SessionMetrics extends Pick<Observer, 'ended'> {
   /** Brings the registry up to date, right before it is read. */
@@ -15,9 +29,12 @@ export interface SessionMetrics extends Pick<Observer, 'ended'> {
 export function createSessionMetrics(
   registry: Registry,
   open: () => Iterable<SessionRecord>,
+  series: readonly RouteSeries[],
 ): SessionMetrics {
-  const { sessions, messages, bytes, endings, durations } = createMeters(registry);
+  const meters = createMeters(registry);
+  const { sessions, messages, bytes, endings, durations } = meters;
   const totals = new Totals();
+  beginAtZero(series, totals, meters);
 
   function addTraffic({ route, up, down }: Pick<SessionRecord, 'route' | 'up' | 'down'>): void {
     messages.inc({ route, direction: 'up' }, up.messages);
@@ -46,6 +63,19 @@ export function createSessionMetrics(
       }
     },
   };
+}
+
+function beginAtZero(
+  series: readonly RouteSeries[],
+  totals: Totals,
+  { endings, durations }: Pick<ReturnType<typeof createMeters>, 'endings' | 'durations'>,
+): void {
+  for (const { route, bridge } of series) {
+    if (bridge === undefined) continue;
+    totals.obtain(route, bridge);
+    for (const [code, by] of LIKELY_ENDINGS) endings.inc({ route, code, by }, 0);
+    durations.zero({ route });
+  }
 }
 
 function createMeters(registry: Registry) {
@@ -101,10 +131,16 @@ class Totals {
     return this.#totals.values();
   }
 
-  add({ route, bridge, up, down }: SessionRecord): void {
+  /** That of a route and bridge, begun at zero. */
+  obtain(route: string, bridge: SessionRecord['bridge']): Total {
     const key = `${bridge} ${route}`;
     const total = this.#totals.get(key) ?? { route, bridge, up: zero(), down: zero() };
     this.#totals.set(key, total);
+    return total;
+  }
+
+  add({ route, bridge, up, down }: SessionRecord): void {
+    const total = this.obtain(route, bridge);
     increase(total.up, up);
     increase(total.down, down);
   }

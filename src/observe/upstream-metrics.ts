@@ -1,10 +1,14 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
+import type { RouteSeries } from './series.ts';
 
 /** Dials take from one turn of the loop next door to the whole of `timeouts.handshake`. */
 const DIAL_SECONDS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export interface UpstreamMetrics extends DialObserver {
+/** There for every target from the start. */
+const LIKELY = ['connected', 'UPSTREAM_REFUSED', 'UPSTREAM_TIMEOUT'];
+
+export interface UpstreamMetrics extends Omit<DialObserver, 'healthChanged'> {
   /** Brings the registry up to date, right before it is read. */
   takeStock(): void;
 }
@@ -13,10 +17,12 @@ export interface UpstreamMetrics extends DialObserver {
 export function createUpstreamMetrics(
   registry: Registry,
   endpoints: () => Iterable<EndpointRecord>,
+  series: readonly RouteSeries[],
 ): UpstreamMetrics {
   const { live, healthy, dials, dialSeconds } = createMeters(registry);
   /** All that dials have come to: a closed set. */
-  const outcomes = new Set<string>();
+  const outcomes = new Set<string>(LIKELY);
+  for (const { route } of series) dialSeconds.zero({ route });
   return {
     dialled({ route, name }, outcome, durationMs) {
       dials.inc({ route, target: name, outcome });
@@ -33,6 +39,7 @@ export function createUpstreamMetrics(
         const labels = { route: endpoint.route, target: endpoint.name };
         live.set(labels, endpoint.live);
         healthy.set(labels, endpoint.isWell(performance.now()) ? 1 : 0);
+        for (const outcome of LIKELY) dials.inc({ ...labels, outcome }, 0);
       }
     },
   };

@@ -11,10 +11,11 @@ import type { Parcel } from './library.ts';
 import { nominateTe, type TrailersOf } from './trailers.ts';
 import { type Upload, type UploadTimes, upload } from './upload.ts';
 
-/** What was sent to the client: the upstream's status, and the bytes of the body. */
+/** What was sent to the client: the upstream's status, and the bytes of the body; and what was sent to the upstream. */
 export interface Served {
   readonly status: number;
   readonly bytes: number;
+  readonly requestBytes: number;
 }
 
 /** One request to carry. */
@@ -220,10 +221,14 @@ class Exchange {
     this.#download?.untimed();
     for (const stop of this.#clocks) stop();
     this.#letGo(failure !== undefined);
-    if (failure === undefined)
-      this.#resolve({ status: this.#order.response.statusCode, bytes: this.#download?.bytes ?? 0 });
+    if (failure === undefined) this.#resolve(this.#served());
     else this.#reject(failure);
   };
+
+  #served(): Served {
+    const { statusCode: status } = this.#order.response;
+    return { status, bytes: this.#download?.bytes ?? 0, requestBytes: this.#upload?.bytes() ?? 0 };
+  }
 
   #letGo(failed: boolean): void {
     const { message, response } = this.#order;

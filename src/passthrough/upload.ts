@@ -21,6 +21,8 @@ export interface UploadTimes {
 export interface Upload {
   /** What is written upstream, as it is written. */
   readonly body: Readable;
+  /** Passed on so far. */
+  bytes(): number;
   /** Ends its deadlines; it goes on. Again is a no-op. */
   untimed(): void;
   /** Ends it where it is. */
@@ -39,7 +41,11 @@ export function upload(
 ): Upload {
   // The upstream may refuse a body before the client has sent any of it.
   upstream.write(NOTHING);
-  const body = message.pipe(createTurns());
+  let passed = 0;
+  function count(bytes: number): void {
+    passed += bytes;
+  }
+  const body = message.pipe(createTurns(count));
   body.once('end', onEnd).pipe(upstream, { end: false });
   const clocks = startClocks(message, body, upstream, times, onLate);
   function untimed(): void {
@@ -57,15 +63,20 @@ export function upload(
     body.off('end', onEnd).unpipe(upstream);
     body.destroy();
   }
-  return { body, untimed, abandon };
+  return { body, bytes: () => passed, untimed, abandon };
 }
 
 /**
  * Passes a chunk on in each turn of the loop, behind all reads of that turn. An upstream that has answered and closed without
  * reading on makes the next write fail, and with that Node drops the socket and the answer that is still unread in it.
  */
-function createTurns(): Transform {
-  return new Transform({ transform: (chunk, _encoding, done) => setImmediate(done, null, chunk) });
+function createTurns(count: (bytes: number) => void): Transform {
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      count(chunk.length);
+      setImmediate(done, null, chunk);
+    },
+  });
 }
 
 function startClocks(

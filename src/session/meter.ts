@@ -1,8 +1,12 @@
+import type { Grant } from '../admission/grant.ts';
+import { type LimitDeps, unheard } from '../admission/limit-deps.ts';
+import { compileKey } from '../admission/limit-keys.ts';
+import { burstOf } from '../config/limit-lists.ts';
 import type { LimitsConfig } from '../config/schema.ts';
 import type { Rate } from '../config/units.ts';
-import { GatewayError } from '../errors.ts';
+import type { GatewayRequest } from '../http/request.ts';
 import { type Clock, TokenBucket } from '../store/buckets.ts';
-import type { Store } from '../store/index.ts';
+import { Allowance, type Share } from './allowance.ts';
 
 /** What one connection may still send; the semantics are SessionHandle's. */
 export interface Meter {
@@ -10,64 +14,75 @@ export interface Meter {
   admitBytes(count: number, now?: number): number;
 }
 
-type Limit = NonNullable<LimitsConfig['messages'] | LimitsConfig['bytes']>;
-type Per = Limit['per'];
+/** Makes the meter of a connection that was let in; the turn it waits for is given back with what else the grant releases. */
+export type MeterFactory = (request: GatewayRequest, grant: Grant) => Meter;
 
-/** The key a connection is counted under together with others. */
-export type KeyOf = (per: Exclude<Per, 'connection'>) => string;
-
-type Take = (bucket: TokenBucket, count: number, now?: number) => number;
-
-type Admit = (count: number, now?: number) => number;
-
-const free = () => 0;
-const oneOf = (admit: Admit | undefined) => (admit ? (now?: number) => admit(1, now) : free);
-
-/** setTimeout holds no more, and fires at once beyond it: a debt of months would be forgiven. */
-const LONGEST_MS = 2_147_483_647;
+type Kind = 'messages' | 'bytes';
+type Limit = NonNullable<LimitsConfig[Kind]>[number] & {
+  readonly rate: Rate;
+  readonly burst?: number | undefined;
+};
 
 /** What is read of a route. */
 interface MeteredRoute {
   readonly name: string;
-  readonly limits: Pick<LimitsConfig, 'messages' | 'bytes'>;
+  readonly limits: Pick<LimitsConfig, Kind>;
 }
 
-interface MeterDeps {
-  readonly store: Store;
-  /** Clock of the buckets that a lone connection has to itself; `performance.now` unless a test brings its own. */
+interface MeterDeps extends LimitDeps {
+  /** Clock of lone connections, and of who asks without saying when; `performance.now` unless a test brings its own. */
   readonly now?: Clock;
 }
 
-/**
- * Compiles a route's per-message limits, which are judged once a frame or a chunk and must cost next to nothing: one
- * bucket for a lone connection, or one of the store's, shared by all that are counted together.
- */
-export function createMeters({ name, limits }: MeteredRoute, deps: MeterDeps): (keyOf: KeyOf) => Meter {
-  const { messages, bytes } = limits;
-  const forMessages =
-    messages && compile(`${name}/messages`, messages, messages.burst ?? messages.rate.count, deps);
-  // Bytes are counted when they have come; with `throttle` a debt is waited for, not refused.
-  const forBytes = bytes && compile(`${name}/bytes`, bytes, bytes.rate.count, deps);
-  return (keyOf) => ({
-    admitMessage: oneOf(forMessages?.(keyOf, take)),
-    admitBytes: forBytes?.(keyOf, debit) ?? free,
-  });
-}
+type ShareOf = (request: GatewayRequest, grant: Grant) => Share;
 
-function compile(rule: string, limit: Limit & { rate: Rate }, burst: number, { store, now }: MeterDeps) {
-  const { rate, per, over } = limit;
-  const buckets = store.buckets(`${rule}/${per}`, rate, burst);
-  return function meterFor(keyOf: KeyOf, spend: Take): Admit {
-    const own = per === 'connection' ? new TokenBucket(rate, burst, now) : undefined;
-    const key = per === 'connection' ? '' : keyOf(per);
-    return function admitNext(count, now) {
-      const wait = spend(own ?? buckets.bucket(key), count, now);
-      if (wait > 0 && over === 'close')
-        throw new GatewayError('RATE_LIMITED', { detail: `${count} more per ${per}` });
-      return Math.min(wait, LONGEST_MS);
+const steady: Clock = () => performance.now();
+const free = () => 0;
+
+/**
+ * Compiles a route's limits of what a connection sends: one bucket for a lone connection, or one of the store's, shared by
+ * all that are counted together.
+ */
+export function createMeters({ name, limits }: MeteredRoute, deps: MeterDeps): MeterFactory {
+  const { messages = [], bytes = [] } = limits;
+  const { now: clock = steady } = deps;
+  const messageShares = messages.map((limit) => compile(name, 'messages', limit, deps));
+  const byteShares = bytes.map((limit) => compile(name, 'bytes', limit, deps));
+  return function meter(request, grant) {
+    const forMessages = allowance(messageShares, request, grant);
+    const forBytes = allowance(byteShares, request, grant);
+    if (forMessages) grant.releases.push(() => forMessages.giveBack());
+    return {
+      admitMessage: forMessages ? (now = clock()) => forMessages.admit(now) : free,
+      admitBytes: forBytes ? (count, now = clock()) => forBytes.settle(count, now) : free,
     };
   };
 }
 
-const take: Take = (bucket, count, now) => bucket.take(count, now);
-const debit: Take = (bucket, count, now) => bucket.debit(count, now);
+function allowance(shares: readonly ShareOf[], request: GatewayRequest, grant: Grant): Allowance | undefined {
+  if (shares.length === 0) return undefined;
+  return new Allowance(shares.map((shareOf) => shareOf(request, grant)));
+}
+
+function compile(
+  route: string,
+  kind: Kind,
+  limit: Limit,
+  { store, limits: observer = unheard, ipv6Prefix, now }: MeterDeps,
+): ShareOf {
+  const { rate, per, over } = limit;
+  const burst = burstOf(limit);
+  const hit = { limit: kind, per };
+  const closes = over === 'close';
+  const common = {
+    hit,
+    closes,
+    // Bytes are counted when they have come.
+    isStrict: closes && kind === 'messages',
+    buckets: store.buckets(`${route}/${kind}/${per}`, rate, burst),
+    onExceeded: observer.watch(route, hit, closes ? 'closed' : 'throttled'),
+  };
+  if (per === 'connection') return () => ({ ...common, own: new TokenBucket(rate, burst, now), key: '' });
+  const keyOf = compileKey(per, ipv6Prefix);
+  return (request, grant) => ({ ...common, own: undefined, key: keyOf(request, grant) });
+}

@@ -26,7 +26,7 @@ export class Sessions {
   open(parts: SessionParts): Session {
     const session = new Session(parts);
     this.#open.add(session);
-    this.#observer().opened(session);
+    this.#observer().opened(session, parts.phases);
     return session;
   }
 

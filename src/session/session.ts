@@ -5,6 +5,8 @@ import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayError } from '../errors.ts';
 import type { UpgradeRequest } from '../http/request.ts';
 import type { SessionRecord } from '../observe/index.ts';
+import type { PhaseTimes } from '../observe/phases.ts';
+import { userAgentOf } from '../observe/user-agent.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Meter } from './meter.ts';
 
@@ -18,6 +20,8 @@ export interface SessionParts {
   readonly meter: Meter;
   /** Named in the 101. */
   readonly protocol: string | undefined;
+  /** Of its handshake: not kept. */
+  readonly phases: PhaseTimes;
 }
 
 /** One open connection: its numbers, its limits and its deadlines. Bridges see it as a SessionHandle, observers as a record. */
@@ -28,8 +32,12 @@ export class Session implements SessionHandle, SessionRecord {
   readonly bridge: SessionRecord['bridge'];
   readonly target: string;
   readonly subject: string | undefined;
+  readonly issuer: string | undefined;
   readonly clientAddress: string;
   readonly peerAddress: string;
+  readonly tls: string | undefined;
+  readonly cipher: string | undefined;
+  readonly userAgent: string | undefined;
   readonly origin: string | undefined;
   readonly host: string;
   readonly path: string;
@@ -52,8 +60,12 @@ export class Session implements SessionHandle, SessionRecord {
     this.bridge = bridge;
     this.target = target;
     this.subject = grant.subject;
+    this.issuer = grant.issuer;
     this.clientAddress = request.clientAddress;
     this.peerAddress = request.peerAddress;
+    this.tls = request.tls?.version;
+    this.cipher = request.tls?.cipher;
+    this.userAgent = userAgentOf(request.headers);
     this.origin = request.origin;
     this.host = request.host;
     this.path = request.path;

@@ -46,6 +46,11 @@ export class TokenBucket {
     return this.#msUntilPaid(this.#missing);
   }
 
+  /** Puts `n` tokens back that were taken for nothing. */
+  giveBack(n: number): void {
+    this.#missing = Math.max(0, this.#missing - n);
+  }
+
   /** Whole tokens that could be taken now. */
   get remaining(): number {
     return Math.max(0, Math.floor(this.#burst - this.#refill(this.#now()) + ROUNDING));

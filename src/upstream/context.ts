@@ -1,6 +1,7 @@
 import { type CertificateWatch, unwatched } from '../watched-certificates.ts';
 import { type Connect, openSocket } from './connect.ts';
 import { Endpoints } from './endpoints.ts';
+import type { Outage } from './health/standing.ts';
 import { Resolver } from './names/resolver.ts';
 
 /** Hears what becomes of dials. Must not throw and must not wait. */
@@ -9,6 +10,8 @@ export interface DialObserver {
   dialled(endpoint: EndpointRecord, outcome: string, durationMs: number): void;
   /** Nothing leads to this endpoint any more, and nothing will. */
   forgotten(endpoint: EndpointRecord): void;
+  /** It is well no more, and why; or it is well again. */
+  healthChanged(endpoint: EndpointRecord, outage: Outage | undefined): void;
 }
 
 /** An endpoint as observers see it. */
@@ -42,7 +45,7 @@ export function createUpstreamContext(parts: Partial<UpstreamContext> = {}): Ups
   const { now = () => performance.now(), random = Math.random, observer = SILENT } = parts;
   return {
     resolver: parts.resolver ?? new Resolver({ now }),
-    endpoints: parts.endpoints ?? new Endpoints({ now, random, onForget: observer.forgotten }),
+    endpoints: parts.endpoints ?? new Endpoints({ now, random, observer }),
     connect: parts.connect ?? openSocket,
     observer,
     certificates: parts.certificates ?? unwatched,
@@ -51,4 +54,4 @@ export function createUpstreamContext(parts: Partial<UpstreamContext> = {}): Ups
   };
 }
 
-const SILENT: DialObserver = { dialled() {}, forgotten() {} };
+const SILENT: DialObserver = { dialled() {}, forgotten() {}, healthChanged() {} };

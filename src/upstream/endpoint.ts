@@ -1,6 +1,12 @@
 import { isIP } from 'node:net';
+import type { DialObserver } from './context.ts';
 import { Standing } from './health/standing.ts';
 import type { Target } from './target.ts';
+
+interface EndpointOptions {
+  readonly random: () => number;
+  readonly observer: Pick<DialObserver, 'healthChanged'>;
+}
 
 /**
  * One address of a target: what is dialled, counted and judged. A name with three addresses has three, a unix socket is
@@ -22,12 +28,12 @@ export class Endpoint {
    */
   pools = 0;
 
-  constructor(route: string, target: Target, address: string, random?: () => number) {
+  constructor(route: string, target: Target, address: string, { random, observer }: EndpointOptions) {
     this.route = route;
     this.target = target;
     this.address = address;
     this.name = endpointName(target, address);
-    this.standing = new Standing(random);
+    this.standing = new Standing(random, (outage) => observer.healthChanged(this, outage));
   }
 
   /** It gets nothing new. */

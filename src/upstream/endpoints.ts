@@ -1,10 +1,11 @@
+import type { DialObserver } from './context.ts';
 import { Endpoint, endpointName } from './endpoint.ts';
 import type { Target } from './target.ts';
 
 export interface EndpointsOptions {
   readonly now: () => number;
   readonly random: () => number;
-  readonly onForget: (endpoint: Endpoint) => void;
+  readonly observer: Pick<DialObserver, 'forgotten' | 'healthChanged'>;
 }
 
 /**
@@ -31,7 +32,7 @@ export class Endpoints {
   obtain(route: string, target: Target, address: string, isLate: boolean): Endpoint {
     const key = keyOf(route, endpointName(target, address));
     const known = this.#all.get(key);
-    const endpoint = known ?? new Endpoint(route, target, address, this.#options.random);
+    const endpoint = known ?? new Endpoint(route, target, address, this.#options);
     if (isLate && (known === undefined || known.isGone)) endpoint.standing.join(this.#options.now());
     endpoint.target = target;
     this.#all.set(key, endpoint);
@@ -49,7 +50,7 @@ export class Endpoints {
     const key = keyOf(endpoint.route, endpoint.name);
     if (!endpoint.isGone || endpoint.live > 0 || this.#all.get(key) !== endpoint) return;
     this.#all.delete(key);
-    this.#options.onForget(endpoint);
+    this.#options.observer.forgotten(endpoint);
   }
 }
 

@@ -61,7 +61,7 @@ export class Lease {
 
   #blame(outcome: string): void {
     if (this.#state === 'over') return;
-    this.endpoint.standing.fail(this.#context.now());
+    this.endpoint.standing.fail(this.#context.now(), outcome);
     this.#end(this.#state === 'dialling' ? outcome : undefined);
   }
 

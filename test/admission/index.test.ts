@@ -51,11 +51,11 @@ describe('admission', () => {
     expect(grant).toMatchObject({ subject: 'alice', claims: { sub: 'alice' }, expiresAt: 1 });
   });
 
-  test('refuses by address before origin, by origin before limits, by limits before the token', async () => {
+  test('refuses by address before origin, by origin before limits, by limits of its own before the token', async () => {
     const checks = admissionOf({
       addresses: { deny: ['198.51.100.0/24'] },
       auth: { issuer: 'main' },
-      limits: { upgrades: { rate: '1/h', per: 'route' } },
+      limits: { upgrades: { rate: '1/h', per: 'address' } },
     });
     const denied = { clientAddress: '198.51.100.1' };
     const foreign = { origin: 'https://evil.example' };
@@ -63,6 +63,91 @@ describe('admission', () => {
     expect(await outcome(checks, requestWith('bad', foreign))).toBe('ORIGIN_REFUSED');
     expect(await outcome(checks, requestWith('bad'))).toBe('TOKEN_INVALID');
     expect(await outcome(checks, requestWith('bad'))).toBe('RATE_LIMITED');
+  });
+
+  test.each(['origin', 'route', 'subject', 'claim:sub'])(
+    'is not charged per %s to who has no good token',
+    async (per) => {
+      const checks = admissionOf({
+        origins: ['https://*.example.com'],
+        auth: { issuer: 'main' },
+        limits: { upgrades: { rate: '1/h', per }, connections: { max: 1, per } },
+      });
+      const page = { origin: 'https://a.example.com' };
+      for (let i = 0; i < 5; i++) {
+        expect(await outcome(checks, requestWith('bad', page))).toBe('TOKEN_INVALID');
+        expect(await outcome(checks, requestWith(undefined, page))).toBe('TOKEN_MISSING');
+      }
+      expect(await outcome(checks, requestWith('alice', page))).toBe('admitted');
+      expect(await outcome(checks, requestWith('alice', page))).toBe('RATE_LIMITED');
+    },
+  );
+
+  test('counts the pages of one entry of origins together, and those without an Origin', async () => {
+    const checks = admissionOf({
+      origins: ['https://*.example.com', 'https://b.example'],
+      auth: { issuer: 'main' },
+      limits: { upgrades: { rate: '1/h', per: 'origin' } },
+    });
+    const from = (origin?: string) => outcome(checks, requestWith('alice', { origin }));
+    expect(await from('https://one.example.com')).toBe('admitted');
+    expect(await from('https://two.example.com')).toBe('RATE_LIMITED');
+    expect(await from('https://b.example')).toBe('admitted');
+    expect([await from(), await from()]).toEqual(['admitted', 'RATE_LIMITED']);
+  });
+
+  test('charges nothing shared to who has met a limit of its own', async () => {
+    const checks = admissionOf({
+      auth: { issuer: 'main' },
+      limits: {
+        upgrades: [
+          { rate: '2/h', per: 'route' },
+          { rate: '1/h', per: 'subject' },
+        ],
+      },
+    });
+    expect(await outcome(checks, requestWith('alice'))).toBe('admitted');
+    for (let i = 0; i < 5; i++) expect(await outcome(checks, requestWith('alice'))).toBe('RATE_LIMITED');
+    expect(await outcome(checks, requestWith('bob'))).toBe('admitted');
+    expect(await outcome(checks, requestWith('carol'))).toBe('RATE_LIMITED');
+  });
+
+  describe('of preflights, which show no token,', () => {
+    const origin = 'https://app.example.com';
+    const preflight = plainOf({
+      method: 'OPTIONS',
+      origin,
+      headers: [['Access-Control-Request-Method', 'PUT']],
+    });
+    const common = { origins: [origin], upstream: { http: 'http://127.0.0.1:1' } };
+    const alice = () => plainOf({ origin, headers: [['Authorization', 'Bearer alice']] });
+
+    test.each(['origin', 'route', 'subject', 'claim:sub'])('charges none per %s', async (per) => {
+      const checks = admissionOf({
+        ...common,
+        auth: { issuer: 'main' },
+        limits: { upgrades: { rate: '1/h', per }, requests: { max: 1, per } },
+      });
+      for (let i = 0; i < 5; i++) await admit(checks, preflight);
+      expect(await outcome(checks, alice())).toBe('admitted');
+      expect(await outcome(checks, alice())).toBe(per === 'route' ? 'ROUTE_FULL' : 'TOO_MANY_REQUESTS');
+    });
+
+    test('charges all to their address', async () => {
+      const limits = { upgrades: { rate: '2/h', per: 'address' }, requests: { perClient: 1 } };
+      const checks = admissionOf({ ...common, auth: { issuer: 'main' }, limits });
+      const grant = await admit(checks, preflight);
+      expect(await outcome(checks, preflight)).toBe('TOO_MANY_REQUESTS');
+      release(grant);
+      await admit(checks, preflight).then(release);
+      expect(await outcome(checks, preflight)).toBe('RATE_LIMITED');
+    });
+
+    test('charges those of a route without auth like any request', async () => {
+      const checks = admissionOf({ ...common, limits: { upgrades: { rate: '1/h', per: 'route' } } });
+      expect(await outcome(checks, preflight)).toBe('admitted');
+      expect(await outcome(checks, preflight)).toBe('RATE_LIMITED');
+    });
   });
 
   test('counts by subject only whoever has a good token', async () => {
@@ -81,14 +166,18 @@ describe('admission', () => {
     expect(await outcome(admissionOf({ auth: 'none' }), requestWith())).toBe('admitted');
   });
 
-  test('gives back the place of a client whose token is refused', async () => {
+  test('gives back the places of a client whose token is refused', async () => {
     const checks = admissionOf({
       auth: { issuer: 'main' },
-      limits: { connections: { max: 1, per: 'route' } },
+      limits: { connections: { max: 1, per: 'address' }, requests: { perClient: 1 } },
+      upstream: { http: 'http://127.0.0.1:1' },
     });
-    expect(await outcome(checks, requestWith('bad'))).toBe('TOKEN_INVALID');
-    expect(await outcome(checks, requestWith('alice'))).toBe('admitted');
-    expect(await outcome(checks, requestWith('alice'))).toBe('TOO_MANY_CONNECTIONS');
+    const alice = { headers: [['Authorization', 'Bearer alice']] } as const;
+    for (const request of [upgradeOf, plainOf]) {
+      for (let i = 0; i < 3; i++) expect(await outcome(checks, request())).toBe('TOKEN_MISSING');
+      expect(await outcome(checks, request(alice))).toBe('admitted');
+      expect(await outcome(checks, request(alice))).toMatch(/^TOO_MANY/);
+    }
   });
 
   test('gives a place back once, when it is released', async () => {

@@ -185,15 +185,34 @@ function trust(ca: Buffer): void {
   onTestFinished(() => setDefaultCACertificates(usual));
 }
 
-test('a program brings its token in a header', async () => {
-  const { gateway, service, voice, ca } = await startScene();
-  trust(ca);
+/** A program of the user's; it parts when the test has finished. */
+function programOf({ gateway }: Scene): OpenAIRealtimeWebSocket {
   const url = `wss://localhost:${gateway.port}/v1/realtime?model=gpt-realtime`;
   const transport = new OpenAIRealtimeWebSocket({ url });
   onTestFinished(() => transport.close());
-  const updated = new Promise((resolve) => transport.once('session.updated', resolve));
-  await within(transport.connect({ apiKey: voice }), 'a connection', 10_000);
+  transport.on('error', () => {});
+  return transport;
+}
+
+test('a program brings its token in a header', async () => {
+  const scene = await startScene();
+  trust(scene.ca);
+  const program = programOf(scene);
+  const updated = new Promise((resolve) => program.once('session.updated', resolve));
+  await within(program.connect({ apiKey: scene.voice }), 'a connection', 10_000);
   await within(updated, 'the session');
-  expect(service.asked).toEqual([expect.stringMatching(`authorization\nBearer ${FIRST}`)]);
-  expect(service.asked[0]).not.toMatch(/eyJ/);
+  expect(scene.service.asked).toEqual([expect.stringMatching(`authorization\nBearer ${FIRST}`)]);
+  expect(scene.service.asked[0]).not.toMatch(/eyJ/);
+});
+
+test('a user has two connections at a time, whoever else has how many', async () => {
+  const scene = await startScene();
+  trust(scene.ca);
+  const other = scene.mint({ scope: 'voice', sub: 'bob' });
+  for (const apiKey of [scene.voice, scene.voice, other])
+    await within(programOf(scene).connect({ apiKey }), 'a connection', 10_000);
+  const third = programOf(scene).connect({ apiKey: scene.voice });
+  await expect(within(third, 'a refusal', 10_000)).rejects.toThrow();
+  await scene.gateway.logged(({ error }) => error === 'TOO_MANY_CONNECTIONS');
+  expect(scene.service.asked).toHaveLength(3);
 });

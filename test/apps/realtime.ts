@@ -20,6 +20,8 @@ export async function startRealtime(key: string): Promise<RealtimeService> {
   const asked: string[] = [];
   const service = { port: await serve(http), key, asked };
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'realtime' });
+  // As a careless one does.
+  sockets.on('headers', (fields, { headers }) => fields.push(`X-Key: ${headers.authorization}`));
   http.on('upgrade', (request: IncomingMessage, socket, head) => {
     asked.push([request.url, ...request.rawHeaders].join('\n'));
     if (request.headers.authorization === `Bearer ${service.key}`)

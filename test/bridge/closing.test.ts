@@ -36,6 +36,8 @@ const word = (code: ErrorCode, close = new GatewayError(code).close): Told => [
   close,
   new GatewayError(code).message,
 ];
+/** The sentence about the limit of the route `metered`. */
+const RATE = 'Too many messages per connection; slow down.';
 const broken = (by: string, error: ErrorCode) => ({
   close: new GatewayError(error).close,
   by,
@@ -185,8 +187,8 @@ const ROWS: readonly Row[] = [
     route: 'metered',
     act: ({ client }) => client.write(Buffer.concat(['a', 'b', 'c'].map((text) => frame(BINARY, text)))),
     got: 'ab',
-    client: word('RATE_LIMITED'),
-    upstream: word('RATE_LIMITED', 1001),
+    client: [1008, RATE],
+    upstream: [1001, RATE],
     log: broken('gateway', 'RATE_LIMITED'),
   },
   {

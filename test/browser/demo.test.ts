@@ -60,9 +60,9 @@ describe('a visitor', () => {
     ['forged', '3000 The token is not valid.'],
     ['expiring', '3000 The token has expired.'],
     ['origin', '3003 This origin may not connect here.'],
-    ['messages', '1008 Too many requests or messages; slow down.'],
+    ['messages', '1008 Too many messages per connection; slow down.'],
     ['size', '1009 The message is too big.'],
-    ['connections', '7 open; 3 refused: 1013 Too many open connections.'],
+    ['connections', '7 open; 3 refused: 1013 Too many open connections per address.'],
   ])('sees what the trial "%s" leads to', async (trial, outcome) => {
     const { page } = await visit();
     await page.click(`[data-trial=${trial}] button`);

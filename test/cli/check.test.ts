@@ -71,6 +71,26 @@ test('shows which paths match in any case, and which go on without their prefix'
   ]);
 });
 
+test('shows every limit of a list, and of requests those that do not hold anyway', async () => {
+  const folder = await folderWith({
+    'gate.yaml': sampleConfig({
+      top: 'limits: { ipv6Prefix: 56 }',
+      route: `    origins: [https://app.example.com]
+    limits:
+      upgrades: [{ rate: 5/s, per: address }, { rate: 100/s, per: origin }]
+      connections: [{ max: 5, per: "claim:tenant" }, { max: 2, per: subject }]
+      messages: [{ rate: 50/s, per: connection }, { rate: 1000/s, per: route }]
+      bytes: [{ rate: 1MiB/s, per: subject }]
+      requests: [{ max: 1024, perClient: 16 }, { max: 8, per: subject }]`,
+    }).replace('websocket: ws://127.0.0.1:3000', 'http: http://127.0.0.1:3000'),
+  });
+  const { out } = await sallyport(['check', join(folder, 'gate.yaml')]);
+  expect(out).toContain('\nipv6Prefix   56\n');
+  expect(out.trimEnd().split(/ {2,}/).at(-1)).toBe(
+    'upgrades 5/s per address, upgrades 100/s per origin, requests 16 per address, requests 8 per subject, connections 5 per claim:tenant, connections 2 per subject, messages 50/s per connection, messages 1000/s per route, bytes 1MiB/s per subject',
+  );
+});
+
 test('prints every problem on stderr and ends with 2', async () => {
   const folder = await folderWith({ 'gate.yaml': `${sampleConfig()}\nlimts: 1\nstore: 1` });
   const { code, out, err } = await sallyport(['check', join(folder, 'gate.yaml')]);

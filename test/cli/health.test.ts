@@ -106,6 +106,9 @@ describe('without one', () => {
       code: 0,
       out: expect.stringMatching(`^alive: https://127.0.0.1:${port}: 400 `),
     });
+    const required = (port: number) => tls(port).replace(' }] }', ` }], clientCa: ${cert} }`);
+    const { port: mutual } = await gateway(`${required(0)}\n${ROUTES}`);
+    expect(await healthOf(required(mutual))).toMatchObject({ code: 0, err: '' });
     const strict = createSecureServer({
       cert: await readFile(cert),
       key: await readFile(key),

@@ -78,6 +78,13 @@ describe('a certificate', () => {
     await expect(read(cert())).rejects.toThrow(message);
   });
 
+  test('whose issuer in the file has its name, but has not signed it, is refused', async () => {
+    const namesake = await makeAuthority('middle', root);
+    await expect(read(leaf.cert + namesake.cert)).rejects.toThrow(
+      /app.crt: certificate 2, of CN=middle, has not signed the one before it; put the one/,
+    );
+  });
+
   test.each([
     ['expired', '2200-01-01', /the certificate \S+app.crt expired on .*; renew it/],
     ['not yet valid', '2001-01-01', /the certificate \S+app.crt is not valid before/],

@@ -104,6 +104,25 @@ test('a proxy whose certificate lets all its clients in is warned of', () => {
   expect(warningsOf(config({ top, auth: '{ certificate: { subjects: [edge] } }' }))).toEqual([]);
 });
 
+describe('origins on a route with certificates', () => {
+  const given = (auth: string, origin: string) =>
+    config({ auth }).replace('upstream:', `origins: ["${origin}"]\n    upstream:`);
+
+  test.each(['*', 'null'])(
+    'cannot be %s where nothing else is asked for: browsers show them for any page',
+    (origin) => {
+      expect(problemOf(given('{ certificate: {} }', origin))).toMatch(
+        /routes\[0\].origins\[0\]: lets any page act with the certificates of its visitors: name the origins/,
+      );
+      expect(warningsOf(given('{ certificate: {}, issuer: main }', origin))).toHaveLength(1);
+    },
+  );
+
+  test('may be absent: then only pages of the same host come in', () => {
+    expect(warningsOf(config())).toEqual([]);
+  });
+});
+
 test.each([
   ['token: [header]', 'token'],
   ['forwardToken: true', 'forwardToken'],

@@ -73,11 +73,28 @@ describe('a problem is told in words', () => {
     [{ limits: '{ messageSize: 1MB }' }, 'limits.messageSize: "1MB" is not a size like 512B, 64KiB or 1MiB'],
     [
       { limits: '{ upgrades: { rate: 5/s } }' },
-      'limits.upgrades.per: is missing; expected one of origin, address, subject, route',
+      'limits.upgrades.per: is missing; expected one of origin, address, subject, claim:NAME, route',
     ],
     [
       { limits: '{ upgrades: { rate: 5/s, per: adress } }' },
-      'limits.upgrades.per: "adress" is not one of origin, address, subject, route; did you mean address?',
+      'limits.upgrades.per: "adress" is not one of origin, address, subject, claim:NAME, route; did you mean address?',
+    ],
+    [
+      { limits: '{ upgrades: { rate: 5/s, per: connection } }' },
+      'limits.upgrades.per: connection is for messages and bytes: an upgrade, a request or an open WebSocket is one by itself',
+    ],
+    [
+      { limits: '{ messages: { rate: 5/s, per: "claim:" } }' },
+      'limits.messages.per: "claim:" is not one of connection, origin, address, subject, claim:NAME, route',
+    ],
+    [
+      { limits: '{ upgrades: 5/s }' },
+      'limits.upgrades: "5/s" is not a mapping (key: value); known here: rate, burst, per',
+    ],
+    [{ limits: '{ upgrades: [] }' }, 'limits.upgrades: must not be empty'],
+    [
+      { limits: '{ upgrades: [{ rate: 5/s, per: routes }] }' },
+      'limits.upgrades[0].per: "routes" is not one of origin, address, subject, claim:NAME, route; did you mean route?',
     ],
     [{ limits: '{ connections: { max: 0, per: route } }' }, 'limits.connections.max: 0 is less than 1'],
     [

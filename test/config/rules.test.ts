@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config/load.ts';
 import { parsed, problemOf, sampleConfig } from '../support/config.ts';
 
 const KEYS = 'algorithms: [ES256], jwks: https://id.example.com/keys';
@@ -34,8 +35,28 @@ describe('an issuer', () => {
   test.each([
     ['algorithms: [ES256, RS256], secret: x', 'ES256, RS256 cannot be verified with a secret'],
     ['algorithms: [ES256, HS256], jwks: https://a', 'HS256 cannot be verified with a jwks'],
+    ['algorithms: [HS256], discovery: true', 'HS256 cannot be verified with keys found by discovery'],
   ])('with %s cannot work', (keys, expected) => {
     expect(problemOf(issuer(keys))).toMatch(`issuers.main.algorithms: ${expected}`);
+  });
+
+  test.each([
+    'realtime',
+    'https://id.example.com/?a',
+    'https://id.example.com/#a',
+    'https://me:s3cr3t@id.example.com/',
+    'urn:example:id',
+  ])('is not discovered by the name %s', (name) => {
+    const text = issuer('algorithms: [ES256], discovery: true').replace(
+      'issuer: https://id.example.com/',
+      `issuer: "${name}"`,
+    );
+    expect(problemOf(text)).toMatch(/issuers.main.issuer: discovery needs an http or https URL/);
+  });
+
+  test('is discovered by its URL alone', () => {
+    const { config } = parseConfig(issuer('algorithms: [ES256], discovery: true'));
+    expect(config.issuers.main).toMatchObject({ discovery: true, issuer: 'https://id.example.com/' });
   });
 
   test('cannot give tokens more than a minute of grace', () => {
@@ -158,14 +179,6 @@ describe('a route', () => {
     );
     expect(parsed(answering('\n    origins: [https://a.example.com]')).routes).toHaveLength(1);
     expect(parsed(answering('').replace('cors: answer', 'cors: upstream')).routes).toHaveLength(1);
-  });
-
-  test('without auth has no subject to count by', () => {
-    const limits = 'limits: { connections: { max: 1, per: subject } }';
-    expect(problemOf(withAuth('none', limits))).toMatch(
-      /limits.connections.per: there is no subject on a route with auth: none$/,
-    );
-    expect(parsed(withAuth('{ issuer: main }', limits)).routes).toHaveLength(1);
   });
 
   test.each([

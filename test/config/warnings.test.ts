@@ -50,7 +50,33 @@ test('to trust everybody as a proxy is warned of', () => {
   ]);
 });
 
+describe('an issuer whose tokens may be for anybody', () => {
+  const open = (auth: string) =>
+    sampleConfig()
+      .replace('audience: app', 'audience: none')
+      .replace('auth: { issuer: main }', `auth: ${auth}`);
+
+  test('is warned of where a route asks for no claim', () => {
+    expect(warningsOf(open('{ issuer: main }'))).toEqual([
+      'routes[0].auth: tokens made for other applications of this issuer pass too: main has audience: none',
+    ]);
+  });
+
+  test('is not where it does', () => {
+    expect(warningsOf(open('{ issuer: main, require: { client_id: app } }'))).toEqual([]);
+  });
+});
+
 describe('an issuer', () => {
+  test.each([
+    ['http://id.example.com/', ['issuers.main.issuer: keys over plain http']],
+    ['https://id.example.com/', []],
+    ['http://127.0.0.1:9000', []],
+  ])('that is discovered at %s', (name, expected) => {
+    const text = issuer('algorithms: [ES256], discovery: true').replace('https://id.example.com/', name);
+    expect(warningsOf(text)).toEqual(expected.map((start) => expect.stringContaining(start)));
+  });
+
   test.each([
     ['HS256', 31, 32],
     ['HS384', 47, 48],

@@ -23,6 +23,7 @@ let other: Pair;
 let ca: Pair;
 let foreign: Pair;
 
+const IN_TEN_DAYS = new Date(Date.now() + 10 * 86_400_000 + 3_600_000);
 const SUBJECTS = 'subjects: [device-7, short, proxy]';
 const FORWARD =
   'forward: { x-client-dn: /certificate/subject, x-client-names: /certificate/dns, x-user: sub, x-role: role }';
@@ -31,7 +32,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sallyport-mtls-'));
   app = await startApplication('app');
   ca = await makeAuthority('devices');
-  const own = await writePair(folder, 'gate', await makeCertificate({ dns: ['localhost'] }));
+  const own = await writePair(folder, 'gate', await makeCertificate({ dns: ['localhost'], to: IN_TEN_DAYS }));
   const { files } = await writePair(folder, 'ca', ca);
   [device, other, foreign] = await Promise.all([
     makeCertificate({ subject: 'O=Acme\\, Inc., CN=device-7', dns: ['a.test', 'b.test'] }, ca),
@@ -49,6 +50,7 @@ drain: 1s
 ${top}
 routes:
   - { name: alone, match: { path: /alone }, origins: [https://app.test], auth: { certificate: { ${SUBJECTS} }, ${FORWARD} }, ${upstream} }
+  - { name: pages, match: { path: /pages }, origins: [https://app.test], cors: answer, auth: { certificate: { ${SUBJECTS} } }, ${upstream} }
   - { name: both, match: { path: /both }, auth: { certificate: { ${SUBJECTS} }, issuer: main, ${FORWARD} }, ${upstream} }
   - { name: acme, match: { path: /acme }, auth: { certificate: { ${SUBJECTS} }, require: { /certificate/commonName: device-9 } }, ${upstream} }
   - { name: close, match: { path: /close }, refuse: close, auth: { certificate: { ${SUBJECTS} } }, ${upstream} }
@@ -74,7 +76,7 @@ interface Asked {
   readonly to?: TestGateway;
 }
 
-/** Status and body of a plain request. */
+/** The answer to a plain request. */
 async function ask(
   path: string,
   pair?: Pair,
@@ -84,7 +86,7 @@ async function ask(
   const options = { host: '127.0.0.1', port: to.port, agent: false, rejectUnauthorized: false, ...pair };
   const sent = request({ ...options, path, method, headers }).end();
   const [answer] = await within(once(sent, 'response'), 'an answer');
-  return { status: answer.statusCode as number, body: await text(answer) };
+  return { status: answer.statusCode as number, fields: answer.headers, body: await text(answer) };
 }
 
 /** A WebSocket that is open, or the status of the refusal. */
@@ -128,7 +130,11 @@ describe('alone, a certificate', () => {
   test.each([
     ['none', () => undefined, 'none was shown'],
     ['one of another subject', () => other, 'that of device-8 is not among the subjects of this route'],
-    ['one of another authority', () => foreign, 'none was shown'],
+    [
+      'one of another authority',
+      () => foreign,
+      'the one that was shown is not believed: DEPTH_ZERO_SELF_SIGNED_CERT',
+    ],
   ])('if it is %s, is refused', async (_what, pair, detail) => {
     expect(await statusOf('/alone', pair())).toEqual(REFUSED);
     const { body } = await ask('/alone', pair());
@@ -178,6 +184,25 @@ describe('alone, a certificate', () => {
     const fields = { origin: 'https://app.test', 'access-control-request-method': 'PUT' };
     expect(await ask('/alone', undefined, fields, { method: 'OPTIONS' })).toMatchObject({ status: 200 });
     expect(await ask('/alone', undefined, { origin: 'https://app.test' })).toMatchObject({ status: 403 });
+  });
+
+  test('may be shown for pages of the route’s origins, whose browsers are told so', async () => {
+    const page = { origin: 'https://app.test' };
+    const preflight = await ask(
+      '/pages',
+      undefined,
+      { ...page, 'access-control-request-method': 'PUT' },
+      { method: 'OPTIONS' },
+    );
+    expect(preflight).toMatchObject({ status: 204, fields: { 'access-control-allow-credentials': 'true' } });
+    expect(await ask('/pages', device, page)).toMatchObject({
+      status: 200,
+      fields: {
+        'access-control-allow-origin': 'https://app.test',
+        'access-control-allow-credentials': 'true',
+      },
+    });
+    expect(await ask('/pages', device, { origin: 'https://evil.test' })).toMatchObject({ status: 403 });
   });
 
   test('cannot be shown in plain text', async () => {
@@ -231,6 +256,16 @@ describe('a trusted proxy', () => {
   test('is judged by its own', async () => {
     expect(await ask('/alone', device, FORWARDED, { to: behindProxy })).toMatchObject({ status: 200 });
     expect(app.requests[0]?.headers['x-client-dn']).toBe('CN=device-7,O=Acme\\, Inc.');
+  });
+});
+
+test('one that is about to expire is told of at the start', async () => {
+  const line = await gateway.logged(({ msg }) => /expires in/.test(String(msg)));
+  expect(line).toMatchObject({
+    level: 'warn',
+    listener: '127.0.0.1:0',
+    file: join(folder, 'gate.crt'),
+    msg: 'the certificate expires in 10 days: renew it',
   });
 });
 

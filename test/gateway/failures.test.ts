@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ERROR_CODES, type ErrorCode, GatewayError } from '../../src/errors.ts';
+import type { LimitHit } from '../../src/limit-hit.ts';
 import { startFailing } from '../support/failing.ts';
 import { startEcho, type Upstream } from '../support/faulty.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -46,6 +47,8 @@ interface Refused {
   readonly headers?: Record<string, unknown>;
   /** Upgrades that go before it, and stay open. */
   readonly after?: number;
+  /** The limit that its sentence names. */
+  readonly limit?: LimitHit;
 }
 
 const unauthorised = (rest = '') => ({ 'www-authenticate': `Bearer realm="127.0.0.1"${rest}` });
@@ -84,13 +87,15 @@ const REFUSED: readonly (Refused & { readonly code: ErrorCode })[] = [
     ...{ status: 429, close: 1008, path: 'rate', after: 1 },
     headers: {
       'retry-after': '1800',
-      'ratelimit-policy': '"upgrades";q=1;w=1800',
-      ratelimit: '"upgrades";r=0;t=1800',
+      'ratelimit-policy': '"upgrades-per-route";q=1;w=1800',
+      ratelimit: '"upgrades-per-route";r=0;t=1800',
     },
+    limit: { limit: 'upgrades', per: 'route' },
   },
   {
     code: 'TOO_MANY_CONNECTIONS',
     ...{ status: 429, close: 1013, path: 'places', after: 1, headers: { 'retry-after': '5' } },
+    limit: { limit: 'connections', per: 'address' },
   },
   { code: 'UPSTREAM_REFUSED', status: 502, close: 1014, path: 'dead' },
   { code: 'UPSTREAM_LOST', status: 502, close: 1014, path: 'hasty' },
@@ -115,8 +120,8 @@ async function provoke(prefix: string, { path, send, after = 0 }: Refused): Prom
 /** The rows a test has seen; the last one asks for all of them. */
 const seen = new Set<ErrorCode>();
 
-async function expectClose(wire: Wire, code: ErrorCode, close: number): Promise<void> {
-  expect(await wire.ended()).toEqual({ code: close, reason: new GatewayError(code).message });
+async function expectClose(wire: Wire, code: ErrorCode, close: number, limit?: LimitHit): Promise<void> {
+  expect(await wire.ended()).toEqual({ code: close, reason: new GatewayError(code, { limit }).message });
   seen.add(code);
 }
 
@@ -126,11 +131,12 @@ async function expectRefusal(
   code: ErrorCode,
   status: number,
   headers: object = {},
+  limit?: LimitHit,
 ): Promise<void> {
   const answer = await wire.answer();
   expect(answer).toMatchObject({
     status,
-    body: `${code}: ${new GatewayError(code).message}\n`,
+    body: `${code}: ${new GatewayError(code, { limit }).message}\n`,
     headers: {
       connection: expect.stringMatching(/^close/),
       'content-type': 'text/plain; charset=utf-8',
@@ -145,7 +151,7 @@ async function expectRefusal(
 describe('before the 101', () => {
   test.each(REFUSED)('answers $status for $code, and ends the connection', async (row) => {
     using wire = await provoke('http', row);
-    await expectRefusal(wire, row.code, row.status, row.headers);
+    await expectRefusal(wire, row.code, row.status, row.headers, row.limit);
     const line = await gateway.logged(
       ({ error, route }) => error === row.code && `${route}`.startsWith('http'),
     );
@@ -154,7 +160,7 @@ describe('before the 101', () => {
 
   test.each(REFUSED)('closes with $close for $code where refusals are to be seen by pages', async (row) => {
     using wire = await provoke('close', row);
-    await expectClose(wire, row.code, row.close);
+    await expectClose(wire, row.code, row.close, row.limit);
     expect(wire.end).toBe('fin');
   });
 
@@ -214,11 +220,13 @@ routes: [{ name: a, match: { path: / }, auth: none, upstream: { websocket: "ws:/
   });
 
   test.each([
-    ['TOO_MANY_REQUESTS', 429, '{ perClient: 1 }'],
-    ['ROUTE_FULL', 503, '{ max: 1 }'],
+    ['TOO_MANY_REQUESTS', 429, '{ perClient: 1 }', 'address'],
+    ['TOO_MANY_REQUESTS', 429, '[{ max: 1, per: address }]', 'address'],
+    ['ROUTE_FULL', 503, '{ max: 1 }', 'route'],
+    ['ROUTE_FULL', 503, '{ max: 1, per: route }', 'route'],
   ] as const)(
     'answers plain requests beyond their number with %s, %i, until one is done',
-    async (code, status, requests) => {
+    async (code, status, requests, per) => {
       const asked: ServerResponse[] = [];
       const upstream = createServer((_request, response) => asked.push(response)).listen(0, '127.0.0.1');
       onTestFinished(() => void upstream.close());
@@ -231,7 +239,8 @@ routes: [{ name: a, match: { path: / }, auth: none, upstream: { websocket: "ws:/
       using first = await say(busy.port, get);
       await expect.poll(() => asked.length).toBe(1);
       using second = await say(busy.port, get);
-      await expectRefusal(second, code, status, { 'retry-after': '1' });
+      const headers = { 'retry-after': '1', ratelimit: `"requests-per-${per}";r=0` };
+      await expectRefusal(second, code, status, headers, { limit: 'requests', per });
       asked[0]?.end();
       expect((await first.answer()).status).toBe(200);
       using third = await say(busy.port, get);
@@ -264,6 +273,26 @@ routes: [{ name: a, ${tunnel} }, { name: b, ${site} }]`);
     await expectRefusal(upgrade, 'MISDIRECTED', 421);
     using page = await say(local.port, 'GET /site HTTP/1.1\r\nHost: rebound.example\r\n\r\n');
     await expectRefusal(page, 'MISDIRECTED', 421);
+  });
+
+  test('answers 403 for CERTIFICATE_REFUSED to whom no certificate speaks for', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-failures-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const { cert, key } = await certificate(folder, ['app.example.com']);
+    const tls = `{ certificates: [{ cert: ${cert}, key: ${key} }], clientCa: ${cert} }`;
+    await using asking =
+      await startGateway(`listeners: [{ host: 127.0.0.1, port: 0 }, { host: 127.0.0.1, port: 0, tls: ${tls} }]
+routes: [{ name: a, match: { path: / }, auth: { certificate: {} }, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }]`);
+    using wire = await say(asking.port, handshake('/'));
+    await expectRefusal(wire, 'CERTIFICATE_REFUSED', 403);
+  });
+
+  test('answers 503 for AUTH_UNAVAILABLE where the service that knows the clients is not there', async () => {
+    const external = 'external: { url: "http://127.0.0.1:1/", forward: [x-user] }';
+    await using asking = await startGateway(`listeners: [{ host: 127.0.0.1, port: 0 }]
+routes: [{ name: a, match: { path: / }, auth: { ${external} }, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }]`);
+    using wire = await say(asking.port, handshake('/'));
+    await expectRefusal(wire, 'AUTH_UNAVAILABLE', 503);
   });
 
   test('answers 500 for INTERNAL, and logs what nobody foresaw', async () => {
@@ -303,6 +332,8 @@ interface Ended {
   readonly path: string;
   /** What a client does to bring it about. */
   readonly act?: (wire: Wire) => void;
+  /** The limit that its sentence names. */
+  readonly limit?: LimitHit;
 }
 
 const ENDED: readonly Ended[] = [
@@ -310,6 +341,7 @@ const ENDED: readonly Ended[] = [
     code: 'RATE_LIMITED',
     close: 1008,
     path: 'metered',
+    limit: { limit: 'messages', per: 'connection' },
     act: (wire) => wire.write(Buffer.concat([frame(TEXT, 'a'), frame(TEXT, 'b')])),
   },
   {
@@ -343,10 +375,10 @@ const ENDED: readonly Ended[] = [
 ];
 
 describe('after the 101', () => {
-  test.each(ENDED)('closes with $close for $code', async ({ code, close, path, act }) => {
+  test.each(ENDED)('closes with $close for $code', async ({ code, close, path, act, limit }) => {
     using wire = await open(gateway.port, `/${path}`);
     act?.(wire);
-    await expectClose(wire, code, close);
+    await expectClose(wire, code, close, limit);
     const line = await gateway.logged(({ error, msg }) => error === code && msg === 'session ended');
     expect(line.close).toBe(close);
   });

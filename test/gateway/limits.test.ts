@@ -9,24 +9,29 @@ import { ISSUER, mint, SECRET, signingKey } from '../support/tokens.ts';
 
 const HS = signingKey('HS256');
 const EXP = Math.floor(Date.now() / 1000) + 3600;
-const tokenOf = (sub: string) => ({ Authorization: `Bearer ${mint(HS, { exp: EXP, sub })}` });
+const tokenOf = (sub: string) => ({
+  Authorization: `Bearer ${mint(HS, { exp: EXP, sub, org: { id: `of ${sub}` } })}`,
+});
 const from = (origin: string) => ({ Origin: `https://${origin}.test` });
 
 let gateway: TestGateway;
 let echo: Upstream;
 
-const PER = ['origin', 'address', 'subject', 'route'] as const;
+const PER = ['origin', 'address', 'subject', 'claim:/org/id', 'route'] as const;
+
+/** `per` as a part of names and paths. */
+const slug = (per: string) => per.replaceAll(/[:/]/g, '.');
 
 /** Routes by name: what is limited, and by whom it is counted. */
 function routes(): string[] {
   const limits: Record<string, string> = {};
   for (const per of PER) {
-    limits[`up-${per}`] = `upgrades: { rate: 2/h, per: ${per} }`;
-    limits[`places-${per}`] = `connections: { max: 2, per: ${per} }`;
+    limits[`up-${slug(per)}`] = `upgrades: { rate: 2/h, per: "${per}" }`;
+    limits[`places-${slug(per)}`] = `connections: { max: 2, per: "${per}" }`;
   }
   for (const per of [...PER, 'connection']) {
-    limits[`msgs-${per}`] = `messages: { rate: 3/h, per: ${per}, over: close }`;
-    limits[`bytes-${per}`] = `bytes: { rate: 1KiB/h, per: ${per}, over: close }`;
+    limits[`msgs-${slug(per)}`] = `messages: { rate: 3/h, per: "${per}", over: close }`;
+    limits[`bytes-${slug(per)}`] = `bytes: { rate: 1KiB/h, per: "${per}", over: close }`;
   }
   limits['slow-messages'] = 'messages: { rate: 50/s, burst: 5, per: connection, over: throttle }';
   limits['slow-bytes'] = 'bytes: { rate: 64KiB/s, per: connection, over: throttle }';
@@ -58,6 +63,10 @@ const ALICE = { ...tokenOf('alice'), ...from('a') };
 const OTHERS = {
   origin: { same: { ...tokenOf('bob'), ...from('a') }, other: { ...tokenOf('alice'), ...from('b') } },
   subject: { same: { ...tokenOf('alice'), ...from('b') }, other: { ...tokenOf('bob'), ...from('a') } },
+  'claim:/org/id': {
+    same: { ...tokenOf('alice'), ...from('b') },
+    other: { ...tokenOf('bob'), ...from('a') },
+  },
   address: { same: { ...tokenOf('bob'), ...from('b') }, other: undefined },
   route: { same: { ...tokenOf('bob'), ...from('b') }, other: undefined },
 };
@@ -67,39 +76,39 @@ describe.each(PER)('per %s', (per) => {
 
   test('upgrades beyond the rate get 429 and the RateLimit fields', async () => {
     for (const headers of [ALICE, same]) {
-      using _client = await open(gateway.port, `/up-${per}`, headers);
+      using _client = await open(gateway.port, `/up-${slug(per)}`, headers);
     }
-    using client = await say(gateway.port, handshake(`/up-${per}`, ALICE));
+    using client = await say(gateway.port, handshake(`/up-${slug(per)}`, ALICE));
     const answer = await client.answer();
     expect(answer).toMatchObject({ status: 429, body: expect.stringMatching(/^RATE_LIMITED: /) });
     expect(answer.headers).toMatchObject({
-      'ratelimit-policy': '"upgrades";q=2;w=3600',
-      ratelimit: expect.stringMatching(/^"upgrades";r=0;t=\d+$/),
+      'ratelimit-policy': `"upgrades-per-${per.split(':')[0]}";q=2;w=3600`,
+      ratelimit: expect.stringMatching(/^"upgrades-per-[a-z]+";r=0;t=\d+$/),
       'retry-after': expect.stringMatching(/^1[78]\d\d$/),
     });
     if (other === undefined) return;
-    using _free = await open(gateway.port, `/up-${per}`, other);
+    using _free = await open(gateway.port, `/up-${slug(per)}`, other);
   });
 
   test('places are limited, and given back when a connection ends', async () => {
-    using first = await open(gateway.port, `/places-${per}`, ALICE);
-    using second = await open(gateway.port, `/places-${per}`, same);
-    using refused = await say(gateway.port, handshake(`/places-${per}`, ALICE));
+    using first = await open(gateway.port, `/places-${slug(per)}`, ALICE);
+    using second = await open(gateway.port, `/places-${slug(per)}`, same);
+    using refused = await say(gateway.port, handshake(`/places-${slug(per)}`, ALICE));
     expect(await refused.answer()).toMatchObject({ status: 429, body: expect.stringMatching(/^TOO_MANY/) });
     if (other !== undefined) {
-      using _free = await open(gateway.port, `/places-${per}`, other);
+      using _free = await open(gateway.port, `/places-${slug(per)}`, other);
     }
     const { connections } = gateway.gateway;
     first.sendClose(1000);
     await first.ended();
     await eventually(() => gateway.gateway.connections < connections);
-    using _third = await open(gateway.port, `/places-${per}`, ALICE);
+    using _third = await open(gateway.port, `/places-${slug(per)}`, ALICE);
     expect(second.end).toBeUndefined();
   });
 
   test('messages of all are counted together', async () => {
-    using one = await open(gateway.port, `/msgs-${per}`, ALICE);
-    using two = await open(gateway.port, `/msgs-${per}`, same);
+    using one = await open(gateway.port, `/msgs-${slug(per)}`, ALICE);
+    using two = await open(gateway.port, `/msgs-${slug(per)}`, same);
     one.write(Buffer.concat([frame(TEXT, '1'), frame(PING)]));
     await one.until(() => one.frames.length === 2, 'an echo and a pong');
     two.send(TEXT, '3');
@@ -109,8 +118,8 @@ describe.each(PER)('per %s', (per) => {
   });
 
   test('bytes of all are counted together', async () => {
-    using one = await open(gateway.port, `/bytes-${per}`, ALICE);
-    using two = await open(gateway.port, `/bytes-${per}`, same);
+    using one = await open(gateway.port, `/bytes-${slug(per)}`, ALICE);
+    using two = await open(gateway.port, `/bytes-${slug(per)}`, same);
     one.send(BINARY, Buffer.alloc(1000));
     await one.message();
     two.send(BINARY, Buffer.alloc(1000));
@@ -206,4 +215,19 @@ describe('a place is given back', () => {
     }
     using _client = await open(gateway.port, '/places-address', ALICE);
   });
+});
+
+test('an IPv6 client is the prefix that the configuration says', async () => {
+  await using wide = await startGateway(`listeners: [{ host: 127.0.0.1, port: 0 }]
+limits: { ipv6Prefix: 48 }
+trustedProxies: [127.0.0.1/32]
+routes:
+  - { name: app, match: { path: / }, auth: none, limits: { upgrades: { rate: 1/h, per: address } }, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }`);
+  const statusOf = async (address: string) => {
+    using client = await say(wide.port, handshake('/', { 'X-Forwarded-For': address }));
+    return (await client.answer()).status;
+  };
+  expect(await statusOf('2001:db8:1:2::1')).toBe(101);
+  expect(await statusOf('2001:db8:1:3::1')).toBe(429);
+  expect(await statusOf('2001:db8:2:2::1')).toBe(101);
 });

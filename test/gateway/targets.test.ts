@@ -127,6 +127,44 @@ routes:
   });
 });
 
+describe('the log tells of a target', () => {
+  test('that a dial takes out of service: once, however many follow', async () => {
+    const dead = await deadPort();
+    await using other = await startWebSocket();
+    await using gateway = await gatewayTo(
+      `websocket: ["ws://${targetOf(dead)}", "ws://${targetOf(other.port)}"], balance: round-robin`,
+    );
+    for (let session = 0; session < 6; session++) {
+      using _client = await open(gateway.port, '/x');
+    }
+    const line = { level: 'warn', route: 'r', target: targetOf(dead), by: 'dial', cause: 'UPSTREAM_REFUSED' };
+    const told = gateway.log.filter(({ msg }) => String(msg).startsWith('target '));
+    expect(told).toMatchObject([{ ...line, msg: 'target out of service' }]);
+  });
+
+  test('that fails its checks and why, and that is back', async () => {
+    const status = { now: '500 Ill' };
+    await using service = await startUpstream((wire) => {
+      wire.socket.on('data', () => wire.write(`HTTP/1.1 ${status.now}\r\nContent-Length: 0\r\n\r\n`));
+    });
+    await using gateway = await gatewayTo(
+      `http: "http://${targetOf(service.port)}", health: { every: 100ms, within: 90ms, after: 2 }`,
+    );
+    const target = targetOf(service.port);
+    expect(await gateway.logged(({ msg }) => msg === 'target out of service')).toMatchObject({
+      target,
+      by: 'check',
+      cause: 'it answered 500',
+    });
+    status.now = '200 Well';
+    expect(await gateway.logged(({ msg }) => msg === 'target back in service')).toMatchObject({
+      level: 'info',
+      route: 'r',
+      target,
+    });
+  });
+});
+
 test('localhost is both loopback addresses, and the one that nobody listens on costs nothing', async () => {
   await using service = await startWebSocket();
   await using gateway = await gatewayTo(`websocket: "ws://app.localhost:${service.port}"`);

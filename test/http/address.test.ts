@@ -76,6 +76,16 @@ describe('what clients are counted by', () => {
     expect(addressKey(address)).toBe(key);
   });
 
+  test.each([
+    [32, '2001:db8::/32'],
+    [48, '2001:db8:1::/48'],
+    [56, '2001:db8:1:200::/56'],
+    [128, '2001:db8:1:2ff::1/128'],
+  ])('with a prefix of %d bits 2001:db8:1:2ff::1 counts as %s, and IPv4 as ever', (prefix, key) => {
+    expect(addressKey('2001:db8:1:2ff::1', prefix)).toBe(key);
+    expect(addressKey('::ffff:192.0.2.1', prefix)).toBe('192.0.2.1');
+  });
+
   test('two IPv4 addresses never share a key', () => {
     fc.assert(
       fc.property(fc.ipV4(), fc.ipV4(), (one, other) => {

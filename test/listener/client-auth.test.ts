@@ -52,7 +52,8 @@ interface Asking {
   readonly known: (TlsInfo | undefined)[];
   /** Failed handshakes: reason, address and detail. */
   readonly failures: unknown[][];
-  readonly renewCa: (pem: string) => Promise<void>;
+  /** New authorities, and a new certificate for app.test, if there is one. */
+  readonly renewCa: (pem: string, own?: Pair) => Promise<void>;
 }
 
 async function ask(clientAuth: NonNullable<ListenerConfig['tls']>['clientAuth']): Promise<Asking> {
@@ -85,8 +86,8 @@ async function ask(clientAuth: NonNullable<ListenerConfig['tls']>['clientAuth'])
     { certificates: [one.files, other.files], minVersion: 'TLSv1.2', clientCa: ca.files.cert, clientAuth },
     { ...depsOf(Infinity, observer), certificates },
   );
-  async function renewCa(cert: string): Promise<void> {
-    await ca.write({ cert });
+  async function renewCa(cert: string, own: Partial<Pair> = {}): Promise<void> {
+    await Promise.all([ca.write({ cert }), one.write(own)]);
     await files.renew();
   }
   return { listener, known, failures, renewCa };
@@ -158,7 +159,9 @@ describe.each(VERSIONS)('over %s', (maxVersion) => {
       subject: 'CN=device-7,O=Acme',
       names: { dns: ['device-7.test'], email: [], uri: [] },
     });
-    expect(known).toEqual([{ ...agreed, certificate }, agreed, agreed]);
+    await get(listener, { maxVersion, ...expired });
+    const bad = { ...agreed, certificateError: 'CERT_HAS_EXPIRED' };
+    expect(known).toEqual([{ ...agreed, certificate }, agreed, agreed, bad]);
     // Nothing is kept for each connection that has nothing of its own.
     expect(known[1]).toBe(known[2]);
   });
@@ -206,7 +209,10 @@ describe.each(VERSIONS)('over %s', (maxVersion) => {
       expect(await get(listener, { maxVersion, servername, ...device })).toBe('nobody');
       expect(await get(listener, { maxVersion, servername, ...theirs })).toBe('device-9');
     }
-    await renewCa('garbage');
+    // Renewed by itself, a certificate still asks for clients of the new one.
+    const renewed = await makeCertificate({ dns: ['app.test'] });
+    await renewCa('garbage', renewed);
+    expect(await get(listener, { maxVersion, ...device })).toBe('nobody');
     expect(await get(listener, { maxVersion, ...theirs })).toBe('device-9');
     await renewCa(`${root.cert}\n${other.cert}`);
     expect(await get(listener, { maxVersion, ...device })).toBe('device-7');

@@ -7,7 +7,14 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { pino } from 'pino';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Listener } from '../../src/listener/server.ts';
-import { type CertificateObserver, WatchedCertificates } from '../../src/watched-certificates.ts';
+import { openTls } from '../../src/listener/tls.ts';
+import {
+  type CertificateObserver,
+  type CertificateSource,
+  type CertificateWatch,
+  unwatched,
+  WatchedCertificates,
+} from '../../src/watched-certificates.ts';
 import { WatchedFiles } from '../../src/watched-files.ts';
 import {
   EXPIRED,
@@ -114,6 +121,25 @@ test('both of two certificates that are renewed at once come into service', asyn
   expect(await shown(listener, 'other.test')).toBe(next.cert);
 });
 
+test('authorities and certificates that are renewed in the same moment all come into service', async () => {
+  const path = await folder();
+  const [pair, trust] = [await writePair(path, 'app', app), await writePair(path, 'ca', ca)];
+  const sources: CertificateSource<unknown>[] = [];
+  const watch: CertificateWatch = {
+    watch(source) {
+      sources.push(source as CertificateSource<unknown>);
+      return unwatched.watch(source);
+    },
+  };
+  const tls = { certificates: [pair.files], minVersion: 'TLSv1.2' as const, clientCa: trust.files.cert };
+  const opened = await openTls({ host: '::', port: 8443, tls }, watch);
+  const newCa = await makeAuthority('other');
+  await Promise.all([pair.write(renewed), trust.write(newCa)]);
+  await Promise.all(sources.map((source) => source.renew(source.read())));
+  expect(opened.options).toMatchObject({ cert: `${renewed.cert}\n`, ca: `${newCa.cert}\n` });
+  expect(sources.map(({ listener }) => listener)).toEqual(['[::]:8443', '[::]:8443']);
+});
+
 test('a connection that is open goes on', async () => {
   const pair = await writePair(await folder(), 'app', app);
   const { listener, files } = await serve(pair);
@@ -174,7 +200,8 @@ describe('300 swaps, of which a third are bad', () => {
     for (let swap = 0; swap < 300; swap++) {
       const bad = BAD[Math.trunc(swap / 3) % BAD.length] as () => Partial<Pair>;
       await pair.write(swap % 3 === 2 ? bad() : swap % 3 === 0 ? renewed : app);
-      await Promise.all([files.renew(), ...clients.map(come)]);
+      const [one, another] = [clients[swap % 3], clients[(swap + 1) % 3]];
+      await Promise.all([files.renew(), come(one ?? {}), come(another ?? {})]);
     }
     expect(seen).toEqual(new Set([app.cert, renewed.cert]));
     expect(outcomes.filter((outcome) => outcome === 'refused')).toHaveLength(100);

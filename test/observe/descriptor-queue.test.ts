@@ -137,14 +137,51 @@ describe('DescriptorQueue', () => {
 
   test('gives up a flush at its deadline, and what it had with it', async () => {
     const { fifo, queue, dropped, flush } = toFifo();
-    for (let number = 0; number < 200; number += 1) queue.write(numbered(number));
+    for (let number = 0; number < PIPE_BYTES / 1024; number += 1) queue.write(numbered(number));
+    await flush();
+    // The pipe is full: of what follows nothing can be written, however long it takes.
+    for (let number = 0; number < 100; number += 1) queue.write(numbered(number));
     await flush(50);
-    expect(dropped.count).toBe(200 - PIPE_BYTES / 1024);
+    expect(dropped.count).toBe(100);
     await flush();
     queue.write('after\n');
     fifo.read();
     await flush();
     expect(fifo.read()).toBe('after\n');
+  });
+
+  test('goes on in another file, with whole lines in each, and gives back the one before', async () => {
+    const { fifo, queue, dropped, flush } = toFifo();
+    const path = await fileWith('');
+    const line = `${'x'.repeat(PIPE_BYTES + 1000)}\n`;
+    queue.write(line);
+    // When a byte has come, the write is under way, and all of it does not fit.
+    let text = '';
+    await expect
+      .poll(() => {
+        text += fifo.take(1).toString();
+        return text.length;
+      })
+      .toBe(1);
+    const left = queue.redirect(openSync(path, 'a'));
+    queue.write('next\n');
+    const flushed = flush();
+    text += await drain(fifo, flushed);
+    expect(text).toBe(line);
+    expect(await readFile(path, 'utf8')).toBe('next\n');
+    expect(await left).toBe(fifo.writer);
+    expect(dropped.count).toBe(0);
+  });
+
+  test('gives back a file that another has replaced before its turn', async () => {
+    const { queue, flush } = toFifo();
+    const [first, second] = [openSync(await fileWith(''), 'a'), openSync(await fileWith(''), 'a')];
+    queue.write(numbered(1).repeat(PIPE_BYTES / 1024));
+    const left = [queue.redirect(first), queue.redirect(second)];
+    await flush();
+    expect(await left[0]).toBe(first);
+    closeSync(first);
+    closeSync(second);
   });
 
   test('a flush waits for what was there when it was asked for, not for later lines', async () => {

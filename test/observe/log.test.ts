@@ -1,10 +1,12 @@
+import { mkdir, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { makeKey } from '../../src/admission/keys/key.ts';
-import { GatewayError } from '../../src/errors.ts';
-import { RelayedAnswer } from '../../src/http/relayed-answer.ts';
-import { createAccessLog, createLogger } from '../../src/observe/log.ts';
-import { gatewayRequest, Sink, servedRecord, sessionRecord } from '../support/observe.ts';
+import { LogFileError } from '../../src/observe/file-queue.ts';
+import { createLogger, flushLog, reopenLog } from '../../src/observe/log.ts';
+import { fileWith } from '../support/files.ts';
+import { Sink } from '../support/observe.ts';
 
 const TOKEN = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl';
 
@@ -13,10 +15,6 @@ function logged(write: (logger: ReturnType<typeof createLogger>) => void): Recor
   write(createLogger({ destination: sink }));
   expect(sink.lines).toHaveLength(1);
   return sink.lines[0] as Record<string, unknown>;
-}
-
-function observed(observe: (log: ReturnType<typeof createAccessLog>) => void): Record<string, unknown> {
-  return logged((logger) => observe(createAccessLog(logger)));
 }
 
 describe('createLogger', () => {
@@ -127,188 +125,107 @@ describe('createLogger', () => {
 
   test('writes a coloured line for people', async () => {
     const sink = new Sink();
-    const logger = createLogger({ pretty: true, destination: sink });
+    const logger = createLogger({ format: 'pretty', colours: true, destination: sink });
     logger.info({ route: 'chat' }, 'session opened');
     await expect.poll(() => sink.text).toMatch(/INFO.*session opened.*chat/);
     expect(sink.text).toContain('\u001b[');
   });
+
+  test('writes for people without colours where nobody looks at a terminal', async () => {
+    const sink = new Sink();
+    createLogger({ format: 'pretty', destination: sink }).info({ route: 'chat' }, 'session opened');
+    await expect.poll(() => sink.text).toMatch(/INFO.*session opened.*chat/);
+    expect(sink.text).not.toContain('\u001b');
+  });
 });
 
-describe('createAccessLog', () => {
-  const session = sessionRecord({
-    protocol: 'mqtt',
-    up: { messages: 3, bytes: 30 },
-    down: { messages: 4, bytes: 44 },
-  });
-  const who = {
-    id: 's-1',
-    route: 'chat',
-    bridge: 'websocket',
-    subject: 'ada',
-    clientAddress: '203.0.113.7',
-    peerAddress: '10.0.0.1',
-    origin: 'https://app.example.com',
-    host: 'app.example.com',
-    path: '/chat/room',
-    protocol: 'mqtt',
-    target: '10.0.0.7:3000',
-  };
+describe('a log in a file', () => {
+  /** A folder of its own, gone when the test is over. */
+  async function folder(): Promise<string> {
+    return dirname(await fileWith(''));
+  }
 
-  test('tells whose session opened', () => {
-    expect(observed((log) => log.opened(session))).toEqual({
-      level: 'info',
-      time: expect.any(String),
-      ...who,
-      msg: 'session opened',
-    });
-  });
+  async function messages(path: string): Promise<unknown[]> {
+    return (await readFile(path, 'utf8'))
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line).msg);
+  }
 
-  test('tells how a session ended, by whom, and what passed', () => {
-    const ending = { code: 1000, reason: 'bye', by: 'client', clean: true } as const;
-    expect(observed((log) => log.ended(session, ending, 1234.5))).toEqual({
-      level: 'info',
-      time: expect.any(String),
-      ...who,
-      durationMs: 1235,
-      up: { messages: 3, bytes: 30 },
-      down: { messages: 4, bytes: 44 },
-      close: 1000,
-      reason: 'bye',
-      by: 'client',
-      clean: true,
-      msg: 'session ended',
-    });
+  test('is made with mode 640, and appended to', async () => {
+    const path = join(await folder(), 'gate.log');
+    for (const text of ['one', 'two']) {
+      const logger = createLogger({ file: path });
+      logger.info(text);
+      await flushLog(logger);
+    }
+    expect(await messages(path)).toEqual(['one', 'two']);
+    expect((await stat(path)).mode & 0o777).toBe(0o640);
   });
 
   test.each([
-    ['IDLE', 'info'],
-    ['DRAINING', 'info'],
-    ['MESSAGE_TOO_BIG', 'info'],
-    ['UPSTREAM_LOST', 'warn'],
-    ['INTERNAL', 'error'],
-  ] as const)('an ending with %s is logged as %s', (code, level) => {
-    const { close, message } = new GatewayError(code);
-    const ending = { code: close, reason: message, by: 'gateway', clean: true } as const;
-    expect(observed((log) => log.ended(session, ending, 1, { code, detail: 'why' }))).toMatchObject({
-      level,
-      error: code,
-      detail: 'why',
-      close,
-    });
+    ['gone/gate.log', 'its folder does not exist; make it first'],
+    ['file/gate.log', 'what should be its folder is a file'],
+    ['.', 'it is a folder; name a file in it'],
+  ])('that cannot be opened is an error that says which and why: %s', async (name, why) => {
+    const path = join(await folder(), name);
+    expect(() => createLogger({ file: path })).toThrow(LogFileError);
+    expect(() => createLogger({ file: path })).toThrow(`log.file: cannot open ${path}: ${why}`);
   });
 
-  test('an ending nobody foresaw is logged with its stack', () => {
-    const ending = { code: 1011, reason: '', by: 'gateway', clean: true } as const;
-    const line = observed((log) =>
-      log.ended(session, ending, 1, { code: 'INTERNAL', cause: new TypeError('bug') }),
-    );
-    expect(line.err).toMatchObject({
-      type: 'TypeError',
-      message: 'bug',
-      stack: expect.stringContaining('at '),
-    });
+  test('goes on in a new one after it was renamed, and no line is lost', async () => {
+    const path = join(await folder(), 'gate.log');
+    const logger = createLogger({ file: path });
+    const child = logger.child({ issuer: 'main' });
+    const sent: string[] = [];
+    for (let turn = 0; turn < 5; turn += 1) {
+      for (let line = 0; line < 200; line += 1) {
+        const text = `${turn}/${line} ${'x'.repeat(500)}`;
+        sent.push(text);
+        (line % 2 === 0 ? logger : child).info(text);
+      }
+      await rename(path, `${path}.${turn}`);
+      reopenLog(logger);
+    }
+    logger.info('last');
+    await flushLog(logger);
+    const files = [...[0, 1, 2, 3, 4].map((turn) => `${path}.${turn}`), path];
+    const found = (await Promise.all(files.map(messages))).flat();
+    const own = found.filter((text) => text !== 'log file reopened');
+    expect(own).toEqual([...sent, 'last']);
+    expect(found).toHaveLength(sent.length + 1 + 5);
+    expect((await messages(path)).at(-1)).toBe('last');
   });
 
-  test('any other cause is one line without a stack', () => {
-    const cause = new Error('dial failed', {
-      cause: Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }),
-    });
-    const ending = { code: 1014, reason: '', by: 'upstream', clean: true } as const;
-    const line = observed((log) => log.ended(session, ending, 1, { code: 'UPSTREAM_LOST', cause }));
-    expect(line.cause).toBe('dial failed: ECONNREFUSED');
-    expect(line).not.toHaveProperty('err');
+  test('that cannot be opened again stays, and says so', async () => {
+    const path = join(await folder(), 'gate.log');
+    const logger = createLogger({ file: path });
+    logger.info('before');
+    await flushLog(logger);
+    await rename(path, `${path}.1`);
+    await mkdir(path);
+    reopenLog(logger);
+    logger.info('after');
+    await flushLog(logger);
+    expect(await messages(`${path}.1`)).toEqual([
+      'before',
+      `log.file: cannot open ${path}: it is a folder; name a file in it; lines still go to the file that is open`,
+      'after',
+    ]);
   });
 
-  test.each([
-    ['TOKEN_EXPIRED', 'info'],
-    ['RATE_LIMITED', 'info'],
-    ['UPSTREAM_TIMEOUT', 'warn'],
-    ['KEYS_UNAVAILABLE', 'warn'],
-    ['INTERNAL', 'error'],
-  ] as const)('a refusal with %s is logged as %s', (code, level) => {
-    const error = new GatewayError(code, { detail: 'why', cause: new Error('beneath') });
-    const line = observed((log) =>
-      log.refused({ id: 'r-1', kind: 'upgrade', peerAddress: '10.0.0.1', route: 'chat' }, error, 2),
-    );
-    expect(line).toMatchObject({
-      level,
-      id: 'r-1',
-      route: 'chat',
-      error: code,
-      status: error.status,
-      detail: 'why',
-    });
-    expect(line).toMatchObject({ durationMs: 2, msg: 'upgrade refused' });
+  test('leaves no descriptor behind, however often it is opened again', async () => {
+    const logger = createLogger({ file: join(await folder(), 'gate.log') });
+    const open = async () => (await readdir('/dev/fd')).length;
+    const before = await open();
+    for (let turn = 0; turn < 20; turn += 1) reopenLog(logger);
+    await flushLog(logger);
+    await expect.poll(open).toBeLessThanOrEqual(before);
   });
 
-  test('a refusal carries the message of its cause, and the stack only if nobody foresaw it', () => {
-    const request = { id: 'r-1', kind: 'request', peerAddress: '10.0.0.1' } as const;
-    const cause = new Error('beneath');
-    const expected = observed((log) => log.refused(request, new GatewayError('TOKEN_INVALID', { cause }), 1));
-    expect(expected).toMatchObject({ cause: 'beneath', msg: 'request refused' });
-    expect(expected).not.toHaveProperty('err');
-    const unforeseen = observed((log) => log.refused(request, new GatewayError('INTERNAL', { cause }), 1));
-    expect(unforeseen.err).toMatchObject({
-      cause: { message: 'beneath', stack: expect.stringContaining('at ') },
-    });
-  });
-
-  test('a relayed refusal is logged with the status the client got, without the body', () => {
-    const error = new RelayedAnswer({
-      status: 418,
-      headers: [['x', 'hidden']],
-      body: Buffer.from('hidden'),
-    });
-    const line = observed((log) => log.refused({ id: 'r', kind: 'upgrade', peerAddress: '::1' }, error, 1));
-    expect(line.status).toBe(418);
-    expect(JSON.stringify(line)).not.toContain('hidden');
-  });
-
-  test('never logs a query, even where the path could not be parsed', () => {
-    const request = {
-      id: 'r',
-      kind: 'upgrade',
-      peerAddress: '::1',
-      path: '/feed?access_token=hidden',
-    } as const;
-    const line = observed((log) => log.refused(request, new GatewayError('BAD_REQUEST'), 1));
-    expect(line.path).toBe('/feed');
-    expect(JSON.stringify(line)).not.toContain('hidden');
-  });
-
-  test('tells of every target that was dialled in vain, each with its cause', () => {
-    const request = { id: 'r-1', kind: 'upgrade', peerAddress: '::1' } as const;
-    const refused = new GatewayError('UPSTREAM_REFUSED', {
-      cause: new Error('connect ECONNREFUSED 10.0.0.7:80'),
-    });
-    const silent = new GatewayError('UPSTREAM_TIMEOUT', { detail: 'while connecting' });
-    const error = new GatewayError('NO_HEALTHY_UPSTREAM');
-    error.dials = [
-      { target: '10.0.0.7:80', error: refused },
-      { target: 'app:80/10.0.0.8', error: silent },
-    ];
-    expect(observed((log) => log.refused(request, error, 1))).toMatchObject({
-      error: 'NO_HEALTHY_UPSTREAM',
-      targets: [
-        { target: '10.0.0.7:80', error: 'UPSTREAM_REFUSED', cause: 'connect ECONNREFUSED 10.0.0.7:80' },
-        { target: 'app:80/10.0.0.8', error: 'UPSTREAM_TIMEOUT', detail: 'while connecting' },
-      ],
-    });
-  });
-
-  test('tells of a plain request, without its headers and query', () => {
-    const request = gatewayRequest({ path: '/x', query: 'hidden', headers: [['cookie', 'hidden']] });
-    const line = observed((log) => log.served(request, servedRecord({ bytes: 512 }), 3.2));
-    expect(line).toMatchObject({
-      level: 'info',
-      id: 'r-1',
-      route: 'site',
-      target: '10.0.0.7:3000',
-      method: 'GET',
-      path: '/x',
-      status: 200,
-    });
-    expect(line).toMatchObject({ bytes: 512, durationMs: 3, msg: 'request served' });
-    expect(JSON.stringify(line)).not.toContain('hidden');
+  test('nothing is opened again for a log that has no file', () => {
+    const sink = new Sink();
+    reopenLog(createLogger({ destination: sink }));
+    expect(sink.text).toBe('');
   });
 });

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/errors.ts';
 import { combine, type SessionRecord } from '../../src/observe/index.ts';
@@ -8,7 +9,7 @@ const BYE = { code: 1000, reason: 'bye', by: 'client', clean: true } as const;
 
 function start() {
   const open = new Set<SessionRecord>();
-  const metrics = createMetrics(() => open);
+  const metrics = createMetrics({ open: () => open });
   /** The value of one series, as written in the scrape; undefined if it is not there. */
   async function value(series: string): Promise<number | undefined> {
     const line = (await metrics.render()).split('\n').find((text) => text.startsWith(`${series} `));
@@ -16,7 +17,7 @@ function start() {
   }
   function begin(session: SessionRecord): SessionRecord {
     open.add(session);
-    metrics.opened(session);
+    metrics.opened(session, {});
     return session;
   }
   function end(
@@ -80,11 +81,7 @@ describe('createMetrics', () => {
     });
     const [good, bad] = [endpoint('10.0.0.7:80', 2, true), endpoint('10.0.0.8:80', 0, false)];
     const endpoints = new Set([good, bad]);
-    const metrics = createMetrics(
-      () => [],
-      () => 0,
-      () => endpoints,
-    );
+    const metrics = createMetrics({ open: () => [], endpoints: () => endpoints });
     metrics.dialled(good, 'connected', 20);
     metrics.dialled(good, 'connected', 20);
     metrics.dialled(bad, 'UPSTREAM_REFUSED', 20);
@@ -101,6 +98,73 @@ describe('createMetrics', () => {
     endpoints.delete(bad);
     metrics.forgotten(bad);
     expect(await metrics.render()).not.toContain('10.0.0.8');
+  });
+
+  test('has every series of a route before anything has happened, as far as the route can count it', async () => {
+    const routes = [
+      { name: 'chat', upstream: { websocket: [] } },
+      { name: 'vnc', upstream: { tcp: [] } },
+      { name: 'site', upstream: { http: [], upgrades: 'off' } },
+      { name: 'whole', upstream: { http: [] } },
+    ] as unknown as NonNullable<Parameters<typeof createMetrics>[0]['routes']>;
+    const lines = (await createMetrics({ open: () => [], routes }).render()).split('\n');
+    for (const series of [
+      'sallyport_sessions_open{route="chat",bridge="websocket"}',
+      'sallyport_sessions_open{route="vnc",bridge="tcp"}',
+      'sallyport_sessions_open{route="whole",bridge="websocket"}',
+      'sallyport_messages_total{route="vnc",direction="down"}',
+      'sallyport_payload_bytes_total{route="whole",direction="up"}',
+      'sallyport_sessions_ended_total{route="chat",code="1014",by="upstream"}',
+      'sallyport_session_duration_seconds_count{route="chat"}',
+      'sallyport_upgrades_total{route="chat",outcome="accepted"}',
+      'sallyport_upgrades_total{route="vnc",outcome="TOKEN_EXPIRED"}',
+      'sallyport_upgrades_total{route="",outcome="NO_ROUTE"}',
+      'sallyport_handshake_seconds_bucket{le="+Inf",route="chat",phase="parse"}',
+      'sallyport_handshake_seconds_count{route="whole",phase="dial"}',
+      'sallyport_upstream_dial_seconds_count{route="site"}',
+      'sallyport_requests_total{route="site",status="2xx"}',
+      'sallyport_requests_total{route="whole",status="5xx"}',
+      'sallyport_requests_total{route="chat",status="4xx"}',
+    ])
+      expect(lines).toContain(`${series} 0`);
+    const text = lines.join('\n');
+    expect(text).not.toMatch(/^sallyport_(sessions|session|upgrades|handshake|messages)\w*\{.*route="site"/m);
+    expect(text).not.toContain('sallyport_requests_total{route="chat",status="2xx"}');
+  });
+
+  test('a target has the series of its dials from the first scrape on', async () => {
+    const endpoint = { route: 'chat', name: '10.0.0.7:80', live: 0, isWell: () => true };
+    const text = await createMetrics({ open: () => [], endpoints: () => [endpoint] }).render();
+    for (const outcome of ['connected', 'UPSTREAM_REFUSED', 'UPSTREAM_TIMEOUT'])
+      expect(text).toContain(
+        `sallyport_upstream_dials_total{route="chat",target="10.0.0.7:80",outcome="${outcome}"} 0\n`,
+      );
+  });
+
+  test('tells what runs', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+    const { metrics } = start();
+    expect(await metrics.render()).toContain(
+      `\nsallyport_build_info{version="${version}",node="${process.version}"} 1\n`,
+    );
+  });
+
+  test('measures the phases of handshakes in seconds, of refused ones as far as they came', async () => {
+    const { metrics, value } = start();
+    metrics.opened(sessionRecord(), { parse: 0.2, admit: 3, dial: 40 });
+    const request = { id: 'r', kind: 'upgrade', peerAddress: '::1' } as const;
+    const refusal = new GatewayError('TOKEN_EXPIRED');
+    metrics.refused({ ...request, route: 'chat' }, refusal, 5, { parse: 0.4, admit: 5 });
+    metrics.refused(request, new GatewayError('NO_ROUTE'), 1, { parse: 1 });
+    metrics.refused({ ...request, kind: 'request' }, refusal, 1);
+    const of = (suffix: string, phase: string, route = 'chat') =>
+      value(`sallyport_handshake_seconds_${suffix}{route="${route}",phase="${phase}"}`);
+    expect([await of('count', 'parse'), await of('count', 'admit'), await of('count', 'dial')]).toEqual([
+      2, 2, 1,
+    ]);
+    expect(await of('sum', 'admit')).toBeCloseTo(0.008);
+    expect(await of('sum', 'dial')).toBeCloseTo(0.04);
+    expect([await of('count', 'parse', ''), await of('count', 'admit', '')]).toEqual([1, undefined]);
   });
 
   test('counts upgrades by route and outcome', async () => {
@@ -122,7 +186,7 @@ describe('createMetrics', () => {
     metrics.refused(request, new GatewayError('TOKEN_MISSING'), 1);
     expect(await value('sallyport_requests_total{route="site",status="2xx"}')).toBe(2);
     expect(await value('sallyport_requests_total{route="site",status="4xx"}')).toBe(1);
-    expect(await metrics.render()).not.toContain('sallyport_upgrades_total{');
+    expect(await metrics.render()).not.toMatch(/^sallyport_upgrades_total.*[1-9]$/m);
   });
 
   test.each([
@@ -157,13 +221,23 @@ describe('createMetrics', () => {
 
   test('tells how many log lines were dropped, from the first scrape on', async () => {
     let dropped = 0;
-    const metrics = createMetrics(
-      () => [],
-      () => dropped,
-    );
+    const metrics = createMetrics({ open: () => [], droppedLines: () => dropped });
     expect(await metrics.render()).toContain('\nsallyport_log_lines_dropped_total 0\n');
     dropped = 7;
     expect(await metrics.render()).toContain('\nsallyport_log_lines_dropped_total 7\n');
+  });
+
+  test('counts what limits do, each from the start, and names no claim', async () => {
+    const { metrics, value } = start();
+    const throttled = metrics.limits.watch('chat', { limit: 'messages', per: 'claim:tenant' }, 'throttled');
+    const series = 'sallyport_limited_total{route="chat",limit="messages",per="claim",outcome="throttled"}';
+    expect(await value(series)).toBe(0);
+    throttled();
+    throttled();
+    expect(await value(series)).toBe(2);
+    // A route compiled again goes on counting.
+    metrics.limits.watch('chat', { limit: 'messages', per: 'claim:tenant' }, 'throttled')();
+    expect(await value(series)).toBe(3);
   });
 
   test('gives the process metrics too, in the text format', async () => {
@@ -186,14 +260,14 @@ describe('combine', () => {
     const error = new GatewayError('NO_ROUTE');
     const refused = { id: 'r', kind: 'upgrade', peerAddress: '::1' } as const;
     const [session, request] = [sessionRecord(), gatewayRequest()];
-    both.opened(session);
+    both.opened(session, { parse: 1 });
     both.ended(session, BYE, 5, { code: 'IDLE' });
-    both.refused(refused, error, 6);
+    both.refused(refused, error, 6, { parse: 2 });
     both.served(request, servedRecord(), 7);
     const calls = [
-      ['opened', session],
+      ['opened', session, { parse: 1 }],
       ['ended', session, BYE, 5, { code: 'IDLE' }],
-      ['refused', refused, error, 6],
+      ['refused', refused, error, 6, { parse: 2 }],
       ['served', request, servedRecord(), 7],
     ];
     expect(heard).toEqual(

@@ -22,6 +22,7 @@ function sessionOf(
     grant: grantOf(),
     meter: { admitMessage: () => 0, admitBytes: () => 0 },
     protocol: undefined,
+    phases: {},
     ...parts,
   });
 }

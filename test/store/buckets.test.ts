@@ -66,6 +66,16 @@ describe('a token bucket', () => {
     expect(bucket.take()).toBe(100);
   });
 
+  test('takes back what was taken for nothing, and never more than its burst', () => {
+    const clock = fakeClock();
+    const bucket = new TokenBucket(tenPerSecond, 3, clock.now);
+    bucket.debit(5);
+    bucket.giveBack(1);
+    expect(bucket.debit(0)).toBe(100);
+    bucket.giveBack(100);
+    expect([bucket.remaining, bucket.take(3), bucket.take()]).toEqual([3, 0, 100]);
+  });
+
   test('counts real time when it is given no clock', () => {
     const bucket = new TokenBucket({ count: 1, perMs: 3_600_000 }, 1);
     expect(bucket.take()).toBe(0);

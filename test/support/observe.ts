@@ -24,7 +24,7 @@ export function sessionRecord(changes: Partial<SessionRecord> = {}): SessionReco
 
 /** How a plain request was answered, with `changes` applied. */
 export function servedRecord(changes: Partial<ServedRecord> = {}): ServedRecord {
-  return { route: 'site', target: '10.0.0.7:3000', status: 200, bytes: 9, ...changes };
+  return { route: 'site', target: '10.0.0.7:3000', status: 200, bytes: 9, requestBytes: 0, ...changes };
 }
 
 /** A plain request as `listener/` would make it, with `changes` applied. */

@@ -11,7 +11,7 @@ export interface Oidc {
   /** What stands at a path from now on, as text. */
   put(path: string, text: string): void;
   /** Says in its document that the key set is at `path`, and puts it there. */
-  publish(path: string, keySet: string): void;
+  publish(path: string, keySet: string): undefined;
 }
 
 /** Starts one whose `iss` is a loopback URL with `path`; closed when the test has finished. */

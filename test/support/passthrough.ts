@@ -56,7 +56,7 @@ export async function tcpUpstream(onSocket: (socket: Socket) => void): Promise<s
 }
 
 /** What one request came to. */
-export type Outcome = Served | GatewayError;
+export type Outcome = Pick<Served, 'status' | 'bytes'> | GatewayError;
 
 export interface Front {
   readonly port: number;

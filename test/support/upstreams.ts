@@ -71,6 +71,7 @@ export function surroundings(): Surroundings {
   const observer = {
     dialled: ({ name }: { name: string }, outcome: string) => void heard.push(`${name} ${outcome}`),
     forgotten: ({ name }: { name: string }) => void heard.push(`${name} forgotten`),
+    healthChanged: () => {},
   };
   const resolver = new Resolver({ now, lookups: { dns: lookUp, system: lookUp } });
   const context = createUpstreamContext({ now, connect, observer, resolver, random: () => 0.5 });

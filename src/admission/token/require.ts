@@ -1,6 +1,9 @@
 import type { Wanted } from '../../config/auth.ts';
 import { type Claims, claimReader } from '../claims.ts';
 
+/** Microsoft and Okta say `scp`. */
+const SPACED: ReadonlySet<string> = new Set(['scope', 'scp']);
+
 type Plain = string | number | boolean;
 
 interface Rule {
@@ -11,8 +14,8 @@ interface Rule {
 
 /**
  * Compiles `require` into a function that names the first claim that falls short; undefined if all suffice.
- * A claim suffices that equals what is wanted, or is a list with it among its members; `scope` is a list written
- * with spaces (RFC 8693 §4.2). Several values wanted: every one of them, or with `anyOf` one.
+ * A claim suffices that equals what is wanted, or is a list with it among its members; `scope` and `scp` are lists
+ * written with spaces (RFC 8693 §4.2). Several values wanted: every one of them, or with `anyOf` one.
  */
 export function claimRule(required: Wanted): (claims: Claims) => string | undefined {
   const rules = Object.entries(required).map(([name, wanted]) => compile(name, wanted));
@@ -41,10 +44,10 @@ function isChoice(wanted: Wanted[string]): wanted is { anyOf: Plain[] } {
 
 function valuesOf(name: string, wanted: Plain | readonly Plain[]): readonly Plain[] {
   const values = Array.isArray(wanted) ? (wanted as readonly Plain[]) : [wanted as Plain];
-  return name === 'scope' ? values.flatMap((item) => String(item).split(' ')) : values;
+  return SPACED.has(name) ? values.flatMap((item) => String(item).split(' ')) : values;
 }
 
 function membersOf(name: string, claim: unknown): readonly unknown[] {
   if (Array.isArray(claim)) return claim;
-  return name === 'scope' && typeof claim === 'string' ? claim.split(' ') : [claim];
+  return SPACED.has(name) && typeof claim === 'string' ? claim.split(' ') : [claim];
 }

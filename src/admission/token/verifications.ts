@@ -19,6 +19,11 @@ const MOST_DEBT_MS = 4_000;
 /** Addresses remembered, some 200 bytes each; an IPv6 one stands for its network. */
 const MAX_ADDRESSES = 32_768;
 
+interface VerificationOptions extends Partial<typeof BOUNDS> {
+  readonly now?: Clock;
+  readonly ipv6Prefix?: number;
+}
+
 /**
  * What strangers may cost by showing bad proofs (tokens, keys, cookies): looking at a signature, or asking another service,
  * is dearer than saying no. Counted per client address, for nothing else is known of a client by then. One for the process.
@@ -28,12 +33,14 @@ const MAX_ADDRESSES = 32_768;
  */
 export class Verifications {
   readonly #bounds: typeof BOUNDS;
+  readonly #ipv6Prefix: number | undefined;
   readonly #failures: BucketTable;
   readonly #inFlight = new Map<string, number>();
   #all = 0;
 
-  /** `now` is a clock that never jumps, in milliseconds. */
-  constructor({ now, ...bounds }: Partial<typeof BOUNDS> & { readonly now?: Clock } = {}) {
+  /** `now` is a clock that never jumps, in milliseconds; so many bits of an IPv6 address make one client (64 unless given). */
+  constructor({ now, ipv6Prefix, ...bounds }: VerificationOptions = {}) {
+    this.#ipv6Prefix = ipv6Prefix;
     this.#bounds = { ...BOUNDS, ...bounds };
     const { failures, failuresPerSecond } = this.#bounds;
     const rate = { count: failuresPerSecond, perMs: 1000 };
@@ -42,7 +49,7 @@ export class Verifications {
 
   /** Throws RATE_LIMITED where the proofs of an address have failed too often for another one to be looked at. */
   check(address: string): void {
-    this.#budget(addressKey(address));
+    this.#budget(this.#keyOf(address));
   }
 
   /**
@@ -50,7 +57,7 @@ export class Verifications {
    * and where too many are being looked at.
    */
   enter(address: string): () => void {
-    const key = addressKey(address);
+    const key = this.#keyOf(address);
     const budget = this.#budget(key);
     if (this.#all >= this.#bounds.inFlight) throw refused('too many proofs are being looked at');
     const taken = this.#inFlight.get(key) ?? 0;
@@ -63,8 +70,12 @@ export class Verifications {
 
   /** The proof of an address turned out to be bad. */
   failed(address: string): void {
-    const bucket = this.#failures.bucket(addressKey(address));
+    const bucket = this.#failures.bucket(this.#keyOf(address));
     if (bucket.take(0) < MOST_DEBT_MS) bucket.debit(1);
+  }
+
+  #keyOf(address: string): string {
+    return addressKey(address, this.#ipv6Prefix);
   }
 
   /** How many more bad ones of an address may be looked at: one or more. Throws RATE_LIMITED where there are none. */

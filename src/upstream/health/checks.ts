@@ -49,8 +49,8 @@ function keepChecking(pool: Pool, endpoint: Endpoint, probe: Probe, health: Heal
     try {
       await probe(pool, endpoint, health.path, controller.signal);
       if (!isStopped) standing.passCheck(now());
-    } catch {
-      if (!isStopped) standing.failCheck(health.after);
+    } catch (thrown) {
+      if (!isStopped) standing.failCheck(health.after, thrown);
     }
     clearTimeout(limit);
     if (isStopped) return;

@@ -3,6 +3,12 @@
 /** `due`: it has been out for its time, and one dial may probe it. */
 export type State = 'well' | 'due' | 'out';
 
+/** What has taken an endpoint out, and what lay beneath: the code of a failed dial, or what a check has met. */
+export interface Outage {
+  readonly by: 'dial' | 'check';
+  readonly cause: unknown;
+}
+
 const SHORTEST_MS = 1_000;
 const LONGEST_MS = 30_000;
 /** Gateways that saw the same failure do not come back in the same moment. */
@@ -23,6 +29,7 @@ const SLOWEST = 0.1;
  */
 export class Standing {
   readonly #random: () => number;
+  readonly #onChange: (outage: Outage | undefined) => void;
   #failures = 0;
   #outUntil = 0;
   /** Under way: nobody else tries meanwhile. */
@@ -32,13 +39,15 @@ export class Standing {
   #isDown = false;
   #backAt = Number.NEGATIVE_INFINITY;
 
-  constructor(random: () => number = Math.random) {
+  /** `onChange` is told of the outage when it is well no more, and of none when it is again. */
+  constructor(random: () => number = Math.random, onChange: (outage: Outage | undefined) => void = () => {}) {
     this.#random = random;
+    this.#onChange = onChange;
   }
 
   state(now: number): State {
+    if (this.#isWell) return 'well';
     if (this.#isDown) return 'out';
-    if (this.#failures === 0) return 'well';
     return now < this.#outUntil || this.#isProbed ? 'out' : 'due';
   }
 
@@ -64,31 +73,45 @@ export class Standing {
   }
 
   succeed(now: number): void {
+    const wasWell = this.#isWell;
     if (this.#failures > 0) this.#backAt = now;
     this.#failures = 0;
     this.#isProbed = false;
+    if (!wasWell && this.#isWell) this.#onChange(undefined);
   }
 
-  fail(now: number): void {
+  /** A dial has failed, for that cause. */
+  fail(now: number, cause?: string): void {
+    const wasWell = this.#isWell;
     this.#isProbed = false;
     // Dials that began together fail together: that is one failure.
     if (now < this.#outUntil) return;
     const ms = Math.min(SHORTEST_MS * 2 ** this.#failures, LONGEST_MS);
     this.#failures += 1;
     this.#outUntil = now + ms * (1 + JITTER * (2 * this.#random() - 1));
+    if (wasWell) this.#onChange({ by: 'dial', cause });
   }
 
   /** A check has failed; `limit` of them in a row take it out until one succeeds. */
-  failCheck(limit: number): void {
+  failCheck(limit: number, cause?: unknown): void {
+    const wasWell = this.#isWell;
     this.#checksFailed += 1;
-    if (this.#checksFailed >= limit) this.#isDown = true;
+    if (this.#checksFailed < limit) return;
+    this.#isDown = true;
+    if (wasWell) this.#onChange({ by: 'check', cause });
   }
 
   /** A check has succeeded: whoever is out because of dials is due now. */
   passCheck(now: number): void {
+    const wasWell = this.#isWell;
     this.#checksFailed = 0;
     this.#outUntil = Math.min(this.#outUntil, now);
     if (this.#isDown) this.#backAt = now;
     this.#isDown = false;
+    if (!wasWell && this.#isWell) this.#onChange(undefined);
+  }
+
+  get #isWell(): boolean {
+    return !this.#isDown && this.#failures === 0;
   }
 }

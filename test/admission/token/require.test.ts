@@ -17,6 +17,8 @@ describe('claims suffice', () => {
     [{ scope: 'chat' }, { scope: 'read chat write' }],
     [{ scope: 'chat' }, { scope: ['read', 'chat'] }],
     [{ scope: ['chat', 'read'] }, { scope: 'read chat' }],
+    [{ scp: 'chat' }, { scp: 'read chat' }],
+    [{ scp: { anyOf: ['chat', 'write'] } }, { scp: 'read chat' }],
     [{ scope: 'chat read' }, { scope: 'read chat' }],
     [
       { scope: 'chat', role: 'admin' },

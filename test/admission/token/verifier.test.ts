@@ -76,6 +76,15 @@ describe('a token that fits', () => {
     await expect((await verifierOf()).verify(mint(ES256, changes))).resolves.toBeDefined();
   });
 
+  test.each([
+    ['another audience', { aud: 'something else' }],
+    ['several', { aud: ['a', 'b'] }],
+    ['no audience', { aud: undefined }],
+    ['an audience that is none', { aud: 7 }],
+  ])('may have %s where none is asked for', async (_, changes) => {
+    await expect((await verifierOf({ audience: [] })).verify(mint(ES256, changes))).resolves.toBeDefined();
+  });
+
   test.each(['jku', 'x5u', 'jwk', 'x5c'])('has no use for %s', async (name) => {
     const stranger = signingKey('ES256');
     const header = { [name]: name === 'jwk' ? jwk(stranger) : 'http://127.0.0.1:1/keys' };

@@ -103,3 +103,50 @@ describe('checks', () => {
     expect([one.state(2_009), one.state(2_010)]).toEqual(['out', 'due']);
   });
 });
+
+describe('who listens is told', () => {
+  function followed() {
+    const told: unknown[] = [];
+    return {
+      told,
+      one: new Standing(
+        () => 0.5,
+        (outage) => told.push(outage ?? 'back'),
+      ),
+    };
+  }
+
+  test('of the first failure and of the return, and of nothing in between', () => {
+    const { told, one } = followed();
+    one.succeed(0);
+    one.fail(0, 'UPSTREAM_REFUSED');
+    one.fail(1, 'UPSTREAM_REFUSED');
+    one.begin(1_000);
+    one.leave();
+    one.fail(1_001, 'UPSTREAM_TIMEOUT');
+    expect(told).toEqual([{ by: 'dial', cause: 'UPSTREAM_REFUSED' }]);
+    one.succeed(5_000);
+    one.succeed(5_001);
+    expect(told).toEqual([{ by: 'dial', cause: 'UPSTREAM_REFUSED' }, 'back']);
+  });
+
+  test('of checks, once they were too many', () => {
+    const { told, one } = followed();
+    const cause = new Error('it answered 503');
+    for (let check = 0; check < 5; check += 1) one.failCheck(3, cause);
+    expect(told).toEqual([{ by: 'check', cause }]);
+    one.passCheck(0);
+    one.passCheck(1);
+    expect(told).toEqual([{ by: 'check', cause }, 'back']);
+  });
+
+  test('that it is back only when neither dials nor checks say otherwise', () => {
+    const { told, one } = followed();
+    one.fail(0, 'UPSTREAM_LOST');
+    one.failCheck(1, new Error());
+    one.succeed(1);
+    expect(told).toEqual([{ by: 'dial', cause: 'UPSTREAM_LOST' }]);
+    one.passCheck(2);
+    expect(told).toEqual([{ by: 'dial', cause: 'UPSTREAM_LOST' }, 'back']);
+  });
+});

@@ -1,0 +1,72 @@
+import type { RequestsLimit } from '../config/request-limits.ts';
+import type { LimitsConfig } from '../config/schema.ts';
+import { type ErrorCode, GatewayError } from '../errors.ts';
+import { type GatewayRequest, isUpgrade } from '../http/request.ts';
+import type { LimitHit } from '../limit-hit.ts';
+import type { Check } from './grant.ts';
+import { type LimitDeps, unheard } from './limit-deps.ts';
+import { compileKey } from './limit-keys.ts';
+import { type Policy, placePolicies, ratelimitFields } from './ratelimit-fields.ts';
+
+/** Limits of places, which are taken when a request is let in and given back when it is through, or refused after all. */
+
+export type ConnectionsLimit = NonNullable<LimitsConfig['connections']>[number];
+
+/** What kind of place is meant: who takes one, and what they are told if there is none. */
+interface Kind {
+  readonly limit: LimitHit['limit'];
+  readonly takesOne: (request: GatewayRequest) => boolean;
+  readonly refusal: (per: string) => ErrorCode;
+}
+
+const CONNECTIONS: Kind = {
+  limit: 'connections',
+  takesOne: isUpgrade,
+  refusal: () => 'TOO_MANY_CONNECTIONS',
+};
+
+const REQUESTS: Kind = {
+  limit: 'requests',
+  takesOne: (request) => !isUpgrade(request),
+  // No client can help it that the others fill the route.
+  refusal: (per) => (per === 'route' ? 'ROUTE_FULL' : 'TOO_MANY_REQUESTS'),
+};
+
+/** Compiles limits of the open WebSockets of a route, one check each. They throw TOO_MANY_CONNECTIONS; plain requests pass. */
+export function limitConnections(
+  route: string,
+  limits: readonly ConnectionsLimit[],
+  deps: LimitDeps,
+): Check[] {
+  return limitPlaces(CONNECTIONS, route, limits, deps);
+}
+
+/** Compiles limits of the plain requests under way, one check each. They throw TOO_MANY_REQUESTS or ROUTE_FULL; upgrades pass. */
+export function limitRequests(route: string, limits: readonly RequestsLimit[], deps: LimitDeps): Check[] {
+  return limitPlaces(REQUESTS, route, limits, deps);
+}
+
+function limitPlaces(
+  kind: Kind,
+  route: string,
+  limits: readonly (ConnectionsLimit | RequestsLimit)[],
+  { store, limits: observer = unheard, ipv6Prefix }: LimitDeps,
+): Check[] {
+  const policies = placePolicies(kind.limit, limits);
+  return limits.map(({ max, per }, index) => {
+    const hit = { limit: kind.limit, per };
+    const counters = store.counters(`${route}/${kind.limit}/${per}`);
+    const keyOf = compileKey(per, ipv6Prefix);
+    const onRefused = observer.watch(route, hit, 'refused');
+    const headers = ratelimitFields(policies, policies[index] as Policy);
+    return function place(request, grant) {
+      if (!kind.takesOne(request)) return;
+      const release = counters.acquire(keyOf(request, grant), max);
+      if (release === undefined) {
+        onRefused();
+        throw new GatewayError(kind.refusal(per), { limit: hit, headers });
+      }
+      grant.releases.push(release);
+    };
+  });
+}

@@ -1,0 +1,20 @@
+import type { RouteConfig } from '../config/schema.ts';
+import { servedKinds, upgradesTo } from '../config/upstream-kinds.ts';
+import type { SessionRecord } from './index.ts';
+
+/**
+ * What a route of the configuration can count. Its series are there from the start: a rate over one that comes later misses what
+ * made it come, and an alert cannot tell 0 from nothing.
+ */
+export interface RouteSeries {
+  readonly route: string;
+  /** Undefined where it takes no upgrades. */
+  readonly bridge: SessionRecord['bridge'] | undefined;
+  readonly servesRequests: boolean;
+}
+
+export function seriesOf({ name, upstream }: Pick<RouteConfig, 'name' | 'upstream'>): RouteSeries {
+  const kind = upgradesTo(upstream);
+  const servesRequests = servedKinds(upstream).includes('request');
+  return { route: name, bridge: kind === 'http' ? 'websocket' : kind, servesRequests };
+}

@@ -1,0 +1,97 @@
+import { GatewayError } from '../errors.ts';
+import type { LimitHit } from '../limit-hit.ts';
+import type { TokenBucket } from '../store/buckets.ts';
+import type { Buckets } from '../store/index.ts';
+
+/** One limit as one connection meets it. */
+export interface Share {
+  readonly hit: LimitHit;
+  /** The bucket of a lone connection; unless it has one, that of its key is asked for at every use. */
+  readonly own: TokenBucket | undefined;
+  readonly buckets: Buckets;
+  readonly key: string;
+  /** Beyond it the connection is closed; else it waits. */
+  readonly closes: boolean;
+  /** What is not there is not taken; else it is owed. */
+  readonly isStrict: boolean;
+  /** The connection has to wait, or is closed. */
+  readonly onExceeded: () => void;
+}
+
+/** setTimeout holds no more, and fires at once beyond it: a debt of months would be forgiven. */
+const LONGEST_MS = 2_147_483_647;
+
+/**
+ * What one connection may still send of one kind, under all limits of that kind. Asked once a frame or a chunk, so that it
+ * must cost next to nothing.
+ *
+ * Connections that share a bucket have turns. Whoever has to wait takes its token at once, as a debt of the bucket, and
+ * passes when that is paid off, without asking again: those who come later queue behind it, however busy they are.
+ */
+export class Allowance {
+  /** Those that close first: what they refuse is owed nowhere else. */
+  readonly #shares: readonly Share[];
+  /** When the wait is over; 0 while there is none. */
+  #dueAt = 0;
+
+  constructor(shares: readonly Share[]) {
+    this.#shares = shares.toSorted((one, other) => Number(other.closes) - Number(one.closes));
+  }
+
+  /** Milliseconds until one message may pass; 0: it passes now. Asked again, it is the same message. Throws RATE_LIMITED. */
+  admit(now: number): number {
+    if (this.#dueAt === 0) return this.#charge(1, now);
+    if (now < this.#dueAt) return this.#left(now);
+    this.#dueAt = 0;
+    return 0;
+  }
+
+  /** Bytes have passed: milliseconds until there may be more. None say how long the last ones are waited for. Throws RATE_LIMITED. */
+  settle(count: number, now: number): number {
+    if (count > 0) return this.#charge(count, now);
+    return now < this.#dueAt ? this.#left(now) : 0;
+  }
+
+  /** The message that waits will not pass: others may have its token. Again is a no-op. */
+  giveBack(): void {
+    if (this.#dueAt === 0) return;
+    this.#dueAt = 0;
+    for (const share of this.#shares) if (!share.closes) bucketOf(share).giveBack(1);
+  }
+
+  #charge(count: number, now: number): number {
+    const shares = this.#shares;
+    let longest = 0;
+    let cause: Share | undefined;
+    for (let index = 0; index < shares.length; index++) {
+      const share = shares[index] as Share;
+      const wait = spend(share, count, now);
+      if (wait > 0 && share.closes) refuse(share);
+      if (wait <= longest) continue;
+      longest = wait;
+      cause = share;
+    }
+    if (cause === undefined) return 0;
+    cause.onExceeded();
+    this.#dueAt = now + longest;
+    return this.#left(now);
+  }
+
+  #left(now: number): number {
+    return Math.min(Math.ceil(this.#dueAt - now), LONGEST_MS);
+  }
+}
+
+function spend(share: Share, count: number, now: number): number {
+  const bucket = bucketOf(share);
+  return share.isStrict ? bucket.take(count, now) : bucket.debit(count, now);
+}
+
+function bucketOf({ own, buckets, key }: Share): TokenBucket {
+  return own ?? buckets.bucket(key);
+}
+
+function refuse({ hit, onExceeded }: Share): never {
+  onExceeded();
+  throw new GatewayError('RATE_LIMITED', { limit: hit });
+}
