@@ -56,7 +56,6 @@ function idleKeys(route: unknown, upstream: unknown, base: Path): Finding[] {
     });
   return [
     ...found,
-    ...idleToken(route, base),
     ...idleSwitch(upstream, base),
     ...idleCompression(route, upstream, base),
     ...idleHeaders(upstream, base),
@@ -77,16 +76,6 @@ function idleBecause(need: Need, upstream: unknown): string | undefined {
   return servedKinds(upstream).includes(need.serves)
     ? undefined
     : `on a route that takes no ${need.serves === 'upgrade' ? 'upgrades' : 'plain requests'}`;
-}
-
-/** What says where a token stands, and what becomes of it, where none is asked for. */
-function idleToken(route: unknown, base: Path): Finding[] {
-  const auth = valueAt(route, ['auth']);
-  const proofs = ['issuer', 'keys'].filter((key) => valueAt(auth, [key]) !== undefined);
-  if (proofs.length > 0) return [];
-  return ['token', 'forwardToken']
-    .filter((key) => valueAt(auth, [key]) !== undefined)
-    .map((key) => idle([...base, 'auth', key], 'without issuer or keys'));
 }
 
 /** With a bridge beside http, all upgrades go there. */
@@ -118,7 +107,7 @@ function idleHeaders(upstream: unknown, base: Path): Finding[] {
 function idleTokenKeys(route: unknown, base: Path): Finding[] {
   const auth = valueAt(route, ['auth']);
   const has = (key: string) => valueAt(auth, [key]) !== undefined;
-  if (has('issuer') || has('keys') || !(has('certificate') || has('external'))) return [];
+  if (has('issuer') || has('keys')) return [];
   return ['token', 'forwardToken']
     .filter(has)
     .map((key) => idle([...base, 'auth', key], 'without issuer or keys: no token is looked for'));

@@ -8,7 +8,7 @@ import type { GatewayRequest } from '../http/request.ts';
 import type { AnswerFields } from '../upstream/answer-fields.ts';
 import { createPolicy } from '../upstream/balance/index.ts';
 import type { Asking, Policy } from '../upstream/balance/policy.ts';
-import type { Credentials } from '../upstream/credentials.ts';
+import type { Credentials, Proof } from '../upstream/credentials.ts';
 import { compileForward, type Forward } from '../upstream/forward.ts';
 import type { Connected, HttpPool } from '../upstream/http-pool.ts';
 import { requestTarget } from '../upstream/target.ts';
@@ -64,7 +64,7 @@ export class Forwarder {
     const { lease, client } = found instanceof Promise ? await found : found;
     const { name, target } = lease.endpoint;
     try {
-      const proof = this.#seen.proof(grant)?.();
+      const proof = this.#proof(request, grant);
       const head = this.#headOf({ request: bare, grant, proof, target, framing, trailers });
       // Made anew from what may be said upstream: http-proxy copies `headers` whole, hop-by-hop fields included.
       message.headers = head.headers;
@@ -83,6 +83,11 @@ export class Forwarder {
     } finally {
       this.#http.release(lease);
     }
+  }
+
+  /** None goes with a TRACE: whoever answers it repeats all that has been sent (RFC 9110 §9.3.8). */
+  #proof({ method }: GatewayRequest, grant: Grant): Proof | undefined {
+    return method === 'TRACE' ? undefined : this.#seen.proof(grant)?.();
   }
 
   /** A connection for the request, at once if there is one. Rejects with CLIENT_LOST if the client leaves while it is made. */

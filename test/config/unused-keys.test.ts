@@ -53,10 +53,10 @@ describe('a key without effect is refused', () => {
         `{ external: { url: "http://a/auth", forward: [accept] }, ${more} }, upstream: { http`,
       );
     expect(problemOf(asking('token: [header]'))).toMatch(
-      'routes[1].auth.token: has no effect without issuer or keys; remove it',
+      'routes[1].auth.token: has no effect without issuer or keys: no token is looked for; remove it',
     );
     expect(problemOf(asking('forwardToken: true'))).toMatch(
-      'routes[1].auth.forwardToken: has no effect without issuer or keys; remove it',
+      'routes[1].auth.forwardToken: has no effect without issuer or keys: no token is looked for; remove it',
     );
     expect(parsed(asking('issuer: main, token: [header], forwardToken: true')).routes).toHaveLength(2);
   });

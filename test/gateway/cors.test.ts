@@ -35,8 +35,9 @@ beforeAll(async () => {
     route(`${mode}-cookie`, `cors: ${mode}, auth: { issuer: main, token: ["cookie:session"] }`),
     route(`${mode}-open`, `cors: ${mode}, auth: none`),
     route(`${mode}-denied`, `cors: ${mode}, ${main}, addresses: { deny: [127.0.0.1] }`),
-    route(`${mode}-rare`, `cors: ${mode}, ${main}, limits: { upgrades: { rate: 1/h, per: origin } }`),
+    route(`${mode}-rare`, `cors: ${mode}, ${main}, limits: { upgrades: { rate: 1/h, per: address } }`),
     route(`${mode}-counted`, `cors: ${mode}, ${main}, limits: { upgrades: { rate: 1/h, per: subject } }`),
+    route(`${mode}-shared`, `cors: ${mode}, ${main}, limits: { upgrades: { rate: 1/h, per: origin } }`),
     route(`${mode}-down`, `cors: ${mode}, auth: none`, down),
   ]);
   routes.push(`  - { name: home, match: { path: /home }, ${main}, upstream: ${http} }`);
@@ -107,19 +108,18 @@ describe.each(MODES)('with cors: %s', (mode) => {
     expect(readable(answer).origin).toBe(ORIGIN);
   });
 
-  test('the limits by origin count preflights, those by subject do not', async () => {
+  test('the limits by address count preflights, those by subject and origin do not', async () => {
     const first = await preflight(`/${mode}-rare`);
     expect(first.status).toBeLessThan(300);
     const answer = await preflight(`/${mode}-rare`);
     expect(answer.status).toBe(429);
     expect(readable(answer).exposed).toBe('retry-after, ratelimit-policy, ratelimit');
-    for (let i = 0; i < 3; i++) expect((await preflight(`/${mode}-counted`)).status).toBeLessThan(300);
     const subject = bearer(freshToken());
-    const statuses = [
-      (await ask('GET', `/${mode}-counted`, subject)).status,
-      (await ask('GET', `/${mode}-counted`, subject)).status,
-    ];
-    expect(statuses).toEqual([200, 429]);
+    for (const path of [`/${mode}-counted`, `/${mode}-shared`]) {
+      for (let i = 0; i < 3; i++) expect((await preflight(path)).status).toBeLessThan(300);
+      const statuses = [(await ask('GET', path, subject)).status, (await ask('GET', path, subject)).status];
+      expect(statuses).toEqual([200, 429]);
+    }
   });
 
   test.each<[string, string, Fields, number, string, object]>([

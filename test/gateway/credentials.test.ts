@@ -229,6 +229,15 @@ describe('a plain request', () => {
     expect(message.rawHeaders.join()).not.toContain(SECRET);
   });
 
+  test('that has itself repeated brings no credential', async () => {
+    const answer: KeeperParts['answer'] = ({ url, rawHeaders }, response) =>
+      response.end([url, ...rawHeaders].join());
+    const { keeper, gateway } = await startScene({ service: { answer } });
+    expect((await ask(gateway, '/x?a=1', { method: 'TRACE' })).body).toMatch(/^\/x\?a=1,/);
+    expect(keeper.asked).toHaveLength(1);
+    expect(keeper.asked[0]?.text).not.toContain(SECRET);
+  });
+
   test('that is a preflight brings no credential, and nothing in its place', async () => {
     const { keeper, gateway } = await startScene({ more: 'origins: ["https://a.example"]' });
     const preflight = {

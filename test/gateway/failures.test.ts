@@ -275,6 +275,26 @@ routes: [{ name: a, ${tunnel} }, { name: b, ${site} }]`);
     await expectRefusal(page, 'MISDIRECTED', 421);
   });
 
+  test('answers 403 for CERTIFICATE_REFUSED to whom no certificate speaks for', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-failures-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const { cert, key } = await certificate(folder, ['app.example.com']);
+    const tls = `{ certificates: [{ cert: ${cert}, key: ${key} }], clientCa: ${cert} }`;
+    await using asking =
+      await startGateway(`listeners: [{ host: 127.0.0.1, port: 0 }, { host: 127.0.0.1, port: 0, tls: ${tls} }]
+routes: [{ name: a, match: { path: / }, auth: { certificate: {} }, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }]`);
+    using wire = await say(asking.port, handshake('/'));
+    await expectRefusal(wire, 'CERTIFICATE_REFUSED', 403);
+  });
+
+  test('answers 503 for AUTH_UNAVAILABLE where the service that knows the clients is not there', async () => {
+    const external = 'external: { url: "http://127.0.0.1:1/", forward: [x-user] }';
+    await using asking = await startGateway(`listeners: [{ host: 127.0.0.1, port: 0 }]
+routes: [{ name: a, match: { path: / }, auth: { ${external} }, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }]`);
+    using wire = await say(asking.port, handshake('/'));
+    await expectRefusal(wire, 'AUTH_UNAVAILABLE', 503);
+  });
+
   test('answers 500 for INTERNAL, and logs what nobody foresaw', async () => {
     // The machine runs out of randomness behind each request's id: no key for an upstream can be made.
     const { randomUUID } = crypto;

@@ -121,7 +121,10 @@ class IssuerVerifier implements TokenVerifier {
   }
 }
 
-/** The claims, by the first key that made the signature. Several fit only where a key set has keys without kid. */
+/**
+ * The claims, by the first key that made the signature. Several fit only where a key set has keys without kid. Those of an
+ * expired token are given too, to be remembered like others: one that is shown again and again costs no signature.
+ */
 async function tryKeys(
   token: string,
   keys: readonly CryptoKey[],
@@ -131,6 +134,7 @@ async function tryKeys(
     try {
       return (await jwtVerify(token, key, options)).payload;
     } catch (error) {
+      if (error instanceof errors.JWTExpired) return error.payload;
       if (!isWrongKey(error)) throw refusal(error);
     }
   }
@@ -143,7 +147,6 @@ function isWrongKey(error: unknown): boolean {
 }
 
 function refusal(error: unknown): GatewayError {
-  if (error instanceof errors.JWTExpired) return new GatewayError('TOKEN_EXPIRED', { detail: error.message });
   return invalid(error instanceof errors.JOSEError ? error.message : 'it cannot be read');
 }
 

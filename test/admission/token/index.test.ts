@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { checkClaims } from '../../../src/admission/authentication.ts';
 import { isPreflight } from '../../../src/admission/cors.ts';
 import type { Check } from '../../../src/admission/grant.ts';
@@ -268,6 +268,53 @@ describe('refusals', () => {
     const check = checkOf({ verifiers: { other } });
     await codeOf(Promise.resolve(check(requestOf(bearer(valid)), grant)));
     expect(grant).toEqual(emptyGrant());
+  });
+});
+
+describe('the tokens of one address', () => {
+  const codeFrom = (verifications: Verifications, token: string, from = '192.0.2.1') =>
+    admit({ verifications }, { ...bearer(token), clientAddress: from }).then(
+      () => 'admitted',
+      (error: unknown) => (error as GatewayError).code,
+    );
+
+  test.each([
+    ['that cannot be read', 'a.b.c'],
+    ['with a wrong signature', mint(otherKey)],
+  ])('%s are not looked at without end', async (_, bad) => {
+    const verifications = new Verifications({ failures: 3, failuresPerSecond: 0.001 });
+    const codes: string[] = [];
+    for (let turn = 0; turn < 5; turn += 1) codes.push(await codeFrom(verifications, bad));
+    expect(codes.slice(0, 3)).not.toContain('RATE_LIMITED');
+    expect(codes.slice(3)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
+    expect(await codeFrom(verifications, bad, '192.0.2.2')).not.toBe('RATE_LIMITED');
+  });
+
+  test('that have expired are told so each time, at the cost of one signature', async () => {
+    const proofs = vi.spyOn(crypto.subtle, 'verify');
+    onTestFinished(() => proofs.mockRestore());
+    const verifications = new Verifications({ failures: 1, failuresPerSecond: 0.001 });
+    const expired = mint(key, { exp: NOW_S - 60, jti: 'expired' });
+    for (let turn = 0; turn < 5; turn += 1)
+      expect(await codeFrom(verifications, expired)).toBe('TOKEN_EXPIRED');
+    expect(proofs).toHaveBeenCalledTimes(1);
+  });
+
+  test('that are known to be good are let in however many bad ones there were', async () => {
+    const verifications = new Verifications({ failures: 1, failuresPerSecond: 0.001 });
+    const known = mint(key, { jti: 'known' });
+    expect(await codeFrom(verifications, known)).toBe('admitted');
+    expect(await codeFrom(verifications, 'a.b.c')).toBe('TOKEN_INVALID');
+    expect(await codeFrom(verifications, known)).toBe('admitted');
+    expect(await codeFrom(verifications, mint(key, { jti: 'new' }))).toBe('RATE_LIMITED');
+  });
+
+  test('give their place back, good or bad', async () => {
+    const verifications = new Verifications({ inFlight: 1 });
+    for (let turn = 0; turn < 3; turn += 1) {
+      expect(await codeFrom(verifications, mint(key, { jti: `place-${turn}` }))).toBe('admitted');
+      expect(await codeFrom(verifications, mint(otherKey))).toBe('TOKEN_INVALID');
+    }
   });
 });
 
