@@ -1,6 +1,6 @@
 import type { Ending } from '../bridge/contract.ts';
 import type { LogConfig } from '../config/schema.ts';
-import type { DialFailure, ErrorCode, GatewayError } from '../errors.ts';
+import { type DialFailure, type ErrorCode, type GatewayError, helpFor } from '../errors.ts';
 import { isFailure } from '../frames/close.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import type { EndingDetail, Observer, RefusedRequest, ServedRecord, SessionRecord } from './index.ts';
@@ -64,6 +64,7 @@ function endingFields(
     by: ending.by,
     clean: ending.clean,
     error: code,
+    help: code && helpFor(code),
     detail,
     ...causeFields(code, cause),
   };
@@ -74,6 +75,7 @@ function refusalFields(refused: RefusedRequest, error: GatewayError, durationMs:
     ...asked(refused),
     durationMs: Math.round(durationMs),
     error: error.code,
+    help: helpFor(error.code),
     status: error.status,
     detail: error.detail,
     targets: error.dials?.map(dialFields),
