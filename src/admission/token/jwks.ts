@@ -14,8 +14,10 @@ export interface KeyStatus {
 }
 
 export interface KeySource extends KeyStatus {
-  /** Rejects with KEYS_UNAVAILABLE while there are no keys to look among, and with TOKEN_INVALID where it knows why none fits. */
+  /** Rejects with KEYS_UNAVAILABLE while there are no keys to look among. */
   readonly find: FindKeys;
+  /** Why it has just found none, in words for the log. */
+  lack(header: TokenHeader): string;
   /** The set of keys there is now: another object once any key has changed, undefined while there are none. */
   readonly current: object | undefined;
   /** There are keys to look among. */

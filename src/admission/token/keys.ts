@@ -23,7 +23,8 @@ export async function openKeys(issuer: IssuerConfig, deps: RemoteDeps = {}): Pro
 }
 
 function fixed(find: FindKeys): KeySource {
-  return { find, current: find, ready: true, ageMs: 0, failures: 0, close() {} };
+  const lack = () => 'the issuer has no key of this kid and algorithm';
+  return { find, lack, current: find, ready: true, ageMs: 0, failures: 0, close() {} };
 }
 
 async function secretKeys(secret: string, algorithms: readonly string[]): Promise<FindKeys> {

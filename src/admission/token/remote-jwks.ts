@@ -4,7 +4,7 @@ import { GatewayError } from '../../errors.ts';
 import { download } from './download.ts';
 import { FetchPace } from './fetch-pace.ts';
 import { type FindKeys, type KeySource, readKeySet } from './jwks.ts';
-import { invalid, type TokenHeader } from './jwt.ts';
+import type { TokenHeader } from './jwt.ts';
 import { keyChanges, keyIdsIn, listed, shownKeyId } from './key-ids.ts';
 import type { KeySetPlace } from './key-set-place.ts';
 
@@ -109,9 +109,15 @@ class RemoteKeys implements KeySource {
     if (keys.length > 0) return keys;
     // An unknown kid may be a key of tomorrow; any stranger can invent one.
     if (this.#inFlight !== undefined || this.#pace.wait(this.#monotonic()) === 0) await this.fetch();
-    const fetched = (await this.current?.(header)) ?? [];
-    if (fetched.length === 0) throw invalid(this.#unknown(header));
-    return fetched;
+    return (await this.current?.(header)) ?? keys;
+  }
+
+  lack({ alg, kid }: TokenHeader): string {
+    const now = this.#monotonic();
+    const name = kid === undefined ? `a key for ${alg} without a kid` : `kid ${shownKeyId(kid)} for ${alg}`;
+    const age = Math.floor((this.ageMs ?? 0) / 1000);
+    const wait = Math.ceil(Math.min(this.#pace.wait(now), this.#untilNext()) / 1000);
+    return `${name} is not among the keys fetched ${age} s ago; next fetch in ${wait} s`;
   }
 
   close(): void {
@@ -194,14 +200,6 @@ class RemoteKeys implements KeySource {
     const seconds = Math.ceil(this.#untilNext() / 1000);
     const detail = `no key set from ${this.#place.host}; next fetch in ${seconds} s`;
     return new GatewayError('KEYS_UNAVAILABLE', { detail });
-  }
-
-  #unknown({ alg, kid }: TokenHeader): string {
-    const now = this.#monotonic();
-    const name = kid === undefined ? `a key for ${alg} without a kid` : `kid ${shownKeyId(kid)} for ${alg}`;
-    const age = Math.floor((this.ageMs ?? 0) / 1000);
-    const wait = Math.ceil(Math.min(this.#pace.wait(now), this.#untilNext()) / 1000);
-    return `${name} is not among the keys fetched ${age} s ago; next fetch in ${wait} s`;
   }
 }
 

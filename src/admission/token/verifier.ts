@@ -106,7 +106,9 @@ class IssuerVerifier implements TokenVerifier {
     guard.check();
     // Taken now: the keys may change while the token is being proven, and with them the answer.
     const { current } = this.keys;
-    const candidates = await this.keys.find(readHeader(token, this.#algorithms));
+    const header = readHeader(token, this.#algorithms);
+    const candidates = await this.keys.find(header);
+    if (candidates.length === 0) throw invalid(this.keys.lack(header));
     const leave = guard.enter();
     try {
       const claims = await tryKeys(token, candidates, {

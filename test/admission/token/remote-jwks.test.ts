@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { openKeys } from '../../../src/admission/token/keys.ts';
 import type { RemoteDeps } from '../../../src/admission/token/remote-jwks.ts';
 import { createVerifier } from '../../../src/admission/token/verifier.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../support/identity.ts';
@@ -179,6 +180,18 @@ describe('fetching', () => {
     held.resolve(new Response(newSet));
     await pending;
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('finds none for an algorithm that none of the keys is for', async () => {
+    const provider = await startIdentityProvider(oldSet);
+    const settings = issuer({ jwks: provider.url, algorithms: ['ES256', 'RS256'] });
+    const keys = await openKeys(settings);
+    onTestFinished(async () => {
+      keys.close();
+      await provider.close();
+    });
+    expect(await keys.find({ alg: 'ES256', kid: undefined })).toHaveLength(1);
+    expect(await keys.find({ alg: 'RS256', kid: undefined })).toEqual([]);
   });
 
   test.each(['http://user:secret@127.0.0.1/jwks.json', 'https://', 'http:/\\'])(
