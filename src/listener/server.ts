@@ -168,9 +168,12 @@ function guardConnections(server: Server, secure: boolean, deps: ListenerDeps): 
   return plain;
 }
 
+/** Connections that may wait to be accepted while many come at once; the system cuts it to its own bound (somaxconn). */
+const BACKLOG = 4_096;
+
 async function listen(server: Server, { host, port }: ListenerConfig): Promise<void> {
   // Without a host Node takes "::" and falls back to 0.0.0.0 on a machine that has no IPv6.
-  const options: ListenOptions = host === '::' ? { port } : { host, port };
+  const options: ListenOptions = { port, backlog: BACKLOG, ...(host !== '::' && { host }) };
   server.listen(options);
   try {
     await once(server, 'listening');
