@@ -148,16 +148,16 @@ describe('the log tells of a target', () => {
       wire.socket.on('data', () => wire.write(`HTTP/1.1 ${status.now}\r\nContent-Length: 0\r\n\r\n`));
     });
     await using gateway = await gatewayTo(
-      `http: "http://${targetOf(service.port)}", health: { every: 100ms, within: 90ms, after: 2 }`,
+      `http: "http://${targetOf(service.port)}", health: { every: 1s, within: 1s, after: 1 }`,
     );
     const target = targetOf(service.port);
-    expect(await gateway.logged(({ msg }) => msg === 'target out of service')).toMatchObject({
+    expect(await gateway.logged(({ msg }) => msg === 'target out of service', 10_000)).toMatchObject({
       target,
       by: 'check',
       cause: 'it answered 500',
     });
     status.now = '200 Well';
-    expect(await gateway.logged(({ msg }) => msg === 'target back in service')).toMatchObject({
+    expect(await gateway.logged(({ msg }) => msg === 'target back in service', 10_000)).toMatchObject({
       level: 'info',
       route: 'r',
       target,
@@ -191,7 +191,7 @@ test('a target that checks find ill gets nobody, before any client has found out
   });
   const list = [well, deaf].map(({ port }) => `"ws://${targetOf(port)}"`);
   await using gateway = await gatewayTo(
-    `websocket: [${list}], health: { every: 50ms, within: 50ms, after: 2 }`,
+    `websocket: [${list}], health: { every: 500ms, within: 500ms, after: 1 }`,
   );
   const isOut = async () =>
     (await gateway.metrics()).includes(

@@ -16,9 +16,8 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** Questions under way, of everybody and of one address. */
-const MAX_QUESTIONS = 256;
-const MAX_PER_ADDRESS = 32;
+/** Questions under way at a time, of everybody and of one address. */
+const BOUNDS = { all: 256, perAddress: 32 };
 const MAX_BODY_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 
@@ -32,15 +31,17 @@ export class AuthService {
   readonly #pool: Pool;
   readonly #path: string;
   readonly #within: number;
+  readonly #bounds: typeof BOUNDS;
   readonly #places = new CounterTable();
 
-  constructor({ url, within }: ExternalConfig) {
+  constructor({ url, within }: ExternalConfig, bounds = BOUNDS) {
     const { origin, pathname, search } = new URL(url);
     this.#path = pathname + search;
     this.#within = within;
+    this.#bounds = bounds;
     // The one deadline is ours, and it is that of all of the answer.
     const timeouts = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: within } };
-    this.#pool = new Pool(origin, { connections: MAX_QUESTIONS, pipelining: 1, ...timeouts });
+    this.#pool = new Pool(origin, { connections: bounds.all, pipelining: 1, ...timeouts });
   }
 
   /**
@@ -93,8 +94,8 @@ export class AuthService {
   }
 
   #enter(address: string): () => void {
-    const ofAll = this.#places.acquire('', MAX_QUESTIONS);
-    const ofAddress = ofAll && this.#places.acquire(address, MAX_PER_ADDRESS);
+    const ofAll = this.#places.acquire('', this.#bounds.all);
+    const ofAddress = ofAll && this.#places.acquire(address, this.#bounds.perAddress);
     if (ofAll && ofAddress)
       return function leave() {
         ofAll();

@@ -10,8 +10,10 @@ import { certificate } from '../../support/listener.ts';
 import { eventually, within } from '../../support/patience.ts';
 import { codeOf } from '../../support/tokens.ts';
 
+const FEW = { all: 6, perAddress: 4 };
+
 function clientOf(config: Partial<ExternalConfig> & { url: string }): AuthService {
-  const service = new AuthService(externalConfig(config));
+  const service = new AuthService(externalConfig(config), FEW);
   onTestFinished(() => service.close());
   return service;
 }
@@ -152,6 +154,8 @@ describe('questions at a time', () => {
     const waiting: (() => void)[] = [];
     service.answer = (response) => waiting.push(() => response.end());
     const asked = Array.from({ length: count }, (_, index) => ask(addressOf(index)));
+    // They may be refused when the test has failed.
+    for (const each of asked) each.catch(() => {});
     await eventually(() => waiting.length === count, `${count} questions`);
     async function answerAll() {
       for (const answer of waiting.splice(0)) answer();
@@ -160,12 +164,12 @@ describe('questions at a time', () => {
     return { service, ask, answerAll };
   }
 
-  test('are 32 for one address, and others still get through', async () => {
-    const { service, ask, answerAll } = await asking(32, () => 'a');
+  test('are a few for one address, and others still get through', async () => {
+    const { service, ask, answerAll } = await asking(4, () => 'a');
     expect(await failure(ask('a'))).toMatchObject({ code: 'TOO_MANY_REQUESTS', status: 429 });
-    expect(service.questions).toHaveLength(32);
+    expect(service.questions).toHaveLength(4);
     const other = ask('b');
-    await eventually(() => service.questions.length === 33);
+    await eventually(() => service.questions.length === 5);
     await answerAll();
     await other;
     service.answer = (response) => response.end();
@@ -177,13 +181,13 @@ describe('questions at a time', () => {
     );
   });
 
-  test('are 256 in all', async () => {
-    const { service, ask, answerAll } = await asking(256, (index) => `${index % 8}`);
+  test('are some in all', async () => {
+    const { service, ask, answerAll } = await asking(6, (index) => `${index % 2}`);
     expect(await failure(ask('new'))).toMatchObject({
       code: 'TOO_MANY_REQUESTS',
       detail: 'too many questions to the auth service in all',
     });
-    expect(service.questions).toHaveLength(256);
+    expect(service.questions).toHaveLength(6);
     await answerAll();
   });
 
