@@ -86,6 +86,19 @@ describe('createAccessLog', () => {
     });
   });
 
+  test('refusals and endings say where their failure is explained; an ending without one does not', () => {
+    const help = 'config/ERRORS.md#token-expired';
+    const ending = { code: 3000, reason: '', by: 'gateway', clean: false } as const;
+    expect(observed((log) => log.ended(session, ending, 1, { code: 'TOKEN_EXPIRED' }))).toMatchObject({
+      help,
+    });
+    expect(observed((log) => log.ended(session, ending, 1, {}))).not.toHaveProperty('help');
+    const request = { id: 'r', kind: 'upgrade', peerAddress: '::1' } as const;
+    expect(observed((log) => log.refused(request, new GatewayError('TOKEN_EXPIRED'), 1))).toMatchObject({
+      help,
+    });
+  });
+
   test('an ending nobody foresaw is logged with its stack', () => {
     const ending = { code: 1011, reason: '', by: 'gateway', clean: true } as const;
     const line = observed((log) =>
