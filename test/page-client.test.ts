@@ -8,7 +8,7 @@ import { startGateway, type TestGateway } from './support/gateway.ts';
 import { within } from './support/patience.ts';
 import { ISSUER, mint, SECRET, signingKey } from './support/tokens.ts';
 
-/** The client of README's "A client in a page", as it stands there, with a gateway and a service behind it. */
+/** The client of config/guide/pages.md, "A client in a page", as it stands there, with a gateway and a service behind it. */
 
 interface PageClient {
   readonly FINAL: ReadonlySet<number>;
@@ -22,8 +22,8 @@ interface PageClient {
   ): void;
 }
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-const snippet = readme.split('```js\n')[1]?.split('```')[0] ?? '';
+const guide = readFileSync(new URL('../config/guide/pages.md', import.meta.url), 'utf8');
+const snippet = guide.split('```js\n')[1]?.split('```')[0] ?? '';
 const { FINAL, stayConnected } = (await import(
   `data:text/javascript,${encodeURIComponent(`${snippet}\nexport { FINAL, stayConnected };`)}`
 )) as PageClient;
@@ -121,7 +121,7 @@ test('brings a new token before the old one ends', async () => {
 test('knows every close code of the gateway', () => {
   const codes = new Set(ERROR_CODES.map((code) => new GatewayError(code).close));
   const again = [...codes].filter((code) => !FINAL.has(code)).sort();
-  expect(again, 'what README says of 1001, 1011 to 1014 and 3000').toEqual([
+  expect(again, 'what config/guide/pages.md says of 1001, 1011 to 1014 and 3000').toEqual([
     1001, 1011, 1012, 1013, 1014, 3000,
   ]);
 });

@@ -1,6 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { parseConfig } from '../src/config/load.ts';
+import { parse } from 'yaml';
+import { parseConfig, parseTree } from '../src/config/load.ts';
+import { ConfigError } from '../src/config/problem.ts';
+import type { ConfigInput } from '../src/config/schema.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
@@ -10,6 +13,48 @@ test('the ten lines of configuration are a configuration', () => {
   const plain = yaml.replace(/, tls: \{.*\} \}\]$/m, ' }]');
   expect(parseConfig(plain).config.routes[0]?.name).toBe('chat');
 });
+
+const shown = ['README.md', ...globSync('config/guide/*.md')].flatMap((file) => {
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/```yaml\n(.*?)```/gs)].map(({ 1: yaml = '', index }) => ({
+    line: `${file}:${text.slice(0, index).split('\n').length}`,
+    yaml,
+  }));
+});
+
+test.each(shown)('what $line shows is accepted', ({ yaml }) => {
+  expect(problemsOf(completed(parse(yaml)))).toEqual([]);
+});
+
+/** What is shown is a part of a configuration, or of a route: the rest is as short as it can be. */
+function completed(part: object): ConfigInput {
+  const issuers = {
+    main: { issuer: 'https://id.example.com/', audience: 'app', algorithms: ['ES256'], jwks: 'keys.json' },
+  };
+  const route = {
+    name: 'app',
+    match: { path: '/app/*' },
+    auth: { issuer: 'main' },
+    upstream: { websocket: 'ws://127.0.0.1:3000' },
+  };
+  const isOfRoute = ['match', 'auth', 'limits', 'upstream'].some((key) => key in part);
+  const rest = { listeners: [{ port: 8080 }], issuers, routes: [isOfRoute ? { ...route, ...part } : route] };
+  return (isOfRoute ? rest : { ...rest, ...part }) as ConfigInput;
+}
+
+/** But for files that are not there: they are the reader's. */
+function problemsOf(config: ConfigInput): string[] {
+  try {
+    parseTree(config);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { problems } = error;
+    return problems
+      .map(({ path, message }) => `${path}: ${message}`)
+      .filter((text) => !/: cannot read /.test(text));
+  }
+}
 
 test('every file and folder that the tour of the source names is there', () => {
   const tour = readFileSync(new URL('../src/README.md', import.meta.url), 'utf8');
