@@ -37,7 +37,7 @@ function createProofs({ auth, origins }: RouteConfig, deps: AuthenticationDeps):
     ...(auth.issuer.length > 0 || auth.keys !== undefined
       ? [asksForBasic(auth, checkToken(auth, deps, isExempt))]
       : []),
-    ...(auth.external ? [checkExternal(auth.external, askedBy(deps), isExempt)] : []),
+    ...(auth.external ? [checkExternal({ ...auth, external: auth.external }, askedBy(deps), isExempt)] : []),
     ...(Object.keys(auth.require).length > 0 ? [checkClaims(auth.require)] : []),
   ];
 }

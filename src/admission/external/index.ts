@@ -6,6 +6,7 @@ import type { GatewayRequest, HeaderField } from '../../http/request.ts';
 import { isForgeable } from '../forgeable.ts';
 import { type Check, endBy } from '../grant.ts';
 import type { Verifications } from '../token/verifications.ts';
+import { withoutToken } from '../without-token.ts';
 import { type Proof, readAnswer } from './answer.ts';
 import { fieldsFrom, ourFields } from './question.ts';
 import { RememberedAnswers } from './remembered.ts';
@@ -17,6 +18,13 @@ export function openAuthService(auth: 'none' | AuthConfig): AuthService | undefi
   return new AuthService(auth.external);
 }
 
+/** What the configuration says of it. */
+interface ExternalAuth {
+  readonly external: ExternalConfig;
+  /** A token that has been found goes on, to this service too. */
+  readonly forwardToken: boolean;
+}
+
 /** What another service is asked with. */
 interface ExternalDeps {
   readonly service: Pick<AuthService, 'ask'>;
@@ -25,14 +33,15 @@ interface ExternalDeps {
 }
 
 /**
- * Asks another service about each client, with some fields of its request and what it asks for: a 2xx lets it in, and its
+ * Asks another service about each client, with some fields of its request and what it asks for, its token not among
+ * them: a 2xx lets it in, and its
  * fields become claims, beside those of a token, which win. What `isExempt` names (preflights) is let in without.
  *
  * Refuses with RelayedAnswer, TOKEN_EXPIRED where the answer's own end has passed, ORIGIN_REFUSED for cookies without an
  * Origin, TOO_MANY_REQUESTS, AUTH_UNAVAILABLE, RATE_LIMITED for a client from whose address come too many that it refuses.
  */
 export function checkExternal(
-  config: ExternalConfig,
+  { forwardToken: keepsToken, external: config }: ExternalAuth,
   { service, verifications }: ExternalDeps,
   isExempt: (request: GatewayRequest) => boolean = () => false,
   now: () => number = Date.now,
@@ -45,12 +54,13 @@ export function checkExternal(
       grant.isUnproven = true;
       return;
     }
-    const own = fieldsFrom(request, wanted);
+    const bare = keepsToken ? request : withoutToken(request, grant);
+    const own = fieldsFrom(bare, wanted);
     if (isForgeable(request) && isCookieOnly(own))
       throw new GatewayError('ORIGIN_REFUSED', {
         detail: 'a cookie for the auth service, without an Origin',
       });
-    const { subject, claims, expiresAt } = await prove(request, [...own, ...ourFields(request)]);
+    const { subject, claims, expiresAt } = await prove(request, [...own, ...ourFields(bare)]);
     if (subject !== undefined) grant.subject = subject;
     grant.claims = { ...claims, ...grant.claims };
     endBy(grant, expiresAt);

@@ -19,9 +19,13 @@ function serviceOf(fields: readonly string[] = [], status = 200) {
   return { asked, ask };
 }
 
-function checkOf(service: ReturnType<typeof serviceOf>, config: Partial<ExternalConfig> = {}) {
+function checkOf(
+  service: ReturnType<typeof serviceOf>,
+  config: Partial<ExternalConfig> = {},
+  forwardToken = false,
+) {
   const check = checkExternal(
-    externalConfig({ url: 'http://auth.test/', ...config }),
+    { forwardToken, external: externalConfig({ url: 'http://auth.test/', ...config }) },
     { service, verifications: new Verifications({ failures: 2, failuresPerSecond: 1, now: () => 0 }) },
     isPreflight,
     () => NOW_MS,
@@ -72,6 +76,27 @@ describe('what the answer says', () => {
 });
 
 describe('the question', () => {
+  const credential = { from: 'query', name: 't' } as const;
+  const copies = [{ from: 'header', name: 'authorization' }] as const;
+  const shown = { query: 't=a.b.c&x=1', headers: [['Authorization', 'Bearer a.b.c']] as const };
+
+  test('has no token of ours in it', async () => {
+    const service = serviceOf();
+    await checkOf(service, { forward: ['authorization'] })(shown, { ...emptyGrant(), credential, copies });
+    expect(JSON.stringify(service.asked)).not.toContain('a.b.c');
+    expect(service.asked[0]?.fields['x-forwarded-uri']).toBe('/?x=1');
+  });
+
+  test('has it where the route passes it on', async () => {
+    const service = serviceOf();
+    const grant = { ...emptyGrant(), credential, copies };
+    await checkOf(service, { forward: ['authorization'] }, true)(shown, grant);
+    expect(service.asked[0]?.fields).toMatchObject({
+      Authorization: 'Bearer a.b.c',
+      'x-forwarded-uri': '/?t=a.b.c&x=1',
+    });
+  });
+
   test('has the client’s fields that are listed, ours, and the id of the request', async () => {
     const service = serviceOf();
     const headers = [...COOKIE.headers, ['X-Forwarded-Host', 'evil.test'], ['X-Other', '1']] as const;
