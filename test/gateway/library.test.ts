@@ -90,8 +90,12 @@ routes: [{ name: a, match: { path: /chat }, auth: none, upstream: { websocket: "
         done();
       },
     });
-    await start(config({ listeners: [] }), { logger: createLogger({ destination }) });
-    await expect.poll(() => lines.join('')).toContain('nothing listens');
+    const open = { ...config().routes[0], auth: 'none' as const, keepalive: 'off' as const };
+    const routes = [open] as ConfigInput['routes'];
+    await start(config({ listeners: [], routes }), { logger: createLogger({ destination }) });
+    await expect.poll(() => lines.join('')).toContain('a client that vanishes');
+    // It is how gateways are made that are attached.
+    expect(lines.join('')).not.toContain('nothing listens');
   });
 });
 
