@@ -1,7 +1,9 @@
 import type { Grant } from './admission/grant.ts';
 import { release } from './admission/index.ts';
+import { refusalProtocol } from './admission/token/sources.ts';
 import { failed } from './bridge/closing.ts';
 import type { Bridge, Ending } from './bridge/contract.ts';
+import type { TokenSource } from './config/schema.ts';
 import { asGatewayError, clientLost, GatewayError } from './errors.ts';
 import { parseUpgrade } from './http/parse.ts';
 import type { HeaderField, UpgradeRequest } from './http/request.ts';
@@ -145,6 +147,12 @@ function refuse({ observer }: HandshakeDeps, progress: Progress, thrown: unknown
   bridge?.abandon();
   const refused = refusedRequest('upgrade', pending.connection, { ...progress, target: bridge?.target });
   observer.refused(refused, error, performance.now() - clock.startedAt, clock.stop());
-  if (request && route?.config.refuse === 'close') pending.refuseByClose(error, request.protocols);
+  if (request && route?.config.refuse === 'close')
+    pending.refuseByClose(error, refusalProtocol(sourcesOf(route), request.protocols));
   else pending.refuse(error);
+}
+
+/** Where the route looks for tokens. */
+function sourcesOf({ config: { auth } }: Route): readonly TokenSource[] {
+  return auth === 'none' ? [] : auth.token;
 }

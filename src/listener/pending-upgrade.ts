@@ -34,8 +34,8 @@ export interface PendingUpgrade {
   accept(protocol: string | undefined, fields: readonly HeaderField[]): Duplex;
   /** Answers with the status of an error. A client that cannot be written to any more is let go without. */
   refuse(error: GatewayError): void;
-  /** Accepts, and closes at once with the error's code, for scripts to see; `offered` are the client's subprotocols. */
-  refuseByClose(error: GatewayError, offered: readonly string[]): void;
+  /** Accepts, and closes at once with the error's code, for scripts to see; `protocol`, one of those offered, is named. */
+  refuseByClose(error: GatewayError, protocol: string | undefined): void;
 }
 
 /** A client may not send frames before the 101 (RFC 6455 §4.1); a hasty one is read this far and then left waiting. */
@@ -110,13 +110,13 @@ export class Http1Upgrade implements PendingUpgrade {
     this.#connections.rest(this.#client);
   }
 
-  refuseByClose(error: GatewayError, offered: readonly string[]): void {
+  refuseByClose(error: GatewayError, protocol: string | undefined): void {
     if (!this.#client.writable) {
       this.refuse(error);
       return;
     }
     this.#stopWatching();
-    const head = Buffer.from(switchingHead(this.head.rawHeaders, harmless(offered), []), 'latin1');
+    const head = Buffer.from(switchingHead(this.head.rawHeaders, protocol, []), 'latin1');
     this.#client.write(Buffer.concat([head, frame(CLOSE, closePayload(error.close, error.message))]));
     void linger(this.#client, this.#lingerMs);
     this.#connections.rest(this.#client);
@@ -137,12 +137,6 @@ export class Http1Upgrade implements PendingUpgrade {
     clearTimeout(this.#timer);
     this.#client.off('data', this.#onData).off('end', this.#onGone).off('close', this.#onGone);
   }
-}
-
-/** A protocol to name to a client that is refused: one it offered, and surely no token. */
-function harmless(offered: readonly string[]): string | undefined {
-  const bearer = offered.find((protocol) => protocol.toLowerCase() === 'bearer');
-  return bearer ?? offered.find((protocol) => protocol.length <= 32 && !/bearer\./i.test(protocol));
 }
 
 function ignore(): void {}

@@ -34,6 +34,7 @@ routes:
   - { name: keys, match: { path: /keys }, auth: { keys: "file:${file}", token: [header, subprotocol], ${forward} }, ${upstream} }
   - { name: both, match: { path: /both }, auth: { keys: "file:${file}", issuer: main, ${forward} }, ${upstream} }
   - { name: any, match: { path: /any }, auth: { keys: "file:${file}", token: [basic, "header:x-api-key", "cookie:key"] }, origins: ["https://a.example"], ${upstream} }
+  - { name: closed, match: { path: /closed }, refuse: close, auth: { keys: "file:${file}", token: ["subprotocol:v."] }, ${upstream} }
   - { name: told, match: { path: /told }, auth: { keys: "file:${file}", forwardToken: true }, ${upstream} }`,
     TOKEN_ENV,
   );
@@ -78,6 +79,19 @@ describe('a key', () => {
     using client = await say(scene.gateway.port, handshake('/keys', headers));
     const answer = await client.answer();
     expect(answer).toMatchObject({ status: 101, headers: { 'sec-websocket-protocol': 'bearer' } });
+  });
+
+  test('is in no 101 that refuses either, however short it is', async () => {
+    await using scene = await started();
+    for (const [offered, named] of [
+      ['v.short, chat', 'chat'],
+      ['v.short', undefined],
+    ]) {
+      const headers = { 'Sec-WebSocket-Protocol': `${offered}` };
+      using client = await say(scene.gateway.port, handshake('/closed', headers));
+      const answer = await client.answer();
+      expect([answer.status, answer.headers['sec-websocket-protocol']]).toEqual([101, named]);
+    }
   });
 
   test('may come as a password, as Node’s clients bring it, or in a header of its own', async () => {

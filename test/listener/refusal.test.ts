@@ -108,12 +108,12 @@ describe('a refused upgrade', () => {
     await closed(await socket);
     expect(pending.gone).toBe(true);
     pending.refuse(new GatewayError('NO_ROUTE'));
-    pending.refuseByClose(new GatewayError('NO_ROUTE'), []);
+    pending.refuseByClose(new GatewayError('NO_ROUTE'), undefined);
   });
 
   test('by a Close reads the code and the sentence behind a 101', async () => {
     const listener = await open({
-      upgrade: (pending) => pending.refuseByClose(new GatewayError('NO_ROUTE'), ['chat', 'bearer', 'a.b.c']),
+      upgrade: (pending) => pending.refuseByClose(new GatewayError('NO_ROUTE'), 'bearer'),
     });
     const answer = await say(listener, UPGRADE);
     expect(answer).toMatch(/^HTTP\/1.1 101 .*\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n/s);
@@ -210,7 +210,7 @@ describe('of a flood behind a refusal no more than a part is read', () => {
     request: (pending: { refuse(error: GatewayError): void }) => pending.refuse(new GatewayError('NO_ROUTE')),
   };
   const byClose = {
-    upgrade: (pending: PendingUpgrade) => pending.refuseByClose(new GatewayError('NO_ROUTE'), []),
+    upgrade: (pending: PendingUpgrade) => pending.refuseByClose(new GatewayError('NO_ROUTE'), undefined),
   };
   const endless = `${POST.replace('200000', '99999999999')}`;
   const chunked = POST.replace('Content-Length: 200000', 'Transfer-Encoding: chunked');

@@ -20,12 +20,31 @@ const KUBERNETES_PREFIX = 'base64url.bearer.authorization.k8s.io.';
  * places, or one of another scheme. Throws BAD_REQUEST for two Authorization fields where one of these is among them.
  */
 export function tokenFinder(sources: readonly TokenSource[]): (request: GatewayRequest) => readonly Found[] {
+  const readings = readingsOf(sources);
   return function findTokens(request) {
-    return sources.flatMap((source) => find(source, request));
+    return sources.flatMap((source) => find(source, request, readings));
   };
 }
 
-function find({ from, name }: TokenSource, request: GatewayRequest): readonly Found[] {
+/**
+ * The subprotocol that a 101 may name to a client that is refused: one it offered that stands nowhere where a token
+ * does, by any of the forms there are, for clients mistake one for another. Undefined where none does.
+ */
+export function refusalProtocol(
+  sources: readonly TokenSource[],
+  protocols: readonly string[],
+): string | undefined {
+  const lone = protocols.find((item) => item.toLowerCase() === 'bearer');
+  if (lone !== undefined) return lone;
+  const taken = takenIn(protocols, [carrierAt, ...readingsOf(sources)]);
+  return protocols.find((item) => !taken.has(item) && item.length <= 32 && !/bearer\./i.test(item));
+}
+
+function find(
+  { from, name }: TokenSource,
+  request: GatewayRequest,
+  readings: readonly Reading[],
+): readonly Found[] {
   switch (from) {
     case 'header':
       return name === '' ? authorization(request, bearer) : named(from, name, fieldsOf(request, name));
@@ -37,7 +56,7 @@ function find({ from, name }: TokenSource, request: GatewayRequest): readonly Fo
       return named(from, name, new URLSearchParams(request.query).getAll(name));
     case 'subprotocol': {
       const { protocols = [] } = request as Partial<UpgradeRequest>;
-      return name === '' ? inProtocols(protocols, carrierAt) : inProtocols(protocols, behindPrefix(name));
+      return inProtocols(protocols, readingOf(name), readings);
     }
   }
 }
@@ -93,18 +112,42 @@ interface Carrier {
   readonly answer?: string;
 }
 
+/** Whether an item carries a token, by itself or with the one behind it. */
+type Reading = (item: string, next?: string) => Carrier | undefined;
+
+function readingsOf(sources: readonly TokenSource[]): readonly Reading[] {
+  return sources.filter(({ from }) => from === 'subprotocol').map(({ name }) => readingOf(name));
+}
+
+function readingOf(prefix: string): Reading {
+  return prefix === '' ? carrierAt : behindPrefix(prefix);
+}
+
 /**
  * Scripts in a browser can set no header but this list. A browser fails a connection whose 101 names none of the
- * protocols it offered, so something has to be named; never the item with the token.
+ * protocols it offered, so something has to be named; never an item with a token, by whichever of the route's readings.
  */
-function inProtocols(protocols: readonly string[], read: typeof carrierAt): readonly Found[] {
-  const carriers = protocols.flatMap((item, index) => read(item, protocols[index + 1]) ?? []);
-  const taken = new Set(carriers.flatMap((carrier) => carrier.items));
+function inProtocols(
+  protocols: readonly string[],
+  read: Reading,
+  readings: readonly Reading[],
+): readonly Found[] {
+  const carriers = carriersIn(protocols, read);
+  if (carriers.length === 0) return [];
+  const taken = takenIn(protocols, readings);
   const real = protocols.find((item) => !taken.has(item));
   return carriers.map(({ token, items, answer = real }) => ({
     token,
     credential: { from: 'subprotocol', carriers: items, answer },
   }));
+}
+
+function carriersIn(protocols: readonly string[], read: Reading): readonly Carrier[] {
+  return protocols.flatMap((item, index) => read(item, protocols[index + 1]) ?? []);
+}
+
+function takenIn(protocols: readonly string[], readings: readonly Reading[]): ReadonlySet<string> {
+  return new Set(readings.flatMap((read) => carriersIn(protocols, read)).flatMap((carrier) => carrier.items));
 }
 
 function carrierAt(item: string, next?: string): Carrier | undefined {
@@ -118,7 +161,7 @@ function carrierAt(item: string, next?: string): Carrier | undefined {
 }
 
 /** One item, which begins with the prefix that a vendor's clients put before their keys. */
-function behindPrefix(prefix: string): typeof carrierAt {
+function behindPrefix(prefix: string): Reading {
   return (item) =>
     item.startsWith(prefix) ? { token: item.slice(prefix.length), items: [item] } : undefined;
 }

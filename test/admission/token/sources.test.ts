@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { tokenFinder } from '../../../src/admission/token/sources.ts';
+import { refusalProtocol, tokenFinder } from '../../../src/admission/token/sources.ts';
 import { tokenSource } from '../../../src/config/fields.ts';
 import { GatewayError } from '../../../src/errors.ts';
 import { requestOf } from '../../support/requests.ts';
@@ -142,6 +142,40 @@ describe('subprotocol', () => {
       'bearer',
       undefined,
     ]);
+  });
+});
+
+describe('several readings of subprotocols', () => {
+  test('name no item in which another of them finds a token', () => {
+    const found = find('subprotocol subprotocol:v.', { protocols: [`v.${JWT}`, AUTHORIZATION, 'chat'] });
+    expect(found.map(({ credential }) => 'answer' in credential && credential.answer)).toEqual([
+      'chat',
+      'chat',
+    ]);
+  });
+});
+
+describe('the subprotocol named to a client that is refused', () => {
+  const named = (words: string, protocols: readonly string[]) =>
+    refusalProtocol(
+      words.split(' ').map((word) => tokenSource.parse(word)),
+      protocols,
+    );
+
+  test.each([
+    ['nothing where nothing is offered', 'header', [], undefined],
+    ['the first that is offered', 'header', ['chat', 'v2'], 'chat'],
+    ['no short key behind the prefix', 'subprotocol:v.', ['v.abc', 'chat'], 'chat'],
+    ['none where a short key is all there is', 'subprotocol:v.', ['v.abc'], undefined],
+    ['no key behind one of two prefixes', 'subprotocol:v. subprotocol:w.', ['w.abc', 'v.abc'], undefined],
+    ['bearer, not what follows it', 'subprotocol', ['abc', 'Bearer', 'abc'], 'Bearer'],
+    ['bearer although nothing follows it', 'subprotocol', ['abc', 'bearer'], 'bearer'],
+    ['no token where the route does not look', 'header', ['authorization.bearer.abc', 'chat'], 'chat'],
+    ['nothing that has the look of a token', 'header', ['x-bearer.abc', 'chat'], 'chat'],
+    ["no token of Kubernetes' form", 'header', [K8S, 'chat'], 'chat'],
+    ['nothing long', 'header', ['x'.repeat(33), 'x'.repeat(32)], 'x'.repeat(32)],
+  ] as const)('is %s', (_, words, protocols, protocol) => {
+    expect(named(words, protocols)).toBe(protocol);
   });
 });
 
