@@ -66,12 +66,20 @@ export function checkToken(
 
   async function verified(token: string, { clientAddress, host }: GatewayRequest) {
     try {
-      return await verify(token, trusted, guardOf(verifications, clientAddress));
+      return holderOf(token, trusted) ?? (await signed(token, clientAddress));
     } catch (error) {
       if (!isBadToken(error)) throw error;
-      // An expiry is proven by a signature: it is a client of ours that has not heard of the time.
-      if (error.code === 'TOKEN_INVALID') verifications.failed(clientAddress);
       throw challenge(error.code, host, { detail: error.detail });
+    }
+  }
+
+  async function signed(token: string, address: string): Promise<Verified> {
+    try {
+      return await verifyByIssuer(token, trusted.issuers, guardOf(verifications, address));
+    } catch (error) {
+      // An expiry is proven by a signature: it is a client of ours that has not heard of the time.
+      if (isBadToken(error) && error.code === 'TOKEN_INVALID') verifications.failed(address);
+      throw error;
     }
   }
 }
@@ -121,16 +129,15 @@ function oneToken(found: readonly Found[], request: GatewayRequest): readonly [F
   return [first, ...others];
 }
 
-/** An API key is looked for first: that costs one hash, whatever it is. */
-async function verify(
-  token: string,
-  { issuers, keys }: Trusted,
-  guard: Guard,
-): Promise<Verified | KeyHolder> {
+/**
+ * Who has the API key, which is looked for first; undefined for what may be a token. Nobody can guess a key, and to look for
+ * one costs a hash: unknown ones are refused, but not counted.
+ */
+function holderOf(token: string, { issuers, keys }: Trusted): KeyHolder | undefined {
   const holder = keys?.find(token);
-  if (holder !== undefined) return holder;
-  if (keys !== undefined && (issuers.length === 0 || !isCompact(token))) throw invalid(whyUnknown(token));
-  return verifyByIssuer(token, issuers, guard);
+  if (holder !== undefined || keys === undefined) return holder;
+  if (issuers.length === 0 || !isCompact(token)) throw invalid(whyUnknown(token));
+  return undefined;
 }
 
 /** Several verifiers of one `iss` are tried in turn: an issuer on its way from one kind of key to another. */
@@ -139,8 +146,11 @@ async function verifyByIssuer(
   trusted: readonly TokenVerifier[],
   guard: Guard,
 ): Promise<Verified> {
+  const able = candidates(token, trusted);
+  // Verifiers ask the guard themselves.
+  if (able.length === 0) guard.check();
   const refusals: unknown[] = [];
-  for (const verifier of candidates(token, trusted)) {
+  for (const verifier of able) {
     try {
       return await verifier.verify(token, guard);
     } catch (error) {

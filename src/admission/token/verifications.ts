@@ -49,7 +49,7 @@ export class Verifications {
 
   /** Throws RATE_LIMITED where the proofs of an address have failed too often for another one to be looked at. */
   check(address: string): void {
-    this.#budget(this.#keyOf(address));
+    this.#budget(this.keyOf(address));
   }
 
   /**
@@ -57,7 +57,7 @@ export class Verifications {
    * and where too many are being looked at.
    */
   enter(address: string): () => void {
-    const key = this.#keyOf(address);
+    const key = this.keyOf(address);
     const budget = this.#budget(key);
     if (this.#all >= this.#bounds.inFlight) throw refused('too many proofs are being looked at');
     const taken = this.#inFlight.get(key) ?? 0;
@@ -70,11 +70,12 @@ export class Verifications {
 
   /** The proof of an address turned out to be bad. */
   failed(address: string): void {
-    const bucket = this.#failures.bucket(this.#keyOf(address));
+    const bucket = this.#failures.bucket(this.keyOf(address));
     if (bucket.take(0) < MOST_DEBT_MS) bucket.debit(1);
   }
 
-  #keyOf(address: string): string {
+  /** What an address counts as: itself, or the network of an IPv6 one. */
+  keyOf(address: string): string {
     return addressKey(address, this.#ipv6Prefix);
   }
 

@@ -23,10 +23,14 @@ function checkOf(
   service: ReturnType<typeof serviceOf>,
   config: Partial<ExternalConfig> = {},
   forwardToken = false,
+  ipv6Prefix = 64,
 ) {
   const check = checkExternal(
     { forwardToken, external: externalConfig({ url: 'http://auth.test/', ...config }) },
-    { service, verifications: new Verifications({ failures: 2, failuresPerSecond: 1, now: () => 0 }) },
+    {
+      service,
+      verifications: new Verifications({ failures: 2, failuresPerSecond: 1, now: () => 0, ipv6Prefix }),
+    },
     isPreflight,
     () => NOW_MS,
   );
@@ -67,6 +71,16 @@ describe('what the answer says', () => {
     });
     const later = { ...grant, expiresAt: NOW_MS + 10_000 };
     expect(await checkOf(service)({}, later)).toMatchObject({ expiresAt: NOW_MS + 9_000 });
+  });
+
+  test('names the subject in its claim too, whatever a token says there, and even where it names nobody', async () => {
+    const grant = () => ({ subject: 'bob', claims: { 'x-user': 'mallory', iss: 'them' }, releases: [] });
+    const service = serviceOf(['X-User', 'alice', 'Iss', 'other']);
+    const admitted = await checkOf(service, { subject: 'x-user' })({}, grant());
+    expect(admitted).toMatchObject({ subject: 'alice', claims: { 'x-user': 'alice', iss: 'them' } });
+    const nameless = await checkOf(serviceOf(), { subject: 'x-user' })({}, grant());
+    expect(nameless.claims['x-user']).toBeUndefined();
+    expect(await checkOf(service)({}, grant())).toMatchObject({ claims: { 'x-user': 'mallory' } });
   });
 
   test('is never the client’s own word', async () => {
@@ -117,6 +131,12 @@ describe('the question', () => {
         },
       },
     ]);
+  });
+
+  test('is bounded by networks of the size that the configuration says', async () => {
+    const service = serviceOf();
+    await checkOf(service, {}, false, 48)({ clientAddress: '2001:db8:1:2::3' });
+    expect(service.asked[0]?.address).toBe('2001:db8:1::/48');
   });
 
   test('is asked each time', async () => {
@@ -202,6 +222,16 @@ test('of a client from whose address come too many that are refused nobody is as
   expect(await codeOf(admit(COOKIE))).toBe('RATE_LIMITED');
   expect(await codeOf(admit({ ...COOKIE, clientAddress: '192.0.2.7' }))).toBe('FORBIDDEN');
   expect(service.asked).toHaveLength(3);
+});
+
+test('who brings nothing to be judged spends nothing of its address, and is asked about however little is left', async () => {
+  const service = serviceOf([], 401);
+  const admit = checkOf(service);
+  for (let count = 0; count < 5; count++) expect(await codeOf(admit({}))).toBe('TOKEN_INVALID');
+  for (let count = 0; count < 2; count++) expect(await codeOf(admit(COOKIE))).toBe('TOKEN_INVALID');
+  expect(await codeOf(admit(COOKIE))).toBe('RATE_LIMITED');
+  expect(await codeOf(admit({}))).toBe('TOKEN_INVALID');
+  expect(service.asked).toHaveLength(8);
 });
 
 test('who is sent to where it signs in may come as often as it likes', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { checkClaims } from '../../../src/admission/authentication.ts';
 import { isPreflight } from '../../../src/admission/cors.ts';
 import type { Check } from '../../../src/admission/grant.ts';
+import type { ApiKeys } from '../../../src/admission/keys/index.ts';
 import { checkToken } from '../../../src/admission/token/index.ts';
 import { Verifications } from '../../../src/admission/token/verifications.ts';
 import { createVerifier, type TokenVerifier } from '../../../src/admission/token/verifier.ts';
@@ -41,6 +42,7 @@ interface Options {
   readonly verifiers?: Record<string, TokenVerifier>;
   readonly verifications?: Verifications;
   readonly require?: AuthConfig['require'];
+  readonly keys?: ApiKeys;
 }
 
 function checkOf({
@@ -48,6 +50,7 @@ function checkOf({
   verifiers = { main },
   verifications = new Verifications(),
   require = {},
+  keys,
 }: Options): Check {
   const auth: AuthConfig = {
     issuer: Object.keys(verifiers),
@@ -56,8 +59,13 @@ function checkOf({
     forward: {},
     onExpiry: 'close',
     forwardToken: false,
+    ...(keys && { keys: 'keys.yaml' }),
   };
-  const deps = { verifiers: new Map(Object.entries(verifiers)), verifications };
+  const deps = {
+    verifiers: new Map(Object.entries(verifiers)),
+    verifications,
+    keys: keys && new Map([['keys.yaml', keys]]),
+  };
   const checksToken = checkToken(auth, deps, isPreflight);
   const checksClaims = checkClaims(require);
   return async function check(request, grant) {
@@ -392,6 +400,23 @@ describe('what strangers may cost', () => {
       'RATE_LIMITED',
       'RATE_LIMITED',
     ]);
+  });
+
+  test('is bounded for tokens of no issuer of the route too', async () => {
+    const strange = mint(key, { iss: 'https://nobody.test/' });
+    expect(await refusals({ ...bounded(), verifiers: { main, other } }, strange)).toEqual([
+      'TOKEN_INVALID',
+      'TOKEN_INVALID',
+      'RATE_LIMITED',
+      'RATE_LIMITED',
+    ]);
+  });
+
+  test('is not what API keys cost: unknown ones are refused, and leave its tokens alone', async () => {
+    const { verifications } = bounded();
+    const options = { verifications, keys: { find: () => undefined } };
+    expect(await refusals(options, 'sp_unknown')).toEqual(Array.from({ length: 4 }, () => 'TOKEN_INVALID'));
+    await expect(admit(options, bearer(mint(key, { jti: 'after bad keys' })))).resolves.toBeDefined();
   });
 
   test('is not what clients cost whose tokens have expired', async () => {
