@@ -1,9 +1,11 @@
-import { headerClass } from '../http/header-classes.ts';
+import { cgiSpelling, headerClass } from '../http/header-classes.ts';
 
 /** What the shape of `auth` alone cannot say. */
 
 interface External {
   readonly forward: readonly string[];
+  readonly subject?: string | undefined;
+  readonly expires: string;
 }
 
 type Complain = (path: PropertyKey[], message: string) => void;
@@ -14,6 +16,41 @@ export function externalRules({ external }: { external?: External | undefined },
     const fault = faultOf(name);
     if (fault !== undefined) complain(['external', 'forward', index], fault);
   }
+  for (const key of ['subject', 'expires'] as const)
+    if (external !== undefined && isNeverClaim(external[key]))
+      complain(
+        ['external', key],
+        'this header of an answer is never a claim: it speaks of one connection, or of the body, or is a cookie',
+      );
+}
+
+function isNeverClaim(name: string | undefined): boolean {
+  if (name === undefined) return false;
+  const kind = headerClass(cgiSpelling(name));
+  return name === 'set-cookie' || kind === 'hop-by-hop' || kind === 'framing' || kind === 'handshake';
+}
+
+interface ClaimUsers {
+  readonly certificate?: object | undefined;
+  readonly forward: Readonly<Record<string, string>>;
+  readonly require: Readonly<Record<string, unknown>>;
+}
+
+/** Where no certificate is asked for, a claim of that name is a token's own word. Reports within `auth`. */
+export function certificateClaimRules(
+  { certificate, forward, require }: ClaimUsers,
+  complain: Complain,
+): void {
+  if (certificate !== undefined) return;
+  const places = [
+    ...Object.entries(forward).map(([header, claim]) => ({ path: ['forward', header], claim })),
+    ...Object.keys(require).map((claim) => ({ path: ['require', claim], claim })),
+  ];
+  for (const { path, claim } of places.filter(({ claim }) => /^\/certificate(?:\/|$)/.test(claim)))
+    complain(
+      path,
+      `there is no certificate on this route, and a token could claim ${claim}: add auth.certificate`,
+    );
 }
 
 function faultOf(name: string): string | undefined {

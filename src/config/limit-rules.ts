@@ -1,4 +1,5 @@
 import type { Finding, Path } from './problem.ts';
+import type { AuthConfig } from './schema.ts';
 import { valueAt } from './tree.ts';
 
 /** What limits count by, held against the rest of their route: whether that tells clients apart at all. */
@@ -32,6 +33,20 @@ export function openLimits(tree: unknown, path: Path): Finding[] {
       message:
         'with auth: none any program can claim any Origin, and use up what the pages of that origin may do',
       hint: 'count per address instead, or ask for a proof with auth',
+    }));
+}
+
+/** Warnings: limits per subject of the route at `path`, whose one proof is a service that names nobody. */
+export function namelessLimits(tree: unknown, path: Path, auth: AuthConfig): Finding[] {
+  const { issuer, keys, certificate, external } = auth;
+  const isNamed = issuer.length > 0 || keys || certificate || external?.subject;
+  if (isNamed) return [];
+  return writtenPers(valueAt(tree, path), path)
+    .filter(({ per }) => per === 'subject')
+    .map((written) => ({
+      path: written.path,
+      message: 'every client is the same subject: the service that is asked names nobody',
+      hint: 'name the header that does under auth.external.subject',
     }));
 }
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
-import { externalRules } from './auth-rules.ts';
+import { certificateClaimRules, externalRules } from './auth-rules.ts';
 import { credentialRules } from './credential-rules.ts';
 import type { CredentialConfig } from './credentials.ts';
 import { entryRules } from './entry-rules.ts';
@@ -27,6 +27,7 @@ interface AuthShape {
   certificate?: object | undefined;
   external?: AuthConfig['external'];
   token: AuthConfig['token'];
+  require: AuthConfig['require'];
   forward: Readonly<Record<string, string>>;
   forwardToken: boolean;
 }
@@ -72,8 +73,10 @@ export function routeRules(route: RouteShape, context: Context): void {
   caseRules(route, context);
   prefixRules(route, context);
   if (route.auth === 'none') return;
+  const inAuth = (path: PropertyKey[], message: string) => complain(context, ['auth', ...path], message);
   proofRules(route.auth, context);
-  externalRules(route.auth, (path, message) => complain(context, ['auth', ...path], message));
+  externalRules(route.auth, inAuth);
+  certificateClaimRules(route.auth, inAuth);
   forwardRules(claims, context);
 }
 

@@ -2,7 +2,7 @@ import { anyAudience } from './any-audience.ts';
 import { certificateWarnings } from './client-certificates.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
-import { openLimits } from './limit-rules.ts';
+import { namelessLimits, openLimits } from './limit-rules.ts';
 import { nearMisses } from './near-misses.ts';
 import { loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
 import type { Finding, Path } from './problem.ts';
@@ -28,7 +28,9 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ),
     ...config.routes.flatMap(routeWarnings),
     ...config.routes.flatMap(({ auth }, index) =>
-      auth === 'none' ? openLimits(written, ['routes', index]) : [],
+      auth === 'none'
+        ? openLimits(written, ['routes', index])
+        : namelessLimits(written, ['routes', index], auth),
     ),
     ...lonePrefixes(config),
     ...anyAudience(config),

@@ -115,6 +115,19 @@ describe('limits count by what a route knows of its clients:', () => {
     expect(parsed(limited('upgrades: { rate: 1/s, per: origin }', ORIGINS)).routes).toHaveLength(1);
   });
 
+  test('they warn of per subject where the one proof is a service that names nobody', () => {
+    const text = (auth: string) =>
+      limited('connections: { max: 1, per: subject }').replace('auth: { issuer: main }', `auth: ${auth}`);
+    const warned = (auth: string) =>
+      warningsOf(text(auth)).filter((warning) => warning.startsWith('routes[0].limits'));
+    const url = 'url: "http://127.0.0.1/auth", forward: [accept]';
+    expect(warned(`{ external: { ${url} } }`)).toEqual([
+      'routes[0].limits.connections.per: every client is the same subject: the service that is asked names nobody',
+    ]);
+    expect(warned(`{ external: { ${url}, subject: x-user } }`)).toEqual([]);
+    expect(warned(`{ issuer: main, external: { ${url} } }`)).toEqual([]);
+  });
+
   test('without auth they warn of per origin, which any program can claim', () => {
     const text = limited('upgrades: [{ rate: 1/s, per: address }, { rate: 1/s, per: origin }]', ORIGINS);
     expect(warningsOf(text)).toEqual([]);

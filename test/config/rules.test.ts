@@ -163,6 +163,28 @@ describe('a route', () => {
     expect(problemOf(withAuth(auth))).toContain(message);
   });
 
+  test.each(['subject', 'expires'])('cannot read %s from what is never a claim', (key) => {
+    for (const name of ['set-cookie', 'content-length', 'Connection', 'proxy-x', 'sec-websocket-accept']) {
+      const auth = `{ external: { url: "http://a/auth", forward: [accept], ${key}: ${name} } }`;
+      expect(problemOf(withAuth(auth))).toContain(
+        `routes[0].auth.external.${key}: this header of an answer is never a claim`,
+      );
+    }
+    const auth = `{ external: { url: "http://a/auth", forward: [accept], ${key}: x-real-ip } }`;
+    expect(parsed(withAuth(auth)).routes).toHaveLength(1);
+  });
+
+  test.each([
+    ['forward: { x-device: /certificate/commonName }', 'forward.x-device'],
+    ['require: { /certificate/subject: CN=a }', 'require["/certificate/subject"]'],
+    ['require: { /certificate: a }', 'require["/certificate"]'],
+  ])('cannot take a certificate’s names from a token: %s', (rest, path) => {
+    const problem = problemOf(withAuth(`{ issuer: main, ${rest} }`));
+    expect(problem).toContain(`routes[0].auth.${path}: there is no certificate on this route`);
+    const fine = rest.replace('/certificate', '/certificates');
+    expect(parsed(withAuth(`{ issuer: main, ${fine} }`)).routes).toHaveLength(1);
+  });
+
   test('may show another service a token among the subprotocols', () => {
     const auth = '{ external: { url: "http://a/auth", forward: [sec-websocket-protocol, origin] } }';
     expect(parsed(withAuth(auth)).routes).toHaveLength(1);

@@ -66,21 +66,27 @@ export function checkToken(
 
   async function verified(token: string, { clientAddress, host }: GatewayRequest) {
     try {
-      return holderOf(token, trusted) ?? (await signed(token, clientAddress));
+      return holderOf(token, trusted) ?? (await counted(token, clientAddress, trusted, verifications));
     } catch (error) {
       if (!isBadToken(error)) throw error;
       throw challenge(error.code, host, { detail: error.detail });
     }
   }
+}
 
-  async function signed(token: string, address: string): Promise<Verified> {
-    try {
-      return await verifyByIssuer(token, trusted.issuers, guardOf(verifications, address));
-    } catch (error) {
-      // An expiry is proven by a signature: it is a client of ours that has not heard of the time.
-      if (isBadToken(error) && error.code === 'TOKEN_INVALID') verifications.failed(address);
-      throw error;
-    }
+/** Verifies a token from an address, against which a bad one counts. */
+async function counted(
+  token: string,
+  address: string,
+  { issuers }: Trusted,
+  verifications: Verifications,
+): Promise<Verified> {
+  try {
+    return await verifyByIssuer(token, issuers, guardOf(verifications, address));
+  } catch (error) {
+    // An expiry is proven by a signature: it is a client of ours that has not heard of the time.
+    if (isBadToken(error) && error.code === 'TOKEN_INVALID') verifications.failed(address);
+    throw error;
   }
 }
 
