@@ -4,6 +4,7 @@ import { formatProblem, type Warning } from '../config/problem.ts';
 import type { Config, RouteConfig, UpstreamConfig } from '../config/schema.ts';
 import { kindsOf, servedKinds, type UpstreamKind, upgradesTo } from '../config/upstream-kinds.ts';
 import { DEFAULT_IPV6_PREFIX } from '../http/address.ts';
+import { shownUrl } from '../http/query.ts';
 import type { RequestKind } from '../http/request.ts';
 import type { Context } from './context.ts';
 import { limitsText } from './limit-text.ts';
@@ -89,7 +90,7 @@ function upstreamText(kind: UpstreamKind, { upstream }: RouteConfig): string {
 }
 
 function urlText({ url, weight }: UrlTarget): string {
-  return weighed(url, weight);
+  return weighed(shownUrl(url), weight);
 }
 
 function addressText(target: AddressTarget): string {
@@ -121,7 +122,7 @@ function authText({ auth }: RouteConfig): string {
   const proofs = [
     auth.certificate && 'certificate',
     tokens.length > 0 && `${tokens.join(', ')} by ${sources.join(', ')}`,
-    auth.external && `asks ${auth.external.url}`,
+    auth.external && `asks ${shownUrl(auth.external.url)}`,
   ];
   return proofs.filter(Boolean).join(' and ');
 }

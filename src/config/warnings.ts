@@ -1,3 +1,4 @@
+import { shownUrl } from '../http/query.ts';
 import { anyAudience } from './any-audience.ts';
 import { certificateWarnings } from './client-certificates.ts';
 import { unguardedFalls } from './falls.ts';
@@ -195,7 +196,7 @@ function lentCredentials({ auth, upstream }: RouteConfig, path: Path): Finding[]
       ? []
       : warn(
           [...path, 'upstream', 'credentials'],
-          `go to ${exposed.url} in plain text: they can be read on the way`,
+          `go to ${shownUrl(exposed.url)} in plain text: they can be read on the way`,
         )),
   ];
 }

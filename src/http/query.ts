@@ -25,3 +25,8 @@ export function withQuery(path: string, query: string): string {
 export function removeParameter(query: string | undefined, name: string): string | undefined {
   return withoutParameters(query, (parameter) => parameter.has(name));
 }
+
+/** A URL as it may be shown: of its query, which may carry a key, there is only told that there is one. */
+export function shownUrl(url: string): string {
+  return url.replace(/\?.*$/s, '?…');
+}

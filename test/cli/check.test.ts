@@ -136,3 +136,17 @@ test('shows every proof that a route asks for', async () => {
     'main by header and asks http://127.0.0.1:4180/auth',
   ]);
 });
+
+test('shows nothing of queries, which may carry keys, but that they are there', async () => {
+  const route = (name: string, more = '') =>
+    `  - { name: ${name}, match: { path: /${name} }, auth: { external: { url: "http://127.0.0.1:4180/auth?key=s3cr3t", forward: [accept] } }, upstream: { websocket: "ws://b.example:1/a?key=s3cr3t"${more} } }`;
+  const lent = `, credentials: { header: authorization, value: "\${TOKEN}" }`;
+  const folder = await folderWith({
+    'gate.yaml': sampleConfig({ route: [route('asked'), route('lent', lent)].join('\n') }),
+  });
+  const { code, out, err } = await sallyport(['check', join(folder, 'gate.yaml')], { TOKEN: 'Bearer x' });
+  expect(code).toBe(0);
+  expect(out).toContain('ws://b.example:1/a?…  asks http://127.0.0.1:4180/auth?…  none');
+  expect(err).toContain('go to ws://b.example:1/a?… in plain text');
+  expect(out + err).not.toContain('s3cr3t');
+});

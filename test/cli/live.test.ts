@@ -134,6 +134,12 @@ ${route('websocket: "unix:/none"', '{ issuer: main }')}`;
     const { code, rows } = await live(auth(`http://127.0.0.1:${await freePort()}/keys`));
     expect({ code, result: rows[0]?.[2] }).toEqual({ code: 1, result: 'FAILS: nothing listens there' });
   });
+
+  test('are told without the query that may carry a key', async () => {
+    const place = `http://127.0.0.1:${await freePort()}/keys`;
+    const { rows } = await live(auth(`${place}?key=s3cr3t`));
+    expect(rows[0]?.[0]).toBe(`${place}?…`);
+  });
 });
 
 test('who never answers is given up', async () => {

@@ -1,5 +1,6 @@
 import { openKeys } from '../../admission/token/keys.ts';
 import type { Config, IssuerConfig } from '../../config/schema.ts';
+import { shownUrl } from '../../http/query.ts';
 import { hasRemoteKeys } from '../materials.ts';
 import type { Trial } from './trial.ts';
 
@@ -8,7 +9,7 @@ export function keyTrials({ issuers }: Pick<Config, 'issuers'>): Trial[] {
   return Object.entries(issuers)
     .filter(([, issuer]) => hasRemoteKeys(issuer))
     .map(([name, issuer]) => ({
-      target: issuer.jwks ?? issuer.issuer,
+      target: shownUrl(issuer.jwks ?? issuer.issuer),
       of: `issuer ${name}`,
       run: (signal) => fetchKeys(issuer, signal),
     }));
