@@ -29,17 +29,46 @@ const TOKEN = /eyJ[\w-]{8,}\.[\w-]*(\.[\w-]*)?|sp_[\w-]{32,}/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what it is looking for
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
-/** Where neither of the two above can be found there is none of these: nearly every text, and one look instead of three. */
-const SUSPECT = /[^ -~]|eyJ|sp_/;
+/** Where none of the above can be found, plain or percent-encoded: nearly every text, and one look instead of four. */
+const SUSPECT = /[^ -~]|eyJ|sp_|%[2-7]/;
 
-/** A text as it may stand in a log line: at most 1 KiB characters, controls written out as `\u{1b}`. */
+/** Percent-encoded characters that mean the same as plain ones (RFC 3986 §2.3). */
+const ESCAPED = /%(?:2[de]|3\d|[46][1-9a-f]|[57][\da]|5f|7e)/gi;
+
+/** So far behind the place where a text is cut a token is looked for that begins before it. */
+const AHEAD = 1024;
+
+/**
+ * A text as it may stand in a log line: at most 1 KiB characters, controls written out as `\u{1b}`. Tokens are looked for
+ * before it is cut, for a part of one says enough.
+ */
 export function redactText(text: string, max = MAX_TEXT): string {
   if (text.length <= max && !SUSPECT.test(text)) return text;
-  const clean = text
-    .slice(0, max + 1)
-    .replace(TOKEN, REDACTED)
-    .replace(UNPRINTABLE, writtenOut);
-  return clean.length > max ? `${clean.slice(0, max)}…` : clean;
+  const known = unescaped(text, max + AHEAD);
+  const kept = known.slice(0, endOf(known, max));
+  const clean = kept.replace(TOKEN, REDACTED).replace(UNPRINTABLE, writtenOut);
+  return clean.length > max || kept.length < known.length ? `${clean.slice(0, max)}…` : clean;
+}
+
+/** The first so many characters; those that hold a percent-encoded token without their escapes. */
+function unescaped(text: string, length: number): string {
+  const known = text.slice(0, length);
+  if (!known.includes('%')) return known;
+  const plain = text
+    .slice(0, 3 * length)
+    .replace(ESCAPED, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
+    .slice(0, length);
+  return plain.search(TOKEN) === -1 ? known : plain;
+}
+
+/** Where a text is cut: at `max`, or behind the token that stands there. */
+function endOf(text: string, max: number): number {
+  if (text.length <= max) return text.length;
+  for (const { index, 0: token } of text.matchAll(TOKEN)) {
+    const end = index + token.length;
+    if (index < max && end > max) return end;
+  }
+  return max;
 }
 
 function writtenOut(character: string): string {

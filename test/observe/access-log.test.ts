@@ -263,6 +263,7 @@ describe('createAccessLog', () => {
     ['x'.repeat(5_000), `${'x'.repeat(200)}…`],
     ['evil\u001b[2J\u2028', 'evil\\u{1b}[2J\\u{2028}'],
     [`eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2ln`, '[redacted]'],
+    [`${'z'.repeat(180)}sp_${'a1-_'.repeat(12)}`, `${'z'.repeat(180)}[redacted]`],
     ['', ''],
   ])('the User-Agent %j is logged as %j', (sent, userAgent) => {
     const request = gatewayRequest({ headers: [['User-Agent', sent]] });

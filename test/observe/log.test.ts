@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { makeKey } from '../../src/admission/keys/key.ts';
 import { LogFileError } from '../../src/observe/file-queue.ts';
 import { createLogger, flushLog, reopenLog } from '../../src/observe/log.ts';
+import { redactText } from '../../src/observe/redact.ts';
 import { fileWith } from '../support/files.ts';
 import { Sink } from '../support/observe.ts';
 
@@ -63,6 +64,33 @@ describe('createLogger', () => {
       logger.warn({ a: `/x/${key}/y`, b: 'sp_who', cut: key.slice(0, -8) }, key),
     );
     expect(line).toMatchObject({ a: '/x/[redacted]/y', b: 'sp_who', cut: '[redacted]', msg: '[redacted]' });
+  });
+
+  test('takes a key or a JWT out whole where the text is cut within it, and after others', () => {
+    const secrets = [makeKey(), TOKEN.replace('.', `${'x'.repeat(300)}.`)];
+    for (const secret of secrets)
+      for (let shown = 1; shown < 80; shown += 1)
+        for (const before of ['', `${'eyJhbGciOi'.repeat(150)}.a.b `]) {
+          const filler = Math.max(1, 1024 - shown - before.length);
+          const text = `${before}${'.'.repeat(filler)}${secret}${'.'.repeat(2_000)}`;
+          expect(redactText(text)).not.toContain(secret.slice(3, 9));
+          expect(redactText(text)).toMatch(/…$/);
+        }
+  });
+
+  test('takes a key out of a path that has it percent-encoded, and leaves other paths as they came', () => {
+    const key = makeKey();
+    const escaped = [...key].map((character) => `%${character.charCodeAt(0).toString(16)}`).join('');
+    for (const written of [
+      key.replace('sp_', '%73p_'),
+      key.replace('_', '%5F'),
+      escaped,
+      escaped.toUpperCase(),
+    ])
+      expect(redactText(`/a%20b/${written}/c`)).toBe('/a%20b/[redacted]/c');
+    expect(redactText('/%61%20b/%73p_who')).toBe('/%61%20b/%73p_who');
+    expect(redactText(`/${'a'.repeat(1_010)}${escaped}${escaped}`)).toMatch(/^\/a+\[redacted\]$/);
+    expect(redactText(`/${'%61'.repeat(2_030)}${escaped}`)).not.toContain(escaped.slice(0, 30));
   });
 
   test('cuts texts at 1 KiB', () => {
