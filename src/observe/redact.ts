@@ -22,8 +22,12 @@ const SECRET_LENGTHS: ReadonlySet<number> = new Set(SECRET_FIELDS.map(({ length 
 /** Stands where a credential stood. */
 export const REDACTED = '[redacted]';
 
-/** A JWT, also one cut short (`eyJ` is `{"` in base64url), or an API key. It belongs in no text, so it is one that slipped in. */
-const TOKEN = /eyJ[\w-]{8,}\.[\w-]*(\.[\w-]*)?|sp_[\w-]{32,}/g;
+/**
+ * A JWT, also one cut short (`eyJ` is `{"` in base64url), or an API key. It belongs in no text, so it is one that slipped in.
+ * What has no dot behind its first part is none, and matches all the same: else each `eyJ` within it would be tried anew.
+ */
+const TOKEN = /eyJ[\w-]{8,}(?:\.[\w-]*){0,2}|sp_[\w-]{32,}/g;
+const API_KEY = /sp_[\w-]{32,}/g;
 
 /** Controls (C0, DEL, C1), line and paragraph separators, and the marks that reorder text on a terminal. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what it is looking for
@@ -46,7 +50,7 @@ export function redactText(text: string, max = MAX_TEXT): string {
   if (text.length <= max && !SUSPECT.test(text)) return text;
   const known = unescaped(text, max + AHEAD);
   const kept = known.slice(0, endOf(known, max));
-  const clean = kept.replace(TOKEN, REDACTED).replace(UNPRINTABLE, writtenOut);
+  const clean = kept.replace(TOKEN, withoutToken).replace(UNPRINTABLE, writtenOut);
   return clean.length > max || kept.length < known.length ? `${clean.slice(0, max)}…` : clean;
 }
 
@@ -69,6 +73,10 @@ function endOf(text: string, max: number): number {
     if (index < max && end > max) return end;
   }
   return max;
+}
+
+function withoutToken(found: string): string {
+  return /^eyJ[^.]*$/.test(found) ? found.replace(API_KEY, REDACTED) : REDACTED;
 }
 
 function writtenOut(character: string): string {

@@ -78,6 +78,11 @@ describe('createLogger', () => {
         }
   });
 
+  test('leaves JSON in base64url that is no JWT, but no key behind it', () => {
+    expect(redactText('/after/eyJpZCI6MTIzfQ/x')).toBe('/after/eyJpZCI6MTIzfQ/x');
+    expect(redactText(`eyJpZCI6MTIzfQ-${makeKey()}`)).toBe('eyJpZCI6MTIzfQ-[redacted]');
+  });
+
   test('takes a key out of a path that has it percent-encoded, and leaves other paths as they came', () => {
     const key = makeKey();
     const escaped = [...key].map((character) => `%${character.charCodeAt(0).toString(16)}`).join('');
