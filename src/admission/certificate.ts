@@ -106,10 +106,13 @@ function dnsPattern(name: string): (dns: string) => boolean {
   };
 }
 
+/** `.` or `..` between delimiters, escaped or not: whoever resolves it (RFC 3986 §5.2.4) ends up somewhere else. */
+const DOT_SEGMENT = /(?:[/\\:]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\?#]|%2f|%5c|$)/i;
+
 function uriPattern(name: string): (uri: string) => boolean {
   if (!name.endsWith('*')) return (uri) => uri === name;
   const start = name.slice(0, -1);
-  return (uri) => uri.startsWith(start) && uri.length > start.length;
+  return (uri) => uri.startsWith(start) && uri.length > start.length && !DOT_SEGMENT.test(uri);
 }
 
 /** Only the host of an address is the same in any case (RFC 5321 §2.4). */

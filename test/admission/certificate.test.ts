@@ -119,6 +119,30 @@ describe('subjects let in', () => {
     ]);
   });
 
+  test.each([
+    'spiffe://example.com/ns/../evil',
+    'spiffe://example.com/ns/./a',
+    'spiffe://example.com/ns/a/..',
+    'spiffe://example.com/ns/%2e%2E/evil',
+    'spiffe://example.com/ns/.%2e?x',
+    'spiffe://example.com/ns/a%2f..%2F..',
+    'spiffe://example.com/ns/..\\evil',
+  ])('but not by what begins so, where %s leads out of it', (uri) => {
+    const climbing = { ...device, names: { ...device.names, uri: [uri] } };
+    const pattern = { by: 'uri', name: 'spiffe://example.com/ns/*' } as const;
+    expect(refusalOf(() => judge([pattern], climbing))).toContain('CERTIFICATE_REFUSED');
+    expect(judge([{ by: 'uri', name: uri }], climbing).subject).toBe('device-7');
+  });
+
+  test.each([
+    'spiffe://example.com/ns/..a',
+    'spiffe://example.com/ns/a.b/...',
+    'spiffe://example.com/ns/.well-known',
+  ])('by what begins so, where %s has dots that lead nowhere', (uri) => {
+    const dotted = { ...device, names: { ...device.names, uri: [uri] } };
+    expect(judge([{ by: 'uri', name: 'spiffe://example.com/ns/*' }], dotted).subject).toBe('device-7');
+  });
+
   test('again without another look', () => {
     const check = checkCertificate({ subjects: [{ by: 'dns', name: '*.example.com' }] });
     const other = { ...device, names: { ...device.names, dns: ['device-7.example.org'] } };
