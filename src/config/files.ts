@@ -43,12 +43,12 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
   }
   for (const { path, value } of texts(SOCKETS)) replaceAt(tree, path, absoluteUnix(value, baseDir));
   for (const { path, value } of texts([SECRETS])) {
-    const file = fileOf(value, path);
+    const file = fileOf({ path, value }, baseDir, findings);
     const secret = file === undefined ? undefined : readText(file, path);
     if (secret !== undefined) replaceAt(tree, path, secret.replace(/\r?\n$/, ''));
   }
   for (const { path, value } of texts(WATCHED)) {
-    const file = fileOf(value, path);
+    const file = fileOf({ path, value }, baseDir, findings);
     if (file === undefined) continue;
     readText(file, path);
     replaceAt(tree, path, `${SECRET_FILE}${file}`);
@@ -59,14 +59,6 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
   function texts(patterns: readonly string[]): (Place & { value: string })[] {
     const found = patterns.flatMap((pattern) => places(tree, pattern));
     return found.filter((place): place is Place & { value: string } => typeof place.value === 'string');
-  }
-
-  /** Of `file:PATH`; a PATH alone would be the secret itself. */
-  function fileOf(value: string, path: Path): string | undefined {
-    if (value.startsWith(SECRET_FILE)) return resolve(baseDir, value.slice(SECRET_FILE.length));
-    if (isFile(resolve(baseDir, value)))
-      findings.push({ path, message: 'is the name of a file', hint: `did you mean file:${value}?` });
-    return undefined;
   }
 
   function readText(file: string, path: Path): string | undefined {
@@ -80,6 +72,18 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
     }
     return undefined;
   }
+}
+
+/** Of `file:PATH`; a PATH alone would be the secret itself, which goes to `findings`. */
+function fileOf(
+  { path, value }: Place & { value: string },
+  baseDir: string,
+  findings: Finding[],
+): string | undefined {
+  if (value.startsWith(SECRET_FILE)) return resolve(baseDir, value.slice(SECRET_FILE.length));
+  if (isFile(resolve(baseDir, value)))
+    findings.push({ path, message: 'is the name of a file', hint: `did you mean file:${value}?` });
+  return undefined;
 }
 
 function isFile(path: string): boolean {
