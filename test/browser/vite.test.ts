@@ -10,7 +10,7 @@ import { startVite } from '../support/vite.ts';
  * Vite's client cannot do what it does where its WebSocket fails: turn to the dev server's own port.
  */
 
-const HOST = 'app.example.com';
+const HOST = 'app.localhost';
 
 async function startScene() {
   const project = await startVite(HOST);
