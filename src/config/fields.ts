@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { headerClass } from '../http/header-classes.ts';
 import {
   BYTE_RATE,
   DURATION,
@@ -79,14 +80,16 @@ export const origin = word(ORIGINS, (text) => {
 
 /** A URL with one of the given schemes; credentials and fragments have no place in it. */
 export const url = (...schemes: string[]) =>
-  word(`a ${schemes.join(' or ')} URL`, (text) => (isUrlOf(schemes, text) ? text : undefined));
+  word(`a ${schemes.join(' or ')} URL`, (text) => (isUrlOf(schemes, text) ? text : undefined), {
+    hint: (text) => otherScheme(schemes, text),
+  });
 
 /** The same, or a unix socket, which may have a path behind it. */
 export const urlOrSocket = (...schemes: string[]) =>
   word(
     `a ${schemes.join(' or ')} URL, or unix:/run/app.sock`,
     (text) => (isUrlOf(schemes, text) || readUnix(text) !== undefined ? text : undefined),
-    { hint: (text) => lackOfScheme(schemes, text) },
+    { hint: (text) => lackOfScheme(schemes, text) ?? otherScheme(schemes, text) },
   );
 
 /** What begins as a URL does behind its scheme: `h:3000`, `10.0.0.7/base`. */
@@ -95,6 +98,15 @@ const HOST_AHEAD = /^(\[[\da-f:.]+\]|[\w-]+(\.[\w-]+)*)(:\d+)?(\/(?!\/)|$)/i;
 /** For `h:3000`, where `http://h:3000` was meant. */
 function lackOfScheme([scheme]: readonly string[], text: string): string | undefined {
   return HOST_AHEAD.test(text) ? `${scheme}:// is missing in front of it` : undefined;
+}
+
+const TWINS: Readonly<Record<string, string>> = { http: 'ws', https: 'wss', ws: 'http', wss: 'https' };
+
+/** For `http://h:3000`, where a WebSocket's URL belongs, and the other way round. */
+function otherScheme(schemes: readonly string[], text: string): string | undefined {
+  const [, scheme = ''] = /^(https?|wss?):\/\//i.exec(text) ?? [];
+  const twin = TWINS[scheme.toLowerCase()];
+  return twin !== undefined && schemes.includes(twin) ? `write ${twin}://…` : undefined;
 }
 
 function isUrlOf(schemes: readonly string[], text: string): boolean {
@@ -158,11 +170,16 @@ export const tokenSource = word(TOKEN_SOURCES, (text) => {
     return { from: text, name: '' } as const;
   const match = /^(header|subprotocol|cookie|query):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
   if (match === null) return undefined;
-  // Its Bearer and Basic are `header` and `basic`.
-  if (text.toLowerCase() === 'header:authorization') return undefined;
   const [, from, name] = match as unknown as [string, 'header' | 'subprotocol' | 'cookie' | 'query', string];
+  if (from === 'header' && !mayHoldToken(name.toLowerCase())) return undefined;
   return { from, name: from === 'header' ? name.toLowerCase() : name } as const;
 });
+
+/** Bearer and Basic are `header` and `basic`, cookies are `cookie:NAME`; what HTTP or the gateway gives a meaning is none of ours. */
+function mayHoldToken(name: string): boolean {
+  const kind = headerClass(name);
+  return name !== 'authorization' && name !== 'cookie' && (kind === undefined || kind === 'identity');
+}
 
 /** `file:PATH`; its path. */
 export const keyFile = word('file:PATH', (text) => /^file:(.+)$/.exec(text)?.[1]);
