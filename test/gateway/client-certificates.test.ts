@@ -54,7 +54,7 @@ routes:
   - { name: both, match: { path: /both }, auth: { certificate: { ${SUBJECTS} }, issuer: main, ${FORWARD} }, ${upstream} }
   - { name: acme, match: { path: /acme }, auth: { certificate: { ${SUBJECTS} }, require: { /certificate/commonName: device-9 } }, ${upstream} }
   - { name: close, match: { path: /close }, refuse: close, auth: { certificate: { ${SUBJECTS} } }, ${upstream} }
-  - { name: token, match: { path: /token }, auth: { issuer: main, ${FORWARD} }, ${upstream} }
+  - { name: token, match: { path: /token }, auth: { issuer: main, forward: { x-user: sub, x-role: role } }, ${upstream} }
   - { name: open, match: { path: /open }, auth: none, ${upstream} }`;
   gateway = await startGateway(config(''), TOKEN_ENV);
   behindProxy = await startGateway(config('trustedProxies: [127.0.0.1]'), TOKEN_ENV);
