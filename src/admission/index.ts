@@ -17,7 +17,7 @@ export interface AdmissionDeps extends AuthenticationDeps, LimitDeps {}
 export function createAdmission(route: RouteConfig, deps: AdmissionDeps): readonly Check[] {
   const limits = createLimits(route, deps);
   return [
-    checkHost(route.match.host),
+    checkHost(route),
     ...(route.addresses ? [checkAddress(route.addresses)] : []),
     checkOrigin(route.origins),
     ...limits.own,

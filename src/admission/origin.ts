@@ -59,6 +59,12 @@ function originPattern(
   };
 }
 
+/** Compiles whether a host, without a port, is that of an allowed origin, on whatever scheme and port. */
+export function hostRule(origins: readonly string[]): (host: string) => boolean {
+  const patterns = origins.filter(hasHost).map(readPattern);
+  return (host) => patterns.some((pattern) => isHostOf(host, pattern));
+}
+
 /** One spelling of an Origin header, to count by; undefined for `null` and for what is no origin. */
 export function normaliseOrigin(text: string): string | undefined {
   const origin = parseOrigin(text);
@@ -78,13 +84,17 @@ function parseOrigin(text: string): Origin | undefined {
 function patternAmong(origins: readonly string[]): (origin: Origin) => string | undefined {
   const exact = new Map<string, string>();
   const wildcards: Wildcard[] = [];
-  for (const text of origins.filter((each) => each.includes('://') && !OPAQUE.includes(each))) {
+  for (const text of origins.filter(hasHost)) {
     const wildcard = readPattern(text);
     if (wildcard.anyLabel || wildcard.anyPort) wildcards.push(wildcard);
     else exact.set(format(wildcard), text);
   }
   return (origin) =>
     exact.get(format(origin)) ?? wildcards.find((wildcard) => isCovered(origin, wildcard))?.text;
+}
+
+function hasHost(text: string): boolean {
+  return text.includes('://') && !OPAQUE.includes(text);
 }
 
 /** An allowed origin, taken apart. */
@@ -105,8 +115,12 @@ function readPattern(text: string): Wildcard {
 
 function isCovered({ scheme, host, port }: Origin, allowed: Wildcard): boolean {
   if (scheme !== allowed.scheme || (port !== allowed.port && !allowed.anyPort)) return false;
-  if (!allowed.anyLabel) return host === allowed.host;
-  return host.endsWith(allowed.host) && isLabel(host.slice(0, -allowed.host.length));
+  return isHostOf(host, allowed);
+}
+
+function isHostOf(host: string, { host: allowed, anyLabel }: Wildcard): boolean {
+  if (!anyLabel) return host === allowed;
+  return host.endsWith(allowed) && isLabel(host.slice(0, -allowed.length));
 }
 
 /**

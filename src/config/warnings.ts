@@ -19,7 +19,7 @@ import { servedKinds } from './upstream-kinds.ts';
 export function findWarnings(config: Config, written: unknown): Finding[] {
   return [
     ...config.listeners.flatMap((listener, index) => plainListener(listener, index, config)),
-    ...noListener(config),
+    ...noListener(config, written),
     ...openAdmin(config),
     ...trustedEverybody(config),
     ...rebinding(config),
@@ -58,8 +58,9 @@ function plainListener(listener: ListenerConfig, index: number, { trustedProxies
   );
 }
 
-function noListener({ listeners }: Config): Finding[] {
-  if (listeners.length > 0) return [];
+/** In a program that gives plain data it is meant. */
+function noListener({ listeners }: Config, written: unknown): Finding[] {
+  if (listeners.length > 0 || valueAt(written, ['listeners']) === undefined) return [];
   return warn(['listeners'], 'nothing listens: clients come only through `gateway.attach(server)`');
 }
 

@@ -1,4 +1,5 @@
 import type { Grant } from '../admission/grant.ts';
+import { normaliseAddress } from '../http/address.ts';
 import type { ConnectionInfo } from '../http/parse.ts';
 import type { GatewayRequest, RequestKind } from '../http/request.ts';
 import type { RefusedRequest } from './index.ts';
@@ -16,7 +17,9 @@ export interface Known {
 /** What observers are told of a refusal. */
 export function refusedRequest(kind: RequestKind, connection: ConnectionInfo, known: Known): RefusedRequest {
   const { request, route, grant, target } = known;
-  const { id, peerAddress = '', tls } = connection;
+  const { id, tls } = connection;
+  // One spelling in all lines: over a socket of both families IPv4 addresses come mapped.
+  const peerAddress = normaliseAddress(connection.peerAddress ?? '') ?? '';
   const reached = { kind, peerAddress, tls: tls?.version, cipher: tls?.cipher };
   if (request === undefined) return { id, ...reached };
   const { method, clientAddress, host, path, origin, headers } = request;

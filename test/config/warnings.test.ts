@@ -171,3 +171,8 @@ describe('a route', () => {
     expect(warningsOf(toHttp)).toEqual([expect.stringMatching(/^routes\[0\].keepalive: a client/)]);
   });
 });
+
+test('a file without listeners is warned of', () => {
+  const text = sampleConfig().replace('listeners: [{ host: 127.0.0.1, port: 8080 }]', 'listeners: []');
+  expect(warningsOf(text)).toEqual([expect.stringMatching(/^listeners: nothing listens/)]);
+});

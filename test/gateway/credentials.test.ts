@@ -353,6 +353,9 @@ test('a key that is renewed in its file is sent from then on, and a broken one i
   const line = await gateway.logged(({ msg }) => msg === 'credential renewed', 10_000);
   expect(line).toMatchObject({ level: 'info', route: 'kept', file });
   expect(await sent()).toBe('sk-the-second');
+  const metrics = await gateway.metrics();
+  for (const outcome of ['refused', 'renewed'])
+    expect(metrics).toContain(`sallyport_file_reloads_total{kind="credentials",outcome="${outcome}"} 1\n`);
   expect(JSON.stringify(gateway.log)).not.toMatch(/sk-the/);
 });
 
