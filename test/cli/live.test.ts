@@ -130,6 +130,18 @@ describe('upstreams', () => {
     expect(await results(`websocket: "ws://127.0.0.1:${await http(status)}"`)).toEqual([1, told]);
   });
 
+  test('that refuse plain text, and take TLS for more of it, are not waited for', async () => {
+    const server = createServer((socket) => {
+      socket
+        .on('error', () => {})
+        .once('data', (bytes) => {
+          if (bytes[0] !== 0x16) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n');
+        });
+    });
+    const told = expect.stringMatching(/^answers 400 \([01]\d{3} ms\)$/);
+    expect(await results(`http: "http://127.0.0.1:${await listening(server)}"`)).toEqual([0, told]);
+  });
+
   test('that are not there are told apart, and end with 1', async () => {
     const [there, away, path] = [await http(200), await freePort(), await socketPath()];
     const targets = `["http://127.0.0.1:${away}", "http://127.0.0.1:${there}", "unix:${path}"]`;
