@@ -26,7 +26,7 @@ const ASKS: Readonly<Record<UpstreamKind, Ask>> = {
   http: askHttp,
 };
 
-/** A service may refuse a handshake so that lacks a token, a query or a path of a client's. */
+/** What a service may say to a handshake without the token, the query or the path that clients bring. */
 const MAY_WANT_MORE: readonly number[] = [400, 401, 403, 404];
 
 /**
@@ -81,7 +81,7 @@ async function askWebSocket(...[pool, endpoint, path, signal]: Parameters<Ask>):
   }
 }
 
-/** A service that speaks no TLS may wait for the end of what it takes for a line. */
+/** For the handshake: a service that speaks no TLS may wait for more of it. */
 const TLS_MS = 1_000;
 
 /** Whether plain text has gone to a service that wants TLS: many close then without a word. */
