@@ -12,12 +12,13 @@ import { table } from './table.ts';
 
 /**
  * `sallyport check FILE`: warnings on stderr, what the configuration comes to on stdout. Resolves with it. Throws
- * ConfigError and CommandError.
+ * ConfigError.
  */
 export async function check(context: Context, file: string): Promise<Config> {
-  const { config, warnings, locate } = await loadConfig(file, context);
+  const loaded = await loadConfig(file, context);
+  const { config, warnings } = loaded;
   for (const warning of warnings) warn(warning);
-  for (const finding of await checkMaterials(config)) warn(locate(finding));
+  for (const warning of await checkMaterials(file, loaded)) warn(warning);
   context.stdout.write(
     `${table(listenerRows(config))}\n${table(limitRows(config))}\n${table(routeRows(config))}`,
   );

@@ -17,18 +17,21 @@ interface Question {
   readonly host: string;
   readonly port: number;
   readonly secure: boolean;
+  readonly method: string;
   readonly path: string;
   readonly isGood: (status: number) => boolean;
+  /** An answer in words, behind the URL. */
+  readonly words: (status: number, text: string) => string;
 }
 
 /** More than any of our answers that says why. */
 const MAX_BODY = 1024;
 
 /**
- * No reading of this path is a path, so the gateway itself answers 400 whatever its routes are: no service hears of
- * the question, and none of its faults is taken for the gateway's.
+ * Node's parser knows no such method, so the listener itself answers 400, as soon as its event loop gets to it: no route,
+ * no service and no line of the log hears of the question, and no fault of theirs is taken for the gateway's.
  */
-const OWN_PATH = '/..';
+const OWN_METHOD = 'ALIVE';
 
 /**
  * `sallyport health FILE`: asks the gateway that runs with this configuration whether it is alive, and says so in a line.
@@ -40,8 +43,8 @@ export async function health(context: Context, file: string, options: HealthOpti
   const said = await ask(question, options.timeout).catch((error: NodeJS.ErrnoException) => {
     throw new CommandError(`not ${state}: ${urlOf(question)}: ${reasonOf(error, options.timeout)}`);
   });
-  if (!said.isGood) throw new CommandError(`not ${state}: ${urlOf(question)}: ${said.text}`);
-  context.stdout.write(`${state}: ${urlOf(question)}: ${said.text}\n`);
+  if (!said.isGood) throw new CommandError(`not ${state}: ${urlOf(question)}${said.text}`);
+  context.stdout.write(`${state}: ${urlOf(question)}${said.text}\n`);
 }
 
 /** Exit code 2 is nothing that Docker's HEALTHCHECK knows. */
@@ -72,9 +75,17 @@ function questionFor({ admin, listeners }: Config, { ready }: HealthOptions, fil
     );
   const where = { host: reachable(host), port };
   if (admin === undefined)
-    return { ...where, secure: first?.tls !== undefined, path: OWN_PATH, isGood: () => true };
+    return {
+      ...where,
+      secure: first?.tls !== undefined,
+      method: OWN_METHOD,
+      path: '/',
+      isGood: () => true,
+      words: () => ' answers',
+    };
   const isGood = (status: number) => status === 200;
-  return { ...where, secure: false, path: ready ? '/readyz' : '/livez', isGood };
+  const words = (status: number, text: string) => `: ${status} ${text}`;
+  return { ...where, secure: false, method: 'GET', path: ready ? '/readyz' : '/livez', isGood, words };
 }
 
 /** `::` takes IPv4 too, and is 0.0.0.0 on a machine without IPv6. */
@@ -83,8 +94,8 @@ function reachable(host: string): string {
 }
 
 function ask(question: Question, timeoutMs: number): Promise<{ isGood: boolean; text: string }> {
-  const { host, port, secure, path, isGood } = question;
-  const common = { host, port, path, agent: false, signal: AbortSignal.timeout(timeoutMs) };
+  const { host, port, secure, method, path, isGood, words } = question;
+  const common = { host, port, method, path, agent: false, signal: AbortSignal.timeout(timeoutMs) };
   const headers = { 'user-agent': 'sallyport-health' };
   // It asks itself, over loopback as a rule: the certificate is for others to judge.
   const tls = { rejectUnauthorized: false, servername: 'localhost', ALPNProtocols: ['http/1.1'] };
@@ -92,12 +103,12 @@ function ask(question: Question, timeoutMs: number): Promise<{ isGood: boolean; 
     const asked = (secure ? secureRequest : request)({ ...common, headers, ...(secure && tls) });
     asked.on('error', (error: NodeJS.ErrnoException) => {
       // Whoever asks for a certificate is alive.
-      if (/_ALERT_/.test(error.code ?? '')) resolve({ isGood: true, text: 'asked for a certificate' });
+      if (/_ALERT_/.test(error.code ?? '')) resolve({ isGood: true, text: ' asks for a certificate' });
       else reject(error);
     });
     asked.once('response', (response) => {
       const status = response.statusCode ?? 0;
-      textOf(response).then((text) => resolve({ isGood: isGood(status), text: `${status} ${text}` }), reject);
+      textOf(response).then((text) => resolve({ isGood: isGood(status), text: words(status, text) }), reject);
     });
     asked.end();
   });
@@ -115,7 +126,7 @@ async function textOf(response: IncomingMessage): Promise<string> {
 
 function urlOf({ host, port, secure, path }: Question): string {
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return `${secure ? 'https' : 'http'}://${authority}${path === OWN_PATH ? '' : path}`;
+  return `${secure ? 'https' : 'http'}://${authority}${path === '/' ? '' : path}`;
 }
 
 function reasonOf({ name, code, message }: NodeJS.ErrnoException, timeoutMs: number): string {

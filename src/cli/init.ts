@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, unlink, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { CommandError, type Context } from './context.ts';
 import { nextSteps, starter } from './init/texts.ts';
+import { startedBy } from './started-by.ts';
 
 /** RFC 7518 §3.2: a key of HS256 has 256 bits or more. */
 const SECRET_BYTES = 32;
@@ -12,7 +13,10 @@ const SECRET_BYTES = 32;
  * how to go on. Throws CommandError, and leaves everything as it was, where either is there already or cannot be written.
  */
 export async function init(context: Context, place: string): Promise<void> {
-  const config = /\.ya?ml$/.test(place) ? place : join(place, 'sallyport.yaml');
+  const { folder, ...started } = startedBy(context.env);
+  // As it is, where a shell stands there: the commands that are told stay short.
+  const from = folder === undefined ? place : resolve(folder, place);
+  const config = /\.ya?ml$/.test(from) ? from : join(from, 'sallyport.yaml');
   const secret = config.replace(/\.ya?ml$/, '.secret');
   await makeFolder(dirname(config));
   await write(secret, `${randomBytes(SECRET_BYTES).toString('base64url')}\n`, 0o600);
@@ -22,7 +26,7 @@ export async function init(context: Context, place: string): Promise<void> {
     await unlink(secret);
     throw error;
   }
-  context.stdout.write(nextSteps(config, secret));
+  context.stdout.write(nextSteps(config, secret, started));
 }
 
 async function makeFolder(folder: string): Promise<void> {

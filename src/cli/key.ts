@@ -40,7 +40,8 @@ export async function key(context: Context, name: string, options: KeyOptions): 
   const { appendKey, writeEntry } = await import('./key-file.ts');
   const entry = writeEntry(entryOf(name, made, options));
   if (options.file === undefined) context.stderr.write(entry);
-  else await appendKey(options.file, entry);
+  const said = options.file === undefined ? undefined : await appendKey(options.file, entry);
+  if (said !== undefined) context.stderr.write(`${said}\n`);
   if (given === undefined) context.stdout.write(`${made}\n`);
 }
 

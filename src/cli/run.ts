@@ -1,4 +1,5 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { existsSync } from 'node:fs';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { CertificateError } from '../config/certificate.ts';
 import { ConfigError } from '../config/problem.ts';
 import { CredentialError } from '../config/secret.ts';
@@ -9,7 +10,8 @@ import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
 import { key, keyCommand } from './key.ts';
 import { mintToken, tokenCommand } from './token.ts';
 
-const DEFAULT_FILE = 'config/sallyport.yaml';
+/** Where `init` puts one, and the commented one of the package. */
+const DEFAULT_FILES = ['sallyport.yaml', 'config/sallyport.yaml'] as const;
 
 /** Adds a command to the program; `end` takes the exit code of one that does not just succeed or throw. */
 type AddCommand = (program: Command, context: Context, end: (exitCode: number) => void) => void;
@@ -117,7 +119,14 @@ function addDemo(program: Command, context: Context, end: (exitCode: number) => 
 
 /** The configuration a command is about: an image or a unit says once which one it is. */
 function takingFile(command: Command, { env }: Context): Command {
-  return command.argument('[file]', 'configuration', env.SALLYPORT_CONFIG || DEFAULT_FILE);
+  const [here, commented] = DEFAULT_FILES;
+  const file = env.SALLYPORT_CONFIG || (existsSync(here) ? here : commented);
+  return command.addArgument(
+    new Argument('[file]', 'configuration').default(
+      file,
+      `$SALLYPORT_CONFIG, else ${here} if there is one here, else ${commented}`,
+    ),
+  );
 }
 
 function readDuration(text: string): number {

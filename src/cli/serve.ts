@@ -8,15 +8,15 @@ import { heedSignals } from './heed.ts';
 import { checkMaterials } from './materials.ts';
 
 /**
- * `sallyport serve FILE`: runs the gateway until it is told to end. Resolves with the exit code. Throws ConfigError and
- * CommandError for what is wrong with it, LogFileError where its log cannot be opened, and ListenerError where an address cannot be had.
+ * `sallyport serve FILE`: runs the gateway until it is told to end. Resolves with the exit code. Throws ConfigError for what is wrong with it, LogFileError where its log cannot be opened, and ListenerError where an address cannot be had.
  */
 export async function serve(context: Context, file: string): Promise<number> {
-  const { config, warnings } = await loadConfig(file, context);
+  const loaded = await loadConfig(file, context);
+  const { config, warnings } = loaded;
   const logger = openLog(config.log, context);
   try {
     for (const { message, ...place } of warnings) logger.warn({ file, ...place }, message);
-    await checkMaterials(config);
+    await checkMaterials(file, loaded);
     return await run(context, createGateway(config, { logger }), logger);
   } finally {
     await flushLog(logger);

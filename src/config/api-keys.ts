@@ -91,6 +91,12 @@ export function parseApiKeys(text: string, file: string): readonly ApiKey[] {
   throw new ConfigError(file, found.map(source.locate));
 }
 
+/** The line, from 1, at which one of the keys begins in a text that `parseApiKeys` has read. */
+export function lineOfKey(text: string, index: number): number {
+  const source = readSource(text);
+  return 'problems' in source ? 1 : source.locate({ path: [index, 'name'], message: '' }).line;
+}
+
 const TOO_DEEP: Finding = { path: [], message: 'is nested too deeply' };
 
 /** A file with nothing but comments in it reads as an empty mapping. */

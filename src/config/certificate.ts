@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { checkChain, checkDates, endOf, joinChain, splitChain } from './certificate-chain.ts';
+import { type Chain, checkChain, checkDates, endOf, joinChain, splitChain } from './certificate-chain.ts';
 import { CertificateError } from './certificate-error.ts';
 import { fileFault } from './files.ts';
 
@@ -37,16 +37,27 @@ export interface Authorities {
  * `now`, not in order, or no match for the other.
  */
 export function readIdentity(files: IdentityFiles, now: Date = new Date()): Identity {
-  const key = readPem(files.key, 'private key');
-  const chain = splitChain(files.cert, readPem(files.cert, 'certificate'));
-  const privateKey = parseKey(files.key, key);
-  checkChain(files.cert, chain);
-  checkDates(files.cert, chain, now);
+  const { pem: key, privateKey } = readKey(files.key);
+  const chain = readChain(files.cert, now);
   const [certificate] = chain;
   checkKey(files, chain, privateKey);
   const cert = joinChain(chain);
   secureContext(files.cert, { cert, key });
   return { files, certificate, expiresAt: Math.min(...chain.map(endOf)), cert, key };
+}
+
+/** Reads a private key. Throws CertificateError. */
+export function readKey(file: string): { pem: Buffer; privateKey: KeyObject } {
+  const pem = readPem(file, 'private key');
+  return { pem, privateKey: parseKey(file, pem) };
+}
+
+/** Reads a certificate, and behind it those of its issuers. Throws CertificateError. */
+export function readChain(file: string, now: Date = new Date()): Chain {
+  const chain = splitChain(file, readPem(file, 'certificate'));
+  checkChain(file, chain);
+  checkDates(file, chain, now);
+  return chain;
 }
 
 /**
@@ -98,12 +109,8 @@ function parseKey(file: string, pem: Buffer): KeyObject {
   }
 }
 
-function checkKey(
-  { cert, key }: IdentityFiles,
-  chain: readonly X509Certificate[],
-  privateKey: KeyObject,
-): void {
-  if (chain[0]?.checkPrivateKey(privateKey)) return;
+function checkKey({ cert, key }: IdentityFiles, chain: Chain, privateKey: KeyObject): void {
+  if (chain[0].checkPrivateKey(privateKey)) return;
   throw new CertificateError(
     `the private key ${key} does not belong to the certificate ${cert}: write both of one renewal`,
   );

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { keysAt } from './json-schema.ts';
+import { misplaced } from './misplaced.ts';
 import type { Finding, Path } from './problem.ts';
 import { suggest, suggestion } from './suggest.ts';
 import { valueAt } from './tree.ts';
@@ -50,7 +51,7 @@ function unknownKey(path: Path, key: string): Finding {
   return {
     path: [...path, key],
     message: 'unknown key',
-    hint: known ?? suggestion(key, keysAt(path)),
+    hint: known ?? misplaced(path, key) ?? suggestion(key, keysAt(path)),
     atKey: true,
   };
 }

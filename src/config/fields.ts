@@ -80,14 +80,16 @@ export const origin = word(ORIGINS, (text) => {
 
 /** A URL with one of the given schemes; credentials and fragments have no place in it. */
 export const url = (...schemes: string[]) =>
-  word(`a ${schemes.join(' or ')} URL`, (text) => (isUrlOf(schemes, text) ? text : undefined));
+  word(`a ${schemes.join(' or ')} URL`, (text) => (isUrlOf(schemes, text) ? text : undefined), {
+    hint: (text) => otherScheme(schemes, text),
+  });
 
 /** The same, or a unix socket, which may have a path behind it. */
 export const urlOrSocket = (...schemes: string[]) =>
   word(
     `a ${schemes.join(' or ')} URL, or unix:/run/app.sock`,
     (text) => (isUrlOf(schemes, text) || readUnix(text) !== undefined ? text : undefined),
-    { hint: (text) => lackOfScheme(schemes, text) },
+    { hint: (text) => lackOfScheme(schemes, text) ?? otherScheme(schemes, text) },
   );
 
 /** What begins as a URL does behind its scheme: `h:3000`, `10.0.0.7/base`. */
@@ -96,6 +98,15 @@ const HOST_AHEAD = /^(\[[\da-f:.]+\]|[\w-]+(\.[\w-]+)*)(:\d+)?(\/(?!\/)|$)/i;
 /** For `h:3000`, where `http://h:3000` was meant. */
 function lackOfScheme([scheme]: readonly string[], text: string): string | undefined {
   return HOST_AHEAD.test(text) ? `${scheme}:// is missing in front of it` : undefined;
+}
+
+const TWINS: Readonly<Record<string, string>> = { http: 'ws', https: 'wss', ws: 'http', wss: 'https' };
+
+/** For `http://h:3000`, where a WebSocket's URL belongs, and the other way round. */
+function otherScheme(schemes: readonly string[], text: string): string | undefined {
+  const [, scheme = ''] = /^(https?|wss?):\/\//i.exec(text) ?? [];
+  const twin = TWINS[scheme.toLowerCase()];
+  return twin !== undefined && schemes.includes(twin) ? `write ${twin}://…` : undefined;
 }
 
 function isUrlOf(schemes: readonly string[], text: string): boolean {

@@ -43,13 +43,13 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
   }
   for (const { path, value } of texts(SOCKETS)) replaceAt(tree, path, absoluteUnix(value, baseDir));
   for (const { path, value } of texts([SECRETS])) {
-    if (!value.startsWith(SECRET_FILE)) continue;
-    const secret = readText(resolve(baseDir, value.slice(SECRET_FILE.length)), path);
+    const file = fileOf({ path, value }, baseDir, findings);
+    const secret = file === undefined ? undefined : readText(file, path);
     if (secret !== undefined) replaceAt(tree, path, secret.replace(/\r?\n$/, ''));
   }
   for (const { path, value } of texts(WATCHED)) {
-    if (!value.startsWith(SECRET_FILE)) continue;
-    const file = resolve(baseDir, value.slice(SECRET_FILE.length));
+    const file = fileOf({ path, value }, baseDir, findings);
+    if (file === undefined) continue;
     readText(file, path);
     replaceAt(tree, path, `${SECRET_FILE}${file}`);
   }
@@ -67,10 +67,41 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
       if (fault === undefined) return readFileSync(file, 'utf8');
       findings.push({ path, message: `${file} ${fault}` });
     } catch (error) {
-      findings.push({ path, message: `cannot read ${file}`, hint: reason(error) });
+      const remedy = isKeys(path) ? `: ${keysRemedy(file)}` : '';
+      findings.push({ path, message: `cannot read ${file}`, hint: `${reason(error)}${remedy}` });
     }
     return undefined;
   }
+}
+
+/** Of `file:PATH`; a PATH alone would be the secret itself, which goes to `findings`. */
+function fileOf(
+  { path, value }: Place & { value: string },
+  baseDir: string,
+  findings: Finding[],
+): string | undefined {
+  if (value.startsWith(SECRET_FILE)) return resolve(baseDir, value.slice(SECRET_FILE.length));
+  if (isFile(resolve(baseDir, value)))
+    findings.push({ path, message: 'is the name of a file', hint: `did you mean file:${value}?` });
+  return undefined;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    // A secret may have any length and any characters.
+    return false;
+  }
+}
+
+function isKeys(path: Path): boolean {
+  return path.at(-1) === 'keys';
+}
+
+/** How to come by a file of API keys. */
+export function keysRemedy(file: string): string {
+  return `\`sallyport key NAME --file ${file}\` makes one`;
 }
 
 /** Why a file is not to be read, if it is not: a pipe would block, and a device need not end. Throws the system's error. */

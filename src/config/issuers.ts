@@ -25,7 +25,10 @@ export const issuer = z
   .strictObject({
     issuer: z.string().min(1).describe('The exact `iss` of its tokens'),
     audience: z
-      .union([z.literal('none').transform(() => []), oneOrMany(z.string().min(1))])
+      .union(
+        [z.literal('none').transform(() => []), oneOrMany(z.string().min(1))],
+        'expected the `aud` of your tokens, or none, which takes tokens made for any application',
+      )
       .describe('Accepted `aud`: one or several; none: whatever it says, or nothing'),
     algorithms: z
       .array(algorithm)

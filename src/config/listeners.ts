@@ -1,9 +1,15 @@
+import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { hostName } from './fields.ts';
 
 /** The configuration of the sockets that the gateway opens. */
 
 const port = z.int().min(0).max(65_535);
+
+/** What has nothing but digits and dots is no name, and the system would look for one. */
+const host = z
+  .string()
+  .refine((text) => !/^[\d.]+$/.test(text) || isIPv4(text), 'expected an address like 127.0.0.1 or ::');
 
 const certificate = z.strictObject({
   cert: z.string().describe('PEM file with the certificate, behind it that of its issuer, and so on'),
@@ -47,13 +53,13 @@ function clientRules(
 }
 
 export const listener = z.strictObject({
-  host: z.string().default('::').describe('Address to listen on; "::" is every address, IPv4 included'),
+  host: host.default('::').describe('Address to listen on; "::" is every address, IPv4 included'),
   port: port.describe('TCP port; 0 takes any free one'),
   tls: tls.optional().describe('TLS, with the certificates that are shown; absent: plain text'),
 });
 
 export const admin = z.strictObject({
-  host: z.string().default('127.0.0.1').describe('Address to listen on'),
+  host: host.default('127.0.0.1').describe('Address to listen on'),
   port: port.describe('TCP port; 0 takes any free one'),
   names: z
     .array(hostName)

@@ -105,7 +105,8 @@ function firstEach(findings: readonly Finding[]): Finding[] {
   return findings.filter((_, index) => paths.indexOf(paths[index] as string) === index);
 }
 
-function inOrder(findings: readonly Finding[], source: Source): Problem[] {
+/** Findings at their places, in the order of the file. */
+export function inOrder(findings: readonly Finding[], source: Pick<Source, 'locate'>): Problem[] {
   return findings.map(source.locate).sort((a, b) => a.line - b.line || a.column - b.column);
 }
 

@@ -50,9 +50,29 @@ export function rebinding({ listeners, routes, trustedProxies }: Config): Findin
   );
 }
 
+/** What becomes of people who are sent to `login`. */
+export function loginWarnings(route: RouteConfig, path: Path): Finding[] {
+  if (route.login === undefined || !servedKinds(route.upstream).includes('request')) return [];
+  return [...noWayBack(route, path), ...lostReturn(route.login, route, path)];
+}
+
+/** A page that is opened brings cookies, its query, and the password it was asked for: no header and no subprotocol. */
+function noWayBack({ auth }: RouteConfig, path: Path): Finding[] {
+  if (auth === 'none' || auth.external !== undefined) return [];
+  const isAsked = auth.issuer.length > 0 || auth.keys !== undefined;
+  if (!isAsked || !auth.token.every(({ from }) => from === 'header' || from === 'subprotocol')) return [];
+  return [
+    {
+      path: [...path, 'login'],
+      message:
+        'nobody comes back with a token: a page that is opened brings no header and no subprotocol of its own',
+      hint: 'add cookie:NAME to auth.token, or ask a service with auth.external',
+    },
+  ];
+}
+
 /** The return address is left out where nobody has named the host. */
-export function loginWarnings({ login, match, upstream }: RouteConfig, path: Path): Finding[] {
-  if (login === undefined || !servedKinds(upstream).includes('request')) return [];
+function lostReturn(login: string, { match }: RouteConfig, path: Path): Finding[] {
   if (!login.includes('{return}'))
     return [
       {

@@ -3,12 +3,16 @@ import { distance } from 'fastest-levenshtein';
 /** Two letters swapped count as two. */
 const MAX_SLIPS = 3;
 
-/** The candidate that `name` is most likely a slip of; undefined if none is near. */
-export function suggest(name: string, candidates: readonly string[]): string | undefined {
+/** The candidate that `name` is most likely a slip of, with at most so many `slips`; undefined if none is near. */
+export function suggest(
+  name: string,
+  candidates: readonly string[],
+  slips: number = MAX_SLIPS,
+): string | undefined {
   const wanted = name.toLowerCase();
   const near = candidates
     .map((candidate) => ({ candidate, distance: distance(wanted, candidate.toLowerCase()) }))
-    .filter(({ candidate, distance }) => distance <= MAX_SLIPS && distance < candidate.length / 1.5)
+    .filter(({ candidate, distance }) => distance <= slips && distance < candidate.length / 1.5)
     .sort((a, b) => a.distance - b.distance);
   return near[0]?.candidate;
 }

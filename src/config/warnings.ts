@@ -31,6 +31,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
       auth === 'none' ? openLimits(written, ['routes', index]) : [],
     ),
     ...lonePrefixes(config),
+    ...colonNames(config),
     ...anyAudience(config),
     ...CREDENTIALS.flatMap((pattern) => places(written, pattern)).flatMap(({ path }) =>
       literalSecret(path, written),
@@ -167,6 +168,18 @@ function lonePrefixes({ routes }: Config): Finding[] {
       ['routes', index, 'match', 'path'],
       `takes ${path} alone, and nothing below it: the service is asked for / only`,
       { hint: `for all of it write ${path}/*` },
+    );
+  });
+}
+
+/** Other routers' way to write a name; here it is a segment like any other. */
+function colonNames({ routes }: Config): Finding[] {
+  return routes.flatMap(({ match }, index) => {
+    const names = match.path.split('/').filter((segment) => /^:[a-z_]\w*$/i.test(segment));
+    return names.flatMap((name) =>
+      warn(['routes', index, 'match', 'path'], `\`${name}\` is taken as it stands`, {
+        hint: `for any segment write {${name.slice(1)}}`,
+      }),
     );
   });
 }

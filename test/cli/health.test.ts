@@ -76,17 +76,23 @@ routes: [{ name: a, match: { path: /* }, auth: { issuer: main }, upstream: { htt
 });
 
 describe('without one', () => {
-  test('a gateway that runs is alive, and no upstream hears of the question', async () => {
+  test('a gateway that runs is alive, and neither upstreams nor the log hear of the question', async () => {
     const asked: string[] = [];
     const upstream = await portOf(
-      createServer((request, response) => response.end(asked.push(`${request.url}`))),
+      createServer((request, response) => {
+        asked.push(`${request.url}`);
+        response.end();
+      }),
     );
-    const { port } = await gateway(ROUTES.replace(':9"', `:${upstream}"`));
+    const { port, log } = await gateway(ROUTES.replace(':9"', `:${upstream}"`));
+    const before = log.length;
     expect(await healthOf(plain(port))).toMatchObject({
       code: 0,
-      out: expect.stringMatching(new RegExp(`^alive: http://127.0.0.1:${port}: 400 `)),
+      out: `alive: http://127.0.0.1:${port} answers\n`,
     });
-    expect(asked).toEqual([]);
+    await (await fetch(`http://127.0.0.1:${port}/after`)).text();
+    expect(log.slice(before).map(({ path }) => path)).toEqual(['/after']);
+    expect(asked).toEqual(['/after']);
   });
 
   test.each(['::', '0.0.0.0', '0:0:0:0:0:0:0:0'])(
@@ -104,7 +110,7 @@ describe('without one', () => {
     const { port } = await gateway(`${tls(0)}\n${ROUTES}`);
     expect(await healthOf(tls(port))).toMatchObject({
       code: 0,
-      out: expect.stringMatching(`^alive: https://127.0.0.1:${port}: 400 `),
+      out: `alive: https://127.0.0.1:${port} answers\n`,
     });
     const required = (port: number) => tls(port).replace(' }] }', ` }], clientCa: ${cert} }`);
     const { port: mutual } = await gateway(`${required(0)}\n${ROUTES}`);
@@ -117,7 +123,7 @@ describe('without one', () => {
     });
     expect(await healthOf(tls(await portOf(strict)))).toMatchObject({
       code: 0,
-      out: expect.stringContaining('asked for a certificate'),
+      out: expect.stringContaining(' asks for a certificate\n'),
     });
   });
 

@@ -144,6 +144,30 @@ describe('what it says', () => {
       expect(out).toContain(command);
   });
 
+  test('begins with what was used, and leads to where npm was started', async () => {
+    const folder = await folderWith({});
+    const env = { npm_lifecycle_event: 'sallyport', INIT_CWD: folder };
+    const { code, out } = await sallyport(['init', 'a'], env);
+    expect(code).toBe(0);
+    const file = join(folder, 'a/sallyport.yaml');
+    const token = `npm run --silent sallyport -- token --config ${file} --subject me`;
+    for (const command of [
+      `npm run sallyport -- check ${file}\n`,
+      `npm run sallyport -- serve ${file}\n`,
+      `${token}\n`,
+      `"Authorization: Bearer $(${token})"`,
+    ])
+      expect(out).toContain(command);
+    expect(out).not.toMatch(/(?<!run|silent) sallyport (check|serve|token)/);
+  });
+
+  test('is about its own name in any other script of npm', async () => {
+    const folder = await folderWith({});
+    const env = { npm_lifecycle_event: 'test', INIT_CWD: '/nowhere' };
+    const { out } = await sallyport(['init', join(folder, 'a')], env);
+    expect(out).toContain(` sallyport check ${folder}/a/sallyport.yaml\n`);
+  });
+
   test('can be pasted whatever the folder is called, and so can the file be read', async () => {
     const folder = await folderWith({});
     const place = join(folder, "it's #1: mine");

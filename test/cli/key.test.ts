@@ -1,7 +1,8 @@
-import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { hashOfKey } from '../../src/admission/keys/key.ts';
+import { type Access, keepAccess, newAccess } from '../../src/cli/key-access.ts';
 import { type ApiKey, parseApiKeys } from '../../src/config/api-keys.ts';
 import { folderWith, sallyport } from '../support/cli.ts';
 
@@ -74,11 +75,15 @@ describe('a file of keys', () => {
     return { ...outcome, file, folder, now };
   }
 
-  test('is made, for its owner alone', async () => {
+  test('is made, for its owner and the group of its folder, and that is said', async () => {
     const { code, out, err, file, folder, now } = await added(undefined);
-    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(code).toBe(0);
+    const { uid, gid } = await stat(folder);
+    expect(err).toBe(
+      `made ${file}, which user ${uid} and group ${gid} can read; if the gateway runs as another user, give the file its group: chgrp GROUP ${file}\n`,
+    );
     expect(keys(now ?? '')).toMatchObject([{ name: 'ci', hash: hashOfKey(out.trim()) }]);
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await stat(file)).mode & 0o777).toBe(0o640);
     expect(await readdir(folder)).toEqual(['keys.yaml']);
   });
 
@@ -98,7 +103,11 @@ describe('a file of keys', () => {
   });
 
   test.each([
-    ['of the same name', `- { name: ci, hash: "${HASH}" }\n`, /\[1\].name: is that of the key at \[0\] too/],
+    [
+      'of the same name',
+      `# ours\n\n- hash: "${HASH}"\n  name: ci\n`,
+      /the name ci is taken in \S+keys.yaml \(line 4\); choose another, or take that one out\n$/,
+    ],
     ['that is none', 'keys: 1\n', /keys.yaml:1:1 a mapping is not a list/],
     ['that is no YAML', '- { name: a\n', /is not readable as YAML/],
     [
@@ -142,7 +151,17 @@ describe('a file of keys', () => {
   test('in a folder that is not there is told', async () => {
     const { code, err } = await sallyport(['key', 'ci', '--file', '/nowhere/keys.yaml']);
     expect(code).toBe(1);
-    expect(err).toBe('sallyport: cannot write /nowhere/keys.yaml.new (ENOENT)\n');
+    expect(err).toBe(
+      'sallyport: cannot write /nowhere/keys.yaml: its folder does not exist; make it first\n',
+    );
+  });
+
+  test('has a key once, whatever it is called', async () => {
+    const file = join(await folderWith({}), 'keys.yaml');
+    await sallyport(['key', 'old', '--file', file, '--hash'], {}, GIVEN);
+    const { code, err } = await sallyport(['key', 'new', '--file', file, '--hash'], {}, GIVEN);
+    expect(code).toBe(1);
+    expect(err).toMatch(/written: this key is in \S+ \(line 1\) already, as that of old; take that one out/);
   });
 
   test('gets every key of many that are made one after the other', async () => {
@@ -151,5 +170,55 @@ describe('a file of keys', () => {
     for (const name of ['a', 'b', 'c'])
       made.push((await sallyport(['key', name, '--file', file])).out.trim());
     expect(keys(await readFile(file, 'utf8')).map(({ hash }) => hash)).toEqual(made.map(hashOfKey));
+  });
+});
+
+describe('who may read a file of keys', () => {
+  const asRoot = test.skipIf(process.getuid?.() !== 0);
+
+  asRoot('stays who it was: owner, group and mode', async () => {
+    const file = join(await folderWith({ 'keys.yaml': '# ours\n' }), 'keys.yaml');
+    await chmod(file, 0o640);
+    await chown(file, 1234, 4321);
+    expect(await sallyport(['key', 'ci', '--file', file])).toMatchObject({ code: 0, err: '' });
+    expect(await stat(file)).toMatchObject({ uid: 1234, gid: 4321, mode: 0o100640 });
+  });
+
+  asRoot('is the group of its folder where it is made', async () => {
+    const folder = await folderWith({});
+    await chown(folder, 0, 4321);
+    const { err } = await sallyport(['key', 'ci', '--file', join(folder, 'keys.yaml')]);
+    expect(await stat(join(folder, 'keys.yaml'))).toMatchObject({ uid: 0, gid: 4321 });
+    expect(err).toMatch(/keys.yaml, which user 0 and group 4321 can read;/);
+  });
+
+  /** A file of somebody who may not give it away. */
+  function refusing() {
+    const modes: number[] = [];
+    const handle = {
+      stat: async () => ({ uid: 7, gid: 7 }),
+      chown: async () => Promise.reject(Object.assign(new Error('no'), { code: 'EPERM' })),
+      chmod: async (mode: number) => void modes.push(mode),
+    };
+    return { modes, handle: handle as unknown as Parameters<typeof keepAccess>[0] };
+  }
+
+  test('is not changed where the system refuses', async () => {
+    const { handle, modes } = refusing();
+    const theirs: Access = { uid: 0, gid: 4321, mode: 0o100640 };
+    await expect(keepAccess(handle, 'keys.yaml', theirs)).rejects.toThrow(
+      'nothing has been written: keys.yaml belongs to user 0 and group 4321, and a new file could not be given to them (EPERM); run this as that user or as root',
+    );
+    expect(modes).toEqual([]);
+    await keepAccess(handle, 'keys.yaml', { uid: 7, gid: 7, mode: 0o100604 });
+    expect(modes).toEqual([0o604]);
+  });
+
+  test('is said where the group of the folder cannot be given', async () => {
+    const { handle, modes } = refusing();
+    expect(await newAccess(handle, 'keys.yaml', { uid: 7, gid: 4321 })).toMatch(
+      /^made keys.yaml, which user 7 and group 7 can read;/,
+    );
+    expect(modes).toEqual([0o640]);
   });
 });

@@ -32,22 +32,82 @@ describe('certificates', () => {
     const { code, out, err } = await checked(config.replace(KEYS, 'jwks: keys.json'), files);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toMatch(
-      /^sallyport: the private key \S+it.key does not belong to the certificate \S+it.crt: write both of one renewal\njwks \S+keys.json: not a key set/,
+      /^sallyport: \S+gate.yaml has 2 problems:\n {2}\S+gate.yaml:1:\d+ listeners\[0\].tls.certificates\[0\]: the private key \S+it.key does not belong to the certificate \S+it.crt: write both of one renewal\n {2}\S+gate.yaml:3:\d+ issuers.main.jwks: jwks \S+keys.json: not a key set/,
     );
+  });
+
+  test('are all told at once, each at its place', async () => {
+    const both = '{ cert: it.crt, key: it.key }, { cert: other.crt, key: ./it.key }';
+    const tls = TLS.replace('{ cert: it.crt, key: it.key }', both).replace('] }', '], clientCa: ca.crt }');
+    const upstream = 'wss://127.0.0.1:3000, tls: { ca: ca.crt, cert: it.crt, key: it.key }';
+    const { err } = await checked(
+      sampleConfig().replace('port: 8080', tls).replace('ws://127.0.0.1:3000', upstream),
+      { 'it.crt': 'hello', 'other.crt': 'hello', 'it.key': 'hello', 'ca.crt': 'hello' },
+    );
+    const at = (text: string) => text.replace(/^ +\S+gate.yaml:\d+:\d+ (\S+): .*\/(\S+) is not .*$/, '$1 $2');
+    expect(err.trimEnd().split('\n').slice(1).map(at)).toEqual([
+      'listeners[0].tls.certificates[0].cert it.crt',
+      'listeners[0].tls.certificates[0].key it.key',
+      'listeners[0].tls.certificates[1].cert other.crt',
+      'listeners[0].tls.certificates[1].key it.key',
+      'listeners[0].tls.clientCa ca.crt',
+      'routes[0].upstream.tls.ca ca.crt',
+      'routes[0].upstream.tls.cert it.crt',
+      'routes[0].upstream.tls.key it.key',
+    ]);
+  });
+
+  test('that OpenSSL does not accept are told with their place', async () => {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
+      keySize: 1024,
+    });
+    const { code, err } = await checked(config, { 'it.crt': cert, 'it.key': key });
+    expect(code).toBe(2);
+    expect(err).toMatch(/gate.yaml:1:\d+ listeners\[0\].tls.certificates\[0\]: OpenSSL does not accept/);
+  });
+
+  test('are told by serve in the same words', async () => {
+    const folder = await folderWith({ 'gate.yaml': config, 'it.crt': 'hello', 'it.key': 'hello' });
+    const { code, err } = await sallyport(['serve', join(folder, 'gate.yaml')]);
+    expect(code).toBe(2);
+    expect(err).toMatch(/gate.yaml:1:\d+ listeners\[0\].tls.certificates\[0\].cert: \S+it.crt is not/);
   });
 });
 
-test('a file of API keys that cannot be used is told with its places', async () => {
+describe('a file of API keys', () => {
   const config = sampleConfig().replace(
     'auth: { issuer: main }',
     'auth: { issuer: main, keys: file:api.yaml }',
   );
-  const { code, out, err } = await checked(config, { 'api.yaml': '# ours\n- { name: ci }\n' });
-  expect({ code, out }).toEqual({ code: 2, out: '' });
-  expect(err).toMatch(
-    /api.yaml has a problem:\n {2}\S+api.yaml:2:3 \[0\].hash: is missing; expected sha256:/,
-  );
-  expect(await checked(config, { 'api.yaml': '# none yet\n' })).toMatchObject({ code: 0 });
+
+  test('that is none is told with the line that names it, and what makes one', async () => {
+    const { code, err } = await checked(config, { 'api.yaml': 'keys: 1\n' });
+    expect(code).toBe(2);
+    expect(err).toMatch(
+      /\n {2}\S+gate.yaml:8:\d+ routes\[0\].auth.keys: \S+api.yaml:1:1 a mapping is not a list, each key with its name and hash; once it is away, `sallyport key NAME --file \S+api.yaml` makes one\n$/,
+    );
+  });
+
+  test('is told of its keys that have expired', async () => {
+    const entry = (at: number, expires: string) =>
+      `- { name: k${at}, hash: "sha256:${String(at).repeat(64)}", expires: ${expires} }\n`;
+    const old = [1, 2, 3, 4, 5, 6].map((at) => entry(at, '2001-01-01')).join('');
+    const warned = async (text: string) => (await checked(config, { 'api.yaml': text })).err;
+    expect(await warned(`${entry(7, '2999-01-01')}${entry(1, '2001-01-01')}`)).toMatch(
+      /^warning: \S+gate.yaml:8:\d+ routes\[0\].auth.keys: keys in \S+api.yaml have expired: k1; take them out\n$/,
+    );
+    expect(await warned(old)).toMatch(/have expired: k1, k2, k3, k4, k5 and 1 more; take them out\n$/);
+    expect(await warned(entry(7, '2999-01-01'))).toBe('');
+  });
+
+  test('that cannot be used is told with its places', async () => {
+    const { code, out, err } = await checked(config, { 'api.yaml': '# ours\n- { name: ci }\n' });
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(
+      /gate.yaml:8:\d+ routes\[0\].auth.keys: \S+api.yaml:2:3 \[0\].hash: is missing; expected sha256:/,
+    );
+    expect(await checked(config, { 'api.yaml': '# none yet\n' })).toMatchObject({ code: 0 });
+  });
 });
 
 describe('certificates for upstreams', () => {
@@ -67,7 +127,7 @@ describe('certificates for upstreams', () => {
     const { code, err } = await checked(ALL, files);
     expect(code).toBe(2);
     expect(err).toMatch(
-      /^sallyport: the private key \S+me.key does not belong to the certificate \S+me.crt: write both of one renewal\n$/,
+      /gate.yaml:9:\d+ routes\[0\].upstream.tls: the private key \S+me.key does not belong to the certificate \S+me.crt: write both of one renewal\n$/,
     );
   });
 
@@ -77,7 +137,9 @@ describe('certificates for upstreams', () => {
       notAfterDate: new Date('2002-01-01'),
     });
     const { err } = await checked(config('cert: me.crt, key: me.key'), { 'me.crt': cert, 'me.key': key });
-    expect(err).toMatch(/^sallyport: the certificate \S+me.crt expired on Jan {2}1 .* 2002 GMT; renew it\n$/);
+    expect(err).toMatch(
+      /routes\[0\].upstream.tls.cert: the certificate \S+me.crt expired on Jan {2}1 .* 2002 GMT; renew it\n$/,
+    );
   });
 
   test('and authorities that are none are told', async () => {
@@ -165,6 +227,8 @@ describe('the gateway’s own credentials', () => {
   test('are told of where they cannot, but not what is in them', async () => {
     const { code, out, err } = await checked(config, { 'good.key': 'sk-good', 'it.key': 'sk-a\nsk-b' });
     expect({ code, out }).toEqual({ code: 2, out: '' });
-    expect(err).toMatch(/^sallyport: \S+it.key is not one line of visible ASCII characters\n$/);
+    expect(err).toMatch(
+      /:9:\d+ routes\[0\].upstream.credentials\[1\].value: \S+it.key is not one line of visible ASCII characters\n$/,
+    );
   });
 });

@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { sallyport } from '../support/cli.ts';
+import { folderWith, sallyport } from '../support/cli.ts';
 
 describe('help', () => {
   test('names every command', async () => {
@@ -37,6 +40,33 @@ describe('bad usage ends with 2, a sentence, and nothing on stdout', () => {
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toMatch(expected);
     expect(err).not.toMatch(/^ +at /m);
+  });
+});
+
+describe('without a file a command is about', () => {
+  /** What `check` complains about, started in a folder, with nothing but itself said. */
+  async function told(folder: string, env: Record<string, string> = {}): Promise<string> {
+    const argv = [resolve('src/main.ts'), 'check'];
+    return new Promise((done) => {
+      execFile(process.execPath, argv, { cwd: folder, env }, (_error, _out, err) => done(err));
+    });
+  }
+
+  test('that of the environment, or of the folder it stands in, or of the package', async () => {
+    const folder = await folderWith({});
+    await mkdir(join(folder, 'config'));
+    await writeFile(join(folder, 'config/sallyport.yaml'), 'x: 1');
+    expect(await told(folder)).toMatch(/^sallyport: config\/sallyport.yaml has/);
+    await writeFile(join(folder, 'sallyport.yaml'), 'x: 1');
+    expect(await told(folder)).toMatch(/^sallyport: sallyport.yaml has/);
+    expect(await told(folder, { SALLYPORT_CONFIG: 'other.yaml' })).toMatch(/^sallyport: other.yaml has/);
+  });
+
+  test('is said by its help', async () => {
+    const { out } = await sallyport(['serve', '--help']);
+    expect(out.replace(/\s+/g, ' ')).toContain(
+      'configuration (default: $SALLYPORT_CONFIG, else sallyport.yaml if there is one here, else config/sallyport.yaml)',
+    );
   });
 });
 

@@ -12,6 +12,7 @@ const problems = (text: string) => problemsOf(text).map(({ path, message }) => `
 const COOKIE = '{ issuer: main, token: [cookie:s] }';
 const SESSION = '{ external: { url: "http://127.0.0.1:9/" } }';
 const BEARER = '{ issuer: main }';
+const PASSWORD = '{ issuer: main, token: [header, basic] }';
 
 describe('origins', () => {
   test.each([COOKIE, SESSION])('are named where a cookie lets in: %s', (auth) => {
@@ -73,17 +74,39 @@ describe('a login', () => {
     ['/login', /people come back to wherever/],
     ['https://id.example.com/in?to={return}', /on its own host only/],
   ])('%s is warned of', (login, message) => {
-    expect(warningsOf(site(BEARER, `login: "${login}"`))).toEqual([expect.stringMatching(message)]);
+    expect(warningsOf(site(PASSWORD, `login: "${login}"`))).toEqual([expect.stringMatching(message)]);
   });
 
   test('of this host, or of a named site, is not', () => {
-    expect(warningsOf(site(BEARER, 'login: "/login?to={return}"'))).toEqual([]);
-    const named = site(BEARER, 'login: "https://id.example.com/in?to={return}"').replace(
+    expect(warningsOf(site(PASSWORD, 'login: "/login?to={return}"'))).toEqual([]);
+    const named = site(PASSWORD, 'login: "https://id.example.com/in?to={return}"').replace(
       'match: { path: /chat }',
       'match: { host: app.example.com, path: /chat }',
     );
     expect(warningsOf(named)).toEqual([]);
   });
+});
+
+describe('a login from which nobody comes back with a token', () => {
+  const LOGIN = 'origins: [https://a.example]\n    login: "/login?to={return}"';
+  const back = (auth: string) => warningsOf(site(auth, LOGIN)).filter((text) => text.includes('comes back'));
+
+  test.each([BEARER, '{ issuer: main, token: [header, "header:x-token", subprotocol, "subprotocol:t."] }'])(
+    'is warned of: %s',
+    (auth) => {
+      expect(back(auth)).toEqual([
+        'routes[0].login: nobody comes back with a token: a page that is opened brings no header and no subprotocol of its own',
+      ]);
+    },
+  );
+
+  test.each([
+    COOKIE,
+    PASSWORD,
+    '{ issuer: main, token: [header, query:t] }',
+    SESSION,
+    '{ issuer: main, external: { url: "http://127.0.0.1:9/" } }',
+  ])('is another one: %s', (auth) => expect(back(auth)).toEqual([]));
 });
 
 describe('an open route that any page can pass for its own', () => {

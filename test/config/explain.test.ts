@@ -28,6 +28,26 @@ describe('a problem is told in words', () => {
       'auth: asks for no proof: name an issuer, keys, certificate or external, or say none',
     ],
     [{ auth: '{ issuer: main, isuer: x }' }, 'auth.isuer: unknown key; did you mean issuer?'],
+    [{ auth: '{ issuer: main, login: "/login" }' }, 'auth.login: unknown key; login stands beside auth'],
+    [
+      { auth: '{ external: { url: "http://a", forward: [x-a], login: "/login" } }' },
+      'auth.external.login: unknown key; login stands beside auth',
+    ],
+    [
+      { upstream: '{ http: "http://a", limits: {} }' },
+      'upstream.limits: unknown key; limits stands beside upstream',
+    ],
+    [
+      { limits: '{ upgrades: [{ rate: 5/s, per: route, uploads: {} }] }' },
+      'limits.upgrades[0].uploads: unknown key; uploads stands beside upgrades',
+    ],
+    [
+      { match: '{ path: /b, paths: /b }' },
+      'match.paths: unknown key; did you mean path? paths stands beside match',
+    ],
+    [{ trustedProxies: '[]' }, 'trustedProxies: unknown key; trustedProxies stands beside routes'],
+    [{ onExpiry: 'close' }, 'onExpiry: unknown key; onExpiry stands in auth'],
+    [{ every: '5s' }, 'every: unknown key; every stands in keepalive'],
     [
       { auth: '{ issuer: main, require: { n: { x: 1 } } }' },
       'auth.require.n.anyOf: is missing; expected a list',
@@ -107,11 +127,19 @@ describe('a problem is told in words', () => {
     [{ name: '""' }, 'name: "" is not a name of letters, digits, - _ . (at most 64)'],
     [
       { upstream: '{ websocket: http://a }' },
-      'upstream.websocket: "http://a" is not a ws or wss URL, or unix:/run/app.sock',
+      'upstream.websocket: "http://a" is not a ws or wss URL, or unix:/run/app.sock; write ws://…',
     ],
     [
       { upstream: '{ websocket: [ws://a, http://a] }' },
-      'upstream.websocket[1]: "http://a" is not a ws or wss URL, or unix:/run/app.sock',
+      'upstream.websocket[1]: "http://a" is not a ws or wss URL, or unix:/run/app.sock; write ws://…',
+    ],
+    [
+      { upstream: '{ http: wss://a }' },
+      'upstream.http: "wss://a" is not a http or https URL, or unix:/run/app.sock; write https://…',
+    ],
+    [
+      { auth: '{ external: { url: "ws://a" } }' },
+      'auth.external.url: "ws://a" is not a http or https URL; write http://…',
     ],
     [{ upstream: '{ websocket: 7 }' }, 'upstream.websocket: 7 is not a ws or wss URL, or unix:/run/app.sock'],
     [{ upstream: '{ websocket: ws://a, txt: true }' }, 'upstream.txt: unknown key; did you mean text?'],
@@ -134,6 +162,25 @@ describe('a problem is told in words', () => {
   ])('for limits of the whole process: %s', (value, expected) => {
     const top = `limits: { connections: ${value} }`;
     expect(problemOf(sampleConfig({ top }))).toContain(`limits.connections: ${expected}`);
+  });
+
+  test.each(['127.0.0.300', '127.0.0', '1.2.3.4.5'])('for an address that is none: %s', (host) => {
+    expect(problemOf(sampleConfig().replace('127.0.0.1,', `"${host}",`))).toBe(
+      `1:21 listeners[0].host: "${host}" is not an address like 127.0.0.1 or ::`,
+    );
+  });
+
+  test('for an audience that is missing, which is nothing to switch off lightly', () => {
+    const wanted =
+      'is missing; expected the `aud` of your tokens, or none, which takes tokens made for any application';
+    expect(problemOf(sampleConfig().replace('audience: app, ', ''))).toContain(
+      `issuers.main.audience: ${wanted}`,
+    );
+    const problems = problemsOf(sampleConfig().replace('audience: app', 'audiance: app'));
+    expect(problems.map(({ path, message, hint }) => `${path}: ${message}; ${hint}`)).toEqual([
+      `issuers.main.audience: ${wanted}`,
+      'issuers.main.audiance: unknown key; did you mean audience?',
+    ]);
   });
 
   test('for a key of a later version', () => {

@@ -128,7 +128,32 @@ describe('secrets', () => {
     expect(() => secretOf(base, 'file:empty')).toThrow(/issuers.main.secret: must not be empty/);
   });
 
+  test('that are the name of a file are refused, and others are not', async () => {
+    const base = await folder();
+    await writeFile(join(base, 'gate.secret'), 's3cr3t\n');
+    const text = (place: string) => sampleConfig().replace('ws://127.0.0.1:3000', place);
+    const secret = sampleConfig().replace(ALL_KEYS, 'algorithms: [HS256], secret: gate.secret');
+    const credential = text('ws://127.0.0.1:3000, credentials: { header: x-key, value: gate.secret }');
+    const keys = sampleConfig().replace('issuer: main }', 'keys: ./gate.secret }');
+    for (const [wrong, path, name] of [
+      [secret, 'issuers.main.secret', 'gate.secret'],
+      [credential, 'routes[0].upstream.credentials.value', 'gate.secret'],
+      [keys, 'routes[0].auth.keys', './gate.secret'],
+    ] as const)
+      expect(problemOf(wrong, {}, base)).toContain(
+        `${path}: is the name of a file; did you mean file:${name}?`,
+      );
+    for (const other of ['other.secret', '.', 'x'.repeat(5000)]) expect(secretOf(base, other)).toBe(other);
+  });
+
   test('the file of which is missing are refused', () => {
     expect(() => secretOf('/nowhere', 'file:it')).toThrow(/cannot read \/nowhere\/it; there is no such file/);
   });
+});
+
+test('a file of API keys that is missing is told with what makes one', () => {
+  const text = sampleConfig().replace('issuer: main }', 'keys: file:api.yaml }');
+  expect(problemOf(text, {}, '/nowhere')).toContain(
+    'routes[0].auth.keys: cannot read /nowhere/api.yaml; there is no such file: `sallyport key NAME --file /nowhere/api.yaml` makes one',
+  );
 });

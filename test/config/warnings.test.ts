@@ -160,6 +160,17 @@ describe('a route', () => {
       expect(warningsOf(text)).toEqual([]);
   });
 
+  test('that names a segment as other routers do is warned of', () => {
+    const at = (path: string) => sampleConfig().replace('path: /chat', `path: "${path}"`);
+    expect(
+      parseConfig(at('/a/:id/:x_1/*')).warnings.map(({ message, hint }) => `${message}; ${hint}`),
+    ).toEqual([
+      '`:id` is taken as it stands; for any segment write {id}',
+      '`:x_1` is taken as it stands; for any segment write {x_1}',
+    ]);
+    for (const path of ['/a/{id}', '/a/b:c', '/a/:', '/a/:1']) expect(warningsOf(at(path))).toEqual([]);
+  });
+
   test('that never notices a lost client is warned of', () => {
     expect(warningsOf(withAuth('{ issuer: main }', 'keepalive: off'))).toEqual([
       expect.stringMatching(/^routes\[0\].keepalive: a client that vanishes/),

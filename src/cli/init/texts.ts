@@ -1,3 +1,5 @@
+import type { Started } from '../started-by.ts';
+
 /** The configuration that `sallyport init` writes, beside a secret in `secretFile`. */
 export function starter(secretFile: string): string {
   return `# A WebSocket gateway for one service. \`sallyport check\` says what it means and what is wrong with it.
@@ -31,14 +33,14 @@ routes:
 }
 
 /** What the terminal shows once both files are there: the next three commands, and how to connect. */
-export function nextSteps(config: string, secret: string): string {
+export function nextSteps(config: string, secret: string, { by, quietly }: Started): string {
   const file = quoted(config);
-  const token = `sallyport token --config ${file} --subject me`;
+  const token = `${quietly} token --config ${file} --subject me`;
   return `Written: ${config}
          ${secret}, which signs its tokens: keep it to yourself
 
-What it means:       sallyport check ${file}
-To run it:           sallyport serve ${file}
+What it means:       ${by} check ${file}
+To run it:           ${by} serve ${file}
 A token for an hour: ${token}
 
 It leads to a WebSocket service on port 3000 of this machine, which you start; until then it answers 502.

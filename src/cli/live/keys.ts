@@ -1,7 +1,7 @@
 import { openKeys } from '../../admission/token/keys.ts';
 import type { Config, IssuerConfig } from '../../config/schema.ts';
 import { REMEDIES_OF_URLS, tlsFault } from '../../tls-fault.ts';
-import { hasRemoteKeys } from '../materials.ts';
+import { hasRemoteKeys } from '../materials/keys.ts';
 import type { Trial } from './trial.ts';
 
 /** The key sets that are fetched over the network, one trial for each issuer. */
