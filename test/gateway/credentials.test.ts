@@ -353,22 +353,32 @@ describe('polls', () => {
     await expectSilence(gateway);
   });
 
-  test('of which the first is refused with the credential in its words are refused without them', async () => {
-    const answer: KeeperParts['answer'] = (_request, response) => {
-      response
-        .writeHead(401, { 'www-authenticate': `Key ${SECRET}`, 'retry-after': '9' })
-        .end(`wrong key ${SECRET}`);
-    };
-    const { gateway } = await startScene({ upstream: poll, credentials, service: { answer } });
-    const socket = new WebSocket(gateway.url('/x'), { headers: { authorization: `Bearer ${freshToken()}` } });
-    socket.on('error', () => {});
-    const [, refusal] = (await within(once(socket, 'unexpected-response'), 'a refusal')) as [
-      unknown,
-      IncomingMessage,
-    ];
-    expect([refusal.statusCode, refusal.headers['retry-after']]).toEqual([401, '9']);
-    expect(refusal.rawHeaders.join() + (await text(refusal))).not.toContain(SECRET);
-  });
+  test.each([
+    ['in its words', {}, `wrong key ${SECRET}`],
+    ['cut off in its words', {}, `${'.'.repeat(64 * 1024 - 10)}${SECRET}`],
+    ['in compressed words', { 'content-encoding': 'gzip' }, gzipSync(SECRET)],
+  ])(
+    'of which the first is refused with the credential %s are refused without them',
+    async (_name, fields, body) => {
+      const answer: KeeperParts['answer'] = (_request, response) => {
+        response
+          .writeHead(401, { 'www-authenticate': `Key ${SECRET}`, 'retry-after': '9', ...fields })
+          .end(body);
+      };
+      const { gateway } = await startScene({ upstream: poll, credentials, service: { answer } });
+      const socket = new WebSocket(gateway.url('/x'), {
+        headers: { authorization: `Bearer ${freshToken()}` },
+      });
+      socket.on('error', () => {});
+      const [, refusal] = (await within(once(socket, 'unexpected-response'), 'a refusal')) as [
+        unknown,
+        IncomingMessage,
+      ];
+      expect([refusal.statusCode, refusal.headers['retry-after']]).toEqual([401, '9']);
+      expect(refusal.rawHeaders.join()).not.toContain(SECRET);
+      expect(await text(refusal)).toBe('');
+    },
+  );
 });
 
 test.each([
