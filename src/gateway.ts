@@ -5,16 +5,15 @@ import { openKeyFiles } from './admission/keys/index.ts';
 import { Verifications } from './admission/token/verifications.ts';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import type { Config } from './config/schema.ts';
+import { createAttach } from './gateway/attach.ts';
 import { Closers } from './gateway/closers.ts';
 import { Drain } from './gateway/drain.ts';
 import { createEvents, type GatewayEvents } from './gateway/events.ts';
-import { type GivenConfig, readGiven } from './gateway/given.ts';
+import { checkHooks, type GivenConfig, readGiven } from './gateway/given.ts';
 import { mostConnections } from './gateway/most-connections.ts';
 import { readinessOf } from './gateway/readiness.ts';
-import { takes } from './gateway/takes.ts';
 import { createHandshake, type HandshakeDeps } from './handshake.ts';
 import { matchAddress } from './http/address.ts';
-import { attachTo } from './listener/attached.ts';
 import { Connections } from './listener/connections.ts';
 import { type ListenerDeps, type ListenerHandlers, openListener } from './listener/server.ts';
 import { createAccessLog } from './observe/access-log.ts';
@@ -91,7 +90,8 @@ export interface GatewayOptions {
  * then.
  */
 export async function createGateway(given: GivenConfig, options: GatewayOptions = {}): Promise<Gateway> {
-  const { logger = pino({ enabled: false }) } = options;
+  const { logger = pino({ enabled: false }), authorize, route } = options;
+  checkHooks({ authorize, route });
   const config = readGiven(given, { ...options, logger });
   const closers = new Closers();
   try {
@@ -126,11 +126,7 @@ async function open(config: Config, options: Options, closers: Closers): Promise
       return sessions.size;
     },
     on: events.on,
-    attach(server) {
-      const detach = attachTo(server, { upgrade: handlers.upgrade, isOurs: takes(routes) }, deps);
-      closers.add(detach);
-      return detach;
-    },
+    attach: createAttach({ routes, upgrade: handlers.upgrade }, deps, closers),
     reload: () => inside.files.renew(),
     close: ({ deadlineMs = config.drain } = {}) => drain.begin(deadlineMs),
   };

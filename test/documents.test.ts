@@ -1,6 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ERROR_CODES, type ErrorCode, GatewayError, helpFor } from '../src/errors.ts';
 
@@ -55,6 +55,25 @@ test.each(globSync('.github/ISSUE_TEMPLATE/*.yml'))('%s is an issue form as GitH
     field.attributes.label,
   ]);
   expect(new Set(labels).size).toBe(labels.length);
+});
+
+describe('what an idle connection takes', () => {
+  const [, kib] = /an idle TLS connection takes (\d+) KiB/.exec(read('bench/README.md')) ?? [];
+
+  test.each([
+    ['config/kubernetes.yaml', 'config/kubernetes.yaml', /limits: \{ memory: (\d+)Mi \}/],
+    ['config/compose.yaml', 'config/compose/sallyport.yaml', /mem_limit: (\d+)m /],
+    ['config/sallyport.service', 'config/sallyport.service', /fits\n# (\d+) GiB/],
+  ])('fits %s, whose memory is half for them', (file, configuration, memory) => {
+    const text = read(configuration);
+    expect(text).toContain(`takes ${kib} KiB`);
+    const [, connections] = /limits: \{ connections: (\d+) \}/.exec(text) ?? [];
+    const [, given] = memory.exec(read(file)) ?? [];
+    const mib = Number(given) * (file.endsWith('.service') ? 1024 : 1);
+    const used = (Number(connections) * Number(kib)) / 1024 / mib;
+    expect(used).toBeGreaterThan(0.45);
+    expect(used).toBeLessThanOrEqual(0.5);
+  });
 });
 
 const documents = [...globSync('*.md'), ...globSync('{src,config,bench,.github}/**/*.md')];

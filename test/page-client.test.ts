@@ -16,6 +16,7 @@ interface PageClient {
     url: string,
     callbacks: {
       fetchToken(): Promise<{ access_token: string; expires_in: number }>;
+      onOpen?(socket: WebSocket): void;
       onMessage(data: string): void;
       onEnd(code: number): void;
     },
@@ -59,7 +60,11 @@ afterAll(async () => {
 });
 
 /** Runs the client with a token from `tokens` each time it asks, the last one again and again. */
-function startClient(tokens: readonly (() => string)[], expires_in = 3600) {
+function startClient(
+  tokens: readonly (() => string)[],
+  expires_in = 3600,
+  onOpen?: (socket: WebSocket) => void,
+) {
   const ended = Promise.withResolvers<number>();
   const told: string[] = [];
   let fetched = 0;
@@ -68,6 +73,7 @@ function startClient(tokens: readonly (() => string)[], expires_in = 3600) {
       const mintToken = tokens[Math.min(fetched++, tokens.length - 1)] as () => string;
       return { access_token: mintToken(), expires_in };
     },
+    ...(onOpen && { onOpen }),
     onMessage: (data) => told.push(data),
     onEnd: ended.resolve,
   });
@@ -88,6 +94,17 @@ test.each([1001, 1012, 1013])('comes back after %i with the token it has', async
   expect(await client.ended()).toBe(1000);
   expect(client.told).toEqual(['hello', 'hello']);
   expect(client.fetched()).toBe(1);
+});
+
+test('lets a page speak first, on each new connection', async () => {
+  const client = startClient([good], 3600, (socket) => socket.send('first'));
+  for (const code of [1012, 1000]) {
+    const socket = await nextConnection();
+    const [said] = await within(once(socket, 'message'), 'the first word of the page');
+    expect(String(said)).toBe('first');
+    socket.close(code);
+  }
+  expect(await client.ended()).toBe(1000);
 });
 
 test('fetches a new token when the one it has is refused', async () => {

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
-import type { Check, Grant } from './grant.ts';
+import { type Check, endBy, type Grant } from './grant.ts';
 
 /** What is known of a client by the time a program is asked about it. */
 export interface KnownClient extends Readonly<Pick<Grant, 'subject' | 'claims' | 'issuer' | 'expiresAt'>> {
@@ -28,15 +28,25 @@ export function checkAuthorize(authorize: Authorize, route: string, withinMs: nu
   return async function authorized(request, grant) {
     if (grant.isUnproven) return;
     const { subject, claims, issuer, expiresAt } = grant;
-    const asked = Promise.resolve(authorize(request, { route, subject, claims, issuer, expiresAt }));
-    const answer = await within(asked, withinMs);
+    // A copy: claims are remembered with their token.
+    const client = { route, subject, claims: structuredClone(claims), issuer, expiresAt };
+    const answer = await within(Promise.resolve(authorize(request, client)), withinMs);
     if (answer === false) throw new GatewayError('FORBIDDEN', { detail: 'authorize said no' });
-    if (typeof answer !== 'object') return;
+    if (answer instanceof Error) throw answer;
+    if (typeof answer !== 'object' || answer === null) return;
     grant.subject = answer.subject ?? subject;
     grant.claims = { ...claims, ...answer.claims };
-    grant.expiresAt = Math.min(answer.expiresAt ?? Infinity, expiresAt ?? Infinity);
-    if (grant.expiresAt === Infinity) grant.expiresAt = undefined;
+    endBy(grant, endIn(answer, Date.now()));
   };
+}
+
+/** What is no date must not last for ever. */
+function endIn({ expiresAt }: Permit, now: number): number | undefined {
+  if (expiresAt === undefined) return undefined;
+  if (!Number.isFinite(expiresAt)) throw new TypeError('authorize: expiresAt is no finite number');
+  if (expiresAt <= now)
+    throw new GatewayError('TOKEN_EXPIRED', { detail: 'authorize gave an end that has passed' });
+  return expiresAt;
 }
 
 async function within<T>(asked: Promise<T>, ms: number): Promise<T> {

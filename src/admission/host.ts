@@ -14,7 +14,7 @@ export function checkHost({ match, origins = [] }: Pick<RouteConfig, 'match' | '
   return function host(request) {
     if (!request.isLocal || request.isPeerTrusted || match.host !== undefined) return;
     if (isLoopback(request.host) || isOfOrigin(request.host)) return;
-    const remedy = 'name it in match.host, or its proxy in trustedProxies';
+    const remedy = 'name it in match.host or origins, or its proxy in trustedProxies';
     throw new GatewayError('MISDIRECTED', {
       detail: `${request.host} is no name of this machine: ${remedy}`,
     });

@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts';
 import { removeParameter } from '../http/query.ts';
 import { type GatewayRequest, isUpgrade } from '../http/request.ts';
 import { parseHost } from '../http/target.ts';
+import { hostRule } from './origin.ts';
 
 /** Where people sign in, in place of a refusal that only a program would understand. */
 
@@ -35,9 +36,16 @@ export function createSignIn({ login, match, auth }: RouteConfig): SignIn {
   function returnTo({ path, query, secure, clientAuthority }: GatewayRequest): string {
     const rest = tokens.reduce(removeParameter, query);
     const local = rest === undefined ? path : `${path}?${rest}`;
-    if (page === null) return local;
-    const isNamed = match.host !== undefined || parseHost(clientAuthority) === page.hostname;
+    // Browsers take what begins with two slashes, or a slash and a backslash, for another host.
+    if (page === null) return /^\/[/\\]/.test(local) ? '' : local;
+    const host = parseHost(clientAuthority);
+    const isNamed = host === page.hostname || isMatched(host);
     return isNamed ? `${secure ? 'https' : 'http'}://${clientAuthority}${local}` : '';
+  }
+
+  /** By a proxy's word it may be another host than the one the route was found by. */
+  function isMatched(host: string): boolean {
+    return match.host !== undefined && hostRule([`https://${match.host}`])(host);
   }
 }
 

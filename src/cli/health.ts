@@ -7,7 +7,7 @@ import { CommandError, type Context, EXIT } from './context.ts';
 
 export interface HealthOptions {
   /** Whether it takes new connections, too. */
-  readonly ready: boolean;
+  readonly ready?: boolean;
   /** Milliseconds for the whole question. */
   readonly timeout: number;
 }

@@ -35,7 +35,7 @@ export function heedSignals(
   async function reload(): Promise<void> {
     try {
       const gateway = await opening;
-      logger.info({}, 'looking again at certificates and files');
+      logger.info({}, 'looking again at certificates, API keys and credentials; not at the configuration');
       await gateway.reload();
     } catch (err) {
       logger.error({ err }, 'looking again has failed');

@@ -86,11 +86,11 @@ function addServe(program: Command, context: Context, end: (exitCode: number) =>
 function addHealth(program: Command, context: Context): void {
   takingFile(program.command('health'), context)
     .description('ask the gateway that runs with a configuration whether it is alive; ends with 1 if not')
-    .option('--ready', 'whether it takes new connections, too; needs `admin`', false)
+    .option('--ready', 'whether it takes new connections, too; needs `admin`')
     .addOption(
       new Option('--timeout <duration>', 'for its answer').argParser(readDuration).default(2_000, '2s'),
     )
-    .action(async (file: string, options: { ready: boolean; timeout: number }) => {
+    .action(async (file: string, options: { ready?: boolean; timeout: number }) => {
       const { health } = await import('./health.ts');
       await health(context, file, options);
     });

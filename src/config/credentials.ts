@@ -33,7 +33,7 @@ const shape = z.strictObject({
   when: wantedClaims
     .optional()
     .describe(
-      'Only for clients with these claims, as in auth.require; the first of the list that fits a place is taken, and where none does nothing stands there; absent: for all',
+      'Only for clients with these claims, as in auth.require; the first of the list that fits is taken for each place, and where none fits nothing is sent; absent: for all',
     ),
 });
 

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { headerClass } from '../http/header-classes.ts';
 import {
   BYTE_RATE,
   DURATION,
@@ -158,11 +159,16 @@ export const tokenSource = word(TOKEN_SOURCES, (text) => {
     return { from: text, name: '' } as const;
   const match = /^(header|subprotocol|cookie|query):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
   if (match === null) return undefined;
-  // Its Bearer and Basic are `header` and `basic`.
-  if (text.toLowerCase() === 'header:authorization') return undefined;
   const [, from, name] = match as unknown as [string, 'header' | 'subprotocol' | 'cookie' | 'query', string];
+  if (from === 'header' && !mayHoldToken(name.toLowerCase())) return undefined;
   return { from, name: from === 'header' ? name.toLowerCase() : name } as const;
 });
+
+/** Bearer and Basic are `header` and `basic`, cookies are `cookie:NAME`; what HTTP or the gateway gives a meaning is none of ours. */
+function mayHoldToken(name: string): boolean {
+  const kind = headerClass(name);
+  return name !== 'authorization' && name !== 'cookie' && (kind === undefined || kind === 'identity');
+}
 
 /** `file:PATH`; its path. */
 export const keyFile = word('file:PATH', (text) => /^file:(.+)$/.exec(text)?.[1]);

@@ -46,7 +46,7 @@ interface Counting {
   readonly per: string;
 }
 
-/** Whether all that passes `strict` passes `loose` too, which is never met then. Both count per the same. */
+/** Whether all that passes `strict` passes `loose` too, which has no effect then. Both count per the same. */
 export type IsStricter<T> = (strict: T, loose: T) => boolean;
 
 interface RateLimit extends Counting {
@@ -76,7 +76,7 @@ export function burstOf({ rate, burst }: Pick<RateLimit, 'rate' | 'burst'>): num
   return burst ?? rate.count;
 }
 
-/** One limit or a list of them, always read as a list; none in it may be one that is never met. */
+/** One limit or a list of them, always read as a list; none in it may be one that has no effect. */
 export function limitList<T extends z.ZodType<Counting>>(item: T, isStricter: IsStricter<z.output<T>>) {
   const several = z
     .array(item)
@@ -99,7 +99,7 @@ export function refuseUnmet<T extends Counting>(
       return index < position || !isStricter(limit, other);
     });
     if (!isMoot) continue;
-    const message = `is never met: another one per ${limit.per} in this list is as strict or stricter; remove one of the two`;
+    const message = `has no effect: another one per ${limit.per} in this list is as strict or stricter; remove one of the two`;
     context.addIssue({ code: 'custom', path: [indexOf(position)], message });
   }
 }

@@ -65,7 +65,7 @@ const shape = z.strictObject({
         .describe('How long the service may hold a poll; {hold} in the path, in seconds'),
       margin: duration.prefault('5s').describe('Patience beyond `hold`'),
     })
-    .describe('The request that brings messages, again and again'),
+    .describe('The request that fetches messages, again and again'),
   cursor: z
     .strictObject({
       from: source.describe('Where a response holds the next cursor'),

@@ -29,7 +29,7 @@ const upstream = z.strictObject({
   poll: pollUpstream
     .optional()
     .describe(
-      'An HTTP service without WebSockets, for upgrades: long polls bring messages, POSTs take them; absent: none',
+      'An HTTP service without WebSockets, for upgrades: long polls fetch messages, POSTs send them; absent: none',
     ),
   http: urlTargets('http', 'https')
     .optional()

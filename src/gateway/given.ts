@@ -12,6 +12,12 @@ interface Surroundings {
   readonly logger: Pick<Logger, 'warn'>;
 }
 
+/** Throws TypeError for hooks that cannot be called. */
+export function checkHooks(hooks: Readonly<Record<'authorize' | 'route', unknown>>): void {
+  for (const [name, hook] of Object.entries(hooks))
+    if (hook !== undefined && typeof hook !== 'function') throw new TypeError(`${name} is no function`);
+}
+
 /** The configuration meant, its warnings in the log. Throws ConfigError with every problem in it. */
 export function readGiven(given: GivenConfig, { env = {}, baseDir = '.', logger }: Surroundings): Config {
   if (typeof given === 'object' && isParsed(given)) return given;

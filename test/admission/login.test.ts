@@ -52,6 +52,19 @@ describe('a browser that opens a page', () => {
     expect(location(told(where, { login }))).toBe('https://id.example.com/in?to=');
   });
 
+  test.each(['//evil.example/x', '///evil.example', '/\\evil.example'])('is not sent back to %s', (path) => {
+    expect(location(told({ path, query: undefined }))).toBe('/login?to=');
+  });
+
+  test('is told of no other host that a proxy says it asked for', () => {
+    const login = 'https://id.example.com/in?to={return}';
+    const where = { clientAuthority: 'evil.example', host: 'app.example.com', secure: true };
+    expect(location(told(where, { login, host: 'app.example.com' }))).toBe('https://id.example.com/in?to=');
+    expect(
+      location(told({ ...where, clientAuthority: 'a.example.com' }, { login, host: '*.example.com' })),
+    ).toBe('https://id.example.com/in?to=https%3A%2F%2Fa.example.com%2Fa%2Fb%3Fx%3D1');
+  });
+
   test('is told of it where the login is on the same host', () => {
     const login = 'https://app.example.com/in?to={return}';
     const where = { clientAuthority: 'app.example.com', secure: true };

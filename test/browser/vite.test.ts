@@ -10,7 +10,7 @@ import { startVite } from '../support/vite.ts';
  * Vite's client cannot do what it does where its WebSocket fails: turn to the dev server's own port.
  */
 
-const HOST = 'app.example.com';
+const HOST = 'app.localhost';
 
 async function startScene() {
   const project = await startVite(HOST);
@@ -52,7 +52,7 @@ test('an edit on disk changes the page through the gateway, without a reload', a
   await page.waitForFunction('getComputedStyle(document.querySelector("h1")).color === "rgb(0, 0, 200)"');
   expect(await page.evaluate('window.marker')).toBe('the same page');
 
-  expect(webSockets).toEqual([expect.stringMatching(/^ws:\/\/app\.example\.com\/\?token=/)]);
+  expect(webSockets).toEqual([expect.stringMatching(/^ws:\/\/app\.localhost\/\?token=/)]);
   expect(complaints).toEqual([]);
   expect(gateway.log.filter(({ msg }) => msg === 'session opened')).toMatchObject([
     { route: 'vite', bridge: 'websocket', protocol: 'vite-hmr', origin: `http://${HOST}` },

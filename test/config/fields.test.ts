@@ -153,9 +153,19 @@ describe('tokenSource', () => {
     ['query:access_token', { from: 'query', name: 'access_token' }],
   ])('reads %s', (text, value) => expect(tokenSource.parse(text)).toEqual(value));
 
-  test.each(['', 'cookie', 'cookie:', 'query:a b', 'header:', 'basic:x', 'body'])('refuses %j', (text) =>
-    expect(accepts(tokenSource, text)).toBe(false),
-  );
+  test.each([
+    '',
+    'cookie',
+    'cookie:',
+    'query:a b',
+    'header:',
+    'header:Authorization',
+    'header:cookie',
+    'header:sec-websocket-protocol',
+    'header:connection',
+    'basic:x',
+    'body',
+  ])('refuses %j', (text) => expect(accepts(tokenSource, text)).toBe(false));
 });
 
 describe('url', () => {

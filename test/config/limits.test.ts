@@ -38,16 +38,16 @@ describe('limits', () => {
     'messages: [{ rate: 5/s, per: connection }, { rate: 6/s, per: connection, over: close }]',
     'bytes: [{ rate: 1KiB/s, per: connection }, { rate: 2KiB/s, per: connection }]',
     'bytes: [{ rate: 1KiB/s, per: connection, over: close }, { rate: 2KiB/s, per: connection }]',
-  ])('{ %s } is refused: the second one is never met', (limits) => {
+  ])('{ %s } is refused: the second one has no effect', (limits) => {
     const [key, per] = [limits.split(':')[0], /per: "?([\w:]+)/.exec(limits)?.[1]];
     expect(problemOf(limited(limits))).toContain(
-      `routes[0].limits.${key}[1]: is never met: another one per ${per} in this list is as strict or stricter; remove one`,
+      `routes[0].limits.${key}[1]: has no effect: another one per ${per} in this list is as strict or stricter; remove one`,
     );
   });
 
-  test('the one that is never met may stand first', () => {
+  test('the one that has no effect may stand first', () => {
     const text = limited('connections: [{ max: 6, per: subject }, { max: 5, per: subject }]');
-    expect(problemOf(text)).toContain('limits.connections[0]: is never met');
+    expect(problemOf(text)).toContain('limits.connections[0]: has no effect');
   });
 
   test.each([
@@ -83,8 +83,8 @@ describe('limits of requests', () => {
   test.each([
     ['{ per: subject }', 'requests.per: says whom to count together, but not how many: add max'],
     ['{ max: 1, perClient: 1, per: subject }', 'requests.perClient: does not go with per: write a list'],
-    ['[{ perClient: 5 }, { max: 6, per: address }]', 'requests[1]: is never met: another one per address'],
-    ['[{ max: 6 }, { max: 5, per: route }]', 'requests[0]: is never met: another one per route'],
+    ['[{ perClient: 5 }, { max: 6, per: address }]', 'requests[1]: has no effect: another one per address'],
+    ['[{ max: 6 }, { max: 5, per: route }]', 'requests[0]: has no effect: another one per route'],
   ])('%s is refused', (requests, message) => {
     expect(problemOf(http(limited(`requests: ${requests}`)))).toContain(`routes[0].limits.${message}`);
   });

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
 import {
@@ -12,6 +14,7 @@ import {
   GatewayError,
   type GatewayOptions,
 } from '../../src/index.ts';
+import { folderWith } from '../support/cli.ts';
 import { freshToken } from '../support/fresh.ts';
 import { within } from '../support/patience.ts';
 import { ISSUER, SECRET } from '../support/tokens.ts';
@@ -183,6 +186,28 @@ describe('authorize', () => {
     await expect(greeting(portOf(gateway), '/chat', bearer())).rejects.toThrow(status);
   });
 
+  test.each<[string, NonNullable<GatewayOptions['authorize']>, string]>([
+    ['an end that is no number', () => ({ expiresAt: Number.NaN }), '500'],
+    ['an end that has passed', () => ({ expiresAt: Date.now() - 1 }), '401'],
+    ['an error that it returns', () => new GatewayError('FORBIDDEN') as unknown as false, '403'],
+  ])('refuses with %s', async (_, authorize, status) => {
+    const gateway = await start(guarded(), { authorize });
+    await expect(greeting(portOf(gateway), '/chat', bearer())).rejects.toThrow(status);
+  });
+
+  test('cannot change what is remembered of a token', async () => {
+    let times = 0;
+    const gateway = await start(guarded(), {
+      authorize(_, { claims }) {
+        if (times++ === 0) Object.assign(claims, { account: { name: 'Mallory' } });
+        return undefined;
+      },
+    });
+    const headers = bearer();
+    for (let turn = 0; turn < 2; turn += 1)
+      expect(await greeting(portOf(gateway), '/chat', headers)).not.toHaveProperty('user');
+  });
+
   test('lets in with true, or without a word, on routes that ask for nothing else, too', async () => {
     for (const answer of [true, undefined]) {
       const gateway = await start(config(), { authorize: () => answer });
@@ -261,6 +286,74 @@ describe('attach', () => {
     gateway.attach(server);
     expect(await greeting(port, '/own')).toMatchObject({ url: 'its own' });
     expect(await greeting(port)).toMatchObject({ url: '/chat' });
+  });
+
+  test('of two gateways lets each take its own, and refuses what is neither’s', async () => {
+    const port = await listening();
+    const other = config({ listeners: [] });
+    const routes = other.routes.map((route) => ({ ...route, match: { path: '/other' } }));
+    for (const given of [config({ listeners: [] }), { ...other, routes }]) {
+      const gateway = await start(given);
+      gateway.attach(server);
+      gateway.attach(server);
+      expect(server.listenerCount('upgrade')).toBe(1);
+    }
+    expect(await greeting(port)).toMatchObject({ url: '/chat' });
+    expect(await greeting(port, '/other')).toMatchObject({ url: '/other' });
+    await expect(greeting(port, '/none')).rejects.toThrow('404');
+  });
+
+  test('survives a client that resets what nobody takes', async () => {
+    const port = await listening();
+    server.on('upgrade', () => {});
+    const gateway = await start(config({ listeners: [] }));
+    gateway.attach(server);
+    const socket = connect(port, '127.0.0.1');
+    const lost = once(server, 'upgrade');
+    socket.write(
+      'GET /none HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+    );
+    const [{ socket: taken }] = (await lost) as [IncomingMessage];
+    const closed = new Promise((resolve) => taken.on('close', resolve));
+    socket.resetAndDestroy();
+    await within(closed, 'the end of the socket');
+    expect(await greeting(port)).toMatchObject({ url: '/chat' });
+  });
+
+  test('does not let a 101 overtake an answer', async () => {
+    server = createServer(() => {});
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const gateway = await start(config({ listeners: [] }));
+    gateway.attach(server);
+    const { port } = server.address() as AddressInfo;
+    const socket = connect(port, '127.0.0.1');
+    const upgrade = `GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`;
+    socket.write(`GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n${upgrade}`);
+    expect(await text(socket)).toBe('');
+    expect(gateway.connections).toBe(0);
+    server.close();
+  });
+
+  test('takes those that come by a unix socket', async () => {
+    const folder = await folderWith({});
+    server = createServer();
+    server.listen(join(folder, 'app.sock'));
+    await once(server, 'listening');
+    const gateway = await start(config({ listeners: [] }));
+    gateway.attach(server);
+    const client = new WebSocket(`ws+unix://${join(folder, 'app.sock')}:/chat`);
+    const [greeted] = await within(once(client, 'message'), 'a message');
+    expect(JSON.parse(String(greeted))).toMatchObject({ url: '/chat' });
+    client.close();
+    await once(client, 'close');
+    server.close();
+  });
+
+  test('takes servers only', async () => {
+    const gateway = await start(config());
+    expect(() => gateway.attach(process as unknown as Server)).toThrow('http.Server');
+    await expect(createGateway(config(), { route: 5 as unknown as () => string })).rejects.toThrow(TypeError);
   });
 
   test('ends with its undo, and with the gateway', async () => {

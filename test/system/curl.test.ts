@@ -56,13 +56,13 @@ test('a client of HTTP/1.0 that names no host is served under the address it cam
 });
 
 test.each([
-  { form: '--request-target', args: ['--request-target', 'http://app.test/a/page?x=1', '{}/'] },
-  { form: '--proxy', args: ['--proxy', '{}', 'http://app.test/a/page?x=1'] },
+  { form: '--request-target', args: ['--request-target', 'http://app.localhost/a/page?x=1', '{}/'] },
+  { form: '--proxy', args: ['--proxy', '{}', 'http://app.localhost/a/page?x=1'] },
 ])('a target in absolute form, by $form, is taken as path and host', async ({ args }) => {
   const { output, heard } = await ask(FINE, args);
   expect(output).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   expect(heard.head).toMatch(/^GET \/a\/page\?x=1 HTTP\/1\.1\r\n/);
-  expect(heard.head).toMatch(/^host: app\.test\r\n/im);
+  expect(heard.head).toMatch(/^host: app\.localhost\r\n/im);
 });
 
 test('early hints come before the answer', async () => {

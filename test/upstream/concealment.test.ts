@@ -78,7 +78,7 @@ describe('a secret is found', () => {
 
   test('in a text full of escapes in no time', () => {
     const concealment = hiding([KEY]);
-    const text = `%${'25'.repeat(30_000)}` + '\\u0025'.repeat(11_000);
+    const text = `%${'25'.repeat(30_000)}${'\\u0025'.repeat(11_000)}`;
     const start = performance.now();
     expect(concealment.isIn(text)).toBe(false);
     expect(concealment.body(Buffer.from(text), {})).toHaveLength(text.length);
