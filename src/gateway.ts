@@ -138,7 +138,6 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const files = new WatchedFiles();
   closers.add(() => files.close());
   const verifiers = await openVerifiers(config, logger, closers);
-  const keys = await openKeyFiles(config.routes, { files, logger });
   const metrics = createMetrics({
     open: () => sessions,
     droppedLines: () => droppedLines(logger),
@@ -147,6 +146,8 @@ async function openInside(config: Config, options: Options, closers: Closers) {
     certificates: () => certificates,
     routes: config.routes,
   });
+  const reloads = metrics.files;
+  const keys = await openKeyFiles(config.routes, { files, logger, reloads });
   const certificates = new WatchedCertificates(files, logger, metrics.certificates);
   closers.add(() => certificates.close());
   const events = createEvents(logger);
@@ -159,7 +160,12 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const { ipv6Prefix } = config.limits;
   const limits = { store: createMemoryStore(), limits: metrics.limits, ipv6Prefix };
   const proofs = { verifiers, keys, verifications: new Verifications({ ipv6Prefix }), authorize };
-  const routes = openRoutes(config, { ...proofs, ...limits, upstreams, files, logger }, route, closers);
+  const routes = openRoutes(
+    config,
+    { ...proofs, ...limits, upstreams, files, reloads, logger },
+    route,
+    closers,
+  );
   return { files, certificates, verifiers, metrics, events, observer, sessions, routes };
 }
 

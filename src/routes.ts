@@ -22,7 +22,7 @@ import { type Credentials, openCredentials } from './upstream/credentials.ts';
 import { compileForward, type Forward } from './upstream/forward.ts';
 import { HttpPool } from './upstream/http-pool.ts';
 import { Pool } from './upstream/pool.ts';
-import type { WatchedFiles } from './watched-files.ts';
+import type { FileObserver, WatchedFiles } from './watched-files.ts';
 
 /** A route of the configuration, compiled: whom it lets in, and how it serves each kind of request, if it does. */
 export interface Route {
@@ -64,6 +64,7 @@ export interface RouteDeps extends AuthenticationDeps, LimitDeps {
   readonly upstreams: UpstreamContext;
   /** What is read again when it changes. */
   readonly files: WatchedFiles;
+  readonly reloads?: FileObserver | undefined;
   readonly logger: Logger;
 }
 

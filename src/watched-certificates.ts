@@ -2,11 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { fileFault } from './config/files.ts';
-import type { WatchedFiles } from './watched-files.ts';
-
-/** What becomes of a file that has changed: it is put into service, or the old one stays. */
-export const RELOAD_OUTCOMES = ['renewed', 'refused'] as const;
-export type ReloadOutcome = (typeof RELOAD_OUTCOMES)[number];
+import type { ReloadOutcome, WatchedFiles } from './watched-files.ts';
 
 /** Hears how renewals come out. Must not throw and must not wait. */
 export interface CertificateObserver {

@@ -4,6 +4,18 @@ import { stat } from 'node:fs/promises';
 /** How often files are looked at, in milliseconds. */
 const EVERY_MS = 1_000;
 
+/** What becomes of a file that has changed: what it holds is put into service, or what was before stays. */
+export const RELOAD_OUTCOMES = ['renewed', 'refused'] as const;
+export type ReloadOutcome = (typeof RELOAD_OUTCOMES)[number];
+
+/** What files hold that are read again, besides certificates. */
+export const FILE_KINDS = ['keys', 'credentials'] as const;
+
+/** Hears what becomes of files that have changed. Must not throw and must not wait. */
+export interface FileObserver {
+  reloaded(kind: (typeof FILE_KINDS)[number], outcome: ReloadOutcome): void;
+}
+
 interface Watch {
   readonly paths: readonly string[];
   readonly onChange: () => void | Promise<void>;

@@ -28,6 +28,8 @@ const ROOMS = [
   'config',
   'http',
   'frames',
+  'tls-fault',
+  'causes',
   'errors',
   'failures',
   'limit-hit',

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import type { RouteConfig } from '../config/schema.ts';
+import { cgiSpelling } from '../http/header-classes.ts';
 import { withParameters } from '../http/query.ts';
+import type { HeaderField } from '../http/request.ts';
 import { compileAnswerFields } from '../upstream/answer-fields.ts';
 import { createPolicy } from '../upstream/balance/index.ts';
 import type { Concealment } from '../upstream/concealment.ts';
@@ -41,7 +43,7 @@ export function createWebSocketDial(route: RouteConfig, pool: Pool, concealment?
   };
 }
 
-/** The upgrade with what the gateway proves itself with now, where it does. */
+/** The upgrade with what the gateway proves itself with now, where it does: a refusal that may repeat it must be readable. */
 function withProof(request: AdmittedRequest): AdmittedRequest {
   const proof = request.proof?.();
   if (proof === undefined) return request;
@@ -49,8 +51,14 @@ function withProof(request: AdmittedRequest): AdmittedRequest {
     ...request,
     query: withParameters(request.query, proof.query),
     protocols: [...request.protocols, ...proof.protocols],
-    upstreamHeaders: [...request.upstreamHeaders, ...proof.fields],
+    upstreamHeaders: [...request.upstreamHeaders.filter(isNoCoding), PLAINLY, ...proof.fields],
   };
+}
+
+const PLAINLY: HeaderField = ['Accept-Encoding', 'identity'];
+
+function isNoCoding([name]: HeaderField): boolean {
+  return cgiSpelling(name.toLowerCase()) !== 'accept-encoding';
 }
 
 function offerOf(request: AdmittedRequest, target: string, host: string): Offer {

@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import { createUpstreamContext } from '../upstream/context.ts';
 import { type Context, EXIT } from './context.ts';
+import { externalTrials } from './live/external.ts';
 import { keyTrials } from './live/keys.ts';
 import { targetTrials } from './live/targets.ts';
 import { reasonOf, type Trial } from './live/trial.ts';
@@ -16,13 +17,14 @@ interface Outcome {
 }
 
 /**
- * `sallyport check --live FILE`: tries what a configuration names over the network, without a word of HTTP to any
- * upstream. Writes a table to stdout; resolves with the exit code, 1 if anything cannot be used. Never rejects.
+ * `sallyport check --live FILE`: tries what a configuration names over the network, as the gateway would for a
+ * client that brings nothing: key sets are fetched, services behind `auth.external` asked, WebSocket upstreams shaken hands
+ * with, HTTP ones sent a GET, and TCP ones dialled. Writes a table to stdout; resolves with the exit code, 1 if anything cannot be used. Never rejects.
  */
 export async function checkLive({ stdout }: Context, config: Config): Promise<number> {
   const upstreams = createUpstreamContext();
   try {
-    const trials = [...keyTrials(config), ...targetTrials(config, upstreams)];
+    const trials = [...keyTrials(config), ...externalTrials(config), ...targetTrials(config, upstreams)];
     const outcomes = await runAll(trials);
     const rows = trials.map(({ target, of }, index) => [target, of, outcomes[index]?.text ?? '']);
     stdout.write(`\n${table([['TARGET', 'OF', 'RESULT'], ...rows])}`);

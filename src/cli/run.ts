@@ -66,7 +66,7 @@ function addInit(program: Command, context: Context): void {
 function addCheck(program: Command, context: Context, end: (exitCode: number) => void): void {
   takingFile(program.command('check'), context)
     .description('say what a configuration means, what is dangerous in it, and what is wrong')
-    .option('--live', 'also dial its upstreams and fetch its key sets; ends with 1 if one fails')
+    .option('--live', 'also ask its upstreams, auth services and key sets; ends with 1 if one fails')
     .action(async (file: string, { live = false }: { live?: boolean }) => {
       const { check } = await import('./check.ts');
       const config = await check(context, file);

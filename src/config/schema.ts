@@ -58,7 +58,7 @@ const upstream = z.strictObject({
     ),
   tls: upstreamTls
     .optional()
-    .describe('For wss:// and https:// targets; absent: the system’s authorities are believed'),
+    .describe('For wss:// and https:// targets; absent: the authorities that Node comes with are believed'),
 });
 
 const route = z

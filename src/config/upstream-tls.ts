@@ -7,7 +7,7 @@ const shape = z.strictObject({
     .string()
     .optional()
     .describe(
-      'PEM file of the authorities that are believed, taken up when it changes; absent: the system’s',
+      'PEM file of the authorities that are believed, taken up when it changes; absent: those that Node comes with, and those the environment adds (NODE_EXTRA_CA_CERTS, NODE_USE_SYSTEM_CA)',
     ),
   servername: z
     .string()

@@ -111,7 +111,7 @@ async function answer(
     if (error.code === 'INTERNAL') logger.error({ err: error }, 'admin page failed');
     response.statusCode = error.status;
     for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
-    write(request, response, { healthy: false, type: TEXT, body: `${error.message}\n` });
+    write(request, response, { healthy: false, type: TEXT, body: `${error.code}: ${error.message}\n` });
   }
 }
 

@@ -1,9 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import {
-  type CertificateObserver,
-  type CertificateRecord,
-  RELOAD_OUTCOMES,
-} from '../watched-certificates.ts';
+import type { CertificateObserver, CertificateRecord } from '../watched-certificates.ts';
+import { RELOAD_OUTCOMES } from '../watched-files.ts';
 
 /** Counts renewals in a registry, every series there from the start; `inService` lists the certificates there are at each scrape. */
 export function createCertificateMetrics(

@@ -4,9 +4,11 @@ import type { RouteConfig } from '../config/schema.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';
 import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
 import type { CertificateObserver, CertificateRecord } from '../watched-certificates.ts';
+import type { FileObserver } from '../watched-files.ts';
 import { registerBuildInfo } from './build.ts';
 import { createCertificateMetrics } from './certificate-metrics.ts';
 import { createConnectionMetrics } from './connections.ts';
+import { createFileMetrics } from './file-metrics.ts';
 import { createHandshakeMetrics } from './handshake-metrics.ts';
 import type { Observer, SessionRecord } from './index.ts';
 import { createIssuerMetrics, type IssuerRecords } from './issuer-metrics.ts';
@@ -26,6 +28,8 @@ export interface Metrics extends Observer, Omit<DialObserver, 'healthChanged'> {
   readonly connections: ConnectionObserver;
   /** Counts what becomes of certificates that are renewed. */
   readonly certificates: CertificateObserver;
+  /** Counts what becomes of files of API keys and credentials that change. */
+  readonly files: FileObserver;
   /** Counts what the limits of routes do. */
   readonly limits: LimitObserver;
 }
@@ -63,6 +67,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     contentType: registry.contentType,
     connections: createConnectionMetrics(registry),
     certificates: createCertificateMetrics(registry, sources.certificates ?? (() => [])),
+    files: createFileMetrics(registry),
     limits: createLimitMetrics(registry),
     opened(session, phases) {
       requests.opened(session);

@@ -1,10 +1,11 @@
 /** Makes whatever is logged safe to write: no credentials, no endless texts, nothing that breaks or forges a line. */
 
+import { causeText } from '../causes.ts';
+
 const MAX_TEXT = 1024;
 const MAX_STACK = 8 * 1024;
 const MAX_DEPTH = 5;
 const MAX_ENTRIES = 100;
-const MAX_CAUSES = 5;
 
 /** Header fields that carry credentials, in lower case. */
 export const SECRET_FIELDS: readonly string[] = [
@@ -152,19 +153,5 @@ function redactStack(stack: string): string {
 
 /** An error and what caused it in one line: `the handshake failed: ECONNREFUSED: connect …`. Any thrown value will do. */
 export function describeError(thrown: unknown): string {
-  const parts: string[] = [];
-  for (let at = thrown; at !== undefined && parts.length < MAX_CAUSES; at = causeOf(at)) parts.push(say(at));
-  return redactText(parts.join(': '));
-}
-
-function say(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return typeof thrown === 'string' ? thrown : typeof thrown;
-  const { code } = thrown as NodeJS.ErrnoException;
-  // The error of a host with several addresses (AggregateError) has a code but no message.
-  if (typeof code !== 'string' || thrown.message.includes(code)) return thrown.message || thrown.name;
-  return thrown.message ? `${code}: ${thrown.message}` : code;
-}
-
-function causeOf(thrown: unknown): unknown {
-  return thrown instanceof Error ? thrown.cause : undefined;
+  return redactText(causeText(thrown));
 }

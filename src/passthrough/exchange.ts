@@ -36,6 +36,8 @@ export interface Order {
   readonly times: Times;
   /** What the client gets to see of the answer's fields. */
   readonly answerFields: AnswerFields;
+  /** And of its reason phrase. */
+  readonly reasonOf: (head: Pick<IncomingMessage, 'statusCode' | 'statusMessage'>) => string;
 }
 
 /** Deadlines in milliseconds. */
@@ -167,7 +169,7 @@ class Exchange {
   };
 
   #writeHead(answer: IncomingMessage): boolean {
-    const { message, response, expect, answerFields } = this.#order;
+    const { message, response, expect, answerFields, reasonOf } = this.#order;
     const relayed = answerFields(answer.rawHeaders, answer.statusCode as number);
     const fields = this.#isCut(answer) ? withNoBody(relayed) : relayed;
     // It may never send the body that it has not been asked for, and whatever comes next would be taken for it.
@@ -177,7 +179,7 @@ class Exchange {
     else if (isLast) fields.push('Connection', 'close');
     try {
       checkAnswer(answer);
-      response.writeHead(answer.statusCode as number, answer.statusMessage as string, fields);
+      response.writeHead(answer.statusCode as number, reasonOf(answer), fields);
     } catch (cause) {
       this.#settle(new GatewayError('UPSTREAM_INVALID', { cause }));
       return false;

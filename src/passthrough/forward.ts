@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Cors, createCors } from '../admission/cors.ts';
+import { type Cors, createCors, isPreflight } from '../admission/cors.ts';
 import type { Grant } from '../admission/grant.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { asGatewayError, clientLost } from '../errors.ts';
@@ -32,7 +32,7 @@ export class Forwarder {
   readonly #seen: Forward;
   readonly #headOf: HeadOf;
   /** Of every request of the route. */
-  readonly #rules: Pick<Order, 'times' | 'trailersOf'>;
+  readonly #rules: Pick<Order, 'times' | 'trailersOf' | 'reasonOf'>;
 
   constructor(route: RouteConfig, http: HttpPool<PlainClient>, credentials?: Credentials) {
     this.#route = route;
@@ -41,8 +41,11 @@ export class Forwarder {
     this.#policy = createPolicy(route.upstream.balance ?? 'round-robin');
     this.#seen = compileForward(route, 'http', credentials);
     this.#headOf = compileHead(route.upstream, this.#seen, credentials?.concealment);
-    const trailersOf = compileTrailers(route, credentials?.concealment);
-    this.#rules = { times: timesOf(route), trailersOf };
+    const concealment = credentials?.concealment;
+    const trailersOf = compileTrailers(route, concealment);
+    const reasonOf: Order['reasonOf'] = ({ statusCode = 0, statusMessage = '' }) =>
+      concealment?.reason(statusCode, statusMessage) ?? statusMessage;
+    this.#rules = { times: timesOf(route), trailersOf, reasonOf };
   }
 
   /** Rejects as `serve` of the passthrough does. */
@@ -85,9 +88,13 @@ export class Forwarder {
     }
   }
 
-  /** None goes with a TRACE: whoever answers it repeats all that has been sent (RFC 9110 §9.3.8). */
-  #proof({ method }: GatewayRequest, grant: Grant): Proof | undefined {
-    return method === 'TRACE' ? undefined : this.#seen.proof(grant)?.();
+  /**
+   * None goes with a TRACE, for whoever answers it repeats all that has been sent (RFC 9110 §9.3.8), nor with a preflight,
+   * which asks for nothing that needs one.
+   */
+  #proof(request: GatewayRequest, grant: Grant): Proof | undefined {
+    const proof = this.#seen.proof(grant);
+    return proof === undefined || request.method === 'TRACE' || isPreflight(request) ? undefined : proof();
   }
 
   /** A connection for the request, at once if there is one. Rejects with CLIENT_LOST if the client leaves while it is made. */

@@ -15,16 +15,21 @@ export function relayInterim(
     response,
     expect,
     answerFields,
-  }: Pick<Order, 'message' | 'response' | 'expect' | 'answerFields'>,
+    reasonOf,
+  }: Pick<Order, 'message' | 'response' | 'expect' | 'answerFields' | 'reasonOf'>,
   onFlood: () => void,
 ): void {
   let count = 0;
-  upstream.on('information', function onInterim({ statusCode, statusMessage, rawHeaders }: InformationEvent) {
+  upstream.on('information', function onInterim(interim: InformationEvent) {
+    const { statusCode, rawHeaders } = interim;
     count += 1;
     if (count > MAX_INTERIM) onFlood();
     else if (message.httpVersion === '1.0' || response.headersSent) return;
     else if (statusCode !== 100)
-      response.socket?.write(head(statusCode, statusMessage, answerFields(rawHeaders, statusCode)), 'latin1');
+      response.socket?.write(
+        head(statusCode, reasonOf(interim), answerFields(rawHeaders, statusCode)),
+        'latin1',
+      );
     else if (expect !== undefined) response.writeContinue();
   });
 }

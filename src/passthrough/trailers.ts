@@ -40,7 +40,7 @@ export function compileTrailers(
   const claims = auth === 'none' ? [] : Object.keys(auth.forward);
   const own = credentials.flatMap(({ header }) => header ?? []);
   const answer = trailersBut(namesOf(answerHeaders));
-  const isTold = ([, value]: [string, string]) => !concealment?.isIn(value);
+  const isTold = (field: [string, string]) => !concealment?.isIn(field.join('\n'));
   return {
     request: trailersBut([...claims, ...own, ...namesOf(headers)]),
     answer: concealment === undefined ? answer : (message: IncomingMessage) => answer(message).filter(isTold),

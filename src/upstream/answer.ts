@@ -82,9 +82,12 @@ async function refusalOf(
   response.on('error', () => {});
   if (status < 300 || status > 599)
     return new GatewayError('UPSTREAM_INVALID', { detail: `it answered ${status}`, isAnswer: true });
-  const body = await bodyOf(response, signal);
+  const read = await bodyOf(response, signal);
+  const body = concealment?.body(read, response.headers) ?? read;
   const headers = pairsOf(answerFields(response.rawHeaders, status));
-  return new RelayedAnswer({ status, headers, body: concealment?.body(body) ?? body });
+  // Nothing is no gzip file.
+  const told = body === read ? headers : headers.filter(([name]) => !/^content-encoding$/i.test(name));
+  return new RelayedAnswer({ status, headers: told, body });
 }
 
 /** Rejects only if the body is cut by the upstream itself. */

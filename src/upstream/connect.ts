@@ -4,6 +4,7 @@ import { connect as connectTls, type SecureContext } from 'node:tls';
 import { readAuthorities, readIdentity, secureContext } from '../config/certificate.ts';
 import type { UpstreamTls } from '../config/upstream-tls.ts';
 import { GatewayError } from '../errors.ts';
+import { type Remedies, tlsFault } from '../tls-fault.ts';
 import type { CertificateRecord, CertificateSource } from '../watched-certificates.ts';
 
 /** Where a socket is to lead, and whether through TLS. */
@@ -14,6 +15,8 @@ export interface Destination {
   /** A unix socket, which is dialled in place of host and port. */
   readonly socketPath?: string | undefined;
   readonly tls?: TlsTrust;
+  /** What the target's URL begins with where the service speaks no TLS; for the log. */
+  readonly plain?: 'ws://' | 'http://' | undefined;
   /** Node answers the peer's FIN by itself, as its HTTP clients expect. Absent: the FIN is the caller's to answer. */
   readonly autoEnd?: boolean;
 }
@@ -101,7 +104,8 @@ function attempt(where: Destination, signal: AbortSignal): Promise<Socket> {
     const socket = begin(where);
     const opened = where.tls === undefined ? 'connect' : 'secureConnect';
     const onAbort = () => onFailure('UPSTREAM_TIMEOUT', { detail: 'while connecting' });
-    const onError = (cause: Error) => onFailure('UPSTREAM_REFUSED', { cause });
+    const onError = (cause: Error) =>
+      onFailure('UPSTREAM_REFUSED', { cause: tlsFault(cause, remediesFor(where)) });
     const onClose = () => onFailure('UPSTREAM_REFUSED', { detail: 'closed while connecting' });
     function onFailure(...failure: ConstructorParameters<typeof GatewayError>) {
       leave();
@@ -123,6 +127,14 @@ function attempt(where: Destination, signal: AbortSignal): Promise<Socket> {
 }
 
 function ignore(): void {}
+
+function remediesFor({ plain = 'ws://' }: Destination): Remedies {
+  return {
+    plain,
+    authority: 'name it in upstream.tls.ca',
+    name: 'write the one that counts in upstream.tls.servername',
+  };
+}
 
 function begin({ host, port, socketPath, tls, autoEnd = false }: Destination): Socket {
   // Half-open, so that a FIN is ours to answer: what is still to be flushed must not be cut by Node's own end().

@@ -7,7 +7,7 @@ import type { RouteConfig } from '../config/schema.ts';
 import { readCredential, Secret } from '../config/secret.ts';
 import { cgiSpelling } from '../http/header-classes.ts';
 import type { HeaderField } from '../http/request.ts';
-import type { WatchedFiles } from '../watched-files.ts';
+import type { FileObserver, WatchedFiles } from '../watched-files.ts';
 import { Concealment } from './concealment.ts';
 
 /** What the gateway proves itself with at the upstreams of a route, and nobody else learns. */
@@ -30,6 +30,7 @@ export type ProofSource = () => Proof;
 export interface CredentialDeps {
   readonly files: WatchedFiles;
   readonly logger: Logger;
+  readonly reloads?: FileObserver | undefined;
 }
 
 /**
@@ -47,11 +48,13 @@ export class Credentials {
   readonly #all: readonly Credential[];
   readonly #undo: (() => void)[] = [];
   readonly #logger: Logger;
+  readonly #reloads: FileObserver | undefined;
   /** What answers must not tell. */
   readonly concealment: Concealment;
 
-  constructor(configs: readonly CredentialConfig[], { files, logger }: CredentialDeps) {
+  constructor(configs: readonly CredentialConfig[], { files, logger, reloads }: CredentialDeps) {
     this.#logger = logger;
+    this.#reloads = reloads;
     this.concealment = new Concealment(configs.flatMap(({ query }) => query ?? []));
     const watch: Watch = (file, read) =>
       void this.#undo.push(files.watch([file], () => this.#renew(file, read)));
@@ -79,9 +82,11 @@ export class Credentials {
     try {
       if (!read()) return;
       this.#conceal();
+      this.#reloads?.reloaded('credentials', 'renewed');
       this.#logger.info({ file }, 'credential renewed');
     } catch (error) {
       const { message: detail } = error as Error;
+      this.#reloads?.reloaded('credentials', 'refused');
       this.#logger.error({ file, detail }, 'credential not renewed: the old one stays in use');
     }
   }

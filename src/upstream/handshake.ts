@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { isTlsAlert } from '../causes.ts';
 import { GatewayError } from '../errors.ts';
 import { acceptOf } from '../frames/accept.ts';
 import { isDeflateAnswer } from '../http/offers.ts';
@@ -72,6 +73,8 @@ async function shakeHands(socket: Socket, offer: Offer, signal: AbortSignal): Pr
   socket.write(requestHead(offer, key), 'latin1');
   const { head, bytes } = await firstAnswer(socket);
   const { answerFields = endToEnd, concealment } = offer;
+  if (isTlsAlert(bytes))
+    throw new GatewayError('UPSTREAM_INVALID', { detail: 'it speaks TLS: write wss://' });
   if (head === 'other') return readAnswer(socket, bytes, { signal, answerFields, concealment });
   const fault = faultOf(head, key);
   if (fault !== undefined) throw new GatewayError('UPSTREAM_INVALID', { detail: fault });

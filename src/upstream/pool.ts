@@ -118,7 +118,8 @@ export class Pool {
     if (trust === undefined || !target.secure) return this.context.connect(where, signal);
     // The certificate names the host that the configuration does, whatever its address.
     const servername = trust.servername ?? (target.host === address ? '' : target.host);
-    return this.context.connect({ ...where, tls: { ...trust, servername } }, signal);
+    const plain = target.base === undefined ? 'ws://' : 'http://';
+    return this.context.connect({ ...where, tls: { ...trust, servername }, plain }, signal);
   }
 
   /** The targets whose name has no address, and why. */

@@ -184,6 +184,9 @@ describe('while connections are open', () => {
     const { gateway, file, key, ask } = scene;
     await writeFile(file, `- { name: other, hash: "${hashOfKey(key).slice(1)}" }\n`);
     const line = await gateway.logged(({ problems }) => problems !== undefined, CHANGE_MS);
+    expect(await gateway.metrics()).toContain(
+      'sallyport_file_reloads_total{kind="keys",outcome="refused"} 1\n',
+    );
     expect(line.problems).toEqual([expect.stringMatching(/keys.yaml:1:24 \[0\].hash: .* is not sha256:/)]);
     expect((await ask('/keys', key)).status).toBe(200);
   });

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 import { fileWith } from '../support/files.ts';
@@ -176,6 +178,28 @@ describe.each([
     await gateway.logged(({ msg }) => msg === 'upgrade refused');
     await expectSilence(gateway);
   });
+
+  test('asks for what can be looked into, and is refused without a body that cannot', async () => {
+    const packed = gzipSync(`wrong key ${SECRET}`);
+    const head = `HTTP/1.1 401 No\r\nContent-Encoding: gzip\r\nContent-Length: ${packed.length}\r\n\r\n`;
+    const service = { refuse: () => Buffer.concat([Buffer.from(head), packed]) };
+    const { keeper, gateway } = await startScene({ upstream, service });
+    const own = { authorization: `Bearer ${freshToken()}`, 'accept-encoding': 'gzip', accept_encoding: 'br' };
+    const socket = new WebSocket(gateway.url('/x'), { headers: own });
+    socket.on('error', () => {});
+    const [, answer] = (await within(once(socket, 'unexpected-response'), 'a refusal')) as [
+      unknown,
+      IncomingMessage,
+    ];
+    expect([answer.statusCode, answer.headers['content-encoding'], await text(answer)]).toEqual([
+      401,
+      undefined,
+      '',
+    ]);
+    const [asked] = keeper.asked;
+    expect(asked?.headers['accept-encoding']).toBe('identity');
+    expect(asked?.text).not.toMatch(/gzip|br$/m);
+  });
 });
 
 describe('a plain request', () => {
@@ -229,6 +253,31 @@ describe('a plain request', () => {
     expect(message.rawHeaders.join()).not.toContain(SECRET);
   });
 
+  test('has an answer without what repeats one in its reason phrases', async () => {
+    const answer: KeeperParts['answer'] = ({ socket }, response) => {
+      socket.write(`HTTP/1.1 103 hint ${SECRET}\r\nX-A: b\r\n\r\n`);
+      response.writeHead(401, `bad key ${SECRET}`).end();
+    };
+    const { gateway } = await startScene({ service: { answer } });
+    const headers = `Host: 127.0.0.1\r\nAuthorization: Bearer ${freshToken()}\r\nConnection: close`;
+    const client = connect(gateway.port, '127.0.0.1', () =>
+      client.write(`GET /x HTTP/1.1\r\n${headers}\r\n\r\n`),
+    );
+    const answered = await within(text(client), 'an answer');
+    expect(answered).toMatch(/^HTTP\/1\.1 103 Early Hints\r\nX-A: b\r\n\r\nHTTP\/1\.1 401 Unauthorized\r\n/);
+    expect(answered).not.toContain(SECRET);
+  });
+
+  test('has trailers without one in their names', async () => {
+    const answer: KeeperParts['answer'] = (_request, response) => {
+      response.writeHead(200, { 'transfer-encoding': 'chunked', trailer: `x-u` }).write('body');
+      response.addTrailers({ [`x-${SECRET}`]: '1', 'x-u': '1' });
+      response.end();
+    };
+    const { gateway } = await startScene({ service: { answer } });
+    expect((await ask(gateway, '/x', { trailers: {} })).message.trailers).toEqual({ 'x-u': '1' });
+  });
+
   test('that has itself repeated brings no credential', async () => {
     const answer: KeeperParts['answer'] = ({ url, rawHeaders }, response) =>
       response.end([url, ...rawHeaders].join());
@@ -238,8 +287,11 @@ describe('a plain request', () => {
     expect(keeper.asked[0]?.text).not.toContain(SECRET);
   });
 
-  test('that is a preflight brings no credential, and nothing in its place', async () => {
-    const { keeper, gateway } = await startScene({ more: 'origins: ["https://a.example"]' });
+  test.each([
+    ['for a route with tokens', undefined, 'origins: ["https://a.example"]'],
+    ['for a route that is open', 'none', 'origins: ["https://a.example"]'],
+  ])('that is a preflight %s brings no credential, and nothing in its place', async (_name, auth, more) => {
+    const { keeper, gateway } = await startScene({ more, ...(auth && { auth }) });
     const preflight = {
       authorization: [],
       origin: 'https://a.example',
@@ -301,22 +353,32 @@ describe('polls', () => {
     await expectSilence(gateway);
   });
 
-  test('of which the first is refused with the credential in its words are refused without them', async () => {
-    const answer: KeeperParts['answer'] = (_request, response) => {
-      response
-        .writeHead(401, { 'www-authenticate': `Key ${SECRET}`, 'retry-after': '9' })
-        .end(`wrong key ${SECRET}`);
-    };
-    const { gateway } = await startScene({ upstream: poll, credentials, service: { answer } });
-    const socket = new WebSocket(gateway.url('/x'), { headers: { authorization: `Bearer ${freshToken()}` } });
-    socket.on('error', () => {});
-    const [, refusal] = (await within(once(socket, 'unexpected-response'), 'a refusal')) as [
-      unknown,
-      IncomingMessage,
-    ];
-    expect([refusal.statusCode, refusal.headers['retry-after']]).toEqual([401, '9']);
-    expect(refusal.rawHeaders.join() + (await text(refusal))).not.toContain(SECRET);
-  });
+  test.each([
+    ['in its words', {}, `wrong key ${SECRET}`],
+    ['cut off in its words', {}, `${'.'.repeat(64 * 1024 - 10)}${SECRET}`],
+    ['in compressed words', { 'content-encoding': 'gzip' }, gzipSync(SECRET)],
+  ])(
+    'of which the first is refused with the credential %s are refused without them',
+    async (_name, fields, body) => {
+      const answer: KeeperParts['answer'] = (_request, response) => {
+        response
+          .writeHead(401, { 'www-authenticate': `Key ${SECRET}`, 'retry-after': '9', ...fields })
+          .end(body);
+      };
+      const { gateway } = await startScene({ upstream: poll, credentials, service: { answer } });
+      const socket = new WebSocket(gateway.url('/x'), {
+        headers: { authorization: `Bearer ${freshToken()}` },
+      });
+      socket.on('error', () => {});
+      const [, refusal] = (await within(once(socket, 'unexpected-response'), 'a refusal')) as [
+        unknown,
+        IncomingMessage,
+      ];
+      expect([refusal.statusCode, refusal.headers['retry-after']]).toEqual([401, '9']);
+      expect(refusal.rawHeaders.join()).not.toContain(SECRET);
+      expect(await text(refusal)).toBe('');
+    },
+  );
 });
 
 test.each([
@@ -353,6 +415,9 @@ test('a key that is renewed in its file is sent from then on, and a broken one i
   const line = await gateway.logged(({ msg }) => msg === 'credential renewed', 10_000);
   expect(line).toMatchObject({ level: 'info', route: 'kept', file });
   expect(await sent()).toBe('sk-the-second');
+  const metrics = await gateway.metrics();
+  for (const outcome of ['refused', 'renewed'])
+    expect(metrics).toContain(`sallyport_file_reloads_total{kind="credentials",outcome="${outcome}"} 1\n`);
   expect(JSON.stringify(gateway.log)).not.toMatch(/sk-the/);
 });
 

@@ -418,7 +418,7 @@ test('the admin listener answers 403 for HOST_REFUSED', async () => {
   const lines = ['GET /metrics HTTP/1.1', 'Host: rebound.example.com', 'Connection: close'];
   using wire = await say(gateway.gateway.adminAddress?.port ?? 0, `${lines.join('\r\n')}\r\n\r\n`);
   const { message } = new GatewayError('HOST_REFUSED');
-  expect(await wire.answer()).toMatchObject({ status: 403, body: `${message}\n` });
+  expect(await wire.answer()).toMatchObject({ status: 403, body: `HOST_REFUSED: ${message}\n` });
   seen.add('HOST_REFUSED');
 });
 

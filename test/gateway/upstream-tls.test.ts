@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
+import { createServer as createPlainServer, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
+import { createServer as createServerOfBytes } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
@@ -12,6 +13,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { certificate } from '../support/listener.ts';
 import { handshake, open, say } from '../support/raw.ts';
 import { portOf } from '../support/servers.ts';
+import { listenAt } from '../support/sockets.ts';
 
 /** Upstreams behind TLS: whom the gateway believes, and who they learn that it is. */
 
@@ -134,7 +136,7 @@ describe('a service that asks for a certificate', () => {
     const service = await startService(app, gate);
     const gateway = await gatewayTo(kind, service.port, trusting(app, 'app.internal'));
     const { cause } = await refusalOf(kind, gateway);
-    expect(cause).toContain('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED');
+    expect(cause).toBe('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: tlsv13 alert certificate required');
     expect(service.asked).toEqual([]);
   });
 
@@ -168,13 +170,50 @@ describe('a certificate that is not believed is named in the log', () => {
     const service = await startService(app);
     const gateway = await gatewayTo(kind, service.port, trusting(app, 'other.internal'));
     const { cause } = await refusalOf(kind, gateway);
-    expect(cause).toMatch(/ERR_TLS_CERT_ALTNAME_INVALID.*other\.internal.*DNS:app\.internal/);
+    expect(cause).toMatch(
+      /^ERR_TLS_CERT_ALTNAME_INVALID: .* for DNS:app\.internal, not for other\.internal: .* upstream\.tls\.servername$/,
+    );
   });
 
   test.each(KINDS)('signed by nobody known: %s', async (kind) => {
     const service = await startService(app);
     const gateway = await gatewayTo(kind, service.port, 'servername: app.internal');
-    expect((await refusalOf(kind, gateway)).cause).toContain('DEPTH_ZERO_SELF_SIGNED_CERT');
+    expect((await refusalOf(kind, gateway)).cause).toBe(
+      'DEPTH_ZERO_SELF_SIGNED_CERT: no authority that is believed has signed its certificate: name it in upstream.tls.ca',
+    );
+  });
+});
+
+describe('who speaks TLS, and who does not, is told in the log', () => {
+  test.each([
+    ['websocket', 'ws://'],
+    ['http', 'http://'],
+    ['poll', 'http://'],
+  ] as const)('it speaks none: %s', async (kind, right) => {
+    const server = createPlainServer((_, response) => response.end());
+    await listenAt({ port: 0, host: '127.0.0.1' }, server);
+    const gateway = await gatewayTo(kind, portOf(server), 'servername: app.internal');
+    expect(await refusalOf(kind, gateway)).toMatchObject({
+      error: 'UPSTREAM_REFUSED',
+      cause: `ERR_SSL_WRONG_VERSION_NUMBER: it speaks no TLS: write ${right}`,
+    });
+  });
+
+  test.each([
+    ['websocket', { detail: 'it speaks TLS: write wss://' }],
+    ['http', { cause: 'HPE_INVALID_CONSTANT: it speaks TLS: write https://' }],
+  ] as const)('it answers with an alert: %s', async (kind, told) => {
+    // As services do that tell more than Node's (RFC 8446 §6): protocol_version.
+    const alert = Buffer.of(0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46);
+    const server = createServerOfBytes((socket) => {
+      socket.on('error', () => {}).once('data', () => socket.end(alert));
+    });
+    await listenAt({ port: 0, host: '127.0.0.1' }, server);
+    const scheme = kind === 'http' ? 'http' : 'ws';
+    const gateway = await startGateway(`
+routes: [{ name: r, match: { path: /* }, auth: none, upstream: { ${kind}: "${scheme}://127.0.0.1:${portOf(server)}" } }]`);
+    onTestFinished(() => gateway.close());
+    expect(await refusalOf(kind, gateway)).toMatchObject({ error: 'UPSTREAM_INVALID', ...told });
   });
 });
 

@@ -62,7 +62,7 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws:
       const { admin } = await start({ names: ['gateway.internal'] });
       const answer = await ask(admin.address.port, `GET ${path} HTTP/1.1`, 'Host: rebound.example.com:9090');
       expect(answer).toMatch(/^HTTP\/1.1 403 /);
-      expect(answer).toMatch(/The admin listener does not answer to this name; .*\n$/);
+      expect(answer).toMatch(/\r\n\r\nHOST_REFUSED: The admin listener does not answer to this name; .*\n$/);
       expect(answer).not.toContain('up 1');
     },
   );
@@ -84,8 +84,8 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws:
     ['/readyz', 200, 'ready\n'],
     ['/readyz?verbose', 200, 'ready\n'],
     ['/metrics', 200, 'up 1\n'],
-    ['/', 404, 'No route leads here.\n'],
-    ['/metrics/', 404, 'No route leads here.\n'],
+    ['/', 404, 'NO_ROUTE: No route leads here.\n'],
+    ['/metrics/', 404, 'NO_ROUTE: No route leads here.\n'],
   ])('answers GET %s with %i', async (path, status, body) => {
     const { url } = await start();
     const response = await fetch(url + path);
@@ -123,6 +123,7 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws:
       const response = await fetch(`${url}/readyz`, { method });
       expect(response.status).toBe(405);
       expect(response.headers.get('allow')).toBe('GET, HEAD');
+      expect(await response.text()).toMatch(/^METHOD_NOT_ALLOWED: .*\n$/);
     },
   );
 

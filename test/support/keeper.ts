@@ -24,7 +24,7 @@ export interface KeeperParts {
   /** Answers plain requests, when they have come whole. */
   readonly answer?: (request: IncomingMessage, response: ServerResponse) => void;
   /** Refuses a handshake: its whole answer. */
-  readonly refuse?: (request: IncomingMessage) => string | undefined;
+  readonly refuse?: (request: IncomingMessage) => string | Buffer | undefined;
   readonly choose?: (offered: Set<string>) => string | false;
 }
 

@@ -10,15 +10,17 @@ import { folderWith } from '../support/cli.ts';
 import { grantOf, routeConfig } from '../support/handshakes.ts';
 import { LogLines } from '../support/log-lines.ts';
 
-/** The credentials of a route, its log, and the files it watches. */
+/** The credentials of a route, its log, the files it watches, and what observers hear of them. */
 function opened(credentials: object | readonly object[], auth: object = { issuer: 'main' }) {
   const files = new WatchedFiles({ everyMs: 3_600_000 });
   const log = new LogLines();
   const logger = createLogger({ destination: log });
+  const outcomes: string[] = [];
+  const reloads = { reloaded: (...what: string[]) => void outcomes.push(what.join(' ')) };
   onTestFinished(() => files.close());
   const route = routeConfig({ auth, upstream: { websocket: 'wss://a.example', credentials } });
-  const opened = openCredentials(route, { files, logger }) as Credentials;
-  return { credentials: opened, files, log };
+  const opened = openCredentials(route, { files, logger, reloads }) as Credentials;
+  return { credentials: opened, files, log, outcomes };
 }
 
 const proofOf = (credentials: Credentials, claims = {}) => credentials.proofFor(grantOf({ claims }))();
@@ -95,13 +97,14 @@ describe('a file', () => {
   }
 
   test('that changes is read again, for clients that are there already, too', async () => {
-    const { file, credentials, files, log } = await inFile('sk-first\n');
+    const { file, credentials, files, log, outcomes } = await inFile('sk-first\n');
     const proof = credentials.proofFor(grantOf());
     expect(proof().fields).toEqual([['x-key', 'Key sk-first']]);
     writeFileSync(file, 'sk-second\n');
     await files.renew();
     expect(proof().fields).toEqual([['x-key', 'Key sk-second']]);
     expect(log.parsed).toMatchObject([{ level: 'info', route: 'chat', file, msg: 'credential renewed' }]);
+    expect(outcomes).toEqual(['credentials renewed']);
     expect(log.text).not.toMatch(/sk-/);
   });
 
@@ -110,21 +113,22 @@ describe('a file', () => {
     ['sk-a\nsk-b', 'is not one line of visible ASCII characters'],
     ['x'.repeat(9000), 'is larger than 8 KiB'],
   ])('that cannot be used any more leaves the old one in use: %j', async (text, fault) => {
-    const { file, credentials, files, log } = await inFile('sk-first');
+    const { file, credentials, files, log, outcomes } = await inFile('sk-first');
     writeFileSync(file, text);
     await files.renew();
     expect(proofOf(credentials).fields).toEqual([['x-key', 'Key sk-first']]);
     const detail = `${file} ${fault}`;
     const msg = 'credential not renewed: the old one stays in use';
     expect(log.parsed).toMatchObject([{ level: 'error', route: 'chat', file, detail, msg }]);
+    expect(outcomes).toEqual(['credentials refused']);
     expect(log.text).not.toMatch(/sk-|xxx/);
   });
 
   test('that holds the same is no news', async () => {
-    const { file, files, log } = await inFile('sk-first');
+    const { file, files, log, outcomes } = await inFile('sk-first');
     writeFileSync(file, 'sk-first\n');
     await files.renew();
-    expect(log.parsed).toEqual([]);
+    expect([log.parsed, outcomes]).toEqual([[], []]);
   });
 
   test('that cannot be used at the start is an error, and nothing is watched then', async () => {

@@ -3,6 +3,7 @@ import type { AuthConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
 import type { HeaderField } from '../../http/request.ts';
 import { CounterTable } from '../../store/counters.ts';
+import { REMEDIES_OF_URLS, tlsFault } from '../../tls-fault.ts';
 
 /** Another service, which is asked about clients over HTTP. */
 
@@ -57,8 +58,9 @@ export class AuthService {
     );
     try {
       return await this.#exchange(fields, deadline.signal, end);
-    } catch (cause) {
+    } catch (thrown) {
       end();
+      const cause = tlsFault(thrown, REMEDIES_OF_URLS);
       throw new GatewayError('AUTH_UNAVAILABLE', { detail: 'the auth service does not answer', cause });
     }
 

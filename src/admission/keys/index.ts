@@ -3,7 +3,7 @@ import { type ApiKey, readApiKeys } from '../../config/api-keys.ts';
 import { ConfigError, formatProblem } from '../../config/problem.ts';
 import type { RouteConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
-import type { WatchedFiles } from '../../watched-files.ts';
+import type { FileObserver, WatchedFiles } from '../../watched-files.ts';
 import type { Claims } from '../claims.ts';
 import { hashOfKey } from './key.ts';
 
@@ -25,6 +25,7 @@ export interface ApiKeys {
 interface KeysDeps {
   readonly files: Pick<WatchedFiles, 'watch'>;
   readonly logger?: Logger | undefined;
+  readonly reloads?: FileObserver | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -50,7 +51,7 @@ export function keyFilesOf(routes: readonly Pick<RouteConfig, 'auth'>[]): string
  * nothing, and the log says why. Rejects with ConfigError if it cannot be used now.
  */
 export async function openApiKeys(file: string, deps: KeysDeps): Promise<ApiKeys> {
-  const { files, logger, now = Date.now } = deps;
+  const { files, logger, reloads, now = Date.now } = deps;
   // Before it is read: else a change in between is never told of.
   files.watch([file], renew);
   let keys = await readKeys(file);
@@ -70,8 +71,11 @@ export async function openApiKeys(file: string, deps: KeysDeps): Promise<ApiKeys
       const before = keys;
       keys = await readKeys(file);
       const changes = changesBetween(before, keys);
-      if (changes !== undefined) logger?.info({ file, ...changes }, 'the API keys have changed');
+      if (changes === undefined) return;
+      reloads?.reloaded('keys', 'renewed');
+      logger?.info({ file, ...changes }, 'the API keys have changed');
     } catch (error) {
+      reloads?.reloaded('keys', 'refused');
       logger?.error({ file, ...causeOf(error) }, 'the API keys cannot be read anew; those read before stay');
     }
   }

@@ -1,3 +1,5 @@
+import { REMEDIES_OF_URLS, tlsFault } from '../../tls-fault.ts';
+
 /** How much of an answer is read: sets of keys have a few KiB. */
 const MAX_BYTES = 64 * 1024;
 
@@ -8,7 +10,10 @@ export async function download(
   signal: AbortSignal,
 ): Promise<string> {
   // A redirect could lead anywhere, plain text included: whoever moves a document changes the configuration.
-  const response = await fetch(url, { redirect: 'manual', signal, headers: { accept: 'application/json' } });
+  const init: RequestInit = { redirect: 'manual', signal, headers: { accept: 'application/json' } };
+  const response = await fetch(url, init).catch((thrown) => {
+    throw tlsFault(thrown, REMEDIES_OF_URLS);
+  });
   if (response.status !== 200 || response.body === null) {
     await response.body?.cancel();
     throw new Error(`${placeOf(url)} answered ${response.status}`);

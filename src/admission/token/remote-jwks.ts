@@ -1,5 +1,6 @@
 import type { CryptoKey } from 'jose';
 import type { Logger } from 'pino';
+import { causeText } from '../../causes.ts';
 import { GatewayError } from '../../errors.ts';
 import { download } from './download.ts';
 import { FetchPace } from './fetch-pace.ts';
@@ -141,15 +142,23 @@ class RemoteKeys implements KeySource {
       await this.#take(await this.#download());
       this.#inVain = 0;
       this.#schedule(this.#times.refreshMs * later());
-    } catch (err) {
+    } catch (thrown) {
       if (this.#closing.signal.aborted) return;
       this.#failures += 1;
       this.#schedule(this.#untilRetry(startedAt));
       this.#logger?.warn(
-        { err, keys: this.#place.host, kids: listed(this.#fetched?.ids ?? []), retryMs: this.#untilNext() },
+        { cause: causeText(thrown), ...this.#standing() },
         'the key set could not be fetched',
       );
     }
+  }
+
+  #standing() {
+    return {
+      keys: this.#place.host,
+      kids: listed(this.#fetched?.ids ?? []),
+      retryMs: this.#untilNext(),
+    };
   }
 
   async #download(): Promise<string> {

@@ -132,6 +132,6 @@ function relayed({ status, headers, body }: HttpAnswer, concealment?: Concealmen
     const value = headers[name];
     return typeof value === 'string' && !concealment?.isIn(value) ? [[name, value] as const] : [];
   });
-  const told = concealment?.body(body) ?? body;
-  return new RelayedAnswer({ status, headers: kept, body: told.subarray(0, RELAYED_BODY_SIZE) });
+  const cut = body.subarray(0, RELAYED_BODY_SIZE);
+  return new RelayedAnswer({ status, headers: kept, body: concealment?.body(cut, headers) ?? cut });
 }

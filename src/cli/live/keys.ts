@@ -1,6 +1,7 @@
 import { openKeys } from '../../admission/token/keys.ts';
 import type { Config, IssuerConfig } from '../../config/schema.ts';
 import { shownUrl } from '../../http/query.ts';
+import { REMEDIES_OF_URLS, tlsFault } from '../../tls-fault.ts';
 import { hasRemoteKeys } from '../materials/keys.ts';
 import type { Trial } from './trial.ts';
 
@@ -20,17 +21,27 @@ async function fetchKeys(issuer: IssuerConfig, signal: AbortSignal): Promise<str
   // Who opens keys goes on without them, and tells only the log why.
   const logger = {
     info() {},
-    warn({ err }: { err?: unknown }) {
-      failure = err;
+    warn({ cause }: { cause?: string }) {
+      failure ??= new Error(cause);
     },
   };
-  const keys = await openKeys(issuer, { logger, fetch: (url, init) => fetch(url, within(signal, init)) });
+  const keys = await openKeys(issuer, { logger, fetch: ask });
   try {
     return await countKeys(issuer, keys);
   } catch (error) {
     throw failure ?? error;
   } finally {
     keys.close();
+  }
+
+  /** An error tells more than the log does. */
+  async function ask(...[url, init]: Parameters<typeof fetch>): Promise<Response> {
+    try {
+      return await fetch(url, within(signal, init));
+    } catch (thrown) {
+      failure = tlsFault(thrown, REMEDIES_OF_URLS);
+      throw thrown;
+    }
   }
 }
 

@@ -4,16 +4,18 @@ import type { UpstreamContext } from '../../upstream/context.ts';
 import type { Endpoint } from '../../upstream/endpoint.ts';
 import { Pool } from '../../upstream/pool.ts';
 import { targetsOf } from '../../upstream/target.ts';
+import { ask, pathFor } from './asking.ts';
 import { reasonOf, type Trial } from './trial.ts';
 
-/** Every target of every route, looked up and dialled as sessions would: at all of its addresses, through TLS, nothing said. */
+/** Every target of every route, looked up and asked as for sessions: at all of its addresses. */
 export function targetTrials({ routes }: Config, context: UpstreamContext): Trial[] {
   return routes.flatMap((route) =>
     kindsOf(route.upstream).flatMap((kind) =>
-      targetsOf(route.upstream, kind).map(({ name }, index) => ({
-        target: name,
+      targetsOf(route.upstream, kind).map((target, index) => ({
+        target: target.name,
         of: `route ${route.name}, ${kind}`,
-        run: (signal) => dialTarget(withOne(route, index), kind, context, signal),
+        run: (signal) =>
+          askTarget(withOne(route, index), { kind, path: pathFor(route, kind, target) }, context, signal),
       })),
     ),
   );
@@ -36,39 +38,41 @@ function withOne(route: RouteConfig, index: number): RouteConfig {
   }
 }
 
-async function dialTarget(
+interface Asked {
+  readonly kind: UpstreamKind;
+  readonly path: string;
+}
+
+async function askTarget(
   route: RouteConfig,
-  kind: UpstreamKind,
+  asked: Asked,
   context: UpstreamContext,
   signal: AbortSignal,
 ): Promise<string> {
-  const pool = new Pool(route, kind, context);
+  const pool = new Pool(route, asked.kind, context);
   try {
     await pool.ready(signal);
     if (pool.endpoints.length === 0)
       throw pool.unresolved()[0]?.error ?? new Error('its name was not found in time');
-    return await dialAll(pool, signal);
+    return await askAll(pool, asked, signal);
   } finally {
     pool.close();
   }
 }
 
-/** One address that connects is enough; those that do not are told. */
-async function dialAll(pool: Pool, signal: AbortSignal): Promise<string> {
+/** One address that will do is enough; those that will not are told. */
+async function askAll(pool: Pool, asked: Asked, signal: AbortSignal): Promise<string> {
   const { endpoints } = pool;
   const startedAt = performance.now();
-  const dials = await Promise.allSettled(endpoints.map((endpoint) => dial(pool, endpoint, signal)));
-  const failures = dials.flatMap((dialled, index) =>
-    dialled.status === 'rejected' ? [failureText(endpoints[index], dialled.reason, endpoints.length)] : [],
+  const outcomes = await Promise.allSettled(endpoints.map((endpoint) => ask(pool, endpoint, asked, signal)));
+  const ms = Math.round(performance.now() - startedAt);
+  const failures = outcomes.flatMap((outcome, index) =>
+    outcome.status === 'rejected' ? [failureText(endpoints[index], outcome.reason, endpoints.length)] : [],
   );
-  if (failures.length === dials.length) throw new Error(failures.join(', '));
-  if (failures.length > 0) return `connects, but not at ${failures.join(', ')}`;
-  return `connects in ${Math.round(performance.now() - startedAt)} ms`;
-}
-
-async function dial(pool: Pool, endpoint: Endpoint, signal: AbortSignal): Promise<void> {
-  const socket = await pool.connect(endpoint, signal);
-  socket.destroy();
+  const told = outcomes.find((outcome) => outcome.status === 'fulfilled')?.value;
+  if (told === undefined) throw new Error(failures.join(', '));
+  if (failures.length > 0) return `${told}, but not at ${failures.join(', ')}`;
+  return `${told} (${ms} ms)`;
 }
 
 function failureText(endpoint: Endpoint | undefined, error: unknown, count: number): string {

@@ -1,3 +1,4 @@
+import { messageOf } from '../../causes.ts';
 import { GatewayError } from '../../errors.ts';
 
 /** One thing that a configuration names and that only the network can tell of. */
@@ -15,6 +16,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'its name has no address',
   EHOSTUNREACH: 'no way leads there',
   ENETUNREACH: 'no way leads there',
+  ECONNRESET: 'it closes the connection without an answer',
+  UPSTREAM_LOST: 'it closes the connection without an answer',
   CERT_HAS_EXPIRED: 'its certificate has expired',
 };
 
@@ -24,7 +27,7 @@ export function reasonOf(error: unknown): string {
   const { code, name, cause } = error as NodeJS.ErrnoException;
   if (name === 'TimeoutError' || code === 'UPSTREAM_TIMEOUT') return 'no answer in time';
   const known = REASONS[code ?? ''];
-  if (known !== undefined) return known;
+  if (known !== undefined && !(cause instanceof Error)) return known;
   if (cause instanceof Error) return reasonOf(cause);
-  return error instanceof GatewayError ? (error.detail ?? error.message) : error.message;
+  return error instanceof GatewayError ? (error.detail ?? error.message) : messageOf(error);
 }

@@ -2,20 +2,32 @@ import { request } from 'node:http';
 import type { Socket } from 'node:net';
 import { withQuery } from '../../http/query.ts';
 import { NO_PROOF } from '../credentials.ts';
+import type { Endpoint } from '../endpoint.ts';
+import type { Pool } from '../pool.ts';
 import type { Probe } from './probe.ts';
 
 /** An HTTP service is well if it answers a GET with 2xx or 3xx. */
 export const probeHttp: Probe = async function probeHttp(pool, endpoint, path = '/', signal) {
+  const status = await statusAt(pool, endpoint, path, signal);
+  if (status < 200 || status > 399) throw new Error(`it answered ${status}`);
+};
+
+/** The status that a GET is answered with. Rejects if it is not answered in HTTP, and when `signal` aborts; leaves nothing open. */
+export async function statusAt(
+  pool: Pool,
+  endpoint: Endpoint,
+  path: string,
+  signal: AbortSignal,
+): Promise<number> {
   const socket = await pool.connect(endpoint, signal);
   try {
     const { fields, query } = pool.proof?.() ?? NO_PROOF;
     const own = { host: endpoint.target.authority, ...Object.fromEntries(fields) };
-    const status = await statusOf(socket, withQuery(path, query), own, signal);
-    if (status < 200 || status > 399) throw new Error(`it answered ${status}`);
+    return await statusOf(socket, withQuery(path, query), own, signal);
   } finally {
     socket.destroy();
   }
-};
+}
 
 function statusOf(
   socket: Socket,

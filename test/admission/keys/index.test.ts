@@ -21,7 +21,9 @@ async function opened(text: string, now?: () => number) {
   const lines: Record<string, unknown>[] = [];
   let heard = Promise.withResolvers<void>();
   const logger = pino({}, { write: (line: string) => heard.resolve(void lines.push(JSON.parse(line))) });
-  const keys = await openApiKeys(file, { files, logger, ...(now && { now }) });
+  const outcomes: string[] = [];
+  const reloads = { reloaded: (...what: string[]) => void outcomes.push(what.join(' ')) };
+  const keys = await openApiKeys(file, { files, logger, reloads, ...(now && { now }) });
   /** Puts another text in its place, and waits for the log to tell of it. */
   async function rewrite(next: string) {
     heard = Promise.withResolvers();
@@ -29,7 +31,7 @@ async function opened(text: string, now?: () => number) {
     await within(heard.promise, 'word of the change');
     return lines.at(-1);
   }
-  return { keys, file, files, lines, rewrite };
+  return { keys, file, files, lines, outcomes, rewrite };
 }
 
 test('a key is 51 characters that no other key has, and is known by its hash alone', async () => {
@@ -80,7 +82,7 @@ test('what is wrong with a key that nobody knows is told apart', () => {
 
 test('a change of the file counts at once, and the log says by name what has changed', async () => {
   const [kept, gone, fresh, renewed] = [makeKey(), makeKey(), makeKey(), makeKey()];
-  const { keys, file, rewrite } = await opened(
+  const { keys, file, outcomes, rewrite } = await opened(
     entry('kept', kept) + entry('gone', gone) + entry('same', fresh),
   );
   const line = await rewrite(entry('kept', kept) + entry('same', renewed) + entry('new', fresh));
@@ -98,11 +100,12 @@ test('a change of the file counts at once, and the log says by name what has cha
     'new',
     'same',
   ]);
+  expect(outcomes).toEqual(['keys renewed']);
 });
 
 test('a file that cannot be used changes nothing, is told with its places, and mended counts', async () => {
   const key = makeKey();
-  const { keys, file, rewrite } = await opened(entry('ci', key));
+  const { keys, file, outcomes, rewrite } = await opened(entry('ci', key));
   const line = await rewrite(`${entry('ci', key)}- { name: other }\n`);
   expect(line).toMatchObject({
     level: 50,
@@ -111,14 +114,16 @@ test('a file that cannot be used changes nothing, is told with its places, and m
   });
   expect(line?.file).toBe(file);
   expect(keys.find(key)?.subject).toBe('ci');
+  expect(outcomes).toEqual(['keys refused']);
   await rewrite('');
   expect(keys.find(key)).toBeUndefined();
+  expect(outcomes).toEqual(['keys refused', 'keys renewed']);
 });
 
 test('nothing is logged where nothing has changed', async () => {
-  const { files, lines } = await opened(entry('ci', makeKey()));
+  const { files, lines, outcomes } = await opened(entry('ci', makeKey()));
   await files.renew();
-  expect(lines).toEqual([]);
+  expect([lines, outcomes]).toEqual([[], []]);
 });
 
 test('routes share a file, and one that cannot be used is an error', async () => {

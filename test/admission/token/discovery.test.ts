@@ -87,12 +87,12 @@ describe('a verifier that finds its keys', () => {
   ) {
     const oidc = await startOidc('');
     put(oidc);
-    const warned = Promise.withResolvers<{ err: Error }>();
+    const warned = Promise.withResolvers<{ cause: string }>();
     const logger = { info() {}, warn: warned.resolve } as unknown as RemoteDeps['logger'];
     const verifier = await open(oidc.issuer, { logger, times });
-    const { err } = await warned.promise;
+    const { cause } = await warned.promise;
     const code = await codeOf(verifier.verify(mint(OLD, { iss: oidc.issuer }, { kid: 'old' })));
-    return { code, message: err.message, origin: new URL(oidc.provider.url).origin };
+    return { code, message: cause, origin: new URL(oidc.provider.url).origin };
   }
 
   test.each<[string, Parameters<typeof failure>[0], RegExp]>([

@@ -373,14 +373,14 @@ describe('a provider that fails', () => {
     clock.ms += 30 * SECOND;
     await codeOf(verifier.verify(newToken));
     const message = `${provider.url} answered 503`;
-    expect(warnings).toMatchObject([{ err: { message }, kids: ['old'] }]);
+    expect(warnings).toMatchObject([{ cause: message, kids: ['old'] }]);
   });
 
   test('and answers with a discovery document is told where its keys are', async () => {
     const document = JSON.stringify({ issuer: 'https://id.test/', jwks_uri: 'https://id.test/keys' });
     const { warnings } = await setUp(document);
     const message = 'this is a discovery document: write discovery: true, or jwks: https://id.test/keys';
-    expect(warnings).toMatchObject([{ err: { message } }]);
+    expect(warnings).toMatchObject([{ cause: message }]);
   });
 
   test('is not followed elsewhere', async () => {
