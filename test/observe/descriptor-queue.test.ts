@@ -147,7 +147,8 @@ describe('DescriptorQueue', () => {
     queue.write('after\n');
     fifo.read();
     await flush();
-    expect(fifo.read()).toBe('after\n');
+    // Where a line was torn by then, the next one begins on a line of its own.
+    expect(fifo.read()).toMatch(/^\n?after\n$/);
   });
 
   test('goes on in another file, with whole lines in each, and gives back the one before', async () => {
