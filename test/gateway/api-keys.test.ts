@@ -151,7 +151,7 @@ describe('a key', () => {
 
 describe('while connections are open', () => {
   test('a key that ends takes its connections along, and lets nobody in', async () => {
-    await using scene = await started(['--expires', '3s']);
+    await using scene = await started(['--expires', '2s']);
     const { gateway, key, ask, connect } = scene;
     const conversation = await connect('/keys', key);
     const [code, reason] = await within(once(conversation.webSocket, 'close'), 'the end of the key', 10_000);
@@ -171,7 +171,8 @@ describe('while connections are open', () => {
 
     const text = await readFile(file, 'utf8');
     await writeFile(file, text.slice(text.indexOf('- name: ci-2')));
-    await gateway.logged(({ removed }) => `${removed}` === 'ci', CHANGE_MS);
+    await gateway.gateway.reload();
+    await gateway.logged(({ removed }) => `${removed}` === 'ci');
     expect([(await ask('/keys', key)).status, (await ask('/keys', next)).status]).toEqual([401, 200]);
     await expect(connect('/both', key)).rejects.toThrow('401');
     conversation.say('still here');
@@ -183,7 +184,8 @@ describe('while connections are open', () => {
     await using scene = await started();
     const { gateway, file, key, ask } = scene;
     await writeFile(file, `- { name: other, hash: "${hashOfKey(key).slice(1)}" }\n`);
-    const line = await gateway.logged(({ problems }) => problems !== undefined, CHANGE_MS);
+    await gateway.gateway.reload();
+    const line = await gateway.logged(({ problems }) => problems !== undefined);
     expect(await gateway.metrics()).toContain(
       'sallyport_file_reloads_total{kind="keys",outcome="refused"} 1\n',
     );
