@@ -36,15 +36,22 @@ interface ClaimUsers {
   readonly require: Readonly<Record<string, unknown>>;
 }
 
-/** Where no certificate is asked for, a claim of that name is a token's own word. Reports within `auth`. */
+/**
+ * Where no certificate is asked for, a claim of that name is a token's own word. `conditions` are those of the upstream's
+ * credentials. Reports below the route.
+ */
 export function certificateClaimRules(
   { certificate, forward, require }: ClaimUsers,
+  conditions: readonly (object | undefined)[],
   complain: Complain,
 ): void {
   if (certificate !== undefined) return;
-  const places = [
-    ...Object.entries(forward).map(([header, claim]) => ({ path: ['forward', header], claim })),
-    ...Object.keys(require).map((claim) => ({ path: ['require', claim], claim })),
+  const places: { path: PropertyKey[]; claim: string }[] = [
+    ...Object.entries(forward).map(([header, claim]) => ({ path: ['auth', 'forward', header], claim })),
+    ...Object.keys(require).map((claim) => ({ path: ['auth', 'require', claim], claim })),
+    ...conditions.flatMap((when = {}) =>
+      Object.keys(when).map((claim) => ({ path: ['upstream', 'credentials'], claim })),
+    ),
   ];
   for (const { path, claim } of places.filter(({ claim }) => /^\/certificate(?:\/|$)/.test(claim)))
     complain(

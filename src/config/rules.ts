@@ -76,7 +76,9 @@ export function routeRules(route: RouteShape, context: Context): void {
   const inAuth = (path: PropertyKey[], message: string) => complain(context, ['auth', ...path], message);
   proofRules(route.auth, context);
   externalRules(route.auth, inAuth);
-  certificateClaimRules(route.auth, inAuth);
+  const { credentials } = route.upstream;
+  const conditions = Array.isArray(credentials) ? credentials.map(({ when }) => when) : [];
+  certificateClaimRules(route.auth, conditions, (path, message) => complain(context, path, message));
   forwardRules(claims, context);
 }
 

@@ -185,6 +185,19 @@ describe('a route', () => {
     expect(parsed(withAuth(`{ issuer: main, ${fine} }`)).routes).toHaveLength(1);
   });
 
+  test('cannot choose a credential by a certificate that nobody is asked for', () => {
+    const lent = (claim: string) =>
+      withAuth('{ issuer: main }').replace(
+        'websocket: ws://127.0.0.1:3000',
+        `websocket: ws://127.0.0.1:3000, credentials: { header: x-key, value: "\${KEY}", when: { ${claim}: a } }`,
+      );
+    const env = { KEY: 'a key of some length' };
+    expect(problemOf(lent('/certificate/commonName'), env)).toContain(
+      'routes[0].upstream.credentials: there is no certificate on this route',
+    );
+    expect(parsed(lent('/certificates/commonName'), env).routes).toHaveLength(1);
+  });
+
   test('may show another service a token among the subprotocols', () => {
     const auth = '{ external: { url: "http://a/auth", forward: [sec-websocket-protocol, origin] } }';
     expect(parsed(withAuth(auth)).routes).toHaveLength(1);
