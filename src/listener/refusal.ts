@@ -78,7 +78,8 @@ function own(error: GatewayError): Answer {
   // ASCII throughout: what is written is one text and one write, for refusals come in floods.
   const body = `${error.code}: ${error.message}\n`;
   const type: HeaderField = ['content-type', 'text/plain; charset=utf-8'];
-  return complete(error.status, [...Object.entries(error.headers), type], body);
+  const fields = Object.entries(error.headers).filter(([name, value]) => isSendable(name, value));
+  return complete(error.status, [...fields, type], body);
 }
 
 function relayed({ answer }: RelayedAnswer): Answer {
@@ -89,7 +90,7 @@ function relayed({ answer }: RelayedAnswer): Answer {
   return complete(status, fields, body.toString('latin1'));
 }
 
-/** The upstream is not trusted to keep CR and LF out of its headers. */
+/** Neither the upstream nor a program's hook is trusted to keep CR and LF out of its headers. */
 function isSendable(name: string, value: string): boolean {
   try {
     validateHeaderName(name);

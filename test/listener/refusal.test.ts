@@ -72,6 +72,13 @@ describe('a refused upgrade', () => {
     expect(answer).toMatch(/\r\n\r\n\{\}$/);
   });
 
+  test('gets no field that would be two', async () => {
+    const headers = { 'x-fine': '1', 'x-split': 'a\r\nx-injected: 1', 'x bad': '1' };
+    const answer = await refused(new GatewayError('FORBIDDEN', { headers }));
+    expect(answer).toContain('\r\nx-fine: 1\r\n');
+    expect(answer).not.toMatch(/x-split|x-injected|x bad/);
+  });
+
   test('reads its answer though it is still sending, and is let go when it leaves', async () => {
     const listener = await open(
       { upgrade: (pending) => pending.refuse(new GatewayError('TOKEN_MISSING')) },
