@@ -139,7 +139,7 @@ function openBridge(
   http: Pool | undefined,
 ): Omit<UpgradeHandler, 'meter' | 'forward'> & Pick<Opened<never>, 'close'> {
   const kind = upgradesTo(config.upstream);
-  if (kind === 'poll') return openPoll(config, means);
+  if (kind === 'poll' || kind === 'post') return openPoll(config, kind, means);
   const own = kind === 'tcp' ? 'tcp' : 'websocket';
   const pool = kind === 'http' && http ? http : openPool(config, own, means);
   const close = () => pool.close();
@@ -148,15 +148,16 @@ function openBridge(
   return { bridge: 'websocket', dial, close };
 }
 
-function openPoll(config: RouteConfig, means: Means) {
+function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
   const http = openPollClients(config, means);
   const dial = createPollDial(config, { http, concealment: means.credentials?.concealment });
-  return { bridge: 'poll', dial, close: () => http.close() } as const;
+  return { bridge: kind, dial, close: () => http.close() } as const;
 }
 
 /** The HTTP clients of a poll route, one for each endpoint. */
 export function openPollClients(config: RouteConfig, means: Means): HttpPool<HttpTarget> {
-  return new HttpPool(openPool(config, 'poll', means), ({ target }, connect) =>
+  const kind = config.upstream.poll === undefined ? 'post' : 'poll';
+  return new HttpPool(openPool(config, kind, means), ({ target }, connect) =>
     openHttpTarget(target, connect),
   );
 }

@@ -17,7 +17,7 @@ const FILES = [
   'routes.*.upstream.tls.key',
 ];
 /** Places that may name a unix socket: a text, a mapping, or a list of them. It need not be there yet. */
-const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target'].flatMap((kind) =>
+const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target', 'post', 'post.target'].flatMap((kind) =>
   ['', '.*', '.*.*'].map((rest) => `routes.*.upstream.${kind}${rest}`),
 );
 const SECRETS = 'issuers.*.secret';

@@ -4,7 +4,7 @@ import { certificateClaimRules, externalRules } from './auth-rules.ts';
 import { credentialRules } from './credential-rules.ts';
 import type { CredentialConfig } from './credentials.ts';
 import { entryRules } from './entry-rules.ts';
-import { type PollConfig, placeholderRules } from './poll.ts';
+import { type PollConfig, sessionRules } from './poll/index.ts';
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import type { AuthConfig } from './schema.ts';
@@ -40,6 +40,7 @@ interface RouteShape {
   auth: 'none' | AuthShape;
   upstream: PoolShape & {
     poll?: PollConfig | undefined;
+    post?: PollConfig | undefined;
     stripPrefix?: string | undefined;
     headers?: HeaderChanges | undefined;
     answerHeaders?: HeaderChanges | undefined;
@@ -55,10 +56,12 @@ export function routeRules(route: RouteShape, context: Context): void {
     complain(
       context,
       ['upstream'],
-      `an upstream is http, or one of websocket, tcp, poll, or http and one of those; this one is ${found}`,
+      `an upstream is http, or one of websocket, tcp, poll, post, or http and one of those; this one is ${found}`,
     );
   }
-  if (route.upstream.poll !== undefined) placeholderRules(route.match.path, route.upstream.poll, context);
+  sessionRules(route.match.path, route.upstream, (path, message) =>
+    complain(context, ['upstream', ...path], message),
+  );
   poolRules(route.upstream, route.auth, route.match.path, (path, message) =>
     complain(context, ['upstream', ...path], message),
   );

@@ -6,6 +6,7 @@ import { isUrl } from './fields.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
 import { nearMisses } from './near-misses.ts';
 import { loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
+import { sessionConfigOf } from './poll/index.ts';
 import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
@@ -197,9 +198,9 @@ function unverifiedUpstream({ upstream }: RouteConfig, path: Path): Finding[] {
 }
 
 function lentCredentials({ auth, upstream }: RouteConfig, path: Path): Finding[] {
-  const { credentials, websocket = [], http = [], poll } = upstream;
+  const { credentials, websocket = [], http = [] } = upstream;
   if (credentials === undefined) return [];
-  const targets = [...websocket, ...http, ...(poll?.target ?? [])];
+  const targets = [...websocket, ...http, ...(sessionConfigOf(upstream)?.target ?? [])];
   const exposed = targets.find(({ url }) => isPlain(url));
   return [
     ...(auth === 'none'

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { sessionConfigOf } from '../config/poll/index.ts';
 import type { Config } from '../config/schema.ts';
 import { connectionsWithin, readDescriptorLimit } from '../listener/descriptors.ts';
 
@@ -6,7 +7,7 @@ import { connectionsWithin, readDescriptorLimit } from '../listener/descriptors.
 export async function mostConnections({ limits, routes }: Config, logger: Logger): Promise<number> {
   const openFiles = await readDescriptorLimit();
   // A poll hangs on one connection while messages are sent on another.
-  const upstream = routes.some((route) => route.upstream.poll !== undefined) ? 2 : 1;
+  const upstream = routes.some((route) => sessionConfigOf(route.upstream) !== undefined) ? 2 : 1;
   const fitting = connectionsWithin(openFiles, upstream);
   const connections = limits.connections === 'auto' ? fitting : limits.connections;
   if (connections > fitting)

@@ -77,7 +77,7 @@ export function openHttpTarget({ authority, secure, base }: Target, connect: Con
     close: () => pool.destroy(),
     exchange(request, limits) {
       return new Promise((resolve, reject) => {
-        const options = { ...request, path: prefix + request.path } as Dispatcher.DispatchOptions;
+        const options = { ...request, path: prefix + request.path || '/' } as Dispatcher.DispatchOptions;
         pool.dispatch(options, new Exchange(limits, resolve, reject));
       });
     },

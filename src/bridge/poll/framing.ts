@@ -1,4 +1,4 @@
-import type { PollConfig } from '../../config/poll.ts';
+import type { GenericConfig } from '../../config/poll/index.ts';
 import { GatewayError } from '../../errors.ts';
 import type { HttpAnswer } from '../../upstream/client.ts';
 import { compilePointer, parseJson, textOf } from './json.ts';
@@ -11,7 +11,7 @@ export interface Reading {
   document(): unknown;
 }
 
-type Framing = PollConfig['messages'];
+type Framing = GenericConfig['messages'];
 
 /**
  * Compiles how the messages of a session stand in an answer. The reader throws UPSTREAM_INVALID where the answer is

@@ -1,37 +1,47 @@
-import type { PollConfig } from '../../config/poll.ts';
+import type { GenericConfig } from '../../config/poll/index.ts';
 import { GatewayError } from '../../errors.ts';
 import { withQuery } from '../../http/query.ts';
 import type { HttpAnswer, HttpRequest } from '../../upstream/client.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import { compileFraming, type Reading } from './framing.ts';
-import type { Batch, Message, Profile, ProfileFactory } from './profile.ts';
+import {
+  type Batch,
+  type Message,
+  NOTHING,
+  type Opening,
+  type Polls,
+  type Profile,
+  type ProfileFactory,
+  type Sends,
+} from './profile.ts';
 import { compileSource, required, withCursor } from './source.ts';
 import { compileTemplate, type Values } from './template.ts';
 
-const NOTHING: Reading = { messages: [], document: () => undefined };
+const EMPTY: Reading = { messages: [], document: () => undefined };
 
 /**
  * The profile that configuration alone describes: plain HTTP requests whose paths are templates, and a cursor if
  * there is one. The client's query goes with `open`; elsewhere only where a path says `{query}`.
  */
-export function compileGeneric(config: PollConfig): ProfileFactory {
+export function compileGeneric(config: GenericConfig): ProfileFactory {
   const dialect = compileDialect(config);
-  return function generic(request: AdmittedRequest): Profile {
-    return new GenericProfile(dialect, request);
+  return {
+    opens: config.open !== undefined,
+    create: (request) => new GenericProfile(dialect, request),
   };
 }
 
 /** How requests are written and answers read. */
 type Dialect = ReturnType<typeof compileDialect>;
 
-function compileDialect(config: PollConfig) {
+function compileDialect(config: GenericConfig) {
   const { open, poll, send, close, cursor } = config;
   return {
     config,
     /** The placeholder of that name: in seconds. */
-    hold: String(Math.round(poll.hold / 1000)),
+    hold: String(Math.round((poll?.hold ?? 0) / 1000)),
     openPath: compileTemplate(open?.path ?? ''),
-    pollPath: compileTemplate(poll.path),
+    pollPath: compileTemplate(poll?.path ?? ''),
     sendPath: compileTemplate(send?.path ?? ''),
     closePath: compileTemplate(close?.path ?? ''),
     readWhole: compileFraming({ framing: 'body' }),
@@ -43,10 +53,9 @@ function compileDialect(config: PollConfig) {
 }
 
 class GenericProfile implements Profile {
-  readonly pollMs: number;
-  readonly sendMs: number;
   readonly answerSize: number;
-  readonly resends: boolean;
+  readonly receives: Polls | undefined;
+  readonly sends: Sends | undefined;
   readonly #dialect: Dialect;
   readonly #request: AdmittedRequest;
   #session: string | undefined;
@@ -54,10 +63,9 @@ class GenericProfile implements Profile {
 
   constructor(dialect: Dialect, request: AdmittedRequest) {
     const { poll, send, cursor, responseSize } = dialect.config;
-    this.pollMs = poll.hold + poll.margin;
-    this.sendMs = send?.timeout ?? 0;
     this.answerSize = responseSize;
-    this.resends = send?.retry === 'idempotent';
+    this.receives = poll && this.#polls(poll);
+    this.sends = send && this.#sends(send);
     this.#dialect = dialect;
     this.#request = request;
     this.#cursor = cursor?.initial;
@@ -76,49 +84,12 @@ class GenericProfile implements Profile {
     };
   }
 
-  opened(answer: HttpAnswer): string | undefined {
+  opened(answer: HttpAnswer): Opening {
     const { readWhole, sessionOf, firstCursorOf } = this.#dialect;
     const { document } = readWhole(answer);
     if (sessionOf) this.#session = required(sessionOf(answer, document), 'session');
     if (firstCursorOf) this.#cursor = required(firstCursorOf(answer, document), 'cursor');
-    return chosenProtocol(answer, this.#request.protocols);
-  }
-
-  poll(): HttpRequest {
-    const { config, pollPath } = this.#dialect;
-    const base = {
-      method: config.poll.method,
-      path: pollPath(this.#values(), this.#request.captures),
-      headers: {},
-    };
-    return this.#cursor === undefined ? base : withCursor(base, this.#cursor, config.cursor?.send);
-  }
-
-  polled(answer: HttpAnswer): Batch {
-    const { readMessages, nextCursorOf } = this.#dialect;
-    const { messages, document } = answer.status < 300 ? readMessages(answer) : NOTHING;
-    const next = nextCursorOf?.(answer, document);
-    // The same cursor again would bring the same messages again, for ever.
-    if (nextCursorOf && messages.length > 0) required(next, 'cursor');
-    return {
-      messages,
-      moved: messages.length > 0 || (next !== undefined && next !== this.#cursor),
-      commit: () => {
-        this.#cursor = next ?? this.#cursor;
-      },
-    };
-  }
-
-  send({ data, binary }: Message): HttpRequest | undefined {
-    const { config, sendPath } = this.#dialect;
-    if (!config.send) return undefined;
-    const headers = { 'content-type': binary ? config.send.binary : config.send.text };
-    return {
-      method: config.send.method,
-      path: sendPath(this.#values(), this.#request.captures),
-      headers,
-      body: data,
-    };
+    return { protocol: chosenProtocol(answer, this.#request.protocols) };
   }
 
   close(): HttpRequest | undefined {
@@ -130,6 +101,67 @@ class GenericProfile implements Profile {
         headers: {},
       }
     );
+  }
+
+  #polls({ method, hold, margin }: NonNullable<GenericConfig['poll']>): Polls {
+    return {
+      mode: 'answers',
+      holdMs: hold,
+      marginMs: margin,
+      answerSize: this.answerSize,
+      repeats: true,
+      poll: () => this.#poll(method),
+      polled: (answer) => this.#polled(answer),
+    };
+  }
+
+  #poll(method: string): HttpRequest {
+    const { config, pollPath } = this.#dialect;
+    const base = { method, path: pollPath(this.#values(), this.#request.captures), headers: {} };
+    return this.#cursor === undefined ? base : withCursor(base, this.#cursor, config.cursor?.send);
+  }
+
+  #polled(answer: HttpAnswer): Batch {
+    const { readMessages, nextCursorOf } = this.#dialect;
+    const { messages, document } = answer.status < 300 ? readMessages(answer) : EMPTY;
+    if (nextCursorOf === undefined) return { messages, cursor: 'none', commit() {} };
+    const next = nextCursorOf(answer, document);
+    // The same cursor again would bring the same messages again, for ever.
+    if (messages.length > 0) required(next, 'cursor');
+    return {
+      messages,
+      cursor: next !== undefined && next !== this.#cursor ? 'moved' : 'unmoved',
+      commit: () => {
+        this.#cursor = next ?? this.#cursor;
+      },
+    };
+  }
+
+  #sends(send: NonNullable<GenericConfig['send']>): Sends {
+    const replies = send.response === 'message';
+    return {
+      timeoutMs: send.timeout,
+      answerSize: replies ? this.answerSize : 'ignored',
+      resends: send.retry === 'idempotent',
+      concurrency: 1,
+      inOrder: true,
+      send: ([message]) => this.#send(send, message),
+      ...(replies && { sent: (answer: HttpAnswer) => this.#sent(answer) }),
+    };
+  }
+
+  #send({ method, text, binary }: NonNullable<GenericConfig['send']>, message?: Message): HttpRequest {
+    return {
+      method,
+      path: this.#dialect.sendPath(this.#values(), this.#request.captures),
+      headers: { 'content-type': message?.binary ? binary : text },
+      ...(message && { body: message.data }),
+    };
+  }
+
+  #sent(answer: HttpAnswer): Batch {
+    const { messages } = this.#dialect.readWhole(answer);
+    return { ...NOTHING, messages };
   }
 
   /** What the placeholders of a path stand for now. */

@@ -1,4 +1,4 @@
-import { POLL_HEADERS } from '../../config/poll.ts';
+import { POLL_HEADERS } from '../../config/poll/index.ts';
 import type { UpstreamConfig } from '../../config/schema.ts';
 import { headerClass } from '../../http/header-classes.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';

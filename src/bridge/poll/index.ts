@@ -1,4 +1,4 @@
-import type { PollConfig } from '../../config/poll.ts';
+import { type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
 import type { RouteConfig } from '../../config/schema.ts';
 import type { HttpTarget } from '../../upstream/client.ts';
 import type { Concealment } from '../../upstream/concealment.ts';
@@ -26,19 +26,20 @@ export function createPollDial(
   route: RouteConfig,
   { http, clock = systemClock, concealment }: PollDeps,
 ): Dial {
-  const { queueSize, outage: outageMs } = route.upstream.poll as PollConfig;
+  const { queueSize, outage: outageMs } = sessionConfigOf(route.upstream) as PollConfig;
   const opener = new SessionOpener(route, http, concealment);
 
   return async function dialPoll(request, signal) {
-    const { lease, exchange, profile, protocol } = await opener.open(request, signal);
+    const { lease, http: requests, profile, opening } = await opener.open(request, signal);
     const release = () => http.release(lease);
     return {
       target: lease.endpoint.name,
-      accept: { protocol },
+      accept: { protocol: opening.protocol },
       run(client, head, session) {
         const conversation = {
-          exchange,
+          http: requests,
           profile,
+          greeting: opening.messages ?? [],
           connection: request.connectionId,
           queueSize,
           outageMs,
@@ -49,7 +50,7 @@ export function createPollDial(
         return done;
       },
       abandon() {
-        if (profile.open()) void closeSession(exchange, profile, route.timeouts.close).finally(release);
+        if (profile.open()) void closeSession(requests, profile, route.timeouts.close).finally(release);
         else release();
       },
     };

@@ -3,8 +3,11 @@ import type { ExchangeLimits, HttpAnswer, HttpRequest, HttpTarget } from '../../
 import { NO_PROOF, type ProofSource } from '../../upstream/credentials.ts';
 import { createCookieJar } from './cookies.ts';
 
-/** Exchanges one request of a session with its service. Rejects with ExchangeFailed. */
-export type SessionClient = (request: HttpRequest, limits: ExchangeLimits) => Promise<HttpAnswer>;
+/** The requests of one session to its service. */
+export interface SessionClient {
+  /** Rejects with ExchangeFailed. */
+  exchange(request: HttpRequest, limits: ExchangeLimits): Promise<HttpAnswer>;
+}
 
 /**
  * Pins a session to one target: adds what all its requests say and what the gateway proves itself with in that moment, and
@@ -16,14 +19,20 @@ export function createSessionClient(
   proof?: ProofSource,
 ): SessionClient {
   const jar = createCookieJar();
-  return async function exchange(request, limits) {
+
+  function completed(request: HttpRequest): HttpRequest {
     const { fields, query } = proof?.() ?? NO_PROOF;
     const all: Record<string, string> = { ...headers, ...Object.fromEntries(fields), ...request.headers };
     const cookie = jar.header(all.cookie);
     if (cookie !== undefined) all.cookie = cookie;
-    const path = withQuery(request.path, query);
-    const answer = await target.exchange({ ...request, path, headers: all }, limits);
-    jar.store(answer.headers);
-    return answer;
+    return { ...request, path: withQuery(request.path, query), headers: all };
+  }
+
+  return {
+    async exchange(request, limits) {
+      const answer = await target.exchange(completed(request), limits);
+      jar.store(answer.headers);
+      return answer;
+    },
   };
 }

@@ -1,10 +1,10 @@
-import type { PollConfig } from '../../config/poll.ts';
+import type { GenericConfig } from '../../config/poll/index.ts';
 import { GatewayError } from '../../errors.ts';
 import { withQuery } from '../../http/query.ts';
 import type { HttpAnswer, HttpRequest } from '../../upstream/client.ts';
 import { compilePointer, scalarOf } from './json.ts';
 
-type CursorConfig = NonNullable<PollConfig['cursor']>;
+type CursorConfig = NonNullable<GenericConfig['cursor']>;
 
 /** Reads a session's name or a cursor out of an answer; undefined if it is not there. */
 export type Source = (answer: HttpAnswer, document: () => unknown) => string | undefined;

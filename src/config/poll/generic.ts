@@ -1,20 +1,10 @@
 import { z } from 'zod';
-import { duration, headerName, optionalDuration, size, urlOrSocket } from './fields.ts';
-import { complaintAbout, namesIn } from './placeholders.ts';
-import { targetsOf } from './pool.ts';
+import { duration } from '../fields.ts';
+import { complaintAbout, namesIn } from '../placeholders.ts';
+import { type Complain, commonFields, complainTo, PROFILE } from './common.ts';
+import { METHOD, method, PATH, path, sendFields } from './requests.ts';
 
-/** The configuration of `upstream: { poll: … }`: an HTTP service that is polled in place of a WebSocket. */
-
-const path = z
-  .string()
-  .regex(
-    /^\/[^\s#]*$/,
-    'expected a path that starts with / (it may hold {session}, {cursor}, {hold}, {query} and what the route captures)',
-  );
-const method = z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
-const METHOD = 'Method of the request';
-const PATH =
-  'Its path, behind the target’s; it may hold {session}, {cursor}, {hold}, {query} and what the route captures';
+/** An HTTP service that configuration alone describes. */
 
 /** `json:/a/b` is a JSON pointer (RFC 6901) into the body, `header:NAME` a response header. */
 const source = z
@@ -37,14 +27,14 @@ const destination = z
         name: text.slice(text.indexOf(':') + 1),
       }) as const,
   );
-const baseUrl = urlOrSocket('http', 'https').refine((text) => !text.includes('?'), 'a base URL has no query');
 const pointer = z
   .string()
   .regex(/^json:(\/[^/]*)*$/, 'expected json:/pointer')
   .transform((text) => text.slice(5));
 
 const shape = z.strictObject({
-  target: targetsOf(baseUrl).describe('Base URLs or unix sockets; one is picked per connection and kept'),
+  profile: z.literal('generic').optional().describe(PROFILE),
+  ...commonFields,
   open: z
     .strictObject({
       method: method.default('POST').describe(METHOD),
@@ -65,7 +55,10 @@ const shape = z.strictObject({
         .describe('How long the service may hold a poll; {hold} in the path, in seconds'),
       margin: duration.prefault('5s').describe('Patience beyond `hold`'),
     })
-    .describe('The request that fetches messages, again and again'),
+    .optional()
+    .describe(
+      'The request that fetches messages, again and again; absent: only answers to sends are messages',
+    ),
   cursor: z
     .strictObject({
       from: source.describe('Where a response holds the next cursor'),
@@ -92,61 +85,28 @@ const shape = z.strictObject({
     .prefault({})
     .describe('How an answer holds messages'),
   send: z
-    .strictObject({
-      method: method.default('POST').describe(METHOD),
-      path: path.describe(PATH),
-      text: z.string().default('text/plain; charset=utf-8').describe('Content-Type of text messages'),
-      binary: z.string().default('application/octet-stream').describe('Content-Type of binary messages'),
-      timeout: duration.prefault('30s').describe('A send without an answer by then has failed'),
-      retry: z
-        .enum(['connect-only', 'idempotent'])
-        .default('connect-only')
-        .describe(
-          'Whether a send that failed is repeated: only if the service cannot have had it, or always, for the service drops what it has had by Idempotency-Key',
-        ),
-    })
+    .strictObject({ path: path.describe(PATH), ...sendFields })
     .optional()
     .describe('The request that takes a message; absent: the client may only listen'),
   close: z
     .strictObject({ method: method.default('DELETE').describe(METHOD), path: path.describe(PATH) })
     .optional()
     .describe('A request when the client has gone; absent: none'),
-  headers: z
-    .array(headerName)
-    .prefault(['cookie', 'authorization', 'user-agent', 'accept-language'])
-    .describe('Headers of the handshake that are passed on'),
-  responseSize: size.prefault('4MiB').describe('Largest answer; beyond it 1014'),
-  queueSize: size
-    .prefault('1MiB')
-    .describe('Messages waiting to be sent, in bytes, before the client is paused'),
-  outage: optionalDuration
-    .prefault('60s')
-    .describe('A service that fails for this long ends the connection with 1013'),
 });
 
-export type PollConfig = z.output<typeof shape>;
+export type GenericConfig = z.output<typeof shape>;
 
-/** Headers of polls and sends that are the bridge's own to say, whatever client and configuration say. In lower case. */
-export const POLL_HEADERS: readonly string[] = [
-  'accept-encoding',
-  'content-encoding',
-  'content-type',
-  'idempotency-key',
-  'x-connection-id',
-];
-
-export const pollUpstream = shape.superRefine(pollRules);
-
-type Context = z.core.$RefinementCtx;
+export const genericService = shape.superRefine((config, context) =>
+  genericRules(config, complainTo(context)),
+);
 
 /** Keys that need one another: without, they would do nothing, or poll from the same place for ever. */
-function pollRules({ open, poll, cursor, messages }: PollConfig, context: Context): void {
-  function complain(path: string[], message: string): void {
-    context.addIssue({ code: 'custom', path, message });
-  }
+function genericRules({ open, poll, send, cursor, messages }: GenericConfig, complain: Complain): void {
   if (open?.cursor !== undefined && cursor === undefined)
     complain(['open', 'cursor'], 'has no effect without `cursor`');
-  if (cursor !== undefined && cursor.send === undefined && !poll.path.includes('{cursor}'))
+  if (cursor !== undefined && poll === undefined) complain(['cursor'], 'has no effect without `poll`');
+  if (poll === undefined && send === undefined) complain(['poll'], 'is required unless there is `send`');
+  if (cursor !== undefined && cursor.send === undefined && !poll?.path.includes('{cursor}'))
     complain(['cursor', 'send'], 'is required unless the path of `poll` holds {cursor}');
   if (messages.at !== undefined && messages.framing !== 'json-array')
     complain(['messages', 'at'], 'has an effect with json-array only');
@@ -163,23 +123,19 @@ const PLACES = {
 } as const;
 
 /** Placeholders that nothing fills. `matchPath` is the route's path, whose `{name}`s capture. */
-export function placeholderRules(matchPath: string, config: PollConfig, context: Context): void {
+export function placeholderRules(matchPath: string, config: GenericConfig, complain: Complain): void {
   const captures = namesIn(matchPath);
   for (const [part, own] of Object.entries(PLACES)) {
     const path = config[part as keyof typeof PLACES]?.path ?? '';
     for (const name of namesIn(path)) {
       if (captures.includes(name) || ((own as readonly string[]).includes(name) && isFilled(name, config)))
         continue;
-      context.addIssue({
-        code: 'custom',
-        path: ['upstream', 'poll', part, 'path'],
-        message: complaintAbout(name),
-      });
+      complain([part, 'path'], complaintAbout(name));
     }
   }
 }
 
-function isFilled(name: string, { open, cursor }: PollConfig): boolean {
+function isFilled(name: string, { open, cursor }: GenericConfig): boolean {
   if (name === 'session') return open?.session !== undefined;
   return name !== 'cursor' || cursor !== undefined;
 }

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import type { Complain } from './common.ts';
+import { type GenericConfig, genericService, placeholderRules } from './generic.ts';
+import { genericPost, postTo } from './post.ts';
+
+export { POLL_HEADERS } from './common.ts';
+export type { GenericConfig } from './generic.ts';
+
+/** The configuration of `upstream: { poll: … }` and `upstream: { post: … }`: HTTP services in place of a WebSocket. */
+
+/** What a session with an HTTP service is configured by; a new profile is one line here, and one in a list below. */
+export type PollConfig = GenericConfig;
+
+const UNKNOWN = { error: 'expected a profile that the reference names' };
+
+export const pollUpstream = z.discriminatedUnion('profile', [genericService], UNKNOWN);
+
+export const postUpstream = z.union(
+  [postTo, z.discriminatedUnion('profile', [genericPost], UNKNOWN)],
+  'expected an http or https URL, or a mapping with target',
+);
+
+interface SessionShape {
+  readonly poll?: PollConfig | undefined;
+  readonly post?: PollConfig | undefined;
+}
+
+/** What must hold between a session and its route. `matchPath` is the route's path, whose `{name}`s capture. */
+export function sessionRules(matchPath: string, { poll, post }: SessionShape, complain: Complain): void {
+  if (poll !== undefined)
+    placeholderRules(matchPath, poll, (path, message) => complain(['poll', ...path], message));
+  // What `post` stands for has its path in `send`.
+  if (post !== undefined)
+    placeholderRules(matchPath, post, ([part, ...path], message) =>
+      complain(part === 'send' ? ['post', ...path] : ['post', part as string, ...path], message),
+    );
+}
+
+/** The session an upstream has with an HTTP service; undefined where it has another kind of upstream. */
+export function sessionConfigOf({ poll, post }: SessionShape): PollConfig | undefined {
+  return poll ?? post;
+}
