@@ -1,5 +1,5 @@
 import type { PollConfig } from '../../config/poll/index.ts';
-import { compileGeneric } from './generic.ts';
+import { compileGeneric } from './generic/index.ts';
 import type { ProfileFactory } from './profile.ts';
 
 type Compilers = {

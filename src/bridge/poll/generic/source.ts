@@ -1,8 +1,8 @@
-import type { GenericConfig } from '../../config/poll/index.ts';
-import { GatewayError } from '../../errors.ts';
-import { withQuery } from '../../http/query.ts';
-import type { HttpAnswer, HttpRequest } from '../../upstream/client.ts';
-import { compilePointer, scalarOf } from './json.ts';
+import type { GenericConfig } from '../../../config/poll/index.ts';
+import { GatewayError } from '../../../errors.ts';
+import { withQuery } from '../../../http/query.ts';
+import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
+import { compilePointer, scalarOf } from '../json.ts';
 
 type CursorConfig = NonNullable<GenericConfig['cursor']>;
 

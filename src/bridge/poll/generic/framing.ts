@@ -1,8 +1,8 @@
-import type { GenericConfig } from '../../config/poll/index.ts';
-import { GatewayError } from '../../errors.ts';
-import type { HttpAnswer } from '../../upstream/client.ts';
-import { compilePointer, parseJson, textOf } from './json.ts';
-import type { Message } from './profile.ts';
+import type { GenericConfig } from '../../../config/poll/index.ts';
+import { GatewayError } from '../../../errors.ts';
+import type { HttpAnswer } from '../../../upstream/client.ts';
+import { compilePointer, parseJson, textOf } from '../json.ts';
+import type { Message } from '../profile.ts';
 
 /** An answer taken apart. */
 export interface Reading {

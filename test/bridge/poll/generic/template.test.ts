@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compileTemplate } from '../../../src/bridge/poll/template.ts';
+import { compileTemplate } from '../../../../src/bridge/poll/generic/template.ts';
 
 describe('compileTemplate', () => {
   const values = { room: 'a b/c?d', session: 's1', cursor: undefined, query: 'x=1&y=%20', hold: '25' };
