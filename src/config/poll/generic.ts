@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { duration } from '../fields.ts';
 import { complaintAbout, namesIn } from '../placeholders.ts';
-import { type Complain, commonFields, complainTo, PROFILE } from './common.ts';
+import { ack, type Complain, commonFields, complainTo, PROFILE } from './common.ts';
 import { METHOD, method, PATH, path, sendFields } from './requests.ts';
 
 /** An HTTP service that configuration alone describes. */
@@ -71,6 +71,7 @@ const shape = z.strictObject({
     .describe(
       'Where the next poll goes on: with it a cut poll is repeated without loss; absent: a message may be lost',
     ),
+  ack,
   messages: z
     .strictObject({
       framing: z
@@ -101,10 +102,11 @@ export const genericService = shape.superRefine((config, context) =>
 );
 
 /** Keys that need one another: without, they would do nothing, or poll from the same place for ever. */
-function genericRules({ open, poll, send, cursor, messages }: GenericConfig, complain: Complain): void {
+function genericRules({ open, poll, send, cursor, messages, ack }: GenericConfig, complain: Complain): void {
   if (open?.cursor !== undefined && cursor === undefined)
     complain(['open', 'cursor'], 'has no effect without `cursor`');
   if (cursor !== undefined && poll === undefined) complain(['cursor'], 'has no effect without `poll`');
+  if (ack !== undefined && cursor === undefined) complain(['ack'], 'has no effect without `cursor`');
   if (poll === undefined && send === undefined) complain(['poll'], 'is required unless there is `send`');
   if (cursor !== undefined && cursor.send === undefined && !poll?.path.includes('{cursor}'))
     complain(['cursor', 'send'], 'is required unless the path of `poll` holds {cursor}');
