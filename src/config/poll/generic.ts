@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { duration } from '../fields.ts';
-import { complaintAbout, namesIn } from '../placeholders.ts';
 import { type Complain, commonFields, complainTo, PROFILE } from './common.ts';
-import { METHOD, method, PATH, path, sendFields } from './requests.ts';
+import { closeRequest, openRequest, pollRequest, sendRequest } from './requests.ts';
 
 /** An HTTP service that configuration alone describes. */
 
@@ -37,8 +36,7 @@ const shape = z.strictObject({
   ...commonFields,
   open: z
     .strictObject({
-      method: method.default('POST').describe(METHOD),
-      path: path.describe(PATH),
+      ...openRequest,
       session: source
         .optional()
         .describe('Where the answer names the session: {session} in later paths; absent: it does not'),
@@ -48,11 +46,10 @@ const shape = z.strictObject({
     .describe('A request before the 101; a failure is relayed as the answer to the upgrade; absent: none'),
   poll: z
     .strictObject({
-      method: method.default('GET').describe(METHOD),
-      path: path.describe(PATH),
+      ...pollRequest,
       hold: duration
         .prefault('25s')
-        .describe('How long the service may hold a poll; {hold} in the path, in seconds'),
+        .describe('How long the service may hold a poll; {hold} in seconds, {hold_ms} in milliseconds'),
       margin: duration.prefault('5s').describe('Patience beyond `hold`'),
     })
     .optional()
@@ -84,14 +81,8 @@ const shape = z.strictObject({
     })
     .prefault({})
     .describe('How an answer holds messages'),
-  send: z
-    .strictObject({ path: path.describe(PATH), ...sendFields })
-    .optional()
-    .describe('The request that takes a message; absent: the client may only listen'),
-  close: z
-    .strictObject({ method: method.default('DELETE').describe(METHOD), path: path.describe(PATH) })
-    .optional()
-    .describe('A request when the client has gone; absent: none'),
+  send: sendRequest,
+  close: closeRequest,
 });
 
 export type GenericConfig = z.output<typeof shape>;
@@ -112,30 +103,4 @@ function genericRules({ open, poll, send, cursor, messages }: GenericConfig, com
     complain(['messages', 'at'], 'has an effect with json-array only');
   if (messages.item !== undefined && messages.framing === 'body')
     complain(['messages', 'item'], 'has no effect with body');
-}
-
-/** The placeholders each path may hold, beside the captures of the route's own path. */
-const PLACES = {
-  open: ['query'],
-  poll: ['query', 'session', 'cursor', 'hold'],
-  send: ['query', 'session', 'cursor'],
-  close: ['query', 'session', 'cursor'],
-} as const;
-
-/** Placeholders that nothing fills. `matchPath` is the route's path, whose `{name}`s capture. */
-export function placeholderRules(matchPath: string, config: GenericConfig, complain: Complain): void {
-  const captures = namesIn(matchPath);
-  for (const [part, own] of Object.entries(PLACES)) {
-    const path = config[part as keyof typeof PLACES]?.path ?? '';
-    for (const name of namesIn(path)) {
-      if (captures.includes(name) || ((own as readonly string[]).includes(name) && isFilled(name, config)))
-        continue;
-      complain([part, 'path'], complaintAbout(name));
-    }
-  }
-}
-
-function isFilled(name: string, { open, cursor }: GenericConfig): boolean {
-  if (name === 'session') return open?.session !== undefined;
-  return name !== 'cursor' || cursor !== undefined;
 }

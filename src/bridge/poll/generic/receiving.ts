@@ -2,9 +2,9 @@ import type { GenericConfig } from '../../../config/poll/index.ts';
 import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
 import type { Batch, Polls } from '../profile.ts';
 import { compileFraming, type Reading } from './framing.ts';
+import { compileRequest } from './request.ts';
 import { compileSource, required, withCursor } from './source.ts';
 import type { SessionState } from './state.ts';
-import { compileTemplate } from './template.ts';
 
 const EMPTY: Reading = { messages: [], document: () => undefined };
 
@@ -12,12 +12,12 @@ const EMPTY: Reading = { messages: [], document: () => undefined };
 export function compileReceiving(config: GenericConfig): ((state: SessionState) => Polls) | undefined {
   const { poll, cursor, responseSize } = config;
   if (poll === undefined) return undefined;
-  const path = compileTemplate(poll.path);
+  const requestIn = compileRequest(poll);
   const readMessages = compileFraming(config.messages);
   const cursorOf = cursor && compileSource(cursor.from);
 
   function request(state: SessionState): HttpRequest {
-    const base = { method: poll?.method ?? 'GET', path: state.fill(path), headers: {} };
+    const base = requestIn(state);
     return state.cursor === undefined ? base : withCursor(base, state.cursor, cursor?.send);
   }
 

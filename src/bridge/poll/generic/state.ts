@@ -1,26 +1,26 @@
 import type { GenericConfig } from '../../../config/poll/index.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
-import type { Template } from './template.ts';
+import type { Scope } from '../values.ts';
 
 /** What one session knows, and what placeholders stand for in it. */
-export class SessionState {
+export class SessionState implements Scope {
   readonly request: AdmittedRequest;
+  readonly holdMs: number | undefined;
   /** As the service named it. */
   session: string | undefined;
   cursor: string | undefined;
-  /** The placeholder of that name: in seconds. */
-  readonly #hold: string;
+  /** The number of the last message that was to be sent. */
+  seq: number | undefined;
 
   constructor(request: AdmittedRequest, { poll, cursor }: GenericConfig) {
     this.request = request;
+    this.holdMs = poll?.hold;
     this.cursor = cursor?.initial;
-    this.#hold = String(Math.round((poll?.hold ?? 0) / 1000));
   }
 
-  /** A template with what its placeholders stand for now. */
-  fill(template: Template): string {
-    const { query, captures } = this.request;
-    const values = { session: this.session, cursor: this.cursor, hold: this.#hold, query };
-    return template(values, captures);
+  /** The same, and what is known in this moment only. */
+  with(moment: Pick<Scope, 'message' | 'ending'>): Scope {
+    const { request, holdMs, session, cursor, seq } = this;
+    return { request, holdMs, session, cursor, seq, ...moment };
   }
 }
