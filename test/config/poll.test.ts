@@ -29,7 +29,7 @@ describe('a poll upstream', () => {
     ['poll: { path: /e }, open: { path: "/{session}", session: "json:/id" }', 'nothing fills {session} here'],
     ['poll: { path: /e }, cursor: { from: "json:/next" }', 'is required unless the path of `poll` holds'],
     ['poll: { path: /e }, open: { path: /join, cursor: "json:/at" }', 'has no effect without `cursor`'],
-    ['poll: { path: /e }, messages: { at: "json:/x" }', 'has an effect with json-array only'],
+    ['poll: { path: /e }, messages: { at: "json:/x" }', 'has an effect with json and json-array only'],
     ['poll: { path: /e }, messages: { item: "json:/x" }', 'has no effect with body'],
   ])('refuses %s', (poll, message) => {
     expect(problemOf(withPoll(poll))).toContain(message);
