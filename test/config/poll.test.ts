@@ -37,7 +37,10 @@ describe('a poll upstream', () => {
     ['poll: { path: "/{cursor}" }', 'nothing fills {cursor} here'],
     ['poll: { path: /e }, close: { path: "/{hold}" }', 'nothing fills {hold} here'],
     ['poll: { path: /e }, open: { path: "/{session}", session: "json:/id" }', 'nothing fills {session} here'],
-    ['poll: { path: /e }, cursor: { from: "json:/next" }', 'is required unless the path of `poll` holds'],
+    [
+      'poll: { path: /e }, cursor: { from: "json:/next" }',
+      'is required unless the path, a header or the body of `poll` holds',
+    ],
     ['poll: { path: /e }, open: { path: /join, cursor: "json:/at" }', 'has no effect without `cursor`'],
     ['poll: { path: "/{message}" }', 'nothing fills {message} here'],
     ['poll: { path: "/{seq}" }', 'nothing fills {seq} here'],
@@ -71,7 +74,7 @@ describe('a poll upstream', () => {
     ['send: { path: /m }, headers: { add: { x-connection-id: a } }', 'is the gateway’s own to say'],
     ['send: { path: /m }, headers: { add: { upgrade: a } }', 'is set by the gateway, and by nobody else'],
     ['send: { path: /m }, headers: { pass: [x-a], add: { x-a: a } }', 'it is added, and so replaced'],
-    ['poll: { path: /e }, messages: { at: "json:/x" }', 'has an effect with json-array only'],
+    ['poll: { path: /e }, messages: { at: "json:/x" }', 'has an effect with json and json-array only'],
     ['poll: { path: /e }, messages: { item: "json:/x" }', 'has no effect with body'],
   ])('refuses %s', (poll, message) => {
     expect(problemOf(withPoll(poll))).toContain(message);

@@ -13,8 +13,12 @@ const { rawJSON, isRawJSON } = JSON as unknown as {
 /** Digits or an exponent that a double may not hold. */
 const DELICATE_NUMBER = /\d{16}|\d\.\d{15}|\d[eE]/;
 
+/** Some services begin with it, and a parser may pass over it (RFC 8259 §8.1). */
+const BYTE_ORDER_MARK = '\ufeff';
+
 /** Parses JSON; a number that a double would change is kept as its text, so that `textOf` gives it back unchanged. Throws SyntaxError. */
-export function parseJson(text: string): unknown {
+export function parseJson(json: string): unknown {
+  const text = json.startsWith(BYTE_ORDER_MARK) ? json.slice(1) : json;
   return DELICATE_NUMBER.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text);
 }
 

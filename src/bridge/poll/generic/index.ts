@@ -3,7 +3,7 @@ import { GatewayError } from '../../../errors.ts';
 import { withQuery } from '../../../http/query.ts';
 import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
-import type { Opening, Polls, Profile, ProfileFactory, Sends } from '../profile.ts';
+import type { Opening, Polls, Profile, ProfileFactory, Sends, Streams } from '../profile.ts';
 import type { Scope } from '../values.ts';
 import { compileFraming } from './framing.ts';
 import { compileReceiving } from './receiving.ts';
@@ -49,7 +49,7 @@ function compileDialect(config: GenericConfig) {
 
 class GenericProfile implements Profile {
   readonly answerSize: number;
-  readonly receives: Polls | undefined;
+  readonly receives: Polls | Streams | undefined;
   readonly sends: Sends | undefined;
   readonly #dialect: Dialect;
   readonly #state: SessionState;
@@ -82,7 +82,7 @@ class GenericProfile implements Profile {
     const { readWhole, sessionOf, firstCursorOf } = this.#dialect;
     const { document } = readWhole(answer);
     if (sessionOf) this.#state.session = required(sessionOf(answer, document), 'session');
-    if (firstCursorOf) this.#state.cursor = required(firstCursorOf(answer, document), 'cursor');
+    if (firstCursorOf) this.#state.moveFirst(required(firstCursorOf(answer, document), 'cursor'));
     return { protocol: chosenProtocol(answer, this.#state.request.protocols) };
   }
 
