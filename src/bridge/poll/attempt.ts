@@ -3,7 +3,7 @@ import { ExchangeFailed, type HttpAnswer, type HttpRequest } from '../../upstrea
 import type { Backoff, Trouble } from './backoff.ts';
 import type { Batch, Profile, Sends } from './profile.ts';
 import type { SessionClient } from './session-client.ts';
-import { answered, judgeSend, serviceRefused } from './verdict.ts';
+import { answered, judgeSend, serviceRefused, unreadable } from './verdict.ts';
 
 export interface AttemptParts {
   readonly http: SessionClient;
@@ -68,8 +68,7 @@ async function attempt(
 function setbackOf(thrown: unknown): Setback {
   if (!(thrown instanceof ExchangeFailed)) throw asGatewayError(thrown);
   // The service has had the message, and answers it the same again.
-  if (thrown.kind === 'too big')
-    throw new GatewayError('UPSTREAM_INVALID', { cause: thrown, detail: 'an answer exceeds responseSize' });
+  if (thrown.isFinal) throw unreadable(thrown);
   return { cause: thrown, untouched: thrown.unsent };
 }
 

@@ -46,7 +46,7 @@ export class SessionOpener {
     this.#http = http;
     this.#concealment = concealment;
     this.#policy = createPolicy(route.upstream.balance ?? 'least-connections');
-    this.#headersOf = compileHeaders({ allowed: config.headers, own, host });
+    this.#headersOf = compileHeaders({ ...config.headers, own, host });
     this.#profiles = compileProfile(config);
   }
 
@@ -118,6 +118,7 @@ const CODES = {
   aborted: 'UPSTREAM_TIMEOUT',
   broken: 'UPSTREAM_LOST',
   'too big': 'UPSTREAM_INVALID',
+  undecodable: 'UPSTREAM_INVALID',
 } as const;
 
 function failureOf(thrown: unknown): GatewayError {

@@ -3,7 +3,7 @@ import { ExchangeFailed, type HttpAnswer } from '../../upstream/client.ts';
 import type { Backoff, Clock } from './backoff.ts';
 import type { Batch, Polls, Profile } from './profile.ts';
 import type { SessionClient } from './session-client.ts';
-import { answered, judgePoll, serviceRefused } from './verdict.ts';
+import { answered, judgePoll, serviceRefused, unreadable } from './verdict.ts';
 
 /** What polls and streams have in common: how they bring messages on, and what they do when none came. */
 export interface ReceivingParts {
@@ -54,9 +54,9 @@ export async function afterRefusal(
   await backoff.lose({ cause, retryAfter: answer.headers['retry-after'] }, signal);
 }
 
-/** A cut or late request may be repeated; one whose answer is too big would be so again. */
+/** A cut or late request may be repeated; one whose answer cannot be read would be so again. */
 function worthAnotherTry(thrown: unknown): ExchangeFailed {
   if (!(thrown instanceof ExchangeFailed)) throw asGatewayError(thrown);
-  if (thrown.kind !== 'too big') return thrown;
-  throw new GatewayError('UPSTREAM_INVALID', { cause: thrown, detail: 'an answer exceeds responseSize' });
+  if (thrown.isFinal) throw unreadable(thrown);
+  return thrown;
 }
