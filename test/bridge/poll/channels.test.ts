@@ -88,9 +88,9 @@ describe('a session', () => {
     other.subscribe('news', subscriber);
     session.leave();
     expect(hub.size).toBe(1);
-    session.subscribe('news', subscriber);
     session.leave();
     undo();
+    session.subscribe('news', subscriber);
     expect(await hub.publish('news', text('a'))).toBe(1);
     expect(heard).toHaveLength(1);
     other.leave();
@@ -143,6 +143,7 @@ describe('a session', () => {
     for (const name of ['', 'x'.repeat(256)])
       expect(refusalOf(() => session.subscribe(name, subscriber))).toMatchObject({
         code: 'UPSTREAM_INVALID',
+        detail: 'a channel’s name has 1 to 255 characters',
       });
   });
 });
