@@ -1,5 +1,7 @@
 import { GatewayError } from '../../errors.ts';
 import type { Message, ServiceEnd } from './profile.ts';
+import { Allotment, type PushObserver, type PushOutcome, unheard } from './pushes.ts';
+import { within } from './within.ts';
 
 /** What is published to a channel: a message, an end, or the wish that the session ask its service. */
 export type Item =
@@ -30,14 +32,17 @@ export interface SessionChannels extends Channels {
 export const MAX_CHANNEL_NAME = 255;
 /** As many as any page shows, and few enough that a session costs no more than its buffers. */
 const MAX_CHANNELS = 1_000;
-/** What an item costs besides its bytes, so that empty ones are not free. */
-const OVERHEAD = 64;
 /** Nobody who publishes waits for longer, however slowly a client reads. */
 const PUBLISH_MS = 5_000;
 
 /** Who listens to which channel, in one gateway. */
 export class ChannelHub {
-  readonly #members = new Map<string, Set<Member>>();
+  readonly #members: Members = new Map();
+  readonly #observer: PushObserver;
+
+  constructor(observer: PushObserver = unheard) {
+    this.#observer = observer;
+  }
 
   /** Channels that somebody listens to. */
   get size(): number {
@@ -57,25 +62,28 @@ export class ChannelHub {
     let reached = 0;
     const members = [...(this.#members.get(channel) ?? [])];
     const all = members.map(async (member) => {
-      if (await member.take(channel, item)) reached++;
+      const outcome = await member.take(channel, item);
+      this.#observer.pushed('channel', outcome);
+      if (outcome === 'delivered') reached++;
     });
-    await atMost(Promise.all(all), withinMs);
+    await within(Promise.all(all), withinMs);
     return reached;
   }
 }
 
+type Members = Map<string, Set<Member>>;
+
 class Member implements SessionChannels {
   /** Those of all sessions. */
-  readonly #members: Map<string, Set<Member>>;
-  readonly #limit: number;
+  readonly #members: Members;
+  /** For what is on its way to the client. */
+  readonly #allotment: Allotment;
   readonly #subscribers = new Map<string, Subscriber>();
-  /** On their way to the client. */
-  #bytes = 0;
   #hasLeft = false;
 
-  constructor(members: Map<string, Set<Member>>, limit: number) {
+  constructor(members: Members, limit: number) {
     this.#members = members;
-    this.#limit = limit;
+    this.#allotment = new Allotment(limit);
   }
 
   subscribe(channel: string, subscriber: Subscriber): () => void {
@@ -94,19 +102,19 @@ class Member implements SessionChannels {
     for (const channel of [...this.#subscribers.keys()]) this.#drop(channel);
   }
 
-  /** False if it does not reach the client, or there is no room for it. */
-  async take(channel: string, item: Item): Promise<boolean> {
+  /** Gives an item to the session. Never rejects. */
+  async take(channel: string, item: Item): Promise<PushOutcome> {
     const subscriber = this.#subscribers.get(channel);
-    const cost = costOf(item);
-    if (subscriber === undefined || (this.#bytes > 0 && this.#bytes + cost > this.#limit)) return false;
-    this.#bytes += cost;
+    if (subscriber === undefined) return 'gone';
+    const giveBack = this.#allotment.take(item.kind === 'message' ? item.message.data.length : 0);
+    if (giveBack === undefined) return 'full';
     try {
-      return await subscriber(item);
+      return (await subscriber(item)) ? 'delivered' : 'gone';
     } catch {
       // Whatever has failed, it is the session's business, and not that of others or of who publishes.
-      return false;
+      return 'gone';
     } finally {
-      this.#bytes -= cost;
+      giveBack();
     }
   }
 
@@ -125,18 +133,6 @@ class Member implements SessionChannels {
   }
 }
 
-function costOf(item: Item): number {
-  return OVERHEAD + (item.kind === 'message' ? item.message.data.length : 0);
-}
-
 function invalid(detail: string): GatewayError {
   return new GatewayError('UPSTREAM_INVALID', { detail });
-}
-
-/** Waits for `done`, but not for longer than `ms`. */
-async function atMost(done: Promise<unknown>, ms: number): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([done, late]);
-  clearTimeout(timer);
 }
