@@ -81,6 +81,11 @@ export class PollService implements End {
     this.#sender.push(message);
   }
 
+  /** Delivers what came by another way. Resolves with false if there is no client any more. */
+  deliver(messages: readonly Message[]): Promise<boolean> {
+    return this.#deliveries.deliver(messages);
+  }
+
   tell(ending: Ending): void {
     if (this.isTold) return;
     this.isTold = true;
