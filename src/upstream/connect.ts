@@ -93,7 +93,8 @@ async function queue(where: Destination, signal: AbortSignal): Promise<Socket> {
       else if (full === undefined || code !== 'UPSTREAM_TIMEOUT') throw error;
       if (!signal.aborted) await wait(QUEUE_MS);
       // The time may be over while it waits or while it dials: the cause is the full queue either way.
-      if (signal.aborted) throw new GatewayError('UPSTREAM_TIMEOUT', { detail: 'while connecting', cause: full });
+      if (signal.aborted)
+        throw new GatewayError('UPSTREAM_TIMEOUT', { detail: 'while connecting', cause: full });
     }
   }
 }
