@@ -7,6 +7,7 @@ import { admit, createAdmission } from './admission/index.ts';
 import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
 import type { Dial } from './bridge/contract.ts';
+import type { ChannelHub } from './bridge/poll/channels.ts';
 import { createPollDial } from './bridge/poll/index.ts';
 import { createTcpDial } from './bridge/tcp.ts';
 import { createWebSocketDial } from './bridge/websocket.ts';
@@ -65,6 +66,8 @@ export interface RouteDeps extends AuthenticationDeps, LimitDeps {
   /** What is read again when it changes. */
   readonly files: WatchedFiles;
   readonly reloads?: FileObserver | undefined;
+  /** Where services publish to sessions. Absent: nobody does. */
+  readonly channels?: ChannelHub | undefined;
   readonly logger: Logger;
 }
 
@@ -81,7 +84,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const checks = createAdmission(config, { ...deps, external });
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
-  const means = { upstreams: deps.upstreams, credentials };
+  const means = { upstreams: deps.upstreams, credentials, channels: deps.channels };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && openPool(config, 'http', means);
   const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, means, http) : undefined;
@@ -108,6 +111,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
 interface Means {
   readonly upstreams: UpstreamContext;
   readonly credentials?: Credentials | undefined;
+  readonly channels?: ChannelHub | undefined;
 }
 
 /** Its health checks prove themselves with what anybody is lent. */
@@ -139,7 +143,7 @@ function openBridge(
   http: Pool | undefined,
 ): Omit<UpgradeHandler, 'meter' | 'forward'> & Pick<Opened<never>, 'close'> {
   const kind = upgradesTo(config.upstream);
-  if (kind === 'poll') return openPoll(config, means);
+  if (kind === 'poll' || kind === 'post') return openPoll(config, kind, means);
   const own = kind === 'tcp' ? 'tcp' : 'websocket';
   const pool = kind === 'http' && http ? http : openPool(config, own, means);
   const close = () => pool.close();
@@ -148,15 +152,17 @@ function openBridge(
   return { bridge: 'websocket', dial, close };
 }
 
-function openPoll(config: RouteConfig, means: Means) {
+function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
   const http = openPollClients(config, means);
-  const dial = createPollDial(config, { http, concealment: means.credentials?.concealment });
-  return { bridge: 'poll', dial, close: () => http.close() } as const;
+  const { channels, credentials } = means;
+  const dial = createPollDial(config, { http, channels, concealment: credentials?.concealment });
+  return { bridge: kind, dial, close: () => http.close() } as const;
 }
 
 /** The HTTP clients of a poll route, one for each endpoint. */
 export function openPollClients(config: RouteConfig, means: Means): HttpPool<HttpTarget> {
-  return new HttpPool(openPool(config, 'poll', means), ({ target }, connect) =>
+  const kind = config.upstream.poll === undefined ? 'post' : 'poll';
+  return new HttpPool(openPool(config, kind, means), ({ target }, connect) =>
     openHttpTarget(target, connect),
   );
 }

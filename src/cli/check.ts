@@ -84,6 +84,7 @@ function upstreamText(kind: UpstreamKind, { upstream }: RouteConfig): string {
     websocket: upstream.websocket?.map(urlText),
     tcp: upstream.tcp?.map(addressText),
     poll: upstream.poll?.target.map(urlText),
+    post: upstream.post?.target.map(urlText),
     http: upstream.http?.map(urlText),
   };
   const place = `${kind} ${targets[kind]?.join(', ')}`;

@@ -1,6 +1,6 @@
 import { cgiSpelling, headerClass } from '../http/header-classes.ts';
 import { type CredentialConfig, placeOf } from './credentials.ts';
-import { POLL_HEADERS } from './poll.ts';
+import { POLL_HEADERS } from './poll/index.ts';
 import type { UrlTarget } from './pool.ts';
 import type { HeaderChanges } from './rewrite.ts';
 import { upgradesTo } from './upstream-kinds.ts';
@@ -13,6 +13,7 @@ interface UpstreamShape {
   readonly websocket?: readonly UrlTarget[] | undefined;
   readonly http?: readonly UrlTarget[] | undefined;
   readonly poll?: object | undefined;
+  readonly post?: object | undefined;
 }
 
 interface TokenShape {
@@ -80,7 +81,7 @@ function takenBecause(
 
 function headerTakenBecause(
   header: string,
-  { headers, poll }: UpstreamShape,
+  { headers, poll, post }: UpstreamShape,
   auth: 'none' | TokenShape,
 ): string | undefined {
   const name = cgiSpelling(header);
@@ -88,7 +89,8 @@ function headerTakenBecause(
   const kind = headerClass(name);
   if (kind !== undefined && kind !== 'identity')
     return 'this header is set by the gateway and cannot carry a credential';
-  if (poll !== undefined && isIn(POLL_HEADERS)) return 'the gateway itself says this header in polls';
+  if ((poll ?? post) !== undefined && isIn(POLL_HEADERS))
+    return 'the gateway itself says this header in polls and posts';
   if (auth !== 'none' && isIn(Object.keys(auth.forward)))
     return 'this header carries a claim, by auth.forward';
   const { set = {}, remove = [] } = headers ?? {};

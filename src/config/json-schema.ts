@@ -18,6 +18,7 @@ export interface JsonSchema {
   readonly additionalProperties?: JsonSchema | boolean;
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
 }
 
 /** The whole configuration language. */
@@ -64,5 +65,6 @@ function inside({ properties, additionalProperties, items }: JsonSchema, step: P
 /** What `node` may be; itself, where there is no choice. */
 export function alternatives(node: JsonSchema | undefined): JsonSchema[] {
   if (node === undefined) return [];
-  return node.anyOf === undefined ? [node] : node.anyOf.flatMap(alternatives);
+  const choice = node.anyOf ?? node.oneOf;
+  return choice === undefined ? [node] : choice.flatMap(alternatives);
 }

@@ -136,6 +136,7 @@ export interface PoolShape {
   readonly http?: readonly UrlTarget[] | undefined;
   readonly tcp?: readonly AddressTarget[] | undefined;
   readonly poll?: { readonly target: readonly UrlTarget[] } | undefined;
+  readonly post?: { readonly target: readonly UrlTarget[] } | undefined;
   readonly balance?: BalanceConfig | undefined;
   readonly health?: HealthConfig | undefined;
   readonly resolver?: 'dns' | 'system' | undefined;
@@ -145,9 +146,8 @@ type Complain = (path: PropertyKey[], message: string) => void;
 
 /** Choices among targets where there is none, keys that nobody has, placeholders that nothing fills. */
 export function poolRules(upstream: PoolShape, auth: unknown, matchPath: string, complain: Complain): void {
-  const lists = [upstream.websocket, upstream.http, upstream.tcp, upstream.poll?.target].filter(
-    (list) => list !== undefined,
-  );
+  const { websocket, http, tcp, poll, post } = upstream;
+  const lists = [websocket, http, tcp, poll?.target, post?.target].filter((list) => list !== undefined);
   const isNamed = lists.flat().some(isName);
   const isChoice = isNamed || lists.some((list) => list.length > 1);
   if (upstream.balance !== undefined && !isChoice)
@@ -162,11 +162,11 @@ export function poolRules(upstream: PoolShape, auth: unknown, matchPath: string,
 
 function loneWeight(
   list: readonly (UrlTarget | AddressTarget)[],
-  { poll }: PoolShape,
+  { poll, post }: PoolShape,
   complain: Complain,
 ): void {
   if (list.length > 1 || list[0]?.weight === undefined) return;
-  const kind = list === poll?.target ? ['poll', 'target'] : [];
+  const kind = list === poll?.target ? ['poll', 'target'] : list === post?.target ? ['post', 'target'] : [];
   complain([...kind, 'weight'], 'has no effect: there is one target');
 }
 
@@ -177,9 +177,9 @@ function hashRules(balance: BalanceConfig | undefined, auth: unknown, complain: 
   complain(['balance', 'hash'], `there is no ${from} on a route with auth: none`);
 }
 
-function healthRules({ health, tcp, websocket = [], http, poll }: PoolShape, complain: Complain): void {
+function healthRules({ health, tcp, websocket = [], http, poll, post }: PoolShape, complain: Complain): void {
   if (health === undefined) return;
-  if (health.path !== undefined && tcp !== undefined && !websocket.length && !http && !poll)
+  if (health.path !== undefined && tcp !== undefined && !websocket.length && !http && !poll && !post)
     complain(['health', 'path'], 'has no effect with a tcp upstream');
   if (health.path === undefined && websocket.some(({ url }) => namesIn(url).length > 0))
     complain(['health', 'path'], 'is required: the path of a target holds a {name}');
@@ -187,7 +187,7 @@ function healthRules({ health, tcp, websocket = [], http, poll }: PoolShape, com
 
 /** Only the path of a websocket target is filled, and with what the route's own path captures. */
 function placeholderRules(
-  { websocket = [], http = [], poll }: PoolShape,
+  { websocket = [], http = [], poll, post }: PoolShape,
   matchPath: string,
   complain: Complain,
 ): void {
@@ -198,9 +198,9 @@ function placeholderRules(
     report([...unknown, ...namesIn(query)], ['websocket'], websocket.length, index);
   }
   for (const [index, { url }] of http.entries()) report(namesIn(url), ['http'], http.length, index);
-  const polled = poll?.target ?? [];
-  for (const [index, { url }] of polled.entries())
-    report(namesIn(url), ['poll', 'target'], polled.length, index);
+  for (const [kind, { target = [] } = {}] of Object.entries({ poll, post }))
+    for (const [index, { url }] of target.entries())
+      report(namesIn(url), [kind, 'target'], target.length, index);
 
   function report(names: readonly string[], path: PropertyKey[], count: number, index: number): void {
     const place = count > 1 ? [...path, index] : path;

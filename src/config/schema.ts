@@ -6,7 +6,7 @@ import { issuer } from './issuers.ts';
 import { keepalive, limits, processLimits, timeouts } from './limits.ts';
 import { admin, listener } from './listeners.ts';
 import { log } from './log.ts';
-import { pollUpstream } from './poll.ts';
+import { pollUpstream, postUpstream } from './poll/index.ts';
 import { addressTargets, poolFields, urlTargets } from './pool.ts';
 import { rewriteFields } from './rewrite.ts';
 import { routeRules } from './rules.ts';
@@ -31,10 +31,15 @@ const upstream = z.strictObject({
     .describe(
       'An HTTP service without WebSockets, for upgrades: long polls fetch messages, POSTs send them; absent: none',
     ),
+  post: postUpstream
+    .optional()
+    .describe(
+      'An HTTP service without WebSockets, for upgrades: each message is POSTed, and the answer’s body is the reply; absent: none',
+    ),
   http: urlTargets('http', 'https')
     .optional()
     .describe(
-      'HTTP services, for plain requests, and for upgrades unless websocket, tcp or poll stands beside it; absent: none',
+      'HTTP services, for plain requests, and for upgrades unless websocket, tcp, poll or post stands beside it; absent: none',
     ),
   ...rewriteFields,
   upgrades: z
@@ -130,7 +135,7 @@ const route = z
         'How a handshake is refused: by an HTTP status, or by a 101 and a close code, which the scripts of a page can see',
       ),
     upstream: upstream.describe(
-      'What it leads to: one of websocket, tcp and poll, or http, or http and one of them',
+      'What it leads to: one of websocket, tcp, poll and post, or http, or http and one of them',
     ),
   })
   .superRefine(routeRules);

@@ -1,5 +1,5 @@
 import type { RequestKind } from '../http/request.ts';
-import { POLL_HEADERS } from './poll.ts';
+import { POLL_HEADERS } from './poll/index.ts';
 import type { Finding, Path } from './problem.ts';
 import { valueAt } from './tree.ts';
 import { isLegal, kindsOf, servedKinds, type UpstreamKind, upgradesTo } from './upstream-kinds.ts';
@@ -29,9 +29,9 @@ const NEEDS: Readonly<Record<string, Need>> = {
   'limits.uploads': { serves: 'request' },
   'timeouts.response': { serves: 'request' },
   'upstream.stripPrefix': { upstream: ['http'] },
-  'upstream.host': { upstream: ['websocket', 'poll', 'http'] },
-  'upstream.credentials': { upstream: ['websocket', 'poll', 'http'] },
-  'upstream.headers': { upstream: ['websocket', 'poll', 'http'] },
+  'upstream.host': { upstream: ['websocket', 'poll', 'post', 'http'] },
+  'upstream.credentials': { upstream: ['websocket', 'poll', 'post', 'http'] },
+  'upstream.headers': { upstream: ['websocket', 'poll', 'post', 'http'] },
   'upstream.answerHeaders': { upstream: ['websocket', 'http'] },
 };
 
@@ -88,18 +88,22 @@ function idleSwitch(upstream: unknown, base: Path): Finding[] {
 /** Only where both peers speak WebSocket is compression negotiated. */
 function idleCompression(route: unknown, upstream: unknown, base: Path): Finding[] {
   const kind = upgradesTo(upstream);
-  if (valueAt(route, ['compression']) === undefined || (kind !== 'tcp' && kind !== 'poll')) return [];
+  if (valueAt(route, ['compression']) === undefined || (kind !== 'tcp' && !isSession(kind))) return [];
   return [idle([...base, 'compression'], `where WebSockets lead to ${kind}: they are never compressed`)];
 }
+
+/** It is a session with an HTTP service. */
+const isSession = (kind: string | undefined) => kind === 'poll' || kind === 'post';
 
 /** Plain requests beside the polls would be changed all the same. */
 function idleHeaders(upstream: unknown, base: Path): Finding[] {
   const set = valueAt(upstream, ['headers', 'set']);
-  if (typeof set !== 'object' || set === null || kindsOf(upstream).some((kind) => kind !== 'poll')) return [];
+  const kinds = kindsOf(upstream);
+  if (typeof set !== 'object' || set === null || !kinds.every(isSession)) return [];
   return Object.keys(set)
     .filter((name) => POLL_HEADERS.includes(name.toLowerCase()))
     .map((name) =>
-      idle([...base, 'upstream', 'headers', 'set', name], 'with poll alone, which says it itself'),
+      idle([...base, 'upstream', 'headers', 'set', name], `with ${kinds[0]} alone, which says it itself`),
     );
 }
 

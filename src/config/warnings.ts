@@ -6,6 +6,7 @@ import { isUrl } from './fields.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
 import { nearMisses } from './near-misses.ts';
 import { loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
+import { sessionConfigOf } from './poll/index.ts';
 import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
@@ -46,8 +47,12 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
   ];
 }
 
-/** The secrets of routes: of a lone credential, and of each in a list. */
-const CREDENTIALS = ['routes.*.upstream.credentials.value', 'routes.*.upstream.credentials.*.value'];
+/** That of the admin listener, and those of routes: of a lone credential, and of each in a list. */
+const CREDENTIALS = [
+  'admin.secret',
+  'routes.*.upstream.credentials.value',
+  'routes.*.upstream.credentials.*.value',
+];
 
 /** Behind a trusted proxy that speaks TLS for it, a listener without is usual. */
 function plainListener(listener: ListenerConfig, index: number, { trustedProxies }: Config): Finding[] {
@@ -70,7 +75,8 @@ function noListener({ listeners }: Config, written: unknown): Finding[] {
 
 function openAdmin({ admin }: Config): Finding[] {
   if (admin === undefined || reach(admin.host) === 'loopback') return [];
-  return warn(['admin', 'host'], 'metrics are open to everybody who reaches this address');
+  const also = admin.secret === undefined ? '' : ', and its secret can be read on the way';
+  return warn(['admin', 'host'], `metrics are open to everybody who reaches this address${also}`);
 }
 
 function trustedEverybody({ trustedProxies }: Config): Finding[] {
@@ -197,9 +203,9 @@ function unverifiedUpstream({ upstream }: RouteConfig, path: Path): Finding[] {
 }
 
 function lentCredentials({ auth, upstream }: RouteConfig, path: Path): Finding[] {
-  const { credentials, websocket = [], http = [], poll } = upstream;
+  const { credentials, websocket = [], http = [] } = upstream;
   if (credentials === undefined) return [];
-  const targets = [...websocket, ...http, ...(poll?.target ?? [])];
+  const targets = [...websocket, ...http, ...(sessionConfigOf(upstream)?.target ?? [])];
   const exposed = targets.find(({ url }) => isPlain(url));
   return [
     ...(auth === 'none'

@@ -9,7 +9,7 @@ import type { PhaseTimes } from './phases.ts';
 export interface SessionRecord {
   readonly id: string;
   readonly route: string;
-  readonly bridge: 'websocket' | 'tcp' | 'poll';
+  readonly bridge: 'websocket' | 'tcp' | 'poll' | 'post';
   /** The endpoint it leads to. */
   readonly target: string;
   /** Who the client is, as its grant says. */

@@ -41,7 +41,7 @@ const DEFAULT_PORTS = { http: 80, ws: 80, https: 443, wss: 443 } as const;
 /** The targets of one kind that an upstream names, in their order. */
 export function targetsOf(upstream: UpstreamConfig, kind: UpstreamKind): Target[] {
   if (kind === 'tcp') return withNames((upstream.tcp ?? []).map(fromAddress));
-  const urls = kind === 'poll' ? upstream.poll?.target : upstream[kind];
+  const urls = kind === 'poll' || kind === 'post' ? upstream[kind]?.target : upstream[kind];
   return withNames((urls ?? []).map((target) => fromUrl(target, kind)));
 }
 

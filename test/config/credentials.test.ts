@@ -137,7 +137,7 @@ describe('a credential', () => {
 
   test('says nothing to a tcp service', () => {
     expect(problemOf(route(`{ header: a, ${VALUE} }`, 'tcp: 127.0.0.1:1'), ENV)).toMatch(
-      'routes[1].upstream.credentials: has no effect without websocket or poll or http; remove it',
+      'routes[1].upstream.credentials: has no effect without websocket or poll or post or http; remove it',
     );
   });
 });

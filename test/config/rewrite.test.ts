@@ -75,8 +75,8 @@ const CHANGES = 'host: upstream, headers: { remove: [a] }';
 test('with tcp alone there is nobody to ask by another name or with other headers', () => {
   const found = problemsOf(route(`tcp: 127.0.0.1:1, ${CHANGES}, answerHeaders: { remove: [a] }`));
   expect(found.map(({ path, message }) => `${path} ${message}`)).toEqual([
-    'routes[1].upstream.host has no effect without websocket or poll or http',
-    'routes[1].upstream.headers has no effect without websocket or poll or http',
+    'routes[1].upstream.host has no effect without websocket or poll or post or http',
+    'routes[1].upstream.headers has no effect without websocket or poll or post or http',
     'routes[1].upstream.answerHeaders has no effect without websocket or http',
   ]);
 });

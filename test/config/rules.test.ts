@@ -79,7 +79,7 @@ describe('a route', () => {
     ['{ http: http://a, websocket: ws://a, tcp: a:1 }', 'websocket and tcp and http'],
   ])('with the upstream %s is refused', (upstream, found) => {
     expect(problemOf(sampleConfig().replace('{ websocket: ws://127.0.0.1:3000 }', upstream))).toMatch(
-      `routes[0].upstream: an upstream is http, or one of websocket, tcp, poll, or http and one of those; this one is ${found}`,
+      `routes[0].upstream: an upstream is http, or one of websocket, tcp, poll, post, or http and one of those; this one is ${found}`,
     );
   });
 

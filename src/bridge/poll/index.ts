@@ -1,10 +1,11 @@
-import type { PollConfig } from '../../config/poll.ts';
+import { type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
 import type { RouteConfig } from '../../config/schema.ts';
 import type { HttpTarget } from '../../upstream/client.ts';
 import type { Concealment } from '../../upstream/concealment.ts';
 import type { HttpPool } from '../../upstream/http-pool.ts';
 import type { Dial } from '../contract.ts';
 import { type Clock, systemClock } from './backoff.ts';
+import { ChannelHub } from './channels.ts';
 import { runPoll } from './engine.ts';
 import { SessionOpener } from './opening.ts';
 import { closeSession } from './service.ts';
@@ -13,6 +14,8 @@ export interface PollDeps {
   /** The clients of the route's targets; who opened them closes them. */
   readonly http: HttpPool<HttpTarget>;
   readonly clock?: Clock;
+  /** Where services publish. Absent: nobody does. */
+  readonly channels?: ChannelHub | undefined;
   /** That of the route's credentials. */
   readonly concealment?: Concealment | undefined;
 }
@@ -24,32 +27,39 @@ export interface PollDeps {
  */
 export function createPollDial(
   route: RouteConfig,
-  { http, clock = systemClock, concealment }: PollDeps,
+  { http, clock = systemClock, channels: hub = new ChannelHub(), concealment }: PollDeps,
 ): Dial {
-  const { queueSize, outage: outageMs } = route.upstream.poll as PollConfig;
+  const { queueSize, outage: outageMs } = sessionConfigOf(route.upstream) as PollConfig;
   const opener = new SessionOpener(route, http, concealment);
 
   return async function dialPoll(request, signal) {
-    const { lease, exchange, profile, protocol } = await opener.open(request, signal);
+    const { lease, http: requests, profile, opening } = await opener.open(request, signal);
     const release = () => http.release(lease);
     return {
       target: lease.endpoint.name,
-      accept: { protocol },
+      accept: { protocol: opening.protocol },
       run(client, head, session) {
+        const channels = hub.join(queueSize);
         const conversation = {
-          exchange,
+          http: requests,
           profile,
+          greeting: opening.messages ?? [],
           connection: request.connectionId,
+          channels,
           queueSize,
           outageMs,
           clock,
         };
         const done = runPoll(conversation, client, head, session);
-        void done.then(release, release);
+        const over = () => {
+          channels.leave();
+          release();
+        };
+        void done.then(over, over);
         return done;
       },
       abandon() {
-        if (profile.open()) void closeSession(exchange, profile, route.timeouts.close).finally(release);
+        if (profile.open()) void closeSession(requests, profile, route.timeouts.close).finally(release);
         else release();
       },
     };

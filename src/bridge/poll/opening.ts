@@ -1,4 +1,4 @@
-import type { PollConfig } from '../../config/poll.ts';
+import { type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
 import type { RouteConfig } from '../../config/schema.ts';
 import { asGatewayError, GatewayError } from '../../errors.ts';
 import { RelayedAnswer } from '../../http/relayed-answer.ts';
@@ -9,9 +9,9 @@ import type { Concealment } from '../../upstream/concealment.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { Connected, HttpPool } from '../../upstream/http-pool.ts';
 import type { Lease } from '../../upstream/lease.ts';
-import { compileGeneric } from './generic.ts';
 import { compileHeaders } from './headers.ts';
-import type { Profile, ProfileFactory } from './profile.ts';
+import type { Opening, Profile, ProfileFactory } from './profile.ts';
+import { compileProfile } from './profiles.ts';
 import { createSessionClient, type SessionClient } from './session-client.ts';
 
 /** Header fields of a refused `open` that the client may see. */
@@ -21,9 +21,9 @@ const RELAYED_BODY_SIZE = 64 * 1024;
 /** A session the service has agreed to. */
 export interface Opened {
   readonly lease: Lease;
-  readonly exchange: SessionClient;
+  readonly http: SessionClient;
   readonly profile: Profile;
-  readonly protocol: string | undefined;
+  readonly opening: Opening;
 }
 
 /** Opens the sessions of one route: finds each an endpoint and, with `open` in the configuration, asks the service. */
@@ -31,23 +31,21 @@ export class SessionOpener {
   readonly #route: RouteConfig;
   readonly #http: HttpPool<HttpTarget>;
   readonly #concealment: Concealment | undefined;
-  readonly #asksFirst: boolean;
   readonly #policy: Policy;
   readonly #headersOf: ReturnType<typeof compileHeaders>;
-  readonly #createProfile: ProfileFactory;
+  readonly #profiles: ProfileFactory;
 
   constructor(route: RouteConfig, http: HttpPool<HttpTarget>, concealment?: Concealment) {
-    const config = route.upstream.poll as PollConfig;
+    const config = sessionConfigOf(route.upstream) as PollConfig;
     const { host, headers } = route.upstream;
     const identity = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
     const own = [...identity, ...Object.keys(headers?.set ?? {})];
     this.#route = route;
     this.#http = http;
     this.#concealment = concealment;
-    this.#asksFirst = config.open !== undefined;
     this.#policy = createPolicy(route.upstream.balance ?? 'least-connections');
-    this.#headersOf = compileHeaders({ allowed: config.headers, own, host });
-    this.#createProfile = compileGeneric(config);
+    this.#headersOf = compileHeaders({ ...config.headers, own, host });
+    this.#profiles = compileProfile(config);
   }
 
   /**
@@ -56,7 +54,7 @@ export class SessionOpener {
    */
   async open(request: AdmittedRequest, signal: AbortSignal): Promise<Opened> {
     // Without `open` a session may begin during an outage, and waits for its end.
-    if (!this.#asksFirst)
+    if (!this.#profiles.opens)
       return this.#openOn(await this.#http.place(this.#policy, request, signal), request, signal);
     const again = async () => this.#openOn(await this.#connect(request, signal, true), request, signal);
     return this.#openOn(await this.#connect(request, signal, false), request, signal, again);
@@ -77,10 +75,10 @@ export class SessionOpener {
     signal: AbortSignal,
     again?: () => Promise<Opened>,
   ): Promise<Opened> {
-    const exchange = createSessionClient(client, this.#headersOf(request), request.proof);
-    const profile = this.#createProfile(request);
+    const http = createSessionClient(client, this.#headersOf(request), request.proof);
+    const profile = this.#profiles.create(request);
     try {
-      return { lease, exchange, profile, protocol: await this.#ask(exchange, profile, signal) };
+      return { lease, http, profile, opening: await this.#ask(http, profile, signal) };
     } catch (thrown) {
       const error = failureOf(thrown);
       error.dials = [{ target: lease.endpoint.name, error }];
@@ -91,12 +89,11 @@ export class SessionOpener {
     }
   }
 
-  /** Resolves with the subprotocol the service chose, if any. */
-  async #ask(exchange: SessionClient, profile: Profile, signal: AbortSignal): Promise<string | undefined> {
+  async #ask(http: SessionClient, profile: Profile, signal: AbortSignal): Promise<Opening> {
     const opening = profile.open();
-    if (opening === undefined) return undefined;
+    if (opening === undefined) return {};
     const timeoutMs = this.#route.timeouts.handshake;
-    const answer = await exchange(opening, { signal, timeoutMs, bodySize: profile.answerSize });
+    const answer = await http.exchange(opening, { signal, timeoutMs, bodySize: profile.answerSize });
     if (answer.status < 200 || answer.status > 299) throw relayed(answer, this.#concealment);
     return profile.opened(answer);
   }
@@ -118,6 +115,7 @@ const CODES = {
   aborted: 'UPSTREAM_TIMEOUT',
   broken: 'UPSTREAM_LOST',
   'too big': 'UPSTREAM_INVALID',
+  undecodable: 'UPSTREAM_INVALID',
 } as const;
 
 function failureOf(thrown: unknown): GatewayError {

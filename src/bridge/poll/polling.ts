@@ -1,13 +1,13 @@
-import { asGatewayError, GatewayError } from '../../errors.ts';
+import { asGatewayError } from '../../errors.ts';
 import { ExchangeFailed, type HttpAnswer } from '../../upstream/client.ts';
 import type { Backoff, Clock } from './backoff.ts';
-import type { Batch, Message, Profile } from './profile.ts';
+import type { Batch, Message, Polls } from './profile.ts';
 import type { SessionClient } from './session-client.ts';
-import { answered, judgePoll } from './verdict.ts';
+import { answered, judgePoll, unreadable } from './verdict.ts';
 
 export interface PollingParts {
-  readonly exchange: SessionClient;
-  readonly profile: Profile;
+  readonly http: SessionClient;
+  readonly polls: Polls;
   readonly backoff: Backoff;
   readonly clock: Clock;
   /** Resolves when the client's socket has the messages; with false if there is no client any more. */
@@ -28,31 +28,31 @@ export async function keepPolling(parts: PollingParts, signal: AbortSignal): Pro
     const spent = clock.now() - askedAt;
     if (batch.messages.length > 0 && !(await deliver(batch.messages))) return;
     batch.commit();
-    if (batch.moved) backoff.restore();
+    if (batch.messages.length > 0 || batch.cursor === 'moved') backoff.restore();
     else await backoff.idle(spent, signal);
   }
 }
 
 /** Undefined if the poll failed; the wait before the next one is then over. */
 async function pollOnce(parts: PollingParts, signal: AbortSignal): Promise<Batch | undefined> {
-  const { exchange, profile, backoff } = parts;
-  const limits = { signal, timeoutMs: profile.pollMs, bodySize: profile.answerSize };
+  const { http, polls, backoff } = parts;
+  const limits = { signal, timeoutMs: polls.holdMs + polls.marginMs, bodySize: polls.answerSize };
   let answer: HttpAnswer;
   try {
-    answer = await exchange(profile.poll(), limits);
+    answer = await http.exchange(polls.poll(), limits);
   } catch (cause) {
     await backoff.lose({ cause: worthAnotherTry(cause) }, signal);
     return undefined;
   }
-  if (judgePoll(answer) === 'done') return profile.polled(answer);
+  if (judgePoll(answer) === 'done') return polls.polled(answer);
   const cause = new Error(answered(answer.status));
   await backoff.lose({ cause, retryAfter: answer.headers['retry-after'] }, signal);
   return undefined;
 }
 
-/** A cut or late poll may be repeated; one whose answer is too big would be so again. */
+/** A cut or late poll may be repeated; one whose answer cannot be read would be so again. */
 function worthAnotherTry(thrown: unknown): ExchangeFailed {
   if (!(thrown instanceof ExchangeFailed)) throw asGatewayError(thrown);
-  if (thrown.kind !== 'too big') return thrown;
-  throw new GatewayError('UPSTREAM_INVALID', { cause: thrown, detail: 'an answer exceeds responseSize' });
+  if (thrown.isFinal) throw unreadable(thrown);
+  return thrown;
 }

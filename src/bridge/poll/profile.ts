@@ -1,5 +1,8 @@
 import type { HttpAnswer, HttpRequest } from '../../upstream/client.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
+import type { AnswerHead } from '../../upstream/streamed-answer.ts';
+import type { Ending } from '../contract.ts';
+import type { Channels } from './channels.ts';
 
 /** A WebSocket message, whole. Text is valid UTF-8 whichever way it is held. */
 export interface Message {
@@ -7,13 +10,116 @@ export interface Message {
   readonly binary: boolean;
 }
 
-/** What one poll brought. */
+/** The service's own end of a session: what a Close would have said. */
+export interface ServiceEnd {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** What one answer, or one event of a streamed one, is to the session. */
 export interface Batch {
+  /** For the client, in order. */
   readonly messages: readonly Message[];
-  /** The service got further, with or without messages for the client. */
-  readonly moved: boolean;
+  /** Where the cursor is behind them: further, or where it was; `none` where messages have none. */
+  readonly cursor: 'moved' | 'unmoved' | 'none';
   /** Called once the messages are in the client's socket: only then may the next poll leave them behind. */
   commit(): void;
+  /** The service ends the session, once the messages are out. */
+  readonly end?: ServiceEnd | undefined;
+  /** Milliseconds the service wants to be left alone for. */
+  readonly waitMs?: number | undefined;
+}
+
+export const NOTHING: Batch = { messages: [], cursor: 'none', commit() {} };
+
+/** What the service said to the opening of a session. */
+export interface Opening {
+  /** The subprotocol it chose. */
+  readonly protocol?: string | undefined;
+  /** Messages it has already: they go to the client behind the 101. */
+  readonly messages?: readonly Message[];
+}
+
+/** Messages that are fetched by one request after the other, each answered at once or held. */
+export interface Polls {
+  readonly mode: 'answers';
+  /** Milliseconds the service may hold a poll; what is answered after half of that was held. */
+  readonly holdMs: number;
+  /** Milliseconds beyond `holdMs` after which a poll is taken to have brought nothing. */
+  readonly marginMs: number;
+  /** Largest answer that is read, in bytes. */
+  readonly answerSize: number;
+  /** A poll that failed may be sent again. Where it may not, its failure is the end of the session. */
+  readonly repeats: boolean;
+  poll(): HttpRequest;
+  /** Reads a 2xx answer, or a 304 or 408. */
+  polled(answer: HttpAnswer): Batch;
+  /** The service does not know the cursor any more, and the profile has set it to another: poll again, after a wait. */
+  resets?(answer: HttpAnswer): boolean;
+}
+
+/** Messages that come as the body of one answer that does not end. */
+export interface Streams {
+  readonly mode: 'stream';
+  /** Milliseconds without a byte after which the stream is taken to be dead, and asked for anew. */
+  readonly silenceMs: number;
+  /** Largest event, and largest answer that is a refusal, in bytes. */
+  readonly answerSize: number;
+  readonly repeats: boolean;
+  poll(): HttpRequest;
+  /** Reads the body behind a 2xx answer. */
+  reader(head: AnswerHead): EventReader;
+  resets?(answer: HttpAnswer): boolean;
+}
+
+/** Takes a body apart while it comes. */
+export interface EventReader {
+  /** What a piece of the body completes. Throws UPSTREAM_INVALID, for an event that is too large among others. */
+  push(piece: Buffer): readonly Batch[];
+  /** What the end of the body completes. */
+  end(): readonly Batch[];
+}
+
+/** How the client's messages go to the service. */
+export interface Sends {
+  /** Milliseconds one send may take; of a streamed answer: from one piece to the next. */
+  readonly timeoutMs: number;
+  /** Largest answer that is read, in bytes; `'ignored'`: none is. */
+  readonly answerSize: number | 'ignored';
+  /** The service drops a send it has had already, by its Idempotency-Key: one whose fate is unknown may be repeated. */
+  readonly resends: boolean;
+  /** Most requests at a time in one lane. */
+  readonly concurrency: number;
+  /** Answers reach the client in the order of the messages, whichever comes first. */
+  readonly inOrder: boolean;
+  /** Messages of different lanes do not wait for one another; absent: all are in one. */
+  lane?(message: Message): string;
+  /** How many of the messages that wait go in one request: at least 1. Absent: 1. */
+  batch?(waiting: readonly Message[]): number;
+  /**
+   * The request with these messages, the `seq`th of the session, from 1; with none of them where the profile has asked to be
+   * heard. Throws what ends the session, such as UNSUPPORTED_DATA.
+   */
+  send(messages: readonly Message[], seq: number): HttpRequest;
+  /** Reads a 2xx answer; not called where answers are ignored. */
+  sent?(answer: HttpAnswer): Batch;
+  /** Where answers are streamed, in place of `sent`. */
+  reader?(head: AnswerHead): EventReader;
+  /** What a refusal (4xx) is to the client; undefined: the end of the session. */
+  refused?(answer: HttpAnswer): Batch | undefined;
+}
+
+/** What a profile may do of its own accord, between requests. */
+export interface SessionControls {
+  /** Names the session to the service: in `x-connection-id`, and where messages are pushed to it. */
+  readonly connection: string;
+  readonly channels: Channels;
+  /** Puts messages behind what is on its way to the client. Resolves with true when its socket has them. */
+  deliver(messages: readonly Message[]): Promise<boolean>;
+  /** Ends the session with what a Close of the service would have said. */
+  end(end: ServiceEnd): void;
+  /** Has `send` called without messages as soon as no other request is under way. */
+  nudge(): void;
 }
 
 /**
@@ -21,26 +127,30 @@ export interface Batch {
  * no I/O; when to send, repeat or give up is the engine's. Readers throw UPSTREAM_INVALID.
  */
 export interface Profile {
-  /** Milliseconds one poll may take, to the last byte. */
-  readonly pollMs: number;
-  /** Milliseconds one send may take. */
-  readonly sendMs: number;
-  /** Largest answer that is read, in bytes. */
+  /** Absent: only answers to sends, and what is pushed, reach the client. */
+  readonly receives?: Polls | Streams | undefined;
+  /** Absent: the service takes no messages. */
+  readonly sends?: Sends | undefined;
+  /** Close codes for statuses that end the session, in place of the gateway's own. */
+  readonly codes?: Readonly<Record<number, number>> | undefined;
+  /** Largest answer to `open` that is read, in bytes. */
   readonly answerSize: number;
-  /** The service drops a send it has had already, by its Idempotency-Key: one whose fate is unknown may be repeated. */
-  readonly resends: boolean;
-  /** The request that opens the session; undefined if none is needed. */
+  /** The request that opens the session; undefined if none is needed. Throws what refuses the client. */
   open(): HttpRequest | undefined;
-  /** Reads the 2xx answer to `open`; returns the subprotocol the service chose, if any. */
-  opened(answer: HttpAnswer): string | undefined;
-  poll(): HttpRequest;
-  /** Reads a poll's answer (2xx, 304 or 408). */
-  polled(answer: HttpAnswer): Batch;
-  /** Undefined if the service takes no messages. */
-  send(message: Message): HttpRequest | undefined;
-  /** The request that tells of the end; undefined if none is wanted. */
-  close(): HttpRequest | undefined;
+  /** Reads the 2xx answer to `open`. */
+  opened(answer: HttpAnswer): Opening;
+  /** The request that tells of the end; undefined if none is wanted. `ending` is undefined where the client left before the 101. */
+  close(ending?: Ending): HttpRequest | undefined;
+  /** The session is open. */
+  begin?(session: SessionControls): void;
+  /** The session is over: stops what `begin` has started. Again is a no-op. */
+  finish?(): void;
 }
 
-/** A profile with its options compiled: makes one Profile per session. */
-export type ProfileFactory = (request: AdmittedRequest) => Profile;
+/** A profile with its options compiled. */
+export interface ProfileFactory {
+  /** Its sessions are opened by a request before the 101. Else they may begin during an outage, and wait for its end. */
+  readonly opens: boolean;
+  /** Makes the profile of one session. */
+  create(request: AdmittedRequest): Profile;
+}

@@ -2,16 +2,19 @@ import { asGatewayError, GatewayError } from '../../errors.ts';
 import { ExchangeFailed, type HttpAnswer, type HttpRequest } from '../../upstream/client.ts';
 import type { Backoff, Trouble } from './backoff.ts';
 import type { Outbox } from './outbox.ts';
-import type { Profile } from './profile.ts';
+import { type Batch, type Message, NOTHING, type Sends } from './profile.ts';
 import type { SessionClient } from './session-client.ts';
-import { answered, judgeSend } from './verdict.ts';
+import { answered, judgeSend, unreadable } from './verdict.ts';
 
 export interface SendingParts {
-  readonly exchange: SessionClient;
-  readonly profile: Profile;
+  readonly http: SessionClient;
+  /** Undefined: the service takes no messages. */
+  readonly sends: Sends | undefined;
   readonly backoff: Backoff;
   /** Names the session in the Idempotency-Key of its messages. */
   readonly connection: string;
+  /** Resolves when the client's socket has the messages; with false if there is no client any more. */
+  deliver(messages: readonly Message[]): Promise<boolean>;
 }
 
 /** An attempt that brought no success, and what it says about the message. */
@@ -30,20 +33,27 @@ export async function keepSending(parts: SendingParts, outbox: Outbox, signal: A
   for (let number = 1; ; number++) {
     const message = await outbox.next();
     if (message === undefined) return;
-    const request = parts.profile.send(message);
-    if (request === undefined) throw new GatewayError('UNSUPPORTED_DATA');
+    const { sends } = parts;
+    if (sends === undefined) throw new GatewayError('UNSUPPORTED_DATA');
+    const request = sends.send([message], number);
     const key = { 'idempotency-key': `${parts.connection}:${number}` };
-    await sendOut(parts, { ...request, headers: { ...request.headers, ...key } }, signal);
+    await sendOut({ ...parts, sends }, { ...request, headers: { ...request.headers, ...key } }, signal);
   }
 }
 
-/** Resolves when the service has the message. */
-async function sendOut(parts: SendingParts, request: HttpRequest, signal: AbortSignal): Promise<void> {
-  const { profile, backoff } = parts;
+type Attempting = SendingParts & { readonly sends: Sends };
+
+/** Resolves when the service has the message, and the client what it answered. */
+async function sendOut(parts: Attempting, request: HttpRequest, signal: AbortSignal): Promise<void> {
+  const { sends, backoff, deliver } = parts;
   for (;;) {
-    const setback = await attempt(parts, request, signal);
-    if (setback === undefined) break;
-    if (!setback.untouched && !profile.resends) {
+    const outcome = await attempt(parts, request, signal);
+    if ('messages' in outcome) {
+      await deliver(outcome.messages);
+      break;
+    }
+    const setback = outcome;
+    if (!setback.untouched && !sends.resends) {
       throw new GatewayError('UPSTREAM_LOST', {
         cause: setback.cause,
         detail: 'a message may or may not have arrived',
@@ -55,19 +65,20 @@ async function sendOut(parts: SendingParts, request: HttpRequest, signal: AbortS
 }
 
 async function attempt(
-  { exchange, profile }: SendingParts,
+  { http, sends }: Attempting,
   request: HttpRequest,
   signal: AbortSignal,
-): Promise<Setback | undefined> {
+): Promise<Setback | Batch> {
   let answer: HttpAnswer;
   try {
-    answer = await exchange(request, { signal, timeoutMs: profile.sendMs, bodySize: 'ignored' });
+    answer = await http.exchange(request, { signal, timeoutMs: sends.timeoutMs, bodySize: sends.answerSize });
   } catch (cause) {
     if (!(cause instanceof ExchangeFailed)) throw asGatewayError(cause);
+    if (cause.isFinal) throw unreadable(cause);
     return { cause, untouched: cause.unsent };
   }
   const verdict = judgeSend(answer);
-  if (verdict === 'done') return undefined;
+  if (verdict === 'done') return sends.sent?.(answer) ?? NOTHING;
   const retryAfter = answer.headers['retry-after'];
   return { cause: new Error(answered(answer.status)), retryAfter, untouched: verdict === 'refused' };
 }

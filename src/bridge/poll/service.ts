@@ -2,6 +2,7 @@ import { asGatewayError, type GatewayError } from '../../errors.ts';
 import { type Closing, type End, failed } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
 import { type Clock, createBackoff } from './backoff.ts';
+import type { Channels } from './channels.ts';
 import { createOutbox, type Outbox, type Pressure } from './outbox.ts';
 import { keepPolling } from './polling.ts';
 import type { Message, Profile } from './profile.ts';
@@ -10,10 +11,13 @@ import type { SessionClient } from './session-client.ts';
 
 /** An opened session with an HTTP service. */
 export interface Conversation {
-  readonly exchange: SessionClient;
+  readonly http: SessionClient;
   readonly profile: Profile;
+  /** Messages the service had when it opened the session. */
+  readonly greeting: readonly Message[];
   /** Names the session to the service. */
   readonly connection: string;
+  readonly channels: Channels;
   /** Bytes of client messages that may wait to be sent. */
   readonly queueSize: number;
   /** Milliseconds of failure after which the service is given up; undefined: never. */
@@ -57,9 +61,16 @@ export class PollService implements End {
     const { conversation, deliver } = this.#parts;
     const backoff = () => createBackoff(conversation.outageMs, conversation.clock);
     const onFailure = (thrown: unknown) => this.#onFailure(asGatewayError(thrown));
-    const polling = keepPolling({ ...conversation, deliver, backoff: backoff() }, this.#polls.signal);
-    const sending = keepSending({ ...conversation, backoff: backoff() }, this.#outbox, this.#sends.signal);
-    void polling.catch(onFailure);
+    const { receives: polls, sends } = conversation.profile;
+    const sending = keepSending(
+      { ...conversation, sends, deliver, backoff: backoff() },
+      this.#outbox,
+      this.#sends.signal,
+    );
+    if (polls?.mode === 'answers')
+      void keepPolling({ ...conversation, polls, deliver, backoff: backoff() }, this.#polls.signal).catch(
+        onFailure,
+      );
     this.#sending = sending.catch(onFailure);
   }
 
@@ -101,7 +112,7 @@ export class PollService implements End {
     const { conversation, session, closing } = this.#parts;
     // The last poll has been given up; what it had brought may wait for a client that does not read.
     await this.#sending;
-    await closeSession(conversation.exchange, conversation.profile, session.closeMs, this.#goodbye.signal);
+    await closeSession(conversation.http, conversation.profile, session.closeMs, this.#goodbye.signal);
     this.isFinished = true;
     closing.onProgress();
     closing.onClosed(this);
@@ -114,7 +125,7 @@ export class PollService implements End {
 
 /** Tells the service that the session is over: once, and without caring for the answer. Never rejects. */
 export async function closeSession(
-  exchange: SessionClient,
+  http: SessionClient,
   profile: Profile,
   timeoutMs: number,
   signal: AbortSignal = new AbortController().signal,
@@ -122,7 +133,7 @@ export async function closeSession(
   const request = profile.close();
   if (request === undefined) return;
   try {
-    await exchange(request, { signal, timeoutMs, bodySize: 'ignored' });
+    await http.exchange(request, { signal, timeoutMs, bodySize: 'ignored' });
   } catch {
     // The service has its own time limits for sessions that fall silent.
   }

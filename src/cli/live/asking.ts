@@ -23,6 +23,7 @@ const ASKS: Readonly<Record<UpstreamKind, Ask>> = {
   websocket: askWebSocket,
   tcp: askTcp,
   poll: askHttp,
+  post: askHttp,
   http: askHttp,
 };
 
@@ -50,7 +51,7 @@ export async function ask(
 /** The path, with its query, that a target is asked for: as health checks are configured, or as a client might be led there. */
 export function pathFor({ match, upstream }: RouteConfig, kind: UpstreamKind, target: Target): string {
   if (upstream.health?.path !== undefined) return upstream.health.path;
-  if (kind === 'poll') return target.base?.pathname ?? '/';
+  if (kind === 'poll' || kind === 'post') return target.base?.pathname ?? '/';
   const names = [...match.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
   // Each part that a client chooses stands for itself by its name.
   const captures = Object.fromEntries(names.map((name) => [name, name]));

@@ -24,12 +24,13 @@ export function targetTrials({ routes }: Config, context: UpstreamContext): Tria
 /** The same route with one of its targets, which nothing but this asks after. */
 function withOne(route: RouteConfig, index: number): RouteConfig {
   const { upstream } = route;
-  const { websocket, tcp, http, poll } = upstream;
+  const { websocket, tcp, http, poll, post } = upstream;
   const one = {
     websocket: pick(websocket),
     tcp: pick(tcp),
     http: pick(http),
     poll: poll && { ...poll, target: pick(poll.target) ?? [] },
+    post: post && { ...post, target: pick(post.target) ?? [] },
   };
   return { ...route, upstream: { ...upstream, ...one, health: undefined } };
 

@@ -31,7 +31,12 @@ function splitForm(form: string): NamedForm[] {
 function nodesWithin(node: JsonSchema): JsonSchema[] {
   const { properties = {}, additionalProperties, items } = node;
   const named = typeof additionalProperties === 'object' ? [additionalProperties] : [];
-  const inner = [...Object.values(properties), ...named, ...(items ? [items] : []), ...(node.anyOf ?? [])];
+  const inner = [
+    ...Object.values(properties),
+    ...named,
+    ...(items ? [items] : []),
+    ...(node.anyOf ?? node.oneOf ?? []),
+  ];
   return [node, ...inner.flatMap(nodesWithin)];
 }
 

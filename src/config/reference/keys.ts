@@ -40,7 +40,20 @@ export function withInner(keys: readonly Key[]): Key[] {
 /** A key that stands in several alternatives, such as a mapping and a list of them, is there once. */
 function keysIn(node: JsonSchema, at: Place): Key[] {
   const found = alternatives(node).flatMap((one) => keysOfOne(one, at));
-  return [...new Map(found.toReversed().map((key) => [key.path.join('.'), key])).values()].toReversed();
+  return [...Map.groupBy(found, ({ path }) => path.join('.')).values()].map(asOne);
+}
+
+/** What it means is said by the first; it may be what any of them says. */
+function asOne(found: readonly Key[]): Key {
+  const [first, ...others] = found as readonly [Key, ...Key[]];
+  const only = others.every((key) => key.only === first.only) ? first.only : undefined;
+  const keys = [
+    ...Map.groupBy(
+      found.flatMap((key) => key.keys),
+      ({ path }) => path.join('.'),
+    ).values(),
+  ].map(asOne);
+  return { ...first, form: [...new Set(found.map(({ form }) => form))].join(', or '), only, keys };
 }
 
 function keysOfOne(

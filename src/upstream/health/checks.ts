@@ -12,6 +12,7 @@ const PROBES: Readonly<Record<UpstreamKind, Probe>> = {
   websocket: probeWebSocket,
   tcp: probeTcp,
   poll: probeHttp,
+  post: probeHttp,
   http: probeHttp,
 };
 

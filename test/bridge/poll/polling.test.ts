@@ -28,13 +28,19 @@ function fastClock(limit = Infinity) {
 test('a fault of our own is not polled away: it ends the session', async () => {
   const { clock, slept } = fastClock();
   const { signal } = new AbortController();
-  const profile = {
+  const polls = {
     poll() {
       throw new TypeError('no such field');
     },
   };
   const backoff = createBackoff(undefined, clock);
-  const parts = { exchange: () => expect.unreachable(), profile, backoff, clock, deliver: async () => true };
+  const parts = {
+    http: { exchange: () => expect.unreachable() },
+    polls,
+    backoff,
+    clock,
+    deliver: async () => true,
+  };
   await expect(keepPolling(parts as unknown as PollingParts, signal)).rejects.toMatchObject({
     code: 'INTERNAL',
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compileFraming } from '../../../src/bridge/poll/framing.ts';
+import { compileFraming } from '../../../../src/bridge/poll/generic/framing.ts';
 
 function answer(body: string | Buffer, type = 'application/json') {
   return { status: 200, headers: { 'content-type': type }, body: Buffer.from(body) };

@@ -1,0 +1,79 @@
+import type { HttpAnswer } from '../../../upstream/client.ts';
+import { compilePointer } from '../json.ts';
+import type { Message } from '../profile.ts';
+import { invalid } from './invalid.ts';
+import { compileItem, compileItems, type Framing, type Item, isByLine, parse } from './items.ts';
+import { utf8 } from './lines.ts';
+
+/** An answer taken apart. */
+export interface Reading {
+  readonly messages: readonly Message[];
+  /** Empty where the body is no list. */
+  readonly items: readonly Item[];
+  /** What a `json:` source is looked for in: the body, or its last line or event. Throws UPSTREAM_INVALID if that is not JSON. */
+  document(): unknown;
+}
+
+export const EMPTY: Reading = { messages: [], items: [], document: () => undefined };
+
+/**
+ * Compiles how the messages of a session stand in an answer. The reader throws UPSTREAM_INVALID where the answer is
+ * not of that form.
+ * - `body`: the whole body is one message; text if its Content-Type is one of text, else binary.
+ * - `json`: what stands at `at`; none if there is nothing.
+ * - `json-array`: the items of the array at `at`; none if there is nothing at `at`.
+ * - `ndjson`, `lines`, `sse`: as `compileItems` has it.
+ */
+export function compileFraming(framing: Framing): (answer: HttpAnswer) => Reading {
+  const read = compileReader(framing);
+  return function readAnswer(answer) {
+    return answer.body.length === 0 ? EMPTY : read(answer);
+  };
+}
+
+function compileReader(framing: Framing): (answer: HttpAnswer) => Reading {
+  const find = compilePointer(framing.at ?? '');
+  const itemOf = compileItem(framing);
+  const itemsOf = compileItems(framing, Infinity);
+
+  function readBody({ headers, body }: HttpAnswer): Reading {
+    const isBinary =
+      framing.type === 'binary' || (framing.type !== 'text' && !isText(headers['content-type']));
+    const message = isBinary ? { data: body, binary: true } : { data: utf8(body), binary: false };
+    return { messages: [message], items: [], document: () => parse(utf8(body)) };
+  }
+
+  function readJson({ body }: HttpAnswer): Reading {
+    const document = parse(utf8(body));
+    const { message } = itemOf(find(document));
+    return { messages: message ? [message] : [], items: [], document: () => document };
+  }
+
+  function readArray({ body }: HttpAnswer): Reading {
+    const document = parse(utf8(body));
+    const items = find(document) ?? [];
+    if (!Array.isArray(items)) throw invalid('there is no JSON array where messages should be');
+    return readingOf(items.map(itemOf), () => document);
+  }
+
+  function readItems({ body }: HttpAnswer): Reading {
+    const reader = itemsOf();
+    const items = [...reader.push(body), ...reader.end()];
+    return readingOf(items, () => items.at(-1)?.value);
+  }
+
+  if (isByLine(framing.framing)) return readItems;
+  return { body: readBody, json: readJson, 'json-array': readArray }[framing.framing];
+}
+
+function readingOf(items: readonly Item[], document: () => unknown): Reading {
+  return { messages: items.flatMap(({ message }) => message ?? []), items, document };
+}
+
+/** Types whose bodies are text, and any that names a character set. */
+const TEXT =
+  /^(text\/|application\/(([a-z0-9.+-]+\+)?(json|xml)|x-ndjson|(x-)?(java|ecma)script|x-www-form-urlencoded)\s*(;|$))|;\s*charset=/i;
+
+function isText(contentType: string | undefined): boolean {
+  return TEXT.test(contentType ?? '');
+}

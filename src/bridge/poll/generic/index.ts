@@ -1,0 +1,99 @@
+import type { GenericConfig } from '../../../config/poll/index.ts';
+import { GatewayError } from '../../../errors.ts';
+import { withQuery } from '../../../http/query.ts';
+import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
+import type { AdmittedRequest } from '../../../upstream/forward.ts';
+import type { Opening, Polls, Profile, ProfileFactory, Sends, Streams } from '../profile.ts';
+import type { Scope } from '../values.ts';
+import { compileFraming } from './framing.ts';
+import { compileReceiving } from './receiving.ts';
+import { compileRequest } from './request.ts';
+import { compileSending } from './sending.ts';
+import { compileSource, required } from './source.ts';
+import { SessionState } from './state.ts';
+
+/**
+ * The profile that configuration alone describes: plain HTTP requests whose paths are templates, and a cursor if
+ * there is one. The client's query goes with `open`; elsewhere only where a path says `{query}`.
+ */
+export function compileGeneric(config: GenericConfig): ProfileFactory {
+  const dialect = compileDialect(config);
+  return {
+    opens: config.open !== undefined,
+    create: (request) => new GenericProfile(dialect, request),
+  };
+}
+
+/** Nobody has said why (RFC 6455 §7.1.5). */
+const UNSAID = { code: 1006, reason: '' };
+
+/** The path says itself what it takes of the client’s query. */
+const NAMES_QUERY = /\{query[.}]/;
+
+/** How requests are written and answers read. */
+type Dialect = ReturnType<typeof compileDialect>;
+
+function compileDialect(config: GenericConfig) {
+  const { open, close } = config;
+  return {
+    config,
+    openRequest: open && compileRequest(open),
+    closeRequest: close && compileRequest(close),
+    readWhole: compileFraming({ framing: 'body' }),
+    sessionOf: open?.session && compileSource(open.session),
+    firstCursorOf: open?.cursor && compileSource(open.cursor),
+    receiving: compileReceiving(config),
+    sending: compileSending(config),
+  };
+}
+
+class GenericProfile implements Profile {
+  readonly answerSize: number;
+  readonly receives: Polls | Streams | undefined;
+  readonly sends: Sends | undefined;
+  readonly #dialect: Dialect;
+  readonly #state: SessionState;
+
+  constructor(dialect: Dialect, request: AdmittedRequest) {
+    const { config, receiving, sending } = dialect;
+    this.#dialect = dialect;
+    this.#state = new SessionState(request, config);
+    this.answerSize = config.responseSize;
+    this.receives = receiving?.(this.#state);
+    this.sends = sending?.(this.#state);
+  }
+
+  open(): HttpRequest | undefined {
+    const { config, openRequest } = this.#dialect;
+    if (openRequest === undefined) return undefined;
+    const { query, protocols } = this.#state.request;
+    const request = openRequest(this.#state);
+    // Browsers give up on a 101 that takes none of the subprotocols they offered: the service may choose.
+    const offer: HttpRequest['headers'] =
+      protocols.length > 0 ? { 'sec-websocket-protocol': protocols.join(', ') } : {};
+    return {
+      ...request,
+      path: NAMES_QUERY.test(config.open?.path ?? '') ? request.path : withQuery(request.path, query ?? ''),
+      headers: { ...request.headers, ...offer },
+    };
+  }
+
+  opened(answer: HttpAnswer): Opening {
+    const { readWhole, sessionOf, firstCursorOf } = this.#dialect;
+    const { document } = readWhole(answer);
+    if (sessionOf) this.#state.session = required(sessionOf(answer, document), 'session');
+    if (firstCursorOf) this.#state.moveFirst(required(firstCursorOf(answer, document), 'cursor'));
+    return { protocol: chosenProtocol(answer, this.#state.request.protocols) };
+  }
+
+  close(ending: Scope['ending'] = UNSAID): HttpRequest | undefined {
+    return this.#dialect.closeRequest?.(this.#state.with({ ending }));
+  }
+}
+
+/** The subprotocol for the 101, which must be one the client offered (RFC 6455 §4.2.2). Throws UPSTREAM_INVALID. */
+function chosenProtocol({ headers }: HttpAnswer, offered: readonly string[]): string | undefined {
+  const chosen = headers['sec-websocket-protocol'];
+  if (chosen === undefined || offered.includes(chosen)) return chosen;
+  throw new GatewayError('UPSTREAM_INVALID', { detail: 'a subprotocol was chosen that was not offered' });
+}

@@ -1,0 +1,41 @@
+import type { GenericConfig } from '../../../config/poll/index.ts';
+import type { AdmittedRequest } from '../../../upstream/forward.ts';
+import type { Scope } from '../values.ts';
+import type { Cursors } from './cursor.ts';
+
+/** What is known in one moment only, or told in another way. */
+type Moment = Pick<Scope, 'message' | 'ending'> & Partial<Pick<AdmittedRequest, 'query'>>;
+
+/** What one session knows, and what placeholders stand for in it. */
+export class SessionState implements Scope {
+  readonly request: AdmittedRequest;
+  readonly holdMs: number | undefined;
+  /** As the service named it. */
+  session: string | undefined;
+  /** Where the next poll goes on, one for each entry of `cursor`. */
+  cursors: Cursors = [];
+  /** Where it began. */
+  initialCursors: Cursors = [];
+  /** The number of the last message that was to be sent. */
+  seq: number | undefined;
+
+  constructor(request: AdmittedRequest, { poll }: GenericConfig) {
+    this.request = request;
+    this.holdMs = poll?.hold;
+  }
+
+  get cursor(): string | undefined {
+    return this.cursors[0];
+  }
+
+  /** The service has said where the first poll goes on. */
+  moveFirst(cursor: string): void {
+    this.cursors = [cursor, ...this.cursors.slice(1)];
+  }
+
+  /** What it knows, and this. */
+  with({ message, ending, ...query }: Moment): Scope {
+    const { holdMs, session, cursor, seq } = this;
+    return { request: { ...this.request, ...query }, holdMs, session, cursor, seq, message, ending };
+  }
+}

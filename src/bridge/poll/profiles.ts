@@ -1,0 +1,19 @@
+import type { PollConfig } from '../../config/poll/index.ts';
+import { compileGeneric } from './generic/index.ts';
+import type { ProfileFactory } from './profile.ts';
+
+type Compilers = {
+  readonly [Name in NonNullable<PollConfig['profile']>]: (
+    config: Extract<PollConfig, { profile?: Name | undefined }>,
+  ) => ProfileFactory;
+};
+
+/** What HTTP services speak: a new profile is a file of its own and one line here. */
+const PROFILES: Compilers = {
+  generic: compileGeneric,
+};
+
+/** Compiles the profile that a configuration names. */
+export function compileProfile(config: PollConfig): ProfileFactory {
+  return PROFILES[config.profile ?? 'generic'](config);
+}

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { type Complain, commonFields, complainTo, PROFILE } from './common.ts';
+import { answerSource, cursor, cursorRules } from './cursor.ts';
+import { messages, messagesRules } from './messages.ts';
+import { poll, pollRules } from './polls.ts';
+import { closeRequest, openRequest, sendRequest } from './requests.ts';
+
+/** An HTTP service that configuration alone describes. */
+
+const shape = z.strictObject({
+  profile: z.literal('generic').optional().describe(PROFILE),
+  ...commonFields,
+  open: z
+    .strictObject({
+      ...openRequest,
+      session: answerSource
+        .optional()
+        .describe('Where the answer names the session: {session} in later paths; absent: it does not'),
+      cursor: answerSource
+        .optional()
+        .describe('Where the answer holds the first cursor, that of the first entry; absent: it does not'),
+    })
+    .optional()
+    .describe('A request before the 101; a failure is relayed as the answer to the upgrade; absent: none'),
+  poll,
+  cursor,
+  messages,
+  send: sendRequest,
+  close: closeRequest,
+});
+
+export type GenericConfig = z.output<typeof shape>;
+
+export const genericService = shape.superRefine((config, context) =>
+  genericRules(config, complainTo(context)),
+);
+
+/** Keys that need one another: without, they would do nothing, or poll from the same place for ever. */
+function genericRules({ open, poll, send, cursor, messages }: GenericConfig, complain: Complain): void {
+  if (open?.cursor !== undefined && cursor === undefined)
+    complain(['open', 'cursor'], 'has no effect without `cursor`');
+  if (cursor !== undefined && poll === undefined) complain(['cursor'], 'has no effect without `poll`');
+  if (poll === undefined && send === undefined) complain(['poll'], 'is required unless there is `send`');
+  messagesRules(messages, complain);
+  cursorRules({ cursor, poll, messages }, complain);
+  if (poll !== undefined) pollRules(poll, messages, complain);
+}

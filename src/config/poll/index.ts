@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import type { Complain } from './common.ts';
+import { type GenericConfig, genericService } from './generic.ts';
+import { headerRules, type RouteFacts } from './headers.ts';
+import { genericPost, postTo } from './post.ts';
+import { requestRules } from './request-rules.ts';
+
+export type { GenericConfig } from './generic.ts';
+export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig } from './headers.ts';
+
+/** The configuration of `upstream: { poll: … }` and `upstream: { post: … }`: HTTP services in place of a WebSocket. */
+
+/** What a session with an HTTP service is configured by; a new profile is one line here, and one in a list below. */
+export type PollConfig = GenericConfig;
+
+const UNKNOWN = { error: 'expected a profile that the reference names' };
+
+export const pollUpstream = z.discriminatedUnion('profile', [genericService], UNKNOWN);
+
+export const postUpstream = z.union(
+  [postTo, z.discriminatedUnion('profile', [genericPost], UNKNOWN)],
+  'expected an http or https URL, or a mapping with target',
+);
+
+interface SessionShape {
+  readonly poll?: PollConfig | undefined;
+  readonly post?: PollConfig | undefined;
+}
+
+/** What must hold between a session and its route. */
+export function sessionRules({ poll, post }: SessionShape, route: RouteFacts, complain: Complain): void {
+  if (poll !== undefined) rulesOf(poll, route, (path, message) => complain(['poll', ...path], message));
+  // What `post` stands for has the keys of `send` beside the others.
+  if (post !== undefined)
+    rulesOf(post, route, ([part, ...path], message) =>
+      complain(part === 'send' ? ['post', ...path] : ['post', part as string, ...path], message),
+    );
+}
+
+function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): void {
+  headerRules(config.headers, route, complain);
+  requestRules(config, route, complain);
+}
+
+/** The session an upstream has with an HTTP service; undefined where it has another kind of upstream. */
+export function sessionConfigOf({ poll, post }: SessionShape): PollConfig | undefined {
+  return poll ?? post;
+}
