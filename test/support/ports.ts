@@ -7,14 +7,14 @@ import { createServer, type Server } from 'node:net';
  * Ports below those that the kernel gives away, to listeners on port 0 and to connections that go out: one that is free stays
  * free until whoever was given it listens there, or for good where nobody is to listen.
  *
- * Many test files run at the same time, each in a process of its own, which takes its ports from blocks that no other process
- * has: it holds the first port of a block for as long as it lives, and gives the others.
+ * Tests run in several processes at a time, each of which takes its ports from blocks that no other process has: it holds the
+ * first port of a block for as long as it lives, and gives the others.
  */
 
 const FIRST = 10_000;
 const BLOCK = 32;
 const BLOCKS = Math.floor((firstEphemeralPort() - FIRST) / BLOCK);
-/** Wherever a process begins, another is not likely to have begun before it. */
+/** Where processes begin is left to chance, so that few look for their blocks where others have theirs. */
 const start = randomInt(BLOCKS);
 let tried = 0;
 let left: number[] = [];
