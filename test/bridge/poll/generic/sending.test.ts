@@ -94,9 +94,14 @@ describe('a message is sent', () => {
       '{"id":12345678901234567890}',
       '{"id":12345678901234567890,"stream":true}',
     ],
-    [{ set: { '/user': '{claims.sub}' } }, '{"user":"root","a":[1.0e500]}', '{"user":"Ann \\"A\\"","a":[1.0e500]}'],
+    [
+      { set: { '/user': '{claims.sub}' } },
+      '{"user":"root","a":[1.0e500]}',
+      '{"user":"Ann \\"A\\"","a":[1.0e500]}',
+    ],
     [{ set: { '/a/b': { c: [1] } } }, '{}', '{"a":{"b":{"c":[1]}}}'],
     [{ set: { '/list/0': 9, '/list/-': 8 } }, '{"list":[1,2]}', '{"list":[9,2,8]}'],
+    [{ set: { '/l': [], '/l/-': 1 } }, '{}', '{"l":[1]}'],
     [{ set: { '/__proto__': 1 } }, '{}', '{"__proto__":1}'],
     [{ set: { '/a~1b': null } }, '{"a/b":1}', '{"a/b":null}'],
     [{ remove: ['/debug', '/a/b', '/no/where'] }, '{"debug":1,"a":{"b":2,"c":3}}', '{"a":{"c":3}}'],
@@ -174,7 +179,10 @@ describe('an answer', () => {
     });
     const reader = sends?.reader?.({ status: 200, headers: {} });
     const batches = [...(reader?.push(Buffer.from('{"m":1}\n\n{"m":2}')) ?? []), ...(reader?.end() ?? [])];
-    expect(batches.flatMap(({ messages }) => messages.map(({ data }) => data))).toEqual(['{"m":1}', '{"m":2}']);
+    expect(batches.flatMap(({ messages }) => messages.map(({ data }) => data))).toEqual([
+      '{"m":1}',
+      '{"m":2}',
+    ]);
   });
 
   test.each([
