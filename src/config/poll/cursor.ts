@@ -125,6 +125,8 @@ interface Around {
 
 /** Keys of cursors that need others: without, they would do nothing, or poll from the same place for ever. */
 export function cursorRules({ cursor = [], poll, messages }: Around, complain: Complain): void {
+  // One that is refused has not been made a list.
+  if (!Array.isArray(cursor)) return;
   cursor.forEach((one, index) => {
     // A lone entry may stand without its list: its place is told by the key alone.
     const at = (key: string) => (cursor.length === 1 ? ['cursor', key] : ['cursor', index, key]);
