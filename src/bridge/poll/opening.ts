@@ -115,6 +115,7 @@ const CODES = {
   aborted: 'UPSTREAM_TIMEOUT',
   broken: 'UPSTREAM_LOST',
   'too big': 'UPSTREAM_INVALID',
+  undecodable: 'UPSTREAM_INVALID',
 } as const;
 
 function failureOf(thrown: unknown): GatewayError {
