@@ -132,13 +132,18 @@ export function cursorRules({ cursor = [], poll, messages }: Around, complain: C
     const at = (key: string) => (cursor.length === 1 ? ['cursor', key] : ['cursor', index, key]);
     entryRules(one, (key, message) => complain(at(key), message));
     if (poll?.mode === 'stream') streamRules(one, (key, message) => complain(at(key), message));
-    if (one.send === undefined && (index > 0 || !poll?.path.includes('{cursor}')))
-      complain(at('send'), 'is required unless the path of `poll` holds {cursor}');
+    if (one.send === undefined && (index > 0 || !holdsCursor(poll)))
+      complain(at('send'), 'is required unless the path, a header or the body of `poll` holds {cursor}');
     if (needsItems(one) && !ITEMS.includes(messages.framing))
       complain(at('from'), `there are no items in ${messages.framing}: write json:/pointer or header:NAME`);
     if (one.from.from === 'event' && messages.framing !== 'sse')
       complain(at('from'), 'event:id has an effect with messages.framing: sse only');
   });
+}
+
+/** A poll says itself where it goes on. */
+function holdsCursor({ path, headers = {}, body = '' }: Partial<PollsConfig> = {}): boolean {
+  return [path, body, ...Object.values(headers)].some((text) => text?.includes('{cursor}'));
 }
 
 const ITEMS: readonly string[] = ['json-array', 'ndjson', 'sse'];

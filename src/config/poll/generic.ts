@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { complaintAbout, namesIn } from '../placeholders.ts';
 import { type Complain, commonFields, complainTo, PROFILE } from './common.ts';
 import { answerSource, cursor, cursorRules } from './cursor.ts';
 import { messages, messagesRules } from './messages.ts';
 import { poll, pollRules } from './polls.ts';
-import { METHOD, method, PATH, path, sendFields } from './requests.ts';
+import { closeRequest, openRequest, sendRequest } from './requests.ts';
 
 /** An HTTP service that configuration alone describes. */
 
@@ -13,8 +12,7 @@ const shape = z.strictObject({
   ...commonFields,
   open: z
     .strictObject({
-      method: method.default('POST').describe(METHOD),
-      path: path.describe(PATH),
+      ...openRequest,
       session: answerSource
         .optional()
         .describe('Where the answer names the session: {session} in later paths; absent: it does not'),
@@ -27,14 +25,8 @@ const shape = z.strictObject({
   poll,
   cursor,
   messages,
-  send: z
-    .strictObject({ path: path.describe(PATH), ...sendFields })
-    .optional()
-    .describe('The request that takes a message; absent: the client may only listen'),
-  close: z
-    .strictObject({ method: method.default('DELETE').describe(METHOD), path: path.describe(PATH) })
-    .optional()
-    .describe('A request when the client has gone; absent: none'),
+  send: sendRequest,
+  close: closeRequest,
 });
 
 export type GenericConfig = z.output<typeof shape>;
@@ -52,30 +44,4 @@ function genericRules({ open, poll, send, cursor, messages }: GenericConfig, com
   messagesRules(messages, complain);
   cursorRules({ cursor, poll, messages }, complain);
   if (poll !== undefined) pollRules(poll, messages, complain);
-}
-
-/** The placeholders each path may hold, beside the captures of the route's own path. */
-const PLACES = {
-  open: ['query'],
-  poll: ['query', 'session', 'cursor', 'hold'],
-  send: ['query', 'session', 'cursor'],
-  close: ['query', 'session', 'cursor'],
-} as const;
-
-/** Placeholders that nothing fills. `matchPath` is the route's path, whose `{name}`s capture. */
-export function placeholderRules(matchPath: string, config: GenericConfig, complain: Complain): void {
-  const captures = namesIn(matchPath);
-  for (const [part, own] of Object.entries(PLACES)) {
-    const path = config[part as keyof typeof PLACES]?.path ?? '';
-    for (const name of namesIn(path)) {
-      if (captures.includes(name) || ((own as readonly string[]).includes(name) && isFilled(name, config)))
-        continue;
-      complain([part, 'path'], complaintAbout(name));
-    }
-  }
-}
-
-function isFilled(name: string, { open, cursor }: GenericConfig): boolean {
-  if (name === 'session') return open?.session !== undefined;
-  return name !== 'cursor' || cursor !== undefined;
 }

@@ -3,20 +3,19 @@ import { duration } from '../fields.ts';
 import type { Complain } from './common.ts';
 import { answerSource } from './cursor.ts';
 import type { MessagesConfig } from './messages.ts';
-import { METHOD, method, PATH, path } from './requests.ts';
+import { pollRequest } from './requests.ts';
 
 /** The request that fetches messages. */
 
 const shape = z.strictObject({
-  method: method.default('GET').describe(METHOD),
-  path: path.describe(PATH),
+  ...pollRequest,
   mode: z
     .enum(['answers', 'stream'])
     .default('answers')
     .describe('Each poll is answered by what there is, or by a body that goes on as messages come'),
   hold: duration
     .prefault('25s')
-    .describe('How long the service may hold a poll; {hold} in the path, in seconds'),
+    .describe('How long the service may hold a poll; {hold} in seconds, {hold_ms} in milliseconds'),
   margin: duration.optional().describe('Patience beyond `hold`; absent: 5s'),
   silence: duration
     .optional()

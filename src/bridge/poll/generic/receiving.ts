@@ -6,9 +6,9 @@ import { type CursorRules, compileCursors, hasMoved } from './cursor.ts';
 import { compileFraming, EMPTY, type Reading } from './framing.ts';
 import { invalid } from './invalid.ts';
 import { jsonIn } from './items.ts';
+import { compileRequest } from './request.ts';
 import type { SessionState } from './state.ts';
 import { compileStreaming, RESET_WAIT_MS } from './streaming.ts';
-import { compileTemplate } from './template.ts';
 
 const MARGIN_MS = 5_000;
 const SILENCE_MS = 60_000;
@@ -19,15 +19,9 @@ export function compileReceiving(
 ): ((state: SessionState) => Polls | Streams) | undefined {
   const { poll, responseSize } = config;
   if (poll === undefined) return undefined;
-  const { method, hold, margin = MARGIN_MS, silence = SILENCE_MS } = poll;
-  const path = compileTemplate(poll.path);
+  const { hold, margin = MARGIN_MS, silence = SILENCE_MS } = poll;
   const cursors = config.cursor && compileCursors(config.cursor);
-
-  function request(state: SessionState): HttpRequest {
-    const query = cursors ? cursors.otherQuery(state.request.query) : state.request.query;
-    const base = { method, path: state.fill(path, { query }), headers: {} };
-    return cursors ? cursors.put(base, state.cursors) : base;
-  }
+  const request = compilePoll(poll, cursors);
 
   function begin(state: SessionState) {
     if (cursors) state.initialCursors = cursors.initial(state.request.query);
@@ -57,6 +51,19 @@ export function compileReceiving(
     marginMs: margin,
     polled: (answer) => read(answer, state),
   });
+}
+
+/** Compiles the request, which may hold cursors, and then of the client's query what is none. */
+function compilePoll(
+  poll: NonNullable<GenericConfig['poll']>,
+  cursors: CursorRules | undefined,
+): (state: SessionState) => HttpRequest {
+  const request = compileRequest(poll);
+  return function pollRequest(state) {
+    if (cursors === undefined) return request(state);
+    const query = cursors.otherQuery(state.request.query);
+    return cursors.put(request(state.with({ query })), state.cursors);
+  };
 }
 
 /** The answer is a refusal: it may say that the cursor is not known any more. */
