@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { compileCursors } from '../../../../src/bridge/poll/generic/cursor.ts';
 import { compileFraming } from '../../../../src/bridge/poll/generic/framing.ts';
+import type { Scope } from '../../../../src/bridge/poll/values.ts';
 import type { GenericConfig } from '../../../../src/config/poll/index.ts';
 import { pollRoute } from '../../../support/poll.ts';
 
@@ -15,6 +16,11 @@ function compiled(cursor: object | object[], messages: object = {}) {
     return { ...answer, ...read(answer) };
   };
   return { rules, place };
+}
+
+/** What is known of a client with this query. */
+function scopeOf(query: string | undefined): Scope {
+  return { request: { connectionId: 'c', captures: {}, query, grant: { claims: {}, releases: [] } } };
 }
 
 const ITEMS = { framing: 'json-array' };
@@ -98,14 +104,14 @@ describe('where a session begins', () => {
     ['{query.since|now}', 'since=a%20b', 'a b'],
     ['v{query.a}.{query.b|2}', 'a=1', 'v1.2'],
   ])('%s with %s is %s', (initial, query, expected) => {
-    expect(compiled({ from: 'json:/a', initial }).rules.initial(query)).toEqual([expected]);
+    expect(compiled({ from: 'json:/a', initial }).rules.initial(scopeOf(query))).toEqual([expected]);
   });
 
   test.each(['since=a%0d%0ax-admin:%201', 'since=%00', `since=${'x'.repeat(5000)}`, 'since=%C3%A9'])(
     'is not with %s, which could not be sent',
     (query) => {
       const { rules } = compiled({ from: 'json:/a', initial: '{query.since}' });
-      expect(() => rules.initial(query)).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
+      expect(() => rules.initial(scopeOf(query))).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
     },
   );
 });
