@@ -18,6 +18,12 @@ export const commonFields = {
     .array(headerName)
     .prefault(['cookie', 'authorization', 'user-agent', 'accept-language'])
     .describe('Headers of the handshake that are passed on'),
+  http2: z
+    .enum(['off', 'auto', 'on'])
+    .default('off')
+    .describe(
+      'HTTP/2, with which hundreds of polls share a connection. auto: where the service, spoken with through TLS, chooses it (ALPN); on: always, without TLS too (prior knowledge)',
+    ),
   responseSize: size.prefault('4MiB').describe('Largest answer; beyond it 1014'),
   queueSize: size
     .prefault('1MiB')
