@@ -56,6 +56,7 @@ export function openHttpTarget(target: Target, connect: Connector, http2: Http2M
   const placed = (request: HttpRequest) => ({ ...request, path: prefix + request.path || '/' });
   return {
     isIdle: () => wire.isIdle(),
+    ...(wire.adopt && { adopt: wire.adopt.bind(wire) }),
     close: () => wire.close(),
     exchange: (request, limits) =>
       new Promise((resolve, reject) => wire.dispatch(placed(request), new Exchange(limits, resolve, reject))),

@@ -52,6 +52,19 @@ export class Http2Wire implements Wire {
     await this.#http1.close();
   }
 
+  async adopt(socket: Socket, signal: AbortSignal): Promise<boolean> {
+    if (!isHttp2(socket, this.#options.mode)) {
+      this.#speaksHttp1 = true;
+      return false;
+    }
+    const limit = AbortSignal.any([this.#closing.signal, signal]);
+    const connection = await openHttp2(socket, this.#options.origin, limit);
+    this.#speaksHttp1 = false;
+    this.#connections.add(connection);
+    connection.whenClosed(() => this.#connections.delete(connection));
+    return true;
+  }
+
   dispatch(request: HttpRequest, handler: ResponseHandler): void {
     const connection = this.#vacant();
     if (connection) {
@@ -88,21 +101,12 @@ export class Http2Wire implements Wire {
   /** Another connection, with those that wait and have room in it. */
   async #open(): Promise<void> {
     const socket = await this.#connect();
-    if (!isHttp2(socket, this.#options.mode)) {
-      this.#speaksHttp1 = true;
-      this.#spare = socket;
-      return;
-    }
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(BEGIN_MS)]);
-    const connection = await openHttp2(socket, this.#options.origin, signal);
-    if (!connection.hasRoom) {
-      connection.destroy();
+    if (!(await this.adopt(socket, AbortSignal.timeout(BEGIN_MS)))) this.#spare = socket;
+    const connection = this.#vacant();
+    if (!this.#speaksHttp1 && !connection)
       throw new GatewayError('UPSTREAM_REFUSED', { detail: 'it takes no HTTP/2 stream' });
-    }
-    this.#connections.add(connection);
-    connection.whenClosed(() => this.#connections.delete(connection));
     for (const { request, handler } of this.#waiting.splice(0)) {
-      if (connection.hasRoom) connection.send(request, handler);
+      if (connection?.hasRoom) connection.send(request, handler);
       else this.#waiting.push({ request, handler });
     }
   }
