@@ -12,7 +12,7 @@ test.each(['exchange', 'stream'] as const)(
     const { received, target } = await peer((socket) =>
       socket.write(respond('ok', 'Set-Cookie: node=7\r\n')),
     );
-    const proof = () => ({ fields: [['x-proof', 'p']] as const, query: 'key=k' });
+    const proof = () => ({ fields: [['x-proof', 'p']] as const, query: 'key=k', protocols: [] });
     const client = createSessionClient(target, { 'x-connection-id': 'c', cookie: 'own=1' }, proof);
     const request = { method: 'GET', path: '/poll?a=b', headers: { 'x-own': 'o' } };
     for (let i = 0; i < 2; i++) {
