@@ -87,9 +87,10 @@ function setbackOf(thrown: unknown): Setback {
   return { cause: thrown, untouched: thrown.unsent };
 }
 
-/** The profile may have something to say to the client in place of the end: of 4xx alone. */
+/** The profile may have something to say to the client in place of the end: of a 4xx for which there is no close code. */
 function refusalOf(answer: HttpAnswer, { sends, codes }: Pick<AttemptParts, 'sends' | 'codes'>): Outcome {
-  const isClients = answer.status >= 400 && answer.status < 500;
+  const { status } = answer;
+  const isClients = status >= 400 && status < 500 && codes?.[status] === undefined;
   const batch = isClients ? sends.refused?.(answer) : undefined;
   if (batch === undefined) throw serviceRefused(answer, 'a message', codes);
   return { kind: 'refused', batch };
