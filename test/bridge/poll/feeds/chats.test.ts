@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { exampleFeed, instantClock, queryOf } from '../../../support/feeds.ts';
+import { exampleFeed, queryOf } from '../../../support/feeds.ts';
 import { fixtures, inboxOf, until } from '../../../support/poll.ts';
+import { fastClock } from '../../../support/poll-clock.ts';
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);
@@ -17,7 +18,7 @@ describe('Matrix', () => {
       if (answer) response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     });
     const { poll, route } = exampleFeed('matrix', homeserver.url);
-    const gateway = await harness(poll, { ...instantClock(), route });
+    const gateway = await harness(poll, { ...fastClock(), route });
     const inbox = inboxOf(await gateway.connect({ path: '/rooms/x?since=s0' }));
     expect(await inbox.atLeast(2)).toEqual(['{"join":{"!a":1}}', '{"join":{"!b":2}}']);
     await until(() => homeserver.requests.length === 4);
@@ -43,7 +44,7 @@ describe('Telegram', () => {
       return void response.end(`{"ok":true,"result":[${result}]}`);
     });
     const { poll, route } = exampleFeed('telegram', telegram.url);
-    const gateway = await harness(poll, { ...instantClock(), route });
+    const gateway = await harness(poll, { ...fastClock(), route });
     const client = await gateway.connect();
     const inbox = inboxOf(client);
     await inbox.atLeast(3);

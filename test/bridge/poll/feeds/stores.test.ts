@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { exampleFeed, instantClock, queryOf } from '../../../support/feeds.ts';
+import { exampleFeed, queryOf } from '../../../support/feeds.ts';
 import { fixtures, inboxOf, type ServiceHandler, until } from '../../../support/poll.ts';
+import { fastClock } from '../../../support/poll-clock.ts';
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);
@@ -29,7 +30,7 @@ describe('etcd, v2', () => {
   test('waits for the change after the last, by its index', async () => {
     const etcd = await service(inTurn([change(7), change(8), change(12)]));
     const { poll, route } = exampleFeed('etcd', etcd.url);
-    const gateway = await harness(poll, { ...instantClock(), route, request: { captures: { key: 'k' } } });
+    const gateway = await harness(poll, { ...fastClock(), route, request: { captures: { key: 'k' } } });
     const inbox = inboxOf(await gateway.connect());
     const nodes = (await inbox.atLeast(3)).map((text) => JSON.parse(text).value);
     await until(() => etcd.requests.length === 4);
@@ -50,7 +51,7 @@ describe('CouchDB', () => {
     const couch = await service(inTurn([page('3-x', '4-y'), page('5-z')]));
     const { poll, route } = exampleFeed('couchdb', couch.url);
     const gateway = await harness(poll, {
-      ...instantClock(),
+      ...fastClock(),
       route,
       request: { captures: { database: 'db' } },
     });
@@ -83,7 +84,7 @@ describe('Consul', () => {
     const consul = await service(inTurn(answers));
     const { poll, route } = exampleFeed('consul', consul.url);
     const gateway = await harness(poll, {
-      ...instantClock(),
+      ...fastClock(),
       route,
       request: { captures: { service: 's' } },
     });
@@ -102,7 +103,7 @@ test('what has an ETag is polled for changes', async () => {
   const github = await service(inTurn([page('"a"', [1]), { status: 304, body: '' }, page('W/"b"', [2])]));
   const { poll, route } = exampleFeed('github-events', github.url);
   const captures = { owner: 'o', name: 'n' };
-  const gateway = await harness(poll, { ...instantClock(), route, request: { captures } });
+  const gateway = await harness(poll, { ...fastClock(), route, request: { captures } });
   const inbox = inboxOf(await gateway.connect());
   expect(await inbox.atLeast(2)).toEqual(['[1]', '[2]']);
   await until(() => github.requests.length === 4);
