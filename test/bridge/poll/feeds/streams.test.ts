@@ -35,7 +35,7 @@ describe('server-sent events', () => {
     await inbox.atLeast(100);
     await until(() => ticks.requests.at(-1)?.headers['last-event-id'] === '200');
     expect(inbox.texts).toEqual(Array.from({ length: 100 }, (_, index) => `no. ${index + 101} é`));
-    expect(ticks.requests[0]?.url).toBe('/ticks/x');
+    expect(ticks.requests[0]).toMatchObject({ url: '/ticks/x', headers: { accept: 'text/event-stream' } });
   });
 
   test('are messages with all that they say, or a part of it', async () => {
