@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Bridge, Ending, Link, SessionHandle } from '../../src/bridge/contract.ts';
 import type { Clock } from '../../src/bridge/poll/backoff.ts';
-import { createPollDial } from '../../src/bridge/poll/index.ts';
+import { openPollBridge } from '../../src/bridge/poll/index.ts';
 import { type RouteConfig, schema } from '../../src/config/schema.ts';
 import { asGatewayError } from '../../src/errors.ts';
 import { RelayedAnswer } from '../../src/http/relayed-answer.ts';
@@ -20,6 +20,7 @@ import { openPollClients } from '../../src/routes.ts';
 import { createUpstreamContext } from '../../src/upstream/context.ts';
 import type { AdmittedRequest } from '../../src/upstream/forward.ts';
 import { within } from './patience.ts';
+import { freePort } from './ports.ts';
 
 /** The poll bridge between real sockets, without the rest of the gateway: a server that admits everybody. */
 
@@ -60,7 +61,7 @@ export interface TestSession extends SessionHandle {
 
 export async function startHarness(route: RouteConfig, options: HarnessOptions = {}): Promise<Harness> {
   const http = openPollClients(route, { upstreams: createUpstreamContext() });
-  const dial = createPollDial(route, { http, clock: options.clock });
+  const { dial, close } = openPollBridge(route, { http, clock: options.clock });
   const sessions: TestSession[] = [];
   const endings: Promise<Ending>[] = [];
   const sockets = new Set<Duplex>();
@@ -110,6 +111,7 @@ export async function startHarness(route: RouteConfig, options: HarnessOptions =
       for (const socket of sockets) socket.destroy();
       server.close();
       await Promise.all(endings);
+      await close(0);
       await http.close();
     },
   };
@@ -211,7 +213,7 @@ export async function startService(handler: ServiceHandler): Promise<TestService
   const requests: ServiceRequest[] = [];
   const sockets = new Set<Socket>();
   let server: Server | undefined;
-  let port = 0;
+  const port = await freePort();
 
   const listener: RequestListener = async function onRequest(message, response) {
     const chunks: Buffer[] = [];
@@ -234,7 +236,6 @@ export async function startService(handler: ServiceHandler): Promise<TestService
     });
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
-    port = (server.address() as AddressInfo).port;
   }
 
   async function stop(): Promise<void> {

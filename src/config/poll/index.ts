@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Complain } from './common.ts';
+import { initialRules } from './cursor.ts';
 import { type GenericConfig, genericService } from './generic.ts';
 import { headerRules, type RouteFacts } from './headers.ts';
 import { genericPost, postTo } from './post.ts';
@@ -40,6 +41,7 @@ export function sessionRules({ poll, post }: SessionShape, route: RouteFacts, co
 function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): void {
   headerRules(config.headers, route, complain);
   requestRules(config, route, complain);
+  initialRules(config.cursor, route, complain);
 }
 
 /** The session an upstream has with an HTTP service; undefined where it has another kind of upstream. */

@@ -54,6 +54,8 @@ function compileDialect(config: GenericConfig) {
 
 class GenericProfile implements Profile {
   readonly answerSize: number;
+  readonly codes: Profile['codes'];
+  readonly confirms: boolean;
   readonly receives: Polls | Streams | undefined;
   readonly sends: Sends | undefined;
   readonly #dialect: Dialect;
@@ -64,6 +66,8 @@ class GenericProfile implements Profile {
     this.#dialect = dialect;
     this.#state = new SessionState(request, config);
     this.answerSize = config.responseSize;
+    this.codes = config.codes;
+    this.confirms = config.ack === 'pong';
     this.receives = receiving?.(this.#state);
     this.sends = sending?.(this.#state);
   }
