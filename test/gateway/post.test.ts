@@ -217,7 +217,7 @@ describe('the service is told', () => {
       `{"room":"blue","id":"${opened?.headers['x-connection-id']}"}`,
     ]);
     expect(first?.url).toBe('/m/s%2F1');
-    await gateway.logged(({ msg }) => msg === 'connection closed');
+    await gateway.logged(({ msg }) => msg === 'session ended');
   });
 });
 

@@ -31,15 +31,18 @@ test('a script in PHP answers each message, refuses one, and is told of the end'
   const origin = `http://127.0.0.1:${php.port}`;
   const guarded = await startGuardedExample('php', { 'http://127.0.0.1:8000': origin });
   const visitor = visitorOf(guarded, pageHeaders(guarded));
-  const conversation = await visitor.converse('/live');
-  conversation.say('grüß "Gott" & co=1');
-  await conversation.hear(/^1 alice: grüß "Gott" & co=1$/);
-  conversation.say('');
-  await conversation.hear(/^say something$/);
-  const numbers = Array.from({ length: 20 }, (_, index) => `m${index}`);
-  for (const number of numbers) conversation.say(number);
-  for (const number of numbers) await conversation.hear(new RegExp(`alice: ${number}(?!\\d)`));
-  conversation.webSocket.close(4001, 'bye & thanks');
+  const { webSocket } = await visitor.converse('/live');
+  const inbox = inboxOf(webSocket);
+  webSocket.send('grüß "Gott" & co=1');
+  expect(await inbox.atLeast(1)).toEqual(['1 alice: grüß "Gott" & co=1']);
+  webSocket.send('');
+  expect((await inbox.atLeast(2))[1]).toBe('say something');
+  const numbers = Array.from({ length: 20 }, (_, index) => index + 3);
+  for (const number of numbers) webSocket.send(`m${number}`);
+  // As they come: several are run at a time.
+  const replies = (await inbox.atLeast(22)).slice(2);
+  expect(new Set(replies)).toEqual(new Set(numbers.map((number) => `${number} alice: m${number}`)));
+  webSocket.close(4001, 'bye & thanks');
   const told = async () => (await fetch(`${origin}/told.php`)).text();
   await eventually(async () => (await told()) === 'alice 4001 bye & thanks', 'the goodbye');
 });
