@@ -3,6 +3,7 @@ import type { Complain } from './common.ts';
 import { initialRules } from './cursor.ts';
 import { type GenericConfig, genericService } from './generic.ts';
 import { headerRules, type RouteFacts } from './headers.ts';
+import { http2Rules } from './http2.ts';
 import { genericPost, postTo } from './post.ts';
 import { requestRules } from './request-rules.ts';
 
@@ -39,6 +40,7 @@ export function sessionRules({ poll, post }: SessionShape, route: RouteFacts, co
 }
 
 function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): void {
+  http2Rules(config, complain);
   headerRules(config.headers, route, complain);
   requestRules(config, route, complain);
   initialRules(config.cursor, route, complain);
