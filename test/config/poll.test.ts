@@ -135,6 +135,7 @@ describe('a post upstream', () => {
       `{ ${TARGET}, headers: { add: { x-a: "{claims.sub}" } } }`,
       'post.headers.add.x-a: {claims.sub}: there are no claims',
     ],
+    [`{ ${TARGET}, method: GET }`, 'post.method: a GET has no body, which is where a message goes'],
     [`{ ${TARGET}, order: keep }`, 'post.order: has no effect without `concurrency`'],
     [`{ ${TARGET}, response: batch }`, 'post.response: batch: say in `messages.framing`'],
     [
