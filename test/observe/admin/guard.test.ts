@@ -1,8 +1,13 @@
 import { EventEmitter } from 'node:events';
+import { Agent, get, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { expect, test } from 'vitest';
+import { text } from 'node:stream/consumers';
+import { expect, onTestFinished, test } from 'vitest';
 import { asGatewayError } from '../../../src/errors.ts';
+import type { Backchannel } from '../../../src/observe/admin/backchannel.ts';
 import { createGuard } from '../../../src/observe/admin/guard.ts';
+import { startAdmin } from '../../../src/observe/admin.ts';
+import { createLogger } from '../../../src/observe/log.ts';
 
 const SECRET = 'thirty-two-bytes-of-a-good-secret';
 const BEARER = ['Authorization', `Bearer ${SECRET}`];
@@ -10,9 +15,9 @@ const BEARER = ['Authorization', `Bearer ${SECRET}`];
 /** What the guard says to a request on a socket: the code of its refusal, or that it may pass. */
 function asker(secret: string | undefined) {
   const guard = createGuard(secret);
-  return (socket: EventEmitter, rawHeaders: string[]) => {
+  return async (socket: EventEmitter, rawHeaders: string[]) => {
     try {
-      guard({ socket: socket as Socket, rawHeaders });
+      await guard({ socket: socket as Socket, rawHeaders });
       return 'passes';
     } catch (error) {
       return asGatewayError(error).code;
@@ -29,22 +34,54 @@ test.each<[string, string[], string]>([
   ['more behind it', ['Authorization', `Bearer ${SECRET} x`], 'SECRET_REFUSED'],
   ['another case', ['Authorization', `Bearer ${SECRET.toUpperCase()}`], 'SECRET_REFUSED'],
   ['two of them', [...BEARER, ...BEARER], 'BAD_REQUEST'],
-])('a request with %s', (_what, rawHeaders, expected) => {
-  expect(asker(SECRET)(new EventEmitter(), rawHeaders)).toBe(expected);
+])('a request with %s', async (_what, rawHeaders, expected) => {
+  expect(await asker(SECRET)(new EventEmitter(), rawHeaders)).toBe(expected);
 });
 
-test('without a secret nobody passes', () => {
-  expect(asker(undefined)(new EventEmitter(), ['Authorization', 'Bearer undefined'])).toBe('ADMIN_LOCKED');
+test('without a secret nobody passes', async () => {
+  expect(await asker(undefined)(new EventEmitter(), ['Authorization', 'Bearer undefined'])).toBe(
+    'ADMIN_LOCKED',
+  );
 });
 
-test('services keep 64 connections at a time; those who do not know the secret take none of their places', () => {
+test('services keep 64 connections at a time; those who do not know the secret take none of their places', async () => {
   const ask = asker(SECRET);
   const sockets = Array.from({ length: 64 }, () => new EventEmitter());
-  for (const socket of sockets) expect(ask(socket, [])).toBe('SECRET_REFUSED');
-  for (const socket of sockets) expect(ask(socket, BEARER)).toBe('passes');
-  expect(ask(sockets[0] as EventEmitter, BEARER)).toBe('passes');
-  expect(ask(new EventEmitter(), BEARER)).toBe('TOO_MANY_CONNECTIONS');
+  for (const socket of sockets) expect(await ask(socket, [])).toBe('SECRET_REFUSED');
+  for (const socket of sockets) expect(await ask(socket, BEARER)).toBe('passes');
+  expect(await ask(sockets[0] as EventEmitter, BEARER)).toBe('passes');
+  expect(await ask(new EventEmitter(), BEARER)).toBe('TOO_MANY_CONNECTIONS');
   sockets[0]?.emit('close');
-  expect(ask(new EventEmitter(), BEARER)).toBe('passes');
-  expect(ask(new EventEmitter(), BEARER)).toBe('TOO_MANY_CONNECTIONS');
+  expect(await ask(new EventEmitter(), BEARER)).toBe('passes');
+  expect(await ask(new EventEmitter(), BEARER)).toBe('TOO_MANY_CONNECTIONS');
+});
+
+test('services that keep all the connections they may have do not keep others from looking at the gateway', async () => {
+  const backchannel: Partial<Backchannel> = { describe: () => undefined };
+  const admin = await startAdmin(
+    { host: '127.0.0.1', port: 0, secret: SECRET },
+    {
+      ready: () => ({ ready: true }),
+      metrics: { render: async () => 'up 1\n', contentType: 'text/plain' },
+      backchannel: backchannel as Backchannel,
+      logger: createLogger({ level: 'silent' }),
+    },
+  );
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: 65 });
+  onTestFinished(async () => {
+    agent.destroy();
+    await admin.close();
+  });
+  async function ask(path: string): Promise<string> {
+    const options = { host: '127.0.0.1', port: admin.address.port, path, agent };
+    const headers = { authorization: `Bearer ${SECRET}` };
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      get({ ...options, headers }, resolve).on('error', reject);
+    });
+    await text(answer);
+    return `${answer.statusCode} ${answer.headers.connection}`;
+  }
+  const answers = await Promise.all(Array.from({ length: 65 }, () => ask('/connections/x')));
+  expect(answers.toSorted()).toEqual([...Array.from({ length: 64 }, () => '410 keep-alive'), '429 close']);
+  expect((await fetch(`http://127.0.0.1:${admin.address.port}/metrics`)).status).toBe(200);
 });
