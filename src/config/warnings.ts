@@ -47,8 +47,12 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
   ];
 }
 
-/** The secrets of routes: of a lone credential, and of each in a list. */
-const CREDENTIALS = ['routes.*.upstream.credentials.value', 'routes.*.upstream.credentials.*.value'];
+/** The secrets of routes: of a lone credential, of each in a list, and of signatures. */
+const CREDENTIALS = [
+  'routes.*.upstream.credentials.value',
+  'routes.*.upstream.credentials.*.value',
+  'routes.*.upstream.poll.grip.secret',
+];
 
 /** Behind a trusted proxy that speaks TLS for it, a listener without is usual. */
 function plainListener(listener: ListenerConfig, index: number, { trustedProxies }: Config): Finding[] {

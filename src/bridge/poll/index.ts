@@ -1,5 +1,7 @@
 import { type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
 import type { RouteConfig } from '../../config/schema.ts';
+import type { HeaderField } from '../../http/request.ts';
+import { pairsOf } from '../../upstream/answer-fields.ts';
 import type { HttpTarget } from '../../upstream/client.ts';
 import type { Concealment } from '../../upstream/concealment.ts';
 import type { HttpPool } from '../../upstream/http-pool.ts';
@@ -34,7 +36,7 @@ export function createPollDial(
     const release = () => http.release(lease);
     return {
       target: lease.endpoint.name,
-      accept: { protocol: opening.protocol },
+      accept: { protocol: opening.protocol, headers: shown(opening.fields ?? [], concealment) },
       run(client, head, session) {
         const conversation = {
           http: requests,
@@ -55,4 +57,9 @@ export function createPollDial(
       },
     };
   };
+}
+
+/** Of an answer's fields those that tell no secret. */
+function shown(fields: readonly HeaderField[], concealment: Concealment | undefined): readonly HeaderField[] {
+  return concealment === undefined ? fields : pairsOf(concealment.fields(fields.flat()));
 }

@@ -36,6 +36,7 @@ export async function keepSending(parts: SendingParts, outbox: Outbox, signal: A
     const { sends } = parts;
     if (sends === undefined) throw new GatewayError('UNSUPPORTED_DATA');
     const request = sends.send([message], number);
+    if (request === undefined) continue;
     const key = { 'idempotency-key': `${parts.connection}:${number}` };
     await sendOut({ ...parts, sends }, { ...request, headers: { ...request.headers, ...key } }, signal);
   }

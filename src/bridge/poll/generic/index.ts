@@ -1,9 +1,9 @@
 import type { GenericConfig } from '../../../config/poll/index.ts';
-import { GatewayError } from '../../../errors.ts';
 import { withQuery } from '../../../http/query.ts';
 import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
 import type { Opening, Polls, Profile, ProfileFactory, Sends } from '../profile.ts';
+import { chosenProtocol } from '../subprotocol.ts';
 import { compileFraming } from './framing.ts';
 import { compileReceiving } from './receiving.ts';
 import { compileSending } from './sending.ts';
@@ -81,11 +81,4 @@ class GenericProfile implements Profile {
     const { config, closePath } = this.#dialect;
     return config.close && { method: config.close.method, path: this.#state.fill(closePath), headers: {} };
   }
-}
-
-/** The subprotocol for the 101, which must be one the client offered (RFC 6455 §4.2.2). Throws UPSTREAM_INVALID. */
-function chosenProtocol({ headers }: HttpAnswer, offered: readonly string[]): string | undefined {
-  const chosen = headers['sec-websocket-protocol'];
-  if (chosen === undefined || offered.includes(chosen)) return chosen;
-  throw new GatewayError('UPSTREAM_INVALID', { detail: 'a subprotocol was chosen that was not offered' });
 }
