@@ -28,8 +28,10 @@ export async function startGripChat(): Promise<GripChat> {
     if (typeof message !== 'string') return context.sendBinary(message);
     heard.push(message);
     const [command, rest = ''] = message.split(/ (.*)/s);
-    if (command === '/say') await serveGrip.getPublisher().publishFormats(ROOM, new WebSocketMessageFormat(rest));
-    else if (command === '/end') await serveGrip.getPublisher().publishFormats(ROOM, new WebSocketMessageFormat(null, true, 4002));
+    if (command === '/say')
+      await serveGrip.getPublisher().publishFormats(ROOM, new WebSocketMessageFormat(rest));
+    else if (command === '/end')
+      await serveGrip.getPublisher().publishFormats(ROOM, new WebSocketMessageFormat(null, true, 4002));
     else if (command === '/leave') context.unsubscribe(ROOM);
     else if (command === '/detach') context.detach();
     else if (command === '/close') context.close(rest === '' ? undefined : Number(rest));

@@ -66,7 +66,9 @@ interface Transcript {
 function visitor(webSocket: WebSocket) {
   const seen: string[] = [];
   const inbox = inboxOf(webSocket);
-  webSocket.on('message', (data, binary) => seen.push(binary ? `bytes ${(data as Buffer).toString('hex')}` : `${data}`));
+  webSocket.on('message', (data, binary) =>
+    seen.push(binary ? `bytes ${(data as Buffer).toString('hex')}` : `${data}`),
+  );
   const closed = new Promise<void>((resolve) => {
     webSocket.on('close', (code, reason) => resolve(void seen.push(`closed ${code} ${reason}`)));
   });
@@ -144,11 +146,17 @@ const SCENARIOS: Readonly<Record<string, (scene: Scene) => Promise<Transcript>>>
     one.webSocket.close(1000);
     await one.closed();
     // Pushpin tells the application that lets go of a connection that it was closed.
-    return { clients: [one.seen, other.seen], heard: chat.heard.filter((line) => !line.startsWith('closed')) };
+    return {
+      clients: [one.seen, other.seen],
+      heard: chat.heard.filter((line) => !line.startsWith('closed')),
+    };
   },
   async 'is refused by the application in its own words'({ chat, connect }) {
     const webSocket = connect('/chat/closed');
-    const [, message] = (await within(once(webSocket, 'unexpected-response'), 'a refusal')) as [unknown, IncomingMessage];
+    const [, message] = (await within(once(webSocket, 'unexpected-response'), 'a refusal')) as [
+      unknown,
+      IncomingMessage,
+    ];
     const type = message.headers['content-type'] ?? '';
     return { clients: [[`${message.statusCode}`, type, await text(message)]], heard: chat.heard };
   },
@@ -168,6 +176,7 @@ describe('an application made for Pushpin', () => {
     const play = async (start: Start) => SCENARIOS[name]?.(await start());
     const expected = await play(behindPushpin);
     expect(expected?.heard.length).toBeGreaterThanOrEqual(0);
-    if (process.env.WOH_PP) console.log(JSON.stringify(expected).slice(0, 2000)); else expect(await play(behindGateway)).toEqual(expected);
+    if (process.env.WOH_PP) console.log(JSON.stringify(expected).slice(0, 2000));
+    else expect(await play(behindGateway)).toEqual(expected);
   });
 });

@@ -16,14 +16,16 @@ function withService(more = ''): string {
 const pollOf = (text: string, env: Record<string, string> = {}) => parsed(text, env).routes[1]?.upstream.poll;
 
 test('all headers pass unless some are listed', () => {
-  expect(pollOf(withService())).toMatchObject({ passesAll: true });
-  expect(pollOf(withService('headers: [Cookie]'))).toMatchObject({ passesAll: false });
+  expect(pollOf(withService())).toMatchObject({ headers: { isAll: true } });
+  expect(pollOf(withService('headers: [Cookie]'))).toMatchObject({
+    headers: { isAll: false, pass: ['cookie'] },
+  });
 });
 
 test.each(['accept', 'Connection-Id', 'meta_user', 'grip-sig', 'Content-Type', 'idempotency-key', 'host'])(
   'the header %s is the protocol’s own',
   (name) => {
-    expect(problemOf(withService(`headers: [cookie, ${name}]`))).toMatch(/no client may say it/);
+    expect(problemOf(withService(`headers: [cookie, ${name}]`))).toMatch(/nobody else may say it/);
   },
 );
 

@@ -44,7 +44,7 @@ export class SessionOpener {
     this.#http = http;
     this.#concealment = concealment;
     this.#policy = createPolicy(route.upstream.balance ?? 'least-connections');
-    this.#headersOf = compileHeaders({ allowed: config.headers, own, host });
+    this.#headersOf = compileHeaders({ ...config.headers, own, host });
     this.#profiles = compileProfile(config);
   }
 
@@ -115,6 +115,7 @@ const CODES = {
   aborted: 'UPSTREAM_TIMEOUT',
   broken: 'UPSTREAM_LOST',
   'too big': 'UPSTREAM_INVALID',
+  undecodable: 'UPSTREAM_INVALID',
 } as const;
 
 function failureOf(thrown: unknown): GatewayError {

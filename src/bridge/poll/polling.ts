@@ -1,9 +1,9 @@
-import { asGatewayError, GatewayError } from '../../errors.ts';
+import { asGatewayError } from '../../errors.ts';
 import { ExchangeFailed, type HttpAnswer } from '../../upstream/client.ts';
 import type { Backoff, Clock } from './backoff.ts';
 import type { Batch, Message, Polls } from './profile.ts';
 import type { SessionClient } from './session-client.ts';
-import { answered, judgePoll } from './verdict.ts';
+import { answered, judgePoll, unreadable } from './verdict.ts';
 
 export interface PollingParts {
   readonly http: SessionClient;
@@ -50,9 +50,9 @@ async function pollOnce(parts: PollingParts, signal: AbortSignal): Promise<Batch
   return undefined;
 }
 
-/** A cut or late poll may be repeated; one whose answer is too big would be so again. */
+/** A cut or late poll may be repeated; one whose answer cannot be read would be so again. */
 function worthAnotherTry(thrown: unknown): ExchangeFailed {
   if (!(thrown instanceof ExchangeFailed)) throw asGatewayError(thrown);
-  if (thrown.kind !== 'too big') return thrown;
-  throw new GatewayError('UPSTREAM_INVALID', { cause: thrown, detail: 'an answer exceeds responseSize' });
+  if (thrown.isFinal) throw unreadable(thrown);
+  return thrown;
 }

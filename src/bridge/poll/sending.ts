@@ -4,7 +4,7 @@ import type { Backoff, Trouble } from './backoff.ts';
 import type { Outbox } from './outbox.ts';
 import { type Batch, type Message, NOTHING, type Sends } from './profile.ts';
 import type { SessionClient } from './session-client.ts';
-import { answered, judgeSend } from './verdict.ts';
+import { answered, judgeSend, unreadable } from './verdict.ts';
 
 export interface SendingParts {
   readonly http: SessionClient;
@@ -75,6 +75,7 @@ async function attempt(
     answer = await http.exchange(request, { signal, timeoutMs: sends.timeoutMs, bodySize: sends.answerSize });
   } catch (cause) {
     if (!(cause instanceof ExchangeFailed)) throw asGatewayError(cause);
+    if (cause.isFinal) throw unreadable(cause);
     return { cause, untouched: cause.unsent };
   }
   const verdict = judgeSend(answer);

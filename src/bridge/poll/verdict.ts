@@ -1,5 +1,5 @@
 import { GatewayError } from '../../errors.ts';
-import type { HttpAnswer } from '../../upstream/client.ts';
+import type { ExchangeFailed, HttpAnswer } from '../../upstream/client.ts';
 
 /**
  * What the status of an answer in mid-session means:
@@ -51,4 +51,10 @@ function refusalOf(status: number): 'MESSAGE_TOO_BIG' | 'UNSUPPORTED_DATA' | 'UP
 /** For the log. */
 export function answered(status: number): string {
   return `the upstream answered ${status}`;
+}
+
+/** What ends a session whose service answers what nobody can read, and would again. */
+export function unreadable(cause: ExchangeFailed): GatewayError {
+  const fault = cause.kind === 'too big' ? 'exceeds responseSize' : 'cannot be decoded';
+  return new GatewayError('UPSTREAM_INVALID', { cause, detail: `an answer ${fault}` });
 }

@@ -1,6 +1,7 @@
-import { z } from 'zod';
-import { headerName, optionalDuration, size, urlOrSocket } from '../fields.ts';
+import type { z } from 'zod';
+import { optionalDuration, size, urlOrSocket } from '../fields.ts';
 import { targetsOf } from '../pool.ts';
+import { sessionHeaders } from './headers.ts';
 
 /** What every session with an HTTP service has, whatever it is spoken with. */
 
@@ -14,10 +15,7 @@ export const PROFILE = 'What the service speaks: generic is what the keys beside
 
 export const commonFields = {
   target: targetsOf(HTTP_BASE).describe('Base URLs or unix sockets; one is picked per connection and kept'),
-  headers: z
-    .array(headerName)
-    .prefault(['cookie', 'authorization', 'user-agent', 'accept-language'])
-    .describe('Headers of the handshake that are passed on'),
+  headers: sessionHeaders,
   responseSize: size.prefault('4MiB').describe('Largest answer; beyond it 1014'),
   queueSize: size
     .prefault('1MiB')
@@ -26,15 +24,6 @@ export const commonFields = {
     .prefault('60s')
     .describe('A service that fails for this long ends the connection with 1013'),
 };
-
-/** Headers of polls and sends that are the bridge's own to say, whatever client and configuration say. In lower case. */
-export const POLL_HEADERS: readonly string[] = [
-  'accept-encoding',
-  'content-encoding',
-  'content-type',
-  'idempotency-key',
-  'x-connection-id',
-];
 
 type Context = z.core.$RefinementCtx;
 

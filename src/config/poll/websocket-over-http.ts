@@ -2,12 +2,23 @@ import { z } from 'zod';
 import { cgiSpelling } from '../../http/header-classes.ts';
 import { duration, size } from '../fields.ts';
 import { Secret } from '../secret.ts';
-import { commonFields, POLL_HEADERS, PROFILE } from './common.ts';
+import { commonFields, PROFILE } from './common.ts';
+import { POLL_HEADERS } from './headers.ts';
 import { sendFields } from './requests.ts';
 
 /** A service that speaks WebSocket-over-HTTP and GRIP, as those behind Pushpin and Fanout do. */
 
-const NO_HEADERS = commonFields.headers.parse([]);
+/** All end-to-end fields of the handshake, which the profile passes on itself; or those that are named. */
+const headers = z
+  .union(
+    [z.literal('all'), commonFields.headers.unwrap()],
+    'expected all, a list of headers, or a mapping with pass and add',
+  )
+  .transform((written) =>
+    written === 'all' ? { pass: [], add: {}, isAll: true } : { ...written, isAll: false },
+  )
+  .prefault('all')
+  .describe('Headers of the handshake that go with every request');
 
 const shape = z.strictObject({
   profile: z.literal('websocket-over-http').describe(PROFILE),
@@ -19,10 +30,7 @@ const shape = z.strictObject({
     .describe(
       'websocket-over-http: where all requests go, behind the target’s own path; absent: the client’s own path',
     ),
-  headers: z
-    .union([z.literal('all'), commonFields.headers.unwrap()], 'expected all, or a list of headers')
-    .default('all')
-    .describe('Headers of the handshake that go with every request'),
+  headers,
   grip: z
     .strictObject({
       secret: z
@@ -65,13 +73,9 @@ const shape = z.strictObject({
     ),
 });
 
-export const webSocketOverHttpService = shape.superRefine(headerRules).transform(({ headers, ...rest }) => ({
-  ...rest,
-  headers: headers === 'all' ? NO_HEADERS : headers,
-  passesAll: headers === 'all',
-}));
+export const webSocketOverHttpService = shape.superRefine(headerRules);
 
-export type WebSocketOverHttpConfig = z.output<typeof webSocketOverHttpService>;
+export type WebSocketOverHttpConfig = z.output<typeof shape>;
 
 /** Whether a header belongs to the protocol itself: from a client it could pass for the gateway, or for another client. */
 export function isProtocolHeader(header: string): boolean {
@@ -79,13 +83,11 @@ export function isProtocolHeader(header: string): boolean {
   return POLL_HEADERS.includes(name) || /^(?:accept|connection-id|host|(?:meta|grip|content)-.*)$/.test(name);
 }
 
-function headerRules({ headers }: z.output<typeof shape>, context: z.core.$RefinementCtx): void {
-  if (headers === 'all') return;
-  for (const [index, name] of headers.entries())
+function headerRules({ headers }: WebSocketOverHttpConfig, context: z.core.$RefinementCtx): void {
+  const message = 'is the protocol’s own: nobody else may say it';
+  for (const [index, name] of headers.pass.entries())
     if (isProtocolHeader(name))
-      context.addIssue({
-        code: 'custom',
-        path: ['headers', index],
-        message: 'is the protocol’s own: no client may say it',
-      });
+      context.addIssue({ code: 'custom', path: ['headers', 'pass', index], message });
+  for (const name of Object.keys(headers.add))
+    if (isProtocolHeader(name)) context.addIssue({ code: 'custom', path: ['headers', 'add', name], message });
 }

@@ -23,7 +23,7 @@ export function compileRequests(
     // The client's query goes with every request.
     const path = withQuery(config.path ?? request.path, request.query ?? '');
     const headers = {
-      ...(config.passesAll && passedOn(request)),
+      ...(config.headers.isAll && passedOn(request)),
       accept: EVENTS_TYPE,
       'content-type': EVENTS_TYPE,
       'connection-id': request.connectionId,
