@@ -7,6 +7,7 @@ import { admit, createAdmission } from './admission/index.ts';
 import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
 import type { Dial } from './bridge/contract.ts';
+import type { ChannelHub } from './bridge/poll/channels.ts';
 import { createPollDial } from './bridge/poll/index.ts';
 import { createTcpDial } from './bridge/tcp.ts';
 import { createWebSocketDial } from './bridge/websocket.ts';
@@ -65,6 +66,8 @@ export interface RouteDeps extends AuthenticationDeps, LimitDeps {
   /** What is read again when it changes. */
   readonly files: WatchedFiles;
   readonly reloads?: FileObserver | undefined;
+  /** Where services publish to sessions. Absent: nobody does. */
+  readonly channels?: ChannelHub | undefined;
   readonly logger: Logger;
 }
 
@@ -81,7 +84,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const checks = createAdmission(config, { ...deps, external });
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
-  const means = { upstreams: deps.upstreams, credentials };
+  const means = { upstreams: deps.upstreams, credentials, channels: deps.channels };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && openPool(config, 'http', means);
   const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, means, http) : undefined;
@@ -108,6 +111,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
 interface Means {
   readonly upstreams: UpstreamContext;
   readonly credentials?: Credentials | undefined;
+  readonly channels?: ChannelHub | undefined;
 }
 
 /** Its health checks prove themselves with what anybody is lent. */
@@ -150,7 +154,8 @@ function openBridge(
 
 function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
   const http = openPollClients(config, means);
-  const dial = createPollDial(config, { http, concealment: means.credentials?.concealment });
+  const { channels, credentials } = means;
+  const dial = createPollDial(config, { http, channels, concealment: credentials?.concealment });
   return { bridge: kind, dial, close: () => http.close() } as const;
 }
 

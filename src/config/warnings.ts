@@ -47,8 +47,9 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
   ];
 }
 
-/** The secrets of routes: of a lone credential, of each in a list, and of signatures. */
+/** That of the admin listener, and those of routes: of a lone credential, of each in a list, and of signatures. */
 const CREDENTIALS = [
+  'admin.secret',
   'routes.*.upstream.credentials.value',
   'routes.*.upstream.credentials.*.value',
   'routes.*.upstream.poll.grip.secret',
@@ -75,7 +76,8 @@ function noListener({ listeners }: Config, written: unknown): Finding[] {
 
 function openAdmin({ admin }: Config): Finding[] {
   if (admin === undefined || reach(admin.host) === 'loopback') return [];
-  return warn(['admin', 'host'], 'metrics are open to everybody who reaches this address');
+  const also = admin.secret === undefined ? '' : ', and its secret can be read on the way';
+  return warn(['admin', 'host'], `metrics are open to everybody who reaches this address${also}`);
 }
 
 function trustedEverybody({ trustedProxies }: Config): Finding[] {

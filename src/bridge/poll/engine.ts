@@ -3,6 +3,7 @@ import { Closing } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
 import { createLink } from '../link.ts';
 import { PollClient } from './client.ts';
+import { createPushes } from './pushes.ts';
 import { type Conversation, PollService } from './service.ts';
 
 /**
@@ -31,7 +32,8 @@ export function runPoll(
     deliver: (messages) => client.deliver(messages),
   });
   closing.join(client.peer, service);
-  session.attach(createLink(closing, [client.peer, service]));
+  const push = createPushes(conversation.queueSize, (messages) => client.deliver(messages));
+  session.attach({ ...createLink(closing, [client.peer, service]), push });
   service.start();
   client.peer.start(head);
   return closing.done;

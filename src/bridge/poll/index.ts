@@ -7,6 +7,7 @@ import type { Concealment } from '../../upstream/concealment.ts';
 import type { HttpPool } from '../../upstream/http-pool.ts';
 import type { Dial } from '../contract.ts';
 import { type Clock, systemClock } from './backoff.ts';
+import { ChannelHub } from './channels.ts';
 import { runPoll } from './engine.ts';
 import { SessionOpener } from './opening.ts';
 import { closeSession } from './service.ts';
@@ -15,6 +16,8 @@ export interface PollDeps {
   /** The clients of the route's targets; who opened them closes them. */
   readonly http: HttpPool<HttpTarget>;
   readonly clock?: Clock;
+  /** Where services publish. Absent: nobody does. */
+  readonly channels?: ChannelHub | undefined;
   /** That of the route's credentials. */
   readonly concealment?: Concealment | undefined;
 }
@@ -26,7 +29,7 @@ export interface PollDeps {
  */
 export function createPollDial(
   route: RouteConfig,
-  { http, clock = systemClock, concealment }: PollDeps,
+  { http, clock = systemClock, channels: hub = new ChannelHub(), concealment }: PollDeps,
 ): Dial {
   const { queueSize, outage: outageMs } = sessionConfigOf(route.upstream) as PollConfig;
   const opener = new SessionOpener(route, http, concealment);
@@ -38,17 +41,23 @@ export function createPollDial(
       target: lease.endpoint.name,
       accept: { protocol: opening.protocol, headers: shown(opening.fields ?? [], concealment) },
       run(client, head, session) {
+        const channels = hub.join(queueSize);
         const conversation = {
           http: requests,
           profile,
           greeting: opening.messages ?? [],
           connection: request.connectionId,
+          channels,
           queueSize,
           outageMs,
           clock,
         };
         const done = runPoll(conversation, client, head, session);
-        void done.then(release, release);
+        const over = () => {
+          channels.leave();
+          release();
+        };
+        void done.then(over, over);
         return done;
       },
       abandon() {

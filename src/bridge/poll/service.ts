@@ -2,6 +2,7 @@ import { asGatewayError, type GatewayError } from '../../errors.ts';
 import { type Closing, type End, failed } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
 import { type Clock, createBackoff } from './backoff.ts';
+import type { Channels } from './channels.ts';
 import { createOutbox, type Outbox, type Pressure } from './outbox.ts';
 import { keepPolling } from './polling.ts';
 import type { Message, Profile } from './profile.ts';
@@ -16,6 +17,7 @@ export interface Conversation {
   readonly greeting: readonly Message[];
   /** Names the session to the service. */
   readonly connection: string;
+  readonly channels: Channels;
   /** Bytes of client messages that may wait to be sent. */
   readonly queueSize: number;
   /** Milliseconds of failure after which the service is given up; undefined: never. */

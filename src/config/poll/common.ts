@@ -19,7 +19,9 @@ export const commonFields = {
   responseSize: size.prefault('4MiB').describe('Largest answer; beyond it 1014'),
   queueSize: size
     .prefault('1MiB')
-    .describe('Messages waiting to be sent, in bytes, before the client is paused'),
+    .describe(
+      'Messages waiting to be sent, in bytes, before the client is paused; as many may be pushed and wait for it, beyond which they are refused',
+    ),
   outage: optionalDuration
     .prefault('60s')
     .describe('A service that fails for this long ends the connection with 1013'),

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
-import { mayBeSent, NO_STATUS, NORMAL } from '../../../frames/close.ts';
+import { mayBeSent, NORMAL } from '../../../frames/close.ts';
 import { parseParameters } from '../../../http/fields.ts';
 import type { HttpAnswer } from '../../../upstream/client.ts';
 import type { Message, ServiceEnd } from '../profile.ts';
@@ -44,9 +44,9 @@ function textOf(content: Buffer): Buffer {
   return content;
 }
 
-/** Some libraries write 0 for a Close without a code. */
+/** Without a code it is a normal one, as with Pushpin; some libraries write 0 for that. */
 function endOf(content: Buffer): ServiceEnd {
-  if (content.length < 2) return { code: NO_STATUS, reason: '' };
+  if (content.length < 2) return { code: NORMAL, reason: '' };
   const code = content.readUInt16BE(0);
   return { code: mayBeSent(code) ? code : NORMAL, reason: content.toString('utf8', 2) };
 }

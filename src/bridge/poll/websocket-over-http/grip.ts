@@ -35,6 +35,7 @@ export class Grip {
 
   begin(session: SessionControls): void {
     this.#session = session;
+    this.#alarm.start();
     for (const control of this.#waiting.splice(0)) this.#obey(control);
   }
 

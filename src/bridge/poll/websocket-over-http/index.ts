@@ -89,7 +89,7 @@ class WebSocketOverHttp implements Profile {
   begin(session: SessionControls): void {
     this.#session = session;
     this.#grip?.begin(session);
-    this.#keepAlive.wind();
+    this.#keepAlive.start();
     if (this.#early !== undefined) session.end(this.#early);
   }
 
@@ -118,7 +118,7 @@ class WebSocketOverHttp implements Profile {
 
   #send(messages: readonly Message[]): HttpRequest | undefined {
     if (this.#grip?.isDetached) return undefined;
-    this.#keepAlive.stop();
+    this.#keepAlive.hold();
     return this.#writeNext(this.#backlog.offer(messages));
   }
 

@@ -184,7 +184,9 @@ describe('keep-alive', () => {
   });
 
   test('ends with the session', () => {
-    opened(beat({ content: 'beat' })).profile.finish?.();
+    const { profile, sent } = opened(beat({ content: 'beat' }));
+    profile.finish?.();
+    sent(answer(event('m:x') + beat({ content: 'beat' }) + control({ type: 'subscribe', channel: 'a' })));
     expect(vi.getTimerCount()).toBe(0);
   });
 });

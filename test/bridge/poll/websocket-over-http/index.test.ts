@@ -81,8 +81,8 @@ describe('what the service says', () => {
   test.each([
     ['CLOSE 2\r\n\x03\xf3\r\n', { code: 1011, reason: '' }],
     ['CLOSE 5\r\n\x0f\xa1bye\r\nTEXT 1\r\nx\r\n', { code: 4001, reason: 'bye' }],
-    ['CLOSE\r\n', { code: 1005, reason: '' }],
-    ['CLOSE 0\r\n\r\n', { code: 1005, reason: '' }],
+    ['CLOSE\r\n', { code: 1000, reason: '' }],
+    ['CLOSE 0\r\n\r\n', { code: 1000, reason: '' }],
     ['CLOSE 2\r\n\0\0\r\n', { code: 1000, reason: '' }],
     ['CLOSE 2\r\n\x03\xee\r\n', { code: 1000, reason: '' }],
     ['CLOSE 2\r\n\xff\xff\r\n', { code: 1000, reason: '' }],
@@ -194,7 +194,7 @@ describe('Keep-Alive-Interval', () => {
   });
 
   test('is not honoured below minKeepAlive, nor after the end', () => {
-    const { session, profile } = openSession(undefined, {
+    const { session, profile, sent } = openSession(undefined, {
       headers: { 'keep-alive-interval': '1' },
       poll: { minKeepAlive: '3s' },
     });
@@ -203,6 +203,12 @@ describe('Keep-Alive-Interval', () => {
     vi.advanceTimersByTime(1);
     expect(session.nudges).toBe(1);
     profile.finish?.();
+    sent(answer('', { 'keep-alive-interval': '5' }));
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('means nothing before the session is open', () => {
+    createProfile().opened(answer('OPEN\r\n', { 'keep-alive-interval': '5' }));
     expect(vi.getTimerCount()).toBe(0);
   });
 });
