@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import type { Channels, Item, Subscriber } from '../../src/bridge/poll/channels.ts';
+import { ChannelHub, type Channels, type Item } from '../../src/bridge/poll/channels.ts';
 import type { Message, Profile, ServiceEnd, SessionControls } from '../../src/bridge/poll/profile.ts';
 import { compileWebSocketOverHttp } from '../../src/bridge/poll/websocket-over-http/index.ts';
 import type { WebSocketOverHttpConfig } from '../../src/config/poll/index.ts';
@@ -51,13 +51,17 @@ export interface FakeSession extends SessionControls {
 export function fakeSession(): FakeSession {
   const delivered: string[] = [];
   const ends: ServiceEnd[] = [];
-  const subscribers = new Map<string, Subscriber>();
+  const listening = new Set<string>();
+  const hub = new ChannelHub();
+  const member = hub.join(1024 * 1024);
   let nudges = 0;
   const channels: Channels = {
     subscribe(channel, subscriber) {
-      subscribers.set(channel, subscriber);
+      const undo = member.subscribe(channel, subscriber);
+      listening.add(channel);
       return () => {
-        if (subscribers.get(channel) === subscriber) subscribers.delete(channel);
+        undo();
+        listening.delete(channel);
       };
     },
   };
@@ -70,7 +74,7 @@ export function fakeSession(): FakeSession {
       return nudges;
     },
     get listening() {
-      return [...subscribers.keys()];
+      return [...listening];
     },
     async deliver(messages) {
       delivered.push(...textsOf(messages));
@@ -78,7 +82,7 @@ export function fakeSession(): FakeSession {
     },
     end: (end) => void ends.push(end),
     nudge: () => void nudges++,
-    publish: async (channel, item) => (await subscribers.get(channel)?.(item)) ?? false,
+    publish: async (channel, item) => (await hub.publish(channel, item)) > 0,
   };
 }
 

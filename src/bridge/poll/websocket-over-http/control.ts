@@ -7,7 +7,7 @@ import type { Message } from '../profile.ts';
 /** As Pushpin has it. */
 const DEFAULT_TIMEOUT_S = 55;
 
-const channel = z.string().min(1).max(1024);
+const channel = z.string().min(1);
 
 const keepAlive = z.object({
   type: z.literal('keep-alive'),

@@ -5,7 +5,8 @@ import { type Beat, type Control, readControl } from './control.ts';
 import { invalid } from './events.ts';
 
 const CONTROL = 'c:';
-const MOST_CHANNELS = 1_000;
+/** Of control messages that wait for the session, and of what is remembered about it. */
+const MOST = 1_000;
 
 interface Subscription {
   readonly filters: readonly string[];
@@ -46,7 +47,7 @@ export class Grip {
     this.#channels.clear();
   }
 
-  /** Does what control messages say, and gives what is for the client. Throws UPSTREAM_INVALID for too many channels. */
+  /** Does what control messages say, and gives what is for the client. Throws as `subscribe` of the channels does. */
   sift(messages: readonly Message[]): Message[] {
     const kept = messages.flatMap((message) => this.#siftOne(message));
     if (kept.length > 0) this.#onSent();
@@ -68,7 +69,8 @@ export class Grip {
   #hear(control: Control): void {
     if (control.type === 'detach') this.isDetached = true;
     if (this.#session !== undefined) this.#obey(control);
-    else if (this.#waiting.push(control) > MOST_CHANNELS) throw tooMany();
+    else if (this.#waiting.push(control) > MOST)
+      throw invalid(`its OPEN holds more than ${MOST} control messages`);
   }
 
   #obey(control: Control): void {
@@ -80,7 +82,6 @@ export class Grip {
 
   #subscribe(channel: string, filters: readonly string[]): void {
     this.#unsubscribe(channel);
-    if (this.#channels.size === MOST_CHANNELS) throw tooMany();
     const undo = this.#session?.channels.subscribe(channel, (item) => this.#onItem(channel, item));
     if (undo !== undefined) this.#channels.set(channel, { filters, undo });
   }
@@ -92,7 +93,7 @@ export class Grip {
 
   #remember(name: string, value: string | undefined): void {
     if (value === undefined) this.#meta.delete(name);
-    else if (this.#meta.size < MOST_CHANNELS) this.#meta.set(name, value);
+    else if (this.#meta.size < MOST) this.#meta.set(name, value);
   }
 
   async #onItem(channel: string, item: Item): Promise<boolean> {
@@ -132,8 +133,4 @@ export class Grip {
 
 function startsWith(bytes: Buffer, prefix: string | Buffer): boolean {
   return bytes.subarray(0, prefix.length).equals(Buffer.from(prefix));
-}
-
-function tooMany() {
-  return invalid(`it subscribes a session to more than ${MOST_CHANNELS} channels`);
 }

@@ -99,7 +99,10 @@ describe('channels', () => {
     sent(answer(join(999)));
     expect(session.listening).toHaveLength(1_000);
     expect(() => sent(answer(join(1_000)))).toThrow(
-      expect.objectContaining({ code: 'UPSTREAM_INVALID', detail: expect.stringContaining('1000 channels') }),
+      expect.objectContaining({
+        code: 'UPSTREAM_INVALID',
+        detail: 'a session listens to at most 1000 channels',
+      }),
     );
   });
 
@@ -107,7 +110,6 @@ describe('channels', () => {
     [{ type: 'subscribe' }],
     [{ type: 'subscribe', channel: '' }],
     [{ type: 'subscribe', channel: 1 }],
-    [{ type: 'subscribe', channel: 'x'.repeat(1025) }],
     [{ type: 'subscribe', channel: 'a', filters: 'skip-self' }],
     [{ type: 'session', id: 's' }],
     [['subscribe']],
