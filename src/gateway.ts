@@ -149,7 +149,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
     certificates: () => certificates,
     routes: config.routes,
   });
-  const reloads = metrics.files;
+  const { files: reloads, goodbyes } = metrics;
   const keys = await openKeyFiles(config.routes, { files, logger, reloads });
   const certificates = new WatchedCertificates(files, logger, metrics.certificates);
   closers.add(() => certificates.close());
@@ -164,12 +164,9 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const { ipv6Prefix } = config.limits;
   const limits = { store: createMemoryStore(), limits: metrics.limits, ipv6Prefix };
   const proofs = { verifiers, keys, verifications: new Verifications({ ipv6Prefix }), authorize };
-  const routes = openRoutes(
-    config,
-    { ...proofs, ...limits, upstreams, channels, files, reloads, logger },
-    route,
-    closers,
-  );
+  const services = { upstreams, channels, goodbyes };
+  const deps = { ...proofs, ...limits, ...services, files, reloads, logger };
+  const routes = openRoutes(config, deps, route, closers);
   return { files, certificates, verifiers, metrics, events, observer, sessions, channels, routes };
 }
 

@@ -8,7 +8,8 @@ import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
 import type { Dial } from './bridge/contract.ts';
 import type { ChannelHub } from './bridge/poll/channels.ts';
-import { createPollDial } from './bridge/poll/index.ts';
+import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
+import { openPollBridge } from './bridge/poll/index.ts';
 import { createTcpDial } from './bridge/tcp.ts';
 import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
@@ -66,6 +67,8 @@ export interface RouteDeps extends AuthenticationDeps, LimitDeps {
   /** What is read again when it changes. */
   readonly files: WatchedFiles;
   readonly reloads?: FileObserver | undefined;
+  /** Hears how HTTP services were told of the ends of their sessions. */
+  readonly goodbyes?: GoodbyeObserver | undefined;
   /** Where services publish to sessions. Absent: nobody does. */
   readonly channels?: ChannelHub | undefined;
   readonly logger: Logger;
@@ -84,7 +87,8 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const checks = createAdmission(config, { ...deps, external });
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
-  const means = { upstreams: deps.upstreams, credentials, channels: deps.channels };
+  const { upstreams, channels, goodbyes } = deps;
+  const means = { upstreams, credentials, channels, goodbyes };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && openPool(config, 'http', means);
   const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, means, http) : undefined;
@@ -111,6 +115,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
 interface Means {
   readonly upstreams: UpstreamContext;
   readonly credentials?: Credentials | undefined;
+  readonly goodbyes?: GoodbyeObserver | undefined;
   readonly channels?: ChannelHub | undefined;
 }
 
@@ -154,9 +159,10 @@ function openBridge(
 
 function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
   const http = openPollClients(config, means);
-  const { channels, credentials } = means;
-  const dial = createPollDial(config, { http, channels, concealment: credentials?.concealment });
-  return { bridge: kind, dial, close: () => http.close() } as const;
+  const { channels, credentials, goodbyes: observer } = means;
+  const concealment = credentials?.concealment;
+  const { dial, close } = openPollBridge(config, { http, channels, observer, concealment });
+  return { bridge: kind, dial, close: () => close().then(() => http.close()) } as const;
 }
 
 /** The HTTP clients of a poll route, one for each endpoint. */

@@ -2,70 +2,102 @@ import { type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
 import type { RouteConfig } from '../../config/schema.ts';
 import type { HeaderField } from '../../http/request.ts';
 import { pairsOf } from '../../upstream/answer-fields.ts';
-import type { HttpTarget } from '../../upstream/client.ts';
+import type { HttpRequest, HttpTarget } from '../../upstream/client.ts';
 import type { Concealment } from '../../upstream/concealment.ts';
 import type { HttpPool } from '../../upstream/http-pool.ts';
-import type { Dial } from '../contract.ts';
+import type { Bridge, Dial, Ending } from '../contract.ts';
 import { type Clock, systemClock } from './backoff.ts';
 import { ChannelHub } from './channels.ts';
 import { runPoll } from './engine.ts';
-import { SessionOpener } from './opening.ts';
-import { closeSession } from './service.ts';
+import { type GoodbyeObserver, Goodbyes } from './goodbyes.ts';
+import { type Opened, SessionOpener } from './opening.ts';
+import type { Profile } from './profile.ts';
 
 export interface PollDeps {
-  /** The clients of the route's targets; who opened them closes them. */
+  /** The clients of the route's targets; who opened them closes them, after this bridge. */
   readonly http: HttpPool<HttpTarget>;
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** Where services publish. Absent: nobody does. */
   readonly channels?: ChannelHub | undefined;
   /** That of the route's credentials. */
   readonly concealment?: Concealment | undefined;
+  readonly observer?: GoodbyeObserver | undefined;
+}
+
+/** The poll bridge of a route, and its end. */
+export interface PollBridge {
+  readonly dial: Dial;
+  /** Says the goodbyes that are left, within `timeouts.close` or so many milliseconds. Again is a no-op. Never rejects. */
+  close(withinMs?: number): Promise<void>;
 }
 
 /**
- * The poll bridge of a route: an HTTP service behind a WebSocket. Each session is given one endpoint and keeps it.
+ * Opens the poll bridge of a route: an HTTP service behind a WebSocket. Each session is given one endpoint and keeps it.
  * With `open` in the configuration the service is asked before the 101. The dial rejects as `dial` of the upstreams
  * does, and with RelayedAnswer (the service refused), UPSTREAM_TIMEOUT, UPSTREAM_LOST or UPSTREAM_INVALID.
  */
-export function createPollDial(
-  route: RouteConfig,
-  { http, clock = systemClock, channels: hub = new ChannelHub(), concealment }: PollDeps,
-): Dial {
-  const { queueSize, outage: outageMs } = sessionConfigOf(route.upstream) as PollConfig;
+export function openPollBridge(route: RouteConfig, deps: PollDeps): PollBridge {
+  const { http, clock = systemClock, observer, concealment } = deps;
+  const closeMs = route.timeouts.close;
   const opener = new SessionOpener(route, http, concealment);
+  const goodbyes = new Goodbyes({
+    timeoutMs: closeMs,
+    clock,
+    onOutcome: (outcome) => observer?.said(route.name, outcome),
+  });
+  const bridgeTo = compileBridge(route, { ...deps, clock, goodbyes });
+  return {
+    dial: async (request, signal) => bridgeTo(await opener.open(request, signal), request.connectionId),
+    close: (withinMs = closeMs) => goodbyes.close(withinMs),
+  };
+}
 
-  return async function dialPoll(request, signal) {
-    const { lease, http: requests, profile, opening } = await opener.open(request, signal);
-    const release = () => http.release(lease);
+interface BridgeDeps extends PollDeps {
+  readonly clock: Clock;
+  readonly goodbyes: Goodbyes;
+}
+
+function compileBridge(route: RouteConfig, deps: BridgeDeps): (opened: Opened, connection: string) => Bridge {
+  const { queueSize, outage: outageMs } = sessionConfigOf(route.upstream) as PollConfig;
+  const { clock, channels: hub = new ChannelHub(), concealment } = deps;
+
+  return function bridgeTo(opened, connection) {
+    const { lease, http, profile, opening, isAsked } = opened;
     return {
       target: lease.endpoint.name,
       accept: { protocol: opening.protocol, headers: shown(opening.fields ?? [], concealment) },
       run(client, head, session) {
         const channels = hub.join(queueSize);
-        const conversation = {
-          http: requests,
-          profile,
-          greeting: opening.messages ?? [],
-          connection: request.connectionId,
-          channels,
-          queueSize,
-          outageMs,
-          clock,
-        };
-        const done = runPoll(conversation, client, head, session);
-        const over = () => {
-          channels.leave();
-          release();
-        };
-        void done.then(over, over);
+        const greeting = opening.messages ?? [];
+        const common = { http, profile, greeting, connection, channels, queueSize, outageMs, clock };
+        const sayGoodbye = (ending: Ending) => leave(opened, deps, ending);
+        const done = runPoll({ ...common, sayGoodbye }, client, head, session);
+        void done.then(() => channels.leave());
         return done;
       },
       abandon() {
-        if (profile.open()) void closeSession(requests, profile, route.timeouts.close).finally(release);
-        else release();
+        if (isAsked) leave(opened, deps);
+        else deps.http.release(lease);
       },
     };
   };
+}
+
+/** Tells the service of the end, if it wants to be told; its place is given back when that is done. Never throws. */
+function leave({ lease, http, profile }: Opened, deps: BridgeDeps, ending?: Ending): void {
+  const onDone = () => deps.http.release(lease);
+  const request = goodbyeOf(profile, ending);
+  if (request === undefined) onDone();
+  else deps.goodbyes.say({ http, request, onDone });
+}
+
+/** A profile that cannot say it must not keep the session from its end. */
+function goodbyeOf(profile: Profile, ending?: Ending): HttpRequest | undefined {
+  try {
+    return profile.close(ending);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Of an answer's fields those that tell no secret. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Complain, commonFields, complainTo, PROFILE } from './common.ts';
+import { ack, type Complain, commonFields, complainTo, PROFILE } from './common.ts';
 import { answerSource, cursor, cursorRules } from './cursor.ts';
 import { messages, messagesRules } from './messages.ts';
 import { poll, pollRules } from './polls.ts';
@@ -24,6 +24,7 @@ const shape = z.strictObject({
     .describe('A request before the 101; a failure is relayed as the answer to the upgrade; absent: none'),
   poll,
   cursor,
+  ack,
   messages,
   send: sendRequest,
   close: closeRequest,
@@ -36,10 +37,11 @@ export const genericService = shape.superRefine((config, context) =>
 );
 
 /** Keys that need one another: without, they would do nothing, or poll from the same place for ever. */
-function genericRules({ open, poll, send, cursor, messages }: GenericConfig, complain: Complain): void {
+function genericRules({ open, poll, send, cursor, messages, ack }: GenericConfig, complain: Complain): void {
   if (open?.cursor !== undefined && cursor === undefined)
     complain(['open', 'cursor'], 'has no effect without `cursor`');
   if (cursor !== undefined && poll === undefined) complain(['cursor'], 'has no effect without `poll`');
+  if (ack !== undefined && cursor === undefined) complain(['ack'], 'has no effect without `cursor`');
   if (poll === undefined && send === undefined) complain(['poll'], 'is required unless there is `send`');
   messagesRules(messages, complain);
   cursorRules({ cursor, poll, messages }, complain);

@@ -49,6 +49,8 @@ function compileDialect(config: GenericConfig) {
 
 class GenericProfile implements Profile {
   readonly answerSize: number;
+  readonly codes: Profile['codes'];
+  readonly confirms: boolean;
   readonly receives: Polls | Streams | undefined;
   readonly sends: Sends | undefined;
   readonly #dialect: Dialect;
@@ -59,6 +61,8 @@ class GenericProfile implements Profile {
     this.#dialect = dialect;
     this.#state = new SessionState(request, config);
     this.answerSize = config.responseSize;
+    this.codes = config.codes;
+    this.confirms = config.ack === 'pong';
     this.receives = receiving?.(this.#state);
     this.sends = sending?.(this.#state);
   }
