@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { text } from 'node:stream/consumers';
+import { text as bodyOf } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startGuardedExample } from '../support/example.ts';
@@ -15,6 +15,7 @@ import { type GripChat, startGripChat } from './grip-chat.ts';
  */
 
 const SIGNING = 'changeme';
+const SECRET = '0123456789abcdef0123456789abcdef';
 
 interface Scene {
   readonly chat: GripChat;
@@ -30,11 +31,14 @@ async function behindPushpin(): Promise<Scene> {
   return { chat, connect: (path = '/chat/blue') => client(`ws://127.0.0.1:${port}${path}`, {}) };
 }
 
-async function behindGateway(): Promise<Scene> {
+async function behindGateway(publisher: { control_iss?: string } = {}): Promise<Scene> {
   const chat = await startGripChat();
   const { gateway, ca, token } = await startGuardedExample('pushpin', {
     'http://127.0.0.1:3000': `http://127.0.0.1:${chat.port}`,
     '${PUSHPIN_SIG_KEY}': SIGNING,
+    '${PUSH_SECRET}': SECRET,
+    'port: 9090': 'port: 0',
+    'closeReason: false': 'closeReason: true',
     'disconnectEvent: false': 'disconnectEvent: true',
   });
   chat.standBehind({
@@ -42,6 +46,7 @@ async function behindGateway(): Promise<Scene> {
     key: SECRET,
     verify_key: SIGNING,
     verify_iss: 'pushpin',
+    ...publisher,
   });
   const headers = { host: 'app.example.com', origin: 'https://app.example.com', cookie: `session=${token}` };
   return {
@@ -69,6 +74,7 @@ function visitor(webSocket: WebSocket) {
   webSocket.on('message', (data, binary) =>
     seen.push(binary ? `bytes ${(data as Buffer).toString('hex')}` : `${data}`),
   );
+  const opened = new Promise((resolve) => webSocket.on('open', resolve));
   const closed = new Promise<void>((resolve) => {
     webSocket.on('close', (code, reason) => resolve(void seen.push(`closed ${code} ${reason}`)));
   });
@@ -76,9 +82,20 @@ function visitor(webSocket: WebSocket) {
     seen,
     webSocket,
     hears: (count: number) => inbox.atLeast(count, 10_000),
-    opened: () => within(once(webSocket, 'open'), 'an open WebSocket', 10_000),
+    opened: () => within(opened, 'an open WebSocket', 10_000),
     closed: () => within(closed, 'the end of a WebSocket', 10_000),
   };
+}
+
+/** Two clients that have been answered once: Pushpin takes them into their room in the background. */
+async function visitors(connect: Scene['connect']) {
+  const pair = [visitor(connect()), visitor(connect())] as const;
+  for (const one of pair) {
+    await one.opened();
+    one.webSocket.send('hello');
+    await one.hears(1);
+  }
+  return pair;
 }
 
 const SCENARIOS: Readonly<Record<string, (scene: Scene) => Promise<Transcript>>> = {
@@ -100,9 +117,9 @@ const SCENARIOS: Readonly<Record<string, (scene: Scene) => Promise<Transcript>>>
     await one.opened();
     for (let number = 0; number < 500; number++) one.webSocket.send(`${number}`);
     await one.hears(500);
-    one.webSocket.close();
+    one.webSocket.close(1000);
     await one.closed();
-    await until(() => chat.heard.includes('closed with null'));
+    await until(() => chat.heard.includes('closed with 1000'));
     expect(chat.requests).toBeLessThan(250);
     return { clients: [one.seen], heard: chat.heard };
   },
@@ -118,31 +135,33 @@ const SCENARIOS: Readonly<Record<string, (scene: Scene) => Promise<Transcript>>>
     return { clients: [one.seen, other.seen], heard: chat.heard };
   },
   async 'tells all in a room, until they leave or it is closed'({ chat, connect }) {
-    const [one, other] = [visitor(connect()), visitor(connect())];
-    await Promise.all([one.opened(), other.opened()]);
+    const [one, other] = await visitors(connect);
     one.webSocket.send('/say hello all');
-    await Promise.all([one.hears(1), other.hears(1)]);
+    await Promise.all([one.hears(2), other.hears(2)]);
     other.webSocket.send('/leave');
     other.webSocket.send('left');
-    await other.hears(2);
+    await other.hears(3);
     one.webSocket.send('/say only one');
-    await one.hears(2);
+    await one.hears(3);
     one.webSocket.send('/end');
     await one.closed();
     other.webSocket.send('still here');
-    await other.hears(3);
-    return { clients: [one.seen, other.seen], heard: chat.heard };
+    await other.hears(4);
+    // Pushpin does not tell with which code a room was closed.
+    return {
+      clients: [one.seen, other.seen],
+      heard: chat.heard.filter((line) => !line.startsWith('closed')),
+    };
   },
   async 'lives on by its room when the application lets go of it'({ connect, chat }) {
-    const [one, other] = [visitor(connect()), visitor(connect())];
-    await Promise.all([one.opened(), other.opened()]);
+    const [one, other] = await visitors(connect);
     one.webSocket.send('/detach');
     await until(() => chat.heard.includes('/detach'));
     other.webSocket.send('/say are you there');
-    await Promise.all([one.hears(1), other.hears(1)]);
+    await Promise.all([one.hears(2), other.hears(2)]);
     one.webSocket.send('nobody hears it');
     other.webSocket.send('/say and now');
-    await Promise.all([one.hears(2), other.hears(2)]);
+    await Promise.all([one.hears(3), other.hears(3)]);
     one.webSocket.close(1000);
     await one.closed();
     // Pushpin tells the application that lets go of a connection that it was closed.
@@ -158,7 +177,7 @@ const SCENARIOS: Readonly<Record<string, (scene: Scene) => Promise<Transcript>>>
       IncomingMessage,
     ];
     const type = message.headers['content-type'] ?? '';
-    return { clients: [[`${message.statusCode}`, type, await text(message)]], heard: chat.heard };
+    return { clients: [[`${message.statusCode}`, type, await bodyOf(message)]], heard: chat.heard };
   },
   async 'tells of a client that is lost'({ chat, connect }) {
     const one = visitor(connect());
@@ -172,11 +191,51 @@ const SCENARIOS: Readonly<Record<string, (scene: Scene) => Promise<Transcript>>>
 };
 
 describe('an application made for Pushpin', () => {
-  test.each(Object.keys(SCENARIOS))('%s', async (name) => {
+  // Pushpin reaches rooms by processes that do not wait for one another.
+  test.each(Object.keys(SCENARIOS))('%s', { retry: 1 }, async (name) => {
     const play = async (start: Start) => SCENARIOS[name]?.(await start());
     const expected = await play(behindPushpin);
-    expect(expected?.heard.length).toBeGreaterThanOrEqual(0);
-    if (process.env.WOH_PP) console.log(JSON.stringify(expected).slice(0, 2000));
-    else expect(await play(behindGateway)).toEqual(expected);
+    expect(expected?.clients[0]?.length).toBeGreaterThan(0);
+    expect(await play(behindGateway)).toEqual(expected);
   });
+});
+
+describe('what Pushpin gets wrong', () => {
+  test('is right: a Close without a code, from either side', async () => {
+    const { chat, connect } = await behindGateway();
+    const [one, other] = await visitors(connect);
+    one.webSocket.close();
+    await one.closed();
+    await until(() => chat.heard.includes('closed with null'));
+    other.webSocket.send('/close');
+    await other.closed();
+    expect([one.seen, other.seen]).toEqual([
+      ['you: hello', 'closed 1005 '],
+      ['you: hello', 'closed 1000 '],
+    ]);
+  });
+
+  test('is right: a message of more than 200 kB', async () => {
+    const { connect } = await behindGateway();
+    const [one] = await visitors(connect);
+    one.webSocket.send('x'.repeat(500_000));
+    await one.hears(2);
+    expect(one.seen[1]).toHaveLength(500_005);
+  });
+
+  test('is right: who closes a room is told to the application by its code', async () => {
+    const { chat, connect } = await behindGateway();
+    const [one, other] = await visitors(connect);
+    one.webSocket.send('/end');
+    await Promise.all([one.closed(), other.closed()]);
+    await until(() => chat.heard.filter((line) => line === 'closed with 4002').length === 2);
+  });
+});
+
+test('a GRIP_URL with an issuer publishes by a token that is signed with the key', async () => {
+  const { chat, connect } = await behindGateway({ control_iss: 'app' });
+  const [one, other] = await visitors(connect);
+  one.webSocket.send('/say hello all');
+  await Promise.all([one.hears(2), other.hears(2)]);
+  expect([one.seen[1], chat.heard.at(-1)]).toEqual(['hello all', '/say hello all']);
 });
