@@ -83,16 +83,24 @@ export function openSocket(where: Destination, signal: AbortSignal): Promise<Soc
  * so is begun again.
  */
 async function queue(where: Destination, signal: AbortSignal): Promise<Socket> {
+  let full: unknown;
   for (;;) {
     try {
       return await attempt(where, signal);
     } catch (error) {
-      const { cause } = error as GatewayError;
-      if ((cause as NodeJS.ErrnoException | undefined)?.code !== 'EAGAIN') throw error;
-      await wait(QUEUE_MS);
-      if (signal.aborted) throw new GatewayError('UPSTREAM_TIMEOUT', { detail: 'while connecting', cause });
+      const { code, cause } = error as GatewayError;
+      if (isFull(cause)) full = cause;
+      else if (full === undefined || code !== 'UPSTREAM_TIMEOUT') throw error;
+      if (!signal.aborted) await wait(QUEUE_MS);
+      // The time may be over while it waits or while it dials: the cause is the full queue either way.
+      if (signal.aborted)
+        throw new GatewayError('UPSTREAM_TIMEOUT', { detail: 'while connecting', cause: full });
     }
   }
+}
+
+function isFull(cause: unknown): boolean {
+  return (cause as NodeJS.ErrnoException | undefined)?.code === 'EAGAIN';
 }
 
 function attempt(where: Destination, signal: AbortSignal): Promise<Socket> {
