@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { freePort, installedFile, programPath, startServer } from './servers.ts';
+import { freePort } from './ports.ts';
+import { installedFile, programPath, startServer } from './servers.ts';
 
 export interface Pushpin {
   /** Where clients connect. */
