@@ -34,7 +34,9 @@ test.each<[string, string[], string]>([
 });
 
 test('without a secret nobody passes', async () => {
-  expect(await asker(undefined)(new EventEmitter(), ['Authorization', 'Bearer undefined'])).toBe('ADMIN_LOCKED');
+  expect(await asker(undefined)(new EventEmitter(), ['Authorization', 'Bearer undefined'])).toBe(
+    'ADMIN_LOCKED',
+  );
 });
 
 test('services keep 64 connections at a time; those who do not know the secret take none of their places', async () => {
