@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { SessionHandle } from '../../../src/bridge/contract.ts';
 import { PollClient } from '../../../src/bridge/poll/client.ts';
 import { Outbox } from '../../../src/bridge/poll/outbox.ts';
@@ -181,11 +181,13 @@ describe('what it has', () => {
   });
 
   test('may take longer while the client is not read', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
     const events: string[] = [];
     const { ours, far } = connection();
     const client = new PollClient({
       socket: ours,
-      session: sessionOf({ stallMs: 10 }),
+      session: sessionOf({ stallMs: 1_000 }),
       events: new Diary(),
       onMessage() {},
       onSilence: () => events.push('silence'),
@@ -193,7 +195,8 @@ describe('what it has', () => {
     client.peer.start(Buffer.alloc(0));
     client.peer.source.hold();
     const confirmed = client.confirm(new AbortController().signal);
-    await turns(40);
+    vi.advanceTimersByTime(5_000);
+    await turns(2);
     const [payload] = pings(far.frames);
     await far.say(frame(PONG, payload as Buffer));
     client.peer.source.release();

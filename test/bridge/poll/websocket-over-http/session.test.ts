@@ -180,7 +180,24 @@ describe('the service', () => {
     expect(asked.slice(1)).toEqual([['TEXT last'], ['CLOSE \x0f\xa0bye']]);
   });
 
-  test('hears of a client that is lost, and of one that left before the 101', async () => {
+  test('hears with the client’s Close what it has not accepted before', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { asked, gateway } = await start(async ([first]) => {
+      if (first?.content?.toString() !== 'hello') return [];
+      await promise;
+      return { headers: { 'content-bytes-accepted': '2' } };
+    });
+    const client = await gateway.connect();
+    client.send('hello');
+    await until(() => asked.length === 2);
+    client.close(1000);
+    await closeOf(client);
+    resolve();
+    await until(() => asked.length === 3);
+    expect(asked[2]).toEqual(['TEXT llo', 'CLOSE \x03\xe8']);
+  });
+
+  test('hears of a client that is lost', async () => {
     const { asked, gateway } = await start(echo);
     (await gateway.connect()).terminate();
     await until(() => asked.length === 2);
