@@ -41,6 +41,8 @@ export interface Opening {
   readonly messages?: readonly Message[];
   /** Fields of its answer for the 101. */
   readonly fields?: readonly HeaderField[];
+  /** It has not decided yet: milliseconds after which it is to be asked again, and that alone counts. */
+  readonly againMs?: number | undefined;
 }
 
 /** Messages that are fetched by one request after the other, each answered at once or held. */

@@ -72,11 +72,16 @@ class WebSocketOverHttp implements Profile {
   }
 
   open(): HttpRequest {
-    return this.#write([{ type: 'OPEN' }], {});
+    return this.#write([{ type: 'OPEN' }], this.#meta.fields());
   }
 
   opened(answer: HttpAnswer): Opening {
     const [first, ...events] = eventsOf(answer);
+    const everyMs = this.#honoured(keepAliveOf(answer.headers) ?? 0);
+    if (first === undefined && everyMs > 0) {
+      this.#meta.take(answer.headers);
+      return { againMs: everyMs };
+    }
     if (first?.type !== 'OPEN') throw invalid('its first event is not OPEN');
     const prefix = gripPrefixOf(answer.headers);
     if (prefix !== undefined) this.#grip = new Grip(prefix);
@@ -147,7 +152,11 @@ class WebSocketOverHttp implements Profile {
   #rest(everyMs: number | undefined): void {
     if (this.#grip?.isDetached) this.#keepAlive.set(0);
     else if (everyMs === undefined) this.#keepAlive.wind();
-    else this.#keepAlive.set(everyMs === 0 ? 0 : Math.max(everyMs, this.#config.minKeepAlive));
+    else this.#keepAlive.set(this.#honoured(everyMs));
+  }
+
+  #honoured(everyMs: number): number {
+    return everyMs === 0 ? 0 : Math.max(everyMs, this.#config.minKeepAlive);
   }
 }
 

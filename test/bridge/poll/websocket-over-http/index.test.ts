@@ -41,6 +41,13 @@ describe('the answer to OPEN', () => {
     ]);
   });
 
+  test('may put the decision off', () => {
+    const opened = (interval: string) =>
+      createProfile({ minKeepAlive: '3s' }).opened(answer('', { 'keep-alive-interval': interval }));
+    expect([opened('1'), opened('5')]).toEqual([{ againMs: 3_000 }, { againMs: 5_000 }]);
+    expect(() => opened('0')).toThrow(invalid('not OPEN'));
+  });
+
   test.each([
     ['', {}, 200, 'not OPEN'],
     ['TEXT 1\r\nx\r\nOPEN\r\n', {}, 200, 'not OPEN'],

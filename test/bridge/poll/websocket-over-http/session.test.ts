@@ -170,6 +170,23 @@ describe('the service', () => {
     expect([message.statusCode, message.headers['x-code']]).toEqual([502, 'UPSTREAM_INVALID']);
   });
 
+  test('that cannot tell yet is asked again before the 101, for as long as there is time', async () => {
+    const asked: ServiceRequest[] = [];
+    const headers = { ...TYPE, 'keep-alive-interval': '1', 'set-meta-try': 'again' };
+    const backend = await service((request, response) => {
+      asked.push(request);
+      if (asked.length === 2) response.writeHead(200, TYPE).end('OPEN\r\n');
+      else response.writeHead(200, headers).end();
+    });
+    const profile = { profile: 'websocket-over-http', target: backend.url };
+    const client = await (await harness(profile)).connect();
+    expect(asked.map(({ body, headers: { 'meta-try': meta } }) => [`${body}`, meta])).toEqual([
+      ['OPEN\r\n', undefined],
+      ['OPEN\r\n', 'again'],
+    ]);
+    client.terminate();
+  });
+
   test('hears of the client’s Close behind its last message', async () => {
     const { asked, gateway } = await start(echo);
     const client = await gateway.connect();
