@@ -3,6 +3,7 @@ import type { Message, SessionControls } from '../profile.ts';
 import { Alarm } from './alarm.ts';
 import { type Beat, type Control, readControl } from './control.ts';
 import { invalid } from './events.ts';
+import { passes } from './filters.ts';
 
 const CONTROL = 'c:';
 /** Of control messages that wait for the session, and of what is remembered about it. */
@@ -108,11 +109,10 @@ export class Grip {
     return true;
   }
 
-  /** `skip-self` keeps what a user has published from that user; other filters of Pushpin are not known here, and pass all. */
-  #isFor(channel: string, { meta }: Item): boolean {
+  #isFor(channel: string, { meta = {} }: Item): boolean {
     const { filters = [] } = this.#channels.get(channel) ?? {};
-    const user = this.#meta.get('user');
-    return user === undefined || meta?.sender !== user || !filters.includes('skip-self');
+    const listensTo = (name: string) => this.#channels.has(name);
+    return passes(filters, { user: this.#meta.get('user'), listensTo, meta });
   }
 
   #keepAlive(beat: Beat): void {

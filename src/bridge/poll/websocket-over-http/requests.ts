@@ -5,6 +5,7 @@ import type { HttpRequest } from '../../../upstream/client.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
 import { EVENTS_TYPE } from './answers.ts';
 import { encodeEvents, type SocketEvent } from './events.ts';
+import { FILTER_FEATURES } from './filters.ts';
 import { createSigner } from './signature.ts';
 
 /** The requests of a session: all to one place, each with the client's handshake around its events. */
@@ -28,6 +29,7 @@ export function compileRequests(
       'content-type': EVENTS_TYPE,
       'connection-id': request.connectionId,
       'sec-websocket-extensions': 'grip',
+      'grip-feature': FILTER_FEATURES,
       ...(request.protocols.length > 0 && { 'sec-websocket-protocol': request.protocols.join(', ') }),
     };
     return function writeRequest(events, fields) {

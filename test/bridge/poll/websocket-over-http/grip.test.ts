@@ -92,6 +92,22 @@ describe('channels', () => {
     expect(session.listening).toEqual(['a']);
   });
 
+  test.each<[string, Record<string, string>, boolean]>([
+    ['skip-users', { skip_users: 'bob, ann' }, false],
+    ['skip-users', { skip_users: 'bob,anna' }, true],
+    ['skip-users', {}, true],
+    ['require-sub', { require_sub: 'a' }, true],
+    ['require-sub', { require_sub: 'b' }, false],
+    ['require-sub', {}, true],
+    ['toString', {}, true],
+  ])('with the filter %s bring what is published with %j: %s', async (filter, meta, reaches) => {
+    const { session } = opened(
+      control({ type: 'set-meta', name: 'user', value: 'ann' }) +
+        control({ type: 'subscribe', channel: 'a', filters: [filter] }),
+    );
+    expect(await session.publish('a', published('x', meta))).toBe(reaches);
+  });
+
   test('are at most a thousand', () => {
     const { sent, session } = opened();
     const join = (index: number) => control({ type: 'subscribe', channel: `c${index}` });

@@ -14,6 +14,7 @@ describe('a request', () => {
         'content-type': 'application/websocket-events',
         'connection-id': 'c-1',
         'sec-websocket-extensions': 'grip',
+        'grip-feature': 'filter:skip-self, filter:skip-users, filter:require-sub',
         'sec-websocket-protocol': 'v1, v2',
       },
       body: Buffer.from('OPEN\r\n'),
