@@ -12,6 +12,10 @@ interface Details {
   readonly limit?: LimitHit | undefined;
   /** In place of the table's, where a refusal says the same in another way: a redirect to where people sign in. */
   readonly status?: number;
+  /** In place of the table's, where the configuration says so or a limit is to be named. */
+  readonly close?: number | undefined;
+  /** In place of the table's: at most 123 bytes, and nothing that the client may not know. */
+  readonly sentence?: string | undefined;
   /** Extra response headers, e.g. WWW-Authenticate. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The upstream has answered as it will answer this request again: it is alive, and another one is not asked. */
@@ -35,13 +39,15 @@ export class GatewayError extends Error {
   /** What became of the targets dialled, in order: for the log. The dialler sets it. */
   dials: readonly DialFailure[] | undefined;
   readonly #status: number | undefined;
+  readonly #close: number | undefined;
   readonly #headers: Readonly<Record<string, string>>;
 
   constructor(code: ErrorCode, details: Details = {}) {
     const { stackTraceLimit } = Error;
     // Taking down the stack is dear, and nobody is told it but for a fault of our own: refusals come in floods.
     if (code !== 'INTERNAL') Error.stackTraceLimit = 0;
-    const sentence = details.limit ? limitSentence(details.limit) : FAILURES[code].sentence;
+    const general = details.limit ? limitSentence(details.limit) : FAILURES[code].sentence;
+    const sentence = details.sentence ?? general;
     super(sentence, details.cause === undefined ? undefined : { cause: details.cause });
     Error.stackTraceLimit = stackTraceLimit;
     this.name = 'GatewayError';
@@ -49,6 +55,7 @@ export class GatewayError extends Error {
     this.detail = details.detail ?? (details.limit && limitDetail(details.limit));
     this.isAnswer = details.isAnswer ?? false;
     this.#status = details.status;
+    this.#close = details.close;
     this.#headers = details.headers ?? {};
   }
 
@@ -57,7 +64,7 @@ export class GatewayError extends Error {
   }
 
   get close(): number {
-    return FAILURES[this.code].close;
+    return this.#close ?? FAILURES[this.code].close;
   }
 
   /** Whose fault it is; `gateway` for what the gateway decided. */
