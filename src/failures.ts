@@ -100,6 +100,12 @@ export const FAILURES = {
     retryAfter: 5,
     source: 'upstream',
   },
+  SERVICE_REFUSED: {
+    status: 502,
+    close: 1014,
+    sentence: 'The service refused to go on.',
+    source: 'upstream',
+  },
   NO_HEALTHY_UPSTREAM: { status: 503, close: 1012, sentence: 'No upstream could be reached.', retryAfter: 5 },
   DRAINING: { status: 503, close: 1012, sentence: 'The gateway is restarting.', retryAfter: 5 },
   GOING_AWAY: { status: 503, close: 1001, sentence: 'The gateway is shutting down.', retryAfter: 5 },

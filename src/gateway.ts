@@ -162,7 +162,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const proofs = { verifiers, keys, verifications: new Verifications({ ipv6Prefix }), authorize };
   const routes = openRoutes(
     config,
-    { ...proofs, ...limits, upstreams, files, reloads, logger },
+    { ...proofs, ...limits, upstreams, files, reloads, goodbyes: metrics.goodbyes, logger },
     route,
     closers,
   );

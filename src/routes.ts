@@ -7,7 +7,8 @@ import { admit, createAdmission } from './admission/index.ts';
 import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
 import type { Dial } from './bridge/contract.ts';
-import { createPollDial } from './bridge/poll/index.ts';
+import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
+import { openPollBridge } from './bridge/poll/index.ts';
 import { createTcpDial } from './bridge/tcp.ts';
 import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
@@ -65,6 +66,8 @@ export interface RouteDeps extends AuthenticationDeps, LimitDeps {
   /** What is read again when it changes. */
   readonly files: WatchedFiles;
   readonly reloads?: FileObserver | undefined;
+  /** Hears how HTTP services were told of the ends of their sessions. */
+  readonly goodbyes?: GoodbyeObserver | undefined;
   readonly logger: Logger;
 }
 
@@ -81,7 +84,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const checks = createAdmission(config, { ...deps, external });
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
-  const means = { upstreams: deps.upstreams, credentials };
+  const means = { upstreams: deps.upstreams, credentials, goodbyes: deps.goodbyes };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && openPool(config, 'http', means);
   const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, means, http) : undefined;
@@ -108,6 +111,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
 interface Means {
   readonly upstreams: UpstreamContext;
   readonly credentials?: Credentials | undefined;
+  readonly goodbyes?: GoodbyeObserver | undefined;
 }
 
 /** Its health checks prove themselves with what anybody is lent. */
@@ -150,8 +154,9 @@ function openBridge(
 
 function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
   const http = openPollClients(config, means);
-  const dial = createPollDial(config, { http, concealment: means.credentials?.concealment });
-  return { bridge: kind, dial, close: () => http.close() } as const;
+  const { credentials, goodbyes: observer } = means;
+  const { dial, close } = openPollBridge(config, { http, observer, concealment: credentials?.concealment });
+  return { bridge: kind, dial, close: () => close().then(() => http.close()) } as const;
 }
 
 /** The HTTP clients of a poll route, one for each endpoint. */

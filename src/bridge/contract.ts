@@ -48,6 +48,8 @@ export interface SessionHandle {
   /** Payload towards the upstream / towards the client. The bridge counts into these as bytes pass. */
   readonly up: Traffic;
   readonly down: Traffic;
+  /** Client messages that were taken, and that the upstream has not accepted: said at the end by bridges that know. */
+  undelivered?: number;
   /** Milliseconds a write may stay unread, and a Close unanswered. */
   readonly stallMs: number;
   readonly closeMs: number;

@@ -138,8 +138,9 @@ export class Peer implements End {
     return CUT;
   }
 
-  onViolation(violation: Violation, detail: string): void {
-    this.#fail(new GatewayError(violation, { detail: `${this.name}: ${detail}` }));
+  onViolation(violation: Violation, detail: string, limit?: string): void {
+    const sentence = limit && `The message is too big: at most ${limit}.`;
+    this.#fail(new GatewayError(violation, { detail: `${this.name}: ${detail}`, sentence }));
   }
 
   /** The stream to this peer stands between two frames, as was asked for: what waited is sent. */

@@ -54,8 +54,8 @@ class Direction implements FrameHandler {
     this.#to.flushWaiting();
   }
 
-  violation(violation: Violation, detail: string): void {
-    this.from.onViolation(violation, detail);
+  violation(violation: Violation, detail: string, limit?: string): void {
+    this.from.onViolation(violation, detail, limit);
   }
 }
 

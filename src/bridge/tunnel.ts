@@ -122,8 +122,8 @@ class Tunnel implements FrameHandler {
 
   boundary(): void {}
 
-  violation(violation: Violation, detail: string): void {
-    this.#client.onViolation(violation, detail);
+  violation(violation: Violation, detail: string, limit?: string): void {
+    this.#client.onViolation(violation, detail, limit);
   }
 
   #takeUp(chunk: Buffer): number {

@@ -4,6 +4,7 @@ import { certificateClaimRules, externalRules } from './auth-rules.ts';
 import { credentialRules } from './credential-rules.ts';
 import type { CredentialConfig } from './credentials.ts';
 import { entryRules } from './entry-rules.ts';
+import { namesIn } from './placeholders.ts';
 import { type PollConfig, sessionRules } from './poll/index.ts';
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
@@ -59,13 +60,16 @@ export function routeRules(route: RouteShape, context: Context): void {
       `an upstream is http, or one of websocket, tcp, poll, post, or http and one of those; this one is ${found}`,
     );
   }
-  sessionRules(route.match.path, route.upstream, (path, message) =>
-    complain(context, ['upstream', ...path], message),
-  );
   poolRules(route.upstream, route.auth, route.match.path, (path, message) =>
     complain(context, ['upstream', ...path], message),
   );
   const claims = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
+  const facts = {
+    captures: namesIn(route.match.path),
+    hasClaims: route.auth !== 'none',
+    forwarded: claims,
+  };
+  sessionRules(route.upstream, facts, (path, message) => complain(context, ['upstream', ...path], message));
   rewriteRules(route.upstream, claims, (path, message) => complain(context, ['upstream', ...path], message));
   credentialRules(route, (path, message) => complain(context, path, message));
   // Without a list only pages of the same host are let in, and those need no CORS.

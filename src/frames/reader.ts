@@ -25,8 +25,8 @@ export interface FrameHandler {
   raw(bytes: Buffer, from: number, to: number): void;
   /** The stream stands between two frames, and `reader.interrupt` asked to be told. */
   boundary(): void;
-  /** The peer broke the protocol; nothing after this is read. `detail` is for the log. */
-  violation(violation: Violation, detail: string): void;
+  /** The peer broke the protocol; nothing after this is read. `detail` is for the log; `limit`: a message exceeds `1024 bytes`. */
+  violation(violation: Violation, detail: string, limit?: string): void;
 }
 
 const VIOLATED = -1;
@@ -60,7 +60,7 @@ export class FrameReader {
   #held: Buffer | undefined;
   #heldLength = 0;
   #needed = 0;
-  #violation: { kind: Violation; detail: string } | undefined;
+  #violation: Parameters<FrameHandler['violation']> | undefined;
 
   constructor(options: ReaderOptions, handler: FrameHandler) {
     this.#options = options;
@@ -225,24 +225,24 @@ export class FrameReader {
     if (this.length < 0) return this.#refuse('PROTOCOL_ERROR', 'a 64-bit length with its top bit set');
     const shortest = lengthBytes === 8 ? 65_536 : lengthBytes === 2 ? 126 : 0;
     if (this.length < shortest) return this.#refuse('PROTOCOL_ERROR', 'a length not in its shortest form');
+    const { maxMessage, maxFragments } = this.#options;
     const total = this.#messageBytes + this.length;
     // Beyond 2^53 a length cannot be counted exactly; no such message will ever end.
-    if (total > this.#options.maxMessage || total > Number.MAX_SAFE_INTEGER)
-      return this.#refuse('MESSAGE_TOO_BIG', `a message of at least ${total} bytes`);
+    if (total > Math.min(maxMessage, Number.MAX_SAFE_INTEGER))
+      return this.#refuse('MESSAGE_TOO_BIG', `a message of at least ${total} bytes`, `${maxMessage} bytes`);
     // Behind a frame that is not final comes at least one more.
-    if (!this.fin && this.#fragments + 2 > this.#options.maxFragments)
-      return this.#refuse('MESSAGE_TOO_BIG', `a message of more than ${this.#options.maxFragments} frames`);
+    if (!this.fin && this.#fragments + 2 > maxFragments)
+      return this.#refuse('MESSAGE_TOO_BIG', `more than ${maxFragments} frames`, `${maxFragments} frames`);
     return size;
   }
 
-  #refuse(kind: Violation, detail: string): typeof VIOLATED {
-    this.#violation = { kind, detail };
+  #refuse(...violation: Parameters<FrameHandler['violation']>): typeof VIOLATED {
+    this.#violation = violation;
     return VIOLATED;
   }
 
   #report(): void {
     this.done = true;
-    const { kind, detail } = this.#violation as { kind: Violation; detail: string };
-    this.#handler.violation(kind, detail);
+    this.#handler.violation(...(this.#violation as Parameters<FrameHandler['violation']>));
   }
 }

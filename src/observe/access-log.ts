@@ -53,12 +53,13 @@ function endingFields(
   durationMs: number,
   { code, detail, cause }: EndingDetail,
 ) {
-  const { up, down } = session;
+  const { up, down, undelivered } = session;
   return {
     ...whose(session),
     durationMs: Math.round(durationMs),
     up: { messages: up.messages, bytes: up.bytes },
     down: { messages: down.messages, bytes: down.bytes },
+    undelivered,
     close: ending.code,
     reason: ending.reason,
     by: ending.by,

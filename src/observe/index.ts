@@ -33,6 +33,8 @@ export interface SessionRecord {
   readonly startedAt: number;
   readonly up: Traffic;
   readonly down: Traffic;
+  /** Client messages that were taken and not accepted by the service; undefined where that cannot be known, and before the end. */
+  readonly undelivered?: number;
 }
 
 /** How a plain request was answered. */

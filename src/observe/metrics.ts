@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { LimitObserver } from '../admission/limit-deps.ts';
+import type { GoodbyeObserver } from '../bridge/poll/goodbyes.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';
 import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
@@ -9,6 +10,7 @@ import { registerBuildInfo } from './build.ts';
 import { createCertificateMetrics } from './certificate-metrics.ts';
 import { createConnectionMetrics } from './connections.ts';
 import { createFileMetrics } from './file-metrics.ts';
+import { createGoodbyeMetrics } from './goodbye-metrics.ts';
 import { createHandshakeMetrics } from './handshake-metrics.ts';
 import type { Observer, SessionRecord } from './index.ts';
 import { createIssuerMetrics, type IssuerRecords } from './issuer-metrics.ts';
@@ -32,6 +34,8 @@ export interface Metrics extends Observer, Omit<DialObserver, 'healthChanged'> {
   readonly files: FileObserver;
   /** Counts what the limits of routes do. */
   readonly limits: LimitObserver;
+  /** Counts what becomes of the goodbyes to HTTP services. */
+  readonly goodbyes: GoodbyeObserver;
 }
 
 /** What metrics are taken from, besides what is told of. */
@@ -57,7 +61,7 @@ export interface MetricsSources {
  */
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
-  const { sessions, requests, handshakes, upstreams } = createParts(registry, sources);
+  const { sessions, requests, handshakes, upstreams, goodbyes } = createParts(registry, sources);
   collectDefaultMetrics({ register: registry });
   registerBuildInfo(registry);
   countDroppedLines(registry, sources.droppedLines ?? (() => 0));
@@ -69,6 +73,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     certificates: createCertificateMetrics(registry, sources.certificates ?? (() => [])),
     files: createFileMetrics(registry),
     limits: createLimitMetrics(registry),
+    goodbyes,
     opened(session, phases) {
       requests.opened(session);
       handshakes.add(session.route, phases);
@@ -97,6 +102,7 @@ function createParts(registry: Registry, { open, endpoints = () => [], routes = 
     requests: createRequestMetrics(registry, series),
     handshakes: createHandshakeMetrics(registry, series),
     upstreams: createUpstreamMetrics(registry, endpoints, series),
+    goodbyes: createGoodbyeMetrics(registry, series),
   };
 }
 

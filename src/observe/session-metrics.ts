@@ -32,7 +32,7 @@ export function createSessionMetrics(
   series: readonly RouteSeries[],
 ): SessionMetrics {
   const meters = createMeters(registry);
-  const { sessions, messages, bytes, endings, durations } = meters;
+  const { sessions, messages, bytes, undelivered, endings, durations } = meters;
   const totals = new Totals();
   beginAtZero(series, totals, meters);
 
@@ -47,6 +47,7 @@ export function createSessionMetrics(
     ended(session, ending, durationMs) {
       const { route } = session;
       totals.add(session);
+      if (session.undelivered) undelivered.inc({ route }, session.undelivered);
       endings.inc({ route, code: closeLabel(ending.code), by: ending.by });
       durations.observe({ route }, durationMs / 1000);
     },
@@ -68,13 +69,14 @@ export function createSessionMetrics(
 function beginAtZero(
   series: readonly RouteSeries[],
   totals: Totals,
-  { endings, durations }: Pick<ReturnType<typeof createMeters>, 'endings' | 'durations'>,
+  { endings, durations, undelivered }: ReturnType<typeof createMeters>,
 ): void {
   for (const { route, bridge } of series) {
     if (bridge === undefined) continue;
     totals.obtain(route, bridge);
     for (const [code, by] of LIKELY_ENDINGS) endings.inc({ route, code, by }, 0);
     durations.zero({ route });
+    if (bridge === 'poll' || bridge === 'post') undelivered.inc({ route }, 0);
   }
 }
 
@@ -99,6 +101,7 @@ function createMeters(registry: Registry) {
       labelNames: ['route', 'direction'],
       registers,
     }),
+    undelivered: undeliveredMessages(registry),
     endings: new Counter({
       name: 'sallyport_sessions_ended_total',
       help: 'Sessions that ended, by WebSocket close code and by who ended them.',
@@ -113,6 +116,15 @@ function createMeters(registry: Registry) {
       registers,
     }),
   };
+}
+
+function undeliveredMessages(registry: Registry) {
+  return new Counter({
+    name: 'sallyport_undelivered_messages_total',
+    help: 'Messages of clients that an HTTP service has not accepted when their session ended.',
+    labelNames: ['route'],
+    registers: [registry],
+  });
 }
 
 /** What the ended sessions of one route and bridge have carried. */

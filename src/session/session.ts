@@ -44,6 +44,7 @@ export class Session implements SessionHandle, SessionRecord {
   readonly protocol: string | undefined;
   readonly up: Traffic = { messages: 0, bytes: 0 };
   readonly down: Traffic = { messages: 0, bytes: 0 };
+  undelivered?: number;
   readonly startedAt = Date.now();
   readonly #since = performance.now();
   readonly #config: RouteConfig;

@@ -85,20 +85,21 @@ interface ClaimField {
   readonly read: (claims: Claims) => unknown;
 }
 
-/**
- * One field per claim that is there. Strings, numbers and booleans are written as they
- * are, lists of them with commas; objects, null and empty lists cannot be said in a field and are left out. Whatever does
- * not survive in a field, and `%` itself, is percent-encoded as UTF-8 (in lists the comma too), so that no two claims look alike:
- * upstreams read values with decodeURIComponent.
- */
+/** One field per claim that is there and can be said in one. */
 function addClaims(fields: HeaderField[], forward: readonly ClaimField[], claims: Claims): void {
   for (const { name, read } of forward) {
-    const value = writeClaim(read(claims));
+    const value = fieldText(read(claims));
     if (value !== undefined) fields.push([name, value]);
   }
 }
 
-function writeClaim(claim: unknown): string | undefined {
+/**
+ * A claim as the value of a field. Strings, numbers and booleans are written as they are, lists of them with commas; undefined
+ * for objects, null and empty lists, which cannot be said in a field. Whatever does not survive in a field, and `%` itself, is
+ * percent-encoded as UTF-8 (in lists the comma too), so that no two claims look alike: upstreams read values with
+ * decodeURIComponent.
+ */
+export function fieldText(claim: unknown): string | undefined {
   if (!Array.isArray(claim))
     return isPlain(claim) ? percentEncode(String(claim), /[^ -~]|%|^ | $/gu) : undefined;
   if (claim.length === 0 || !claim.every(isPlain)) return undefined;

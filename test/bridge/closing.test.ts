@@ -88,9 +88,9 @@ const ROWS: readonly Row[] = [
     event: 'the service answers that the session is over',
     bridges: ['poll'],
     act: ({ service }) => service.close(),
-    client: word('UPSTREAM_LOST'),
+    client: [1014, 'The service answered 410 to a poll.'],
     upstream: 'no Close',
-    log: byUpstream('UPSTREAM_LOST'),
+    log: byUpstream('SERVICE_REFUSED'),
   },
   {
     event: 'the client sends a FIN',
@@ -159,8 +159,8 @@ const ROWS: readonly Row[] = [
     event: 'the client announces a message that is too big',
     route: 'small',
     act: ({ client }) => client.send(BINARY, '', { length: 101 }),
-    client: word('MESSAGE_TOO_BIG'),
-    upstream: word('MESSAGE_TOO_BIG', 1001),
+    client: [1009, 'The message is too big: at most 100 bytes.'],
+    upstream: [1001, 'The message is too big: at most 100 bytes.'],
     log: broken('gateway', 'MESSAGE_TOO_BIG'),
   },
   {
@@ -170,8 +170,8 @@ const ROWS: readonly Row[] = [
       client.send(BINARY, '', { fin: false });
       for (let i = 0; i < 3; i++) client.send(0, '', { fin: false });
     },
-    client: word('MESSAGE_TOO_BIG'),
-    upstream: word('MESSAGE_TOO_BIG', 1001),
+    client: [1009, 'The message is too big: at most 4 frames.'],
+    upstream: [1001, 'The message is too big: at most 4 frames.'],
     log: broken('gateway', 'MESSAGE_TOO_BIG'),
   },
   {
@@ -247,15 +247,6 @@ const ROWS: readonly Row[] = [
     client: word('UPSTREAM_TIMEOUT'),
     upstream: word('UPSTREAM_TIMEOUT'),
     log: byUpstream('UPSTREAM_TIMEOUT'),
-  },
-  {
-    event: 'the service answers nothing any more',
-    bridges: ['poll'],
-    route: 'kept',
-    act: ({ service }) => service.fallSilent(),
-    client: word('UPSTREAM_OUTAGE'),
-    upstream: 'no Close',
-    log: byUpstream('UPSTREAM_OUTAGE'),
   },
   {
     event: 'the token expires',

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { parsed, problemOf, sampleConfig } from '../support/config.ts';
 
 /** A configuration with a poll route: the YAML of its `poll` section, in braces. */
-function withPoll(poll: string): string {
+function withPoll(poll: string, auth = 'none'): string {
   const route = `
   - name: feed
     match: { path: "/feed/{room}" }
-    auth: none
+    auth: ${auth}
     upstream: { poll: { target: http://127.0.0.1:3001, ${poll} } }`;
   return sampleConfig({ route });
 }
@@ -17,6 +17,16 @@ describe('a poll upstream', () => {
     ['poll: { path: "/s/{session}" }, open: { path: /join, session: "json:/id" }'],
     ['poll: { path: "/e/{cursor}" }, cursor: { from: "json:/next" }'],
     ['poll: { path: /e }, close: { path: "/leave/{room}" }'],
+    ['poll: { path: "/e?ms={hold_ms}&a={query.after|0}", headers: { x-c: "{connection}" } }'],
+    [
+      'poll: { path: /e, method: POST, body: "room={room}&w={hold}", type: application/x-www-form-urlencoded }',
+    ],
+    [`send: { path: "/m/{seq}", body: '{"text":"{message}","data":{message.json},"n":{seq}}' }`],
+    [`send: { path: /m, body: '{"a":"{message}"}', text: application/vnd.x+json }`],
+    ['send: { path: /m, body: { set: { /stream: true, /user: "{connection}" }, remove: [/debug] } }'],
+    [`send: { path: /m }, close: { path: "/end?c={code}&n={seq}", body: '["{reason}"]' }`],
+    ['send: { path: /m }, headers: { pass: [cookie], add: { x-room: "{room} {query.a|b}" } }'],
+    ['send: { path: /m }, headers: { add: { x-room: plain } }'],
   ])('accepts %s', (poll) => {
     expect(() => parsed(withPoll(poll))).not.toThrow();
   });
@@ -27,9 +37,44 @@ describe('a poll upstream', () => {
     ['poll: { path: "/{cursor}" }', 'nothing fills {cursor} here'],
     ['poll: { path: /e }, close: { path: "/{hold}" }', 'nothing fills {hold} here'],
     ['poll: { path: /e }, open: { path: "/{session}", session: "json:/id" }', 'nothing fills {session} here'],
-    ['poll: { path: /e }, cursor: { from: "json:/next" }', 'is required unless the path of `poll` holds'],
+    [
+      'poll: { path: /e }, cursor: { from: "json:/next" }',
+      'is required unless the path, a header or the body of `poll` holds',
+    ],
     ['poll: { path: /e }, open: { path: /join, cursor: "json:/at" }', 'has no effect without `cursor`'],
-    ['poll: { path: /e }, messages: { at: "json:/x" }', 'has an effect with json-array only'],
+    ['poll: { path: "/{message}" }', 'nothing fills {message} here'],
+    ['poll: { path: "/{seq}" }', 'nothing fills {seq} here'],
+    ['poll: { path: "/{claims.sub}" }', '{claims.sub}: there are no claims on a route with auth: none'],
+    ['poll: { path: "/{claims}" }', 'nothing fills {claims} here'],
+    ['poll: { path: "/{room|x}" }', 'only {query.NAME} and {claims.NAME} take a default behind |'],
+    ['poll: { path: "/{query}" }', '{query} stands behind a ? only'],
+    ['poll: { path: /e, headers: { x-a: "{code}" } }', 'nothing fills {code} here'],
+    ['poll: { path: /e, headers: { content-type: a/b } }', 'is said by `type`, `text` and `binary`'],
+    ['poll: { path: /e, headers: { transfer-encoding: gzip } }', 'is set by the gateway, and by nobody else'],
+    ['poll: { path: /e, headers: { host: a } }', 'is changed by the key `host`'],
+    ['poll: { path: /e, headers: { x-a: "é" } }', 'is not a header value of visible ASCII characters'],
+    ['poll: { path: /e, body: "{}" }', 'a GET has no body: set `method` to POST'],
+    ['poll: { path: /e, type: a/b }', 'has no effect without `body`'],
+    ['send: { path: "/{message}" }', 'nothing fills {message} here'],
+    ['send: { path: "/{code}" }', 'nothing fills {code} here'],
+    [`send: { path: /m, body: '{"a":"{user}"}' }`, 'nothing fills {user} here'],
+    [`send: { path: /m, body: '{"a":{message}"}' }`, 'is not JSON, with values in place of its placeholders'],
+    [`send: { path: /m, body: '{"a":1{seq}}' }`, 'is not JSON'],
+    [`send: { path: /m, body: '{"a":"\\{message}"}' }`, 'is not JSON'],
+    [`send: { path: /m, body: '{"a":"{message.json}"}' }`, '{message.json} stands outside of quotes'],
+    [
+      `send: { path: /m, body: '<a>{message}</a>', text: text/xml }`,
+      'no values can be put into text/xml safely',
+    ],
+    ['send: { path: /m, body: { set: {} } }', 'it neither sets nor removes anything'],
+    ['send: { path: /m, body: { set: { stream: true } } }', 'is not a JSON pointer like /stream'],
+    ['send: { path: /m, body: { set: { /a: "{code}" } } }', 'nothing fills {code} here'],
+    ['send: { path: /m }, close: { path: /e, body: "[{message}]" }', 'nothing fills {message} here'],
+    ['send: { path: /m }, headers: { add: { x-a: "{seq}" } }', 'nothing fills {seq} here'],
+    ['send: { path: /m }, headers: { add: { x-connection-id: a } }', 'is the gateway’s own to say'],
+    ['send: { path: /m }, headers: { add: { upgrade: a } }', 'is set by the gateway, and by nobody else'],
+    ['send: { path: /m }, headers: { pass: [x-a], add: { x-a: a } }', 'it is added, and so replaced'],
+    ['poll: { path: /e }, messages: { at: "json:/x" }', 'has an effect with json and json-array only'],
     ['poll: { path: /e }, messages: { item: "json:/x" }', 'has no effect with body'],
   ])('refuses %s', (poll, message) => {
     expect(problemOf(withPoll(poll))).toContain(message);
@@ -53,6 +98,14 @@ describe('a poll upstream', () => {
     ['profile: engine', 'expected a profile that the reference names'],
   ])('refuses %s', (poll, message) => {
     expect(problemOf(withPoll(poll))).toContain(message);
+  });
+
+  test('takes claims where there are some, and carries each in one way', () => {
+    const auth = '{ issuer: main, token: [subprotocol], forward: { x-user: sub } }';
+    const used = 'send: { path: "/m/{claims.sub}" }, headers: { add: { x-id: "{claims./a/b|none}" } }';
+    expect(() => parsed(withPoll(used, auth))).not.toThrow();
+    const twice = 'send: { path: /m }, headers: { add: { x-user: "{claims.sub}" } }';
+    expect(problemOf(withPoll(twice, auth))).toContain('this header carries a claim, by auth.forward');
   });
 
   test('refuses a base URL with a query', () => {

@@ -120,8 +120,13 @@ async function provoke(prefix: string, { path, send, after = 0 }: Refused): Prom
 /** The rows a test has seen; the last one asks for all of them. */
 const seen = new Set<ErrorCode>();
 
-async function expectClose(wire: Wire, code: ErrorCode, close: number, limit?: LimitHit): Promise<void> {
-  expect(await wire.ended()).toEqual({ code: close, reason: new GatewayError(code, { limit }).message });
+async function expectClose(
+  wire: Wire,
+  code: ErrorCode,
+  close: number,
+  details: Pick<Ended, 'limit' | 'sentence'> = {},
+): Promise<void> {
+  expect(await wire.ended()).toEqual({ code: close, reason: new GatewayError(code, details).message });
   seen.add(code);
 }
 
@@ -160,7 +165,7 @@ describe('before the 101', () => {
 
   test.each(REFUSED)('closes with $close for $code where refusals are to be seen by pages', async (row) => {
     using wire = await provoke('close', row);
-    await expectClose(wire, row.code, row.close, row.limit);
+    await expectClose(wire, row.code, row.close, { limit: row.limit });
     expect(wire.end).toBe('fin');
   });
 
@@ -334,6 +339,8 @@ interface Ended {
   readonly act?: (wire: Wire) => void;
   /** The limit that its sentence names. */
   readonly limit?: LimitHit;
+  /** In place of the table's. */
+  readonly sentence?: string;
 }
 
 const ENDED: readonly Ended[] = [
@@ -348,7 +355,14 @@ const ENDED: readonly Ended[] = [
     code: 'MESSAGE_TOO_BIG',
     close: 1009,
     path: 'small',
+    sentence: 'The message is too big: at most 1024 bytes.',
     act: (wire) => wire.write(frame(TEXT, '', { length: 1025 })),
+  },
+  {
+    code: 'SERVICE_REFUSED',
+    close: 3003,
+    path: 'forbidding',
+    sentence: 'The service answered 403 to a poll.',
   },
   { code: 'PROTOCOL_ERROR', close: 1002, path: 'http/open', act: (wire) => wire.write(frame(3)) },
   {
@@ -375,10 +389,10 @@ const ENDED: readonly Ended[] = [
 ];
 
 describe('after the 101', () => {
-  test.each(ENDED)('closes with $close for $code', async ({ code, close, path, act, limit }) => {
+  test.each(ENDED)('closes with $close for $code', async ({ code, close, path, act, limit, sentence }) => {
     using wire = await open(gateway.port, `/${path}`);
     act?.(wire);
-    await expectClose(wire, code, close, limit);
+    await expectClose(wire, code, close, { limit, sentence });
     const line = await gateway.logged(({ error, msg }) => error === code && msg === 'session ended');
     expect(line.close).toBe(close);
   });

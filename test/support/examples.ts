@@ -11,7 +11,7 @@ import { pem, signingKey } from './tokens.ts';
 /** Configurations that come with the program, loaded with files and variables in place of those they ask their users for. */
 
 /** Long enough for any secret. */
-const SECRET = 'a secret of sixty-four bytes or more, as HS512 asks for: 0123456789';
+const SECRET = 'a-secret-of-sixty-four-bytes-or-more,-as-HS512-asks-for:0123456789';
 
 /** Where a configuration names files that its user has, by what is in them. */
 const FILES: Readonly<Record<'cert' | 'key' | 'publicKey' | 'secret', readonly string[]>> = {

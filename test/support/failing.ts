@@ -29,6 +29,9 @@ export async function startFailing(): Promise<{
     silent: await add(startUpstream(beSilent)),
     mute: await add(startWebSocket(beSilent)),
     lossy: await add(startWebSocket((wire) => wire.socket.once('data', () => wire.socket.resetAndDestroy()))),
+    forbidding: await add(
+      startUpstream((wire) => wire.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n')),
+    ),
     deaf: await add(startWebSocket((wire) => wire.socket.pause())),
   };
   const gateway = await startGateway(configOf(ports), { SECRET });
@@ -72,6 +75,7 @@ function configOf(ports: Record<string, number>): string {
     deaf: `auth: none, timeouts: { stall: 100ms, close: 100ms }, ${at('deaf')}`,
     idle: `auth: none, timeouts: { idle: 50ms }, ${at('echo')}`,
     old: `auth: none, timeouts: { lifetime: 50ms }, ${at('echo')}`,
+    forbidding: `auth: none, upstream: { poll: { target: "http://127.0.0.1:${ports.forbidding}", poll: { path: /p } } }`,
     outage: `auth: none, upstream: { poll: { ${poll}, outage: 50ms } }`,
     tcp: `auth: none, timeouts: { close: 50ms }, upstream: { tcp: "127.0.0.1:${ports.silent}" }`,
   };

@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Bridge, Ending, Link, SessionHandle } from '../../src/bridge/contract.ts';
 import type { Clock } from '../../src/bridge/poll/backoff.ts';
-import { createPollDial } from '../../src/bridge/poll/index.ts';
+import { openPollBridge } from '../../src/bridge/poll/index.ts';
 import { type RouteConfig, schema } from '../../src/config/schema.ts';
 import { asGatewayError } from '../../src/errors.ts';
 import { RelayedAnswer } from '../../src/http/relayed-answer.ts';
@@ -60,7 +60,7 @@ export interface TestSession extends SessionHandle {
 
 export async function startHarness(route: RouteConfig, options: HarnessOptions = {}): Promise<Harness> {
   const http = openPollClients(route, { upstreams: createUpstreamContext() });
-  const dial = createPollDial(route, { http, clock: options.clock });
+  const { dial, close } = openPollBridge(route, { http, clock: options.clock });
   const sessions: TestSession[] = [];
   const endings: Promise<Ending>[] = [];
   const sockets = new Set<Duplex>();
@@ -110,6 +110,7 @@ export async function startHarness(route: RouteConfig, options: HarnessOptions =
       for (const socket of sockets) socket.destroy();
       server.close();
       await Promise.all(endings);
+      await close(0);
       await http.close();
     },
   };

@@ -1,55 +1,11 @@
 import { getEventListeners, once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
-import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { openHttpTarget } from '../../src/upstream/client.ts';
-import { openSocket } from '../../src/upstream/connect.ts';
-import { targetsOf } from '../../src/upstream/target.ts';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { peer, respond } from '../support/http-target.ts';
 import { eventually } from '../support/patience.ts';
-
-const undo: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
 
 const REQUEST = { method: 'POST', path: '/x', headers: { 'x-a': 'b' }, body: 'hello' };
 const { signal } = new AbortController();
 const LIMITS = { signal, timeoutMs: 5_000, bodySize: 1000 };
-
-/** A TCP server that gives each request (a chunk with a body) to `answer`, and a client of it. */
-async function peer(answer: (socket: Socket, request: string) => void, path = '') {
-  const received: string[] = [];
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    socket.on('data', (chunk) => {
-      received.push(String(chunk));
-      answer(socket, String(chunk));
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  undo.push(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  const { port } = server.address() as { port: number };
-  return { received, sockets, server, ...clientOf(`http://127.0.0.1:${port}${path}`) };
-}
-
-function clientOf(url: string) {
-  const [parsed] = targetsOf({ http: [{ url }] }, 'http');
-  if (parsed === undefined) throw new Error('no target');
-  const { host, port } = parsed;
-  const connect = () => openSocket({ host, port, autoEnd: true }, AbortSignal.timeout(2_000));
-  const target = openHttpTarget(parsed, connect);
-  undo.push(target.close);
-  return { target, client: target };
-}
-
-function respond(body: string, head = '') {
-  return `HTTP/1.1 200 OK\r\n${head}content-length: ${body.length}\r\n\r\n${body}`;
-}
 
 describe('exchange', () => {
   test("sends the request under the target's own path", async () => {
@@ -63,7 +19,8 @@ describe('exchange', () => {
 
   test('takes the final answer, not a provisional one', async () => {
     const { target } = await peer((socket) => {
-      socket.write(`HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n${respond('ok')}`);
+      socket.write('HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n');
+      socket.write(respond('ok'));
     });
     const { status, headers } = await target.exchange(REQUEST, LIMITS);
     expect([status, headers.link]).toEqual([200, undefined]);
@@ -194,7 +151,7 @@ describe('a failed exchange', () => {
 });
 
 test('close ends what hangs, and may be called twice', async () => {
-  const { client, target } = await peer(() => void client.close());
+  const { target } = await peer(() => void target.close());
   await expect(target.exchange(REQUEST, LIMITS)).rejects.toMatchObject({ kind: 'broken' });
-  await client.close();
+  await target.close();
 });

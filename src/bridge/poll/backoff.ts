@@ -3,11 +3,14 @@ import { GatewayError } from '../../errors.ts';
 
 const FIRST_STEP_MS = 250;
 const LONGEST_FAILURE_STEP_MS = 30_000;
-/** A service that answers at once when it has nothing is no failure: a message must not wait half a minute for it. */
-const LONGEST_IDLE_STEP_MS = 5_000;
-const LONGEST_RETRY_AFTER_MS = 300_000;
-/** An empty answer faster than this was not held. */
-const SPIN_MS = 50;
+/** Nobody who brings nothing is asked more often. */
+const SHORTEST_IDLE_MS = 1_000;
+/** Of the time a request may be held: what comes between two polls must not wait for long. */
+const IDLE_PART = 1 / 5;
+/** Of the same: an answer that took this long was held. */
+const HELD_PART = 1 / 2;
+/** Whatever a service asks for. */
+const LONGEST_WISH_MS = 300_000;
 
 /** Time and chance, as a test may want to choose them. */
 export interface Clock {
@@ -33,58 +36,80 @@ export interface Trouble {
   readonly retryAfter?: string | undefined;
 }
 
+export interface BackoffOptions {
+  /** Milliseconds of failure after which the service is given up; undefined: never. */
+  readonly outageMs?: number | undefined;
+  /** Milliseconds for which the service may hold a request; absent: nothing is idle. */
+  readonly holdMs?: number | undefined;
+  readonly clock?: Clock;
+}
+
 /** How long one loop bears with its service. */
-export interface Backoff {
-  /** It works. */
-  restore(): void;
+export class Backoff {
+  readonly #outageMs: number;
+  readonly #holdMs: number;
+  readonly #longestIdleMs: number;
+  readonly #clock: Clock;
+  #failures = 0;
+  #idles = 0;
+  #failingSince: number | undefined;
+
+  constructor({ outageMs = Infinity, holdMs = Infinity, clock = systemClock }: BackoffOptions = {}) {
+    this.#outageMs = outageMs;
+    this.#holdMs = holdMs;
+    this.#longestIdleMs = Math.max(2 * SHORTEST_IDLE_MS, holdMs * IDLE_PART);
+    this.#clock = clock;
+  }
+
+  /** It works: it has brought something, or taken it. */
+  restore(): void {
+    this.#idles = 0;
+    this.#recover();
+  }
+
   /**
    * It failed: waits a random part of a step that doubles from 0.25 s to 30 s, or what Retry-After asks if that is
    * longer. Throws UPSTREAM_OUTAGE once nothing has worked for `outageMs`.
    */
-  lose(trouble: Trouble, signal: AbortSignal): Promise<void>;
-  /** It had nothing, after `elapsedMs`: an answer that was not held is followed by a wait that grows to 5 s. */
-  idle(elapsedMs: number, signal: AbortSignal): Promise<void>;
-}
-
-/** Makes the backoff of one loop; `outageMs` undefined is without end. */
-export function createBackoff(outageMs: number = Infinity, clock: Clock = systemClock): Backoff {
-  let failures = 0;
-  let idles = 0;
-  let failingSince: number | undefined;
-
-  function restore(): void {
-    failures = 0;
-    idles = 0;
-    failingSince = undefined;
-  }
-
-  async function lose({ cause, retryAfter }: Trouble, signal: AbortSignal): Promise<void> {
-    const now = clock.now();
-    failingSince ??= now;
-    const left = failingSince + outageMs - now;
+  async lose({ cause, retryAfter }: Trouble, signal: AbortSignal): Promise<void> {
+    const now = this.#clock.now();
+    this.#failingSince ??= now;
+    const left = this.#failingSince + this.#outageMs - now;
     if (left <= 0) throw new GatewayError('UPSTREAM_OUTAGE', { cause });
-    const wait = Math.max(step(failures++, LONGEST_FAILURE_STEP_MS), retryAfterMs(retryAfter, now));
-    await clock.sleep(Math.min(wait, left), signal);
+    const step = Math.min(LONGEST_FAILURE_STEP_MS, FIRST_STEP_MS * 2 ** this.#failures++);
+    // Full jitter: clients that lost the same service do not come back to it at the same time.
+    const ms = Math.max(this.#clock.random() * step, retryAfterMs(retryAfter, now));
+    await this.#clock.sleep(Math.min(ms, left), signal);
   }
 
-  async function idle(elapsedMs: number, signal: AbortSignal): Promise<void> {
-    failures = 0;
-    failingSince = undefined;
-    if (elapsedMs >= SPIN_MS) idles = 0;
-    else await clock.sleep(step(idles++, LONGEST_IDLE_STEP_MS), signal);
+  /**
+   * It works, but brought nothing, after `elapsedMs`. Returns the milliseconds to leave it alone for: none where the answer
+   * was held for half of `holdMs`; else a second or more, at random, that grows to a part of `holdMs`.
+   */
+  idle(elapsedMs: number): number {
+    this.#recover();
+    if (elapsedMs >= this.#holdMs * HELD_PART) {
+      this.#idles = 0;
+      return 0;
+    }
+    const step = Math.min(this.#longestIdleMs, SHORTEST_IDLE_MS * 2 ** ++this.#idles);
+    return SHORTEST_IDLE_MS + this.#clock.random() * (step - SHORTEST_IDLE_MS);
   }
 
-  /** Full jitter: clients that lost the same service do not come back to it at the same time. */
-  function step(count: number, longest: number): number {
-    return clock.random() * Math.min(longest, FIRST_STEP_MS * 2 ** count);
+  /** Leaves it alone, for five minutes at most, whatever it asks for. */
+  async wait(ms: number, signal: AbortSignal): Promise<void> {
+    if (ms > 0) await this.#clock.sleep(Math.min(ms, LONGEST_WISH_MS), signal);
   }
 
-  return { restore, lose, idle };
+  #recover(): void {
+    this.#failures = 0;
+    this.#failingSince = undefined;
+  }
 }
 
 /** Retry-After in milliseconds: seconds or a date (RFC 9110 §10.2.3), at most five minutes; 0 for anything else. */
 export function retryAfterMs(field: string | undefined, now: number): number {
   if (field === undefined) return 0;
   const ms = /^\d+$/.test(field) ? Number(field) * 1000 : Date.parse(field) - now;
-  return ms > 0 ? Math.min(ms, LONGEST_RETRY_AFTER_MS) : 0;
+  return ms > 0 ? Math.min(ms, LONGEST_WISH_MS) : 0;
 }

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { CONTINUATION, PING } from '../../frames/opcodes.ts';
+import { CONTINUATION, PING, PONG } from '../../frames/opcodes.ts';
 import {
   CUT,
   type FrameAction,
@@ -12,6 +12,7 @@ import {
 import type { EndEvents } from '../closing.ts';
 import type { SessionHandle } from '../contract.ts';
 import { Peer } from '../peer.ts';
+import { Acknowledgement } from './acknowledgement.ts';
 import { Assembler } from './assembler.ts';
 import { deliver } from './delivery.ts';
 import type { Message } from './profile.ts';
@@ -25,6 +26,8 @@ export interface PollClientParts {
   readonly events: EndEvents;
   /** A message the session has admitted. */
   readonly onMessage: (message: Message) => void;
+  /** It does not confirm what it was sent, though it is read. */
+  readonly onSilence?: () => void;
 }
 
 /** The client's side of a poll session: a WebSocket peer that takes and gives whole messages. */
@@ -32,8 +35,9 @@ export class PollClient implements FrameHandler {
   readonly peer: Peer;
   readonly #session: SessionHandle;
   readonly #assembler: Assembler;
+  readonly #acknowledgement: Acknowledgement;
 
-  constructor({ socket, session, events, onMessage }: PollClientParts) {
+  constructor({ socket, session, events, onMessage, onSilence = () => {} }: PollClientParts) {
     const maxMessage = session.messageSize === Infinity ? DEFAULT_MESSAGE_SIZE : session.messageSize;
     this.#session = session;
     this.peer = new Peer({
@@ -46,11 +50,17 @@ export class PollClient implements FrameHandler {
       events,
     });
     this.#assembler = new Assembler(onMessage);
+    this.#acknowledgement = new Acknowledgement(this.peer, session.stallMs, onSilence);
   }
 
   /** Sends the messages, in order. Resolves with true when the kernel has them all, with false if none may be sent any more. */
   deliver(messages: readonly Message[]): Promise<boolean> {
     return deliver(this.peer, messages, this.#session.down);
+  }
+
+  /** Resolves with true when it has read what was sent to it; with false when `signal` aborts. */
+  confirm(signal: AbortSignal): Promise<boolean> {
+    return this.#acknowledgement.ask(signal);
   }
 
   frame(reader: FrameReader): FrameAction {
@@ -70,7 +80,10 @@ export class PollClient implements FrameHandler {
 
   /** An HTTP service knows no pings: the gateway answers. */
   control(opcode: number, payload: Buffer): FrameAction {
-    const action = this.peer.onControl(opcode, payload) ?? this.peer.admit();
+    if (opcode === PONG && this.#acknowledgement.isAnswer(payload)) return CUT;
+    const settled = this.peer.onControl(opcode, payload);
+    if (opcode === PONG && settled !== undefined) this.#acknowledgement.remind();
+    const action = settled ?? this.peer.admit();
     if (action === STOP) return STOP;
     if (opcode === PING) this.peer.sendPong(payload);
     return CUT;
@@ -78,7 +91,7 @@ export class PollClient implements FrameHandler {
 
   boundary(): void {}
 
-  violation(violation: Violation, detail: string): void {
-    this.peer.onViolation(violation, detail);
+  violation(violation: Violation, detail: string, limit?: string): void {
+    this.peer.onViolation(violation, detail, limit);
   }
 }

@@ -1,9 +1,11 @@
 import type { Duplex } from 'node:stream';
-import { Closing } from '../closing.ts';
+import { GatewayError } from '../../errors.ts';
+import { Closing, failed } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
 import { createLink } from '../link.ts';
 import { PollClient } from './client.ts';
-import { type Conversation, PollService } from './service.ts';
+import type { Conversation } from './conversation.ts';
+import { PollService } from './service.ts';
 
 /**
  * Carries messages between a client and an opened session with an HTTP service, whichever ends first ending the other.
@@ -21,18 +23,22 @@ export function runPoll(
     session,
     events: closing,
     onMessage: (message) => service.push(message),
+    onSilence: () => closing.begin(failed(new GatewayError('PEER_SILENT')), 'client'),
   });
   const { source } = client.peer;
   const service = new PollService({
     conversation,
-    session,
     closing,
     pressure: { onFull: () => source.hold(), onRoom: () => source.release() },
     deliver: (messages) => client.deliver(messages),
+    confirm: (signal) => client.confirm(signal),
   });
   closing.join(client.peer, service);
   session.attach(createLink(closing, [client.peer, service]));
   service.start();
   client.peer.start(head);
-  return closing.done;
+  return closing.done.then(function onDone(ending) {
+    session.undelivered = service.undelivered;
+    return ending;
+  });
 }

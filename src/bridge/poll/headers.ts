@@ -1,7 +1,8 @@
-import { POLL_HEADERS } from '../../config/poll/index.ts';
+import { POLL_HEADERS, type SessionHeadersConfig } from '../../config/poll/index.ts';
 import type { UpstreamConfig } from '../../config/schema.ts';
-import { headerClass } from '../../http/header-classes.ts';
+import { cgiSpelling, headerClass } from '../../http/header-classes.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
+import { compileFields } from './template.ts';
 
 /** Besides the fields that no proxy passes on. */
 const OURS: ReadonlySet<string> = new Set(POLL_HEADERS);
@@ -10,8 +11,7 @@ const OURS: ReadonlySet<string> = new Set(POLL_HEADERS);
 const TOLD_BY_US = /^(x-forwarded-(for|host|proto|port)|forwarded|x-request-id)$/;
 
 /** Names are in lower case. */
-export interface SessionHeaders {
-  readonly allowed: readonly string[];
+export interface SessionHeaders extends SessionHeadersConfig {
   /** Those that say who the client is, and those that the operator sets. */
   readonly own: readonly string[];
   /** Absent: the target's own. */
@@ -19,15 +19,19 @@ export interface SessionHeaders {
 }
 
 /**
- * Compiles which fields of the handshake go with every request of its session: `allowed` and `own`, and by which way
- * the client came. Adds `x-connection-id`, the same for the whole session.
+ * Compiles which fields of the handshake go with every request of its session: those of `pass` and `own`, and by which
+ * way the client came. Adds those of `add`, filled with what is known of the client, and `x-connection-id`, the same for the whole session.
  */
 export function compileHeaders({
-  allowed,
+  pass,
+  add,
   own,
   host,
 }: SessionHeaders): (request: AdmittedRequest) => Record<string, string> {
-  const passed = new Set([...allowed, ...own].filter((name) => !OURS.has(name) && isEndToEnd(name)));
+  const added = new Set(Object.keys(add).map(cgiSpelling));
+  const isOpen = (name: string) => !OURS.has(name) && isEndToEnd(name) && !added.has(cgiSpelling(name));
+  const passed = new Set([...pass, ...own].filter(isOpen));
+  const fieldsFor = compileFields(add);
   return function sessionHeaders(request) {
     const headers: Record<string, string> = {
       'accept-encoding': 'identity',
@@ -39,7 +43,7 @@ export function compileHeaders({
       const name = field.toLowerCase();
       if (passed.has(name) || TOLD_BY_US.test(name)) headers[name] = joined(name, headers[name], value);
     }
-    return headers;
+    return { ...headers, ...fieldsFor({ request }) };
   };
 }
 

@@ -24,6 +24,8 @@ export interface Opened {
   readonly http: SessionClient;
   readonly profile: Profile;
   readonly opening: Opening;
+  /** The service was asked, and knows of the session. */
+  readonly isAsked: boolean;
 }
 
 /** Opens the sessions of one route: finds each an endpoint and, with `open` in the configuration, asks the service. */
@@ -44,7 +46,7 @@ export class SessionOpener {
     this.#http = http;
     this.#concealment = concealment;
     this.#policy = createPolicy(route.upstream.balance ?? 'least-connections');
-    this.#headersOf = compileHeaders({ allowed: config.headers, own, host });
+    this.#headersOf = compileHeaders({ ...config.headers, own, host });
     this.#profiles = compileProfile(config);
   }
 
@@ -78,7 +80,8 @@ export class SessionOpener {
     const http = createSessionClient(client, this.#headersOf(request), request.proof);
     const profile = this.#profiles.create(request);
     try {
-      return { lease, http, profile, opening: await this.#ask(http, profile, signal) };
+      const opening = await this.#ask(http, profile, signal);
+      return { lease, http, profile, opening: opening ?? {}, isAsked: opening !== undefined };
     } catch (thrown) {
       const error = failureOf(thrown);
       error.dials = [{ target: lease.endpoint.name, error }];
@@ -89,9 +92,9 @@ export class SessionOpener {
     }
   }
 
-  async #ask(http: SessionClient, profile: Profile, signal: AbortSignal): Promise<Opening> {
+  async #ask(http: SessionClient, profile: Profile, signal: AbortSignal): Promise<Opening | undefined> {
     const opening = profile.open();
-    if (opening === undefined) return {};
+    if (opening === undefined) return undefined;
     const timeoutMs = this.#route.timeouts.handshake;
     const answer = await http.exchange(opening, { signal, timeoutMs, bodySize: profile.answerSize });
     if (answer.status < 200 || answer.status > 299) throw relayed(answer, this.#concealment);
@@ -115,6 +118,7 @@ const CODES = {
   aborted: 'UPSTREAM_TIMEOUT',
   broken: 'UPSTREAM_LOST',
   'too big': 'UPSTREAM_INVALID',
+  undecodable: 'UPSTREAM_INVALID',
 } as const;
 
 function failureOf(thrown: unknown): GatewayError {

@@ -1,58 +1,61 @@
-import { asGatewayError, GatewayError } from '../../errors.ts';
-import { ExchangeFailed, type HttpAnswer } from '../../upstream/client.ts';
-import type { Backoff, Clock } from './backoff.ts';
-import type { Batch, Message, Polls } from './profile.ts';
-import type { SessionClient } from './session-client.ts';
-import { answered, judgePoll } from './verdict.ts';
+import { GatewayError } from '../../errors.ts';
+import type { HttpAnswer } from '../../upstream/client.ts';
+import { type Batch, NOTHING, type Polls } from './profile.ts';
+import { afterFailure, afterRefusal, isNothing, type ReceivingParts } from './receiving.ts';
+import { judgePoll } from './verdict.ts';
 
-export interface PollingParts {
-  readonly http: SessionClient;
-  readonly polls: Polls;
-  readonly backoff: Backoff;
-  readonly clock: Clock;
-  /** Resolves when the client's socket has the messages; with false if there is no client any more. */
-  deliver(messages: readonly Message[]): Promise<boolean>;
+export interface PollingParts extends ReceivingParts {
+  readonly receives: Polls;
 }
 
 /**
- * Polls until the signal aborts or the client is gone: one poll at a time, and the next only when the client has what
- * the last one brought. Throws what ends the session: UPSTREAM_OUTAGE, UPSTREAM_INVALID, UPSTREAM_LOST, TOKEN_INVALID,
- * FORBIDDEN.
+ * Polls until the signal aborts or the session is over: one poll at a time, and the next only when the client has what
+ * the last one brought. Only progress is followed at once: messages, and a cursor that has moved behind them. Throws what
+ * ends the session: SERVICE_REFUSED, UPSTREAM_OUTAGE, UPSTREAM_INVALID; UPSTREAM_LOST or UPSTREAM_TIMEOUT where polls may
+ * not be repeated.
  */
 export async function keepPolling(parts: PollingParts, signal: AbortSignal): Promise<void> {
-  const { backoff, clock, deliver } = parts;
+  const { backoff, clock, take } = parts;
   while (!signal.aborted) {
     const askedAt = clock.now();
     const batch = await pollOnce(parts, signal);
     if (batch === undefined) continue;
     const spent = clock.now() - askedAt;
-    if (batch.messages.length > 0 && !(await deliver(batch.messages))) return;
-    batch.commit();
-    if (batch.messages.length > 0 || batch.cursor === 'moved') backoff.restore();
-    else await backoff.idle(spent, signal);
+    checkProgress(batch);
+    if (!(await take(batch))) return;
+    let pauseMs = batch.waitMs ?? 0;
+    if (batch.messages.length > 0) backoff.restore();
+    else pauseMs = Math.max(pauseMs, backoff.idle(spent));
+    await backoff.wait(pauseMs, signal);
   }
 }
 
-/** Undefined if the poll failed; the wait before the next one is then over. */
+/** The same cursor again would bring the same messages again, for ever: not even the first of them are delivered. */
+function checkProgress({ messages, cursor }: Batch): void {
+  if (messages.length === 0 || cursor !== 'unmoved') return;
+  throw new GatewayError('UPSTREAM_INVALID', {
+    sentence: 'The service sent messages, but the cursor did not move.',
+    detail: 'an answer holds messages, and the cursor that was sent',
+  });
+}
+
+/** Undefined if the poll failed or the cursor was reset; the wait before the next one is then over. */
 async function pollOnce(parts: PollingParts, signal: AbortSignal): Promise<Batch | undefined> {
-  const { http, polls, backoff } = parts;
-  const limits = { signal, timeoutMs: polls.holdMs + polls.marginMs, bodySize: polls.answerSize };
+  const { http, receives, codes } = parts;
+  const { holdMs, marginMs, answerSize } = receives;
   let answer: HttpAnswer;
   try {
-    answer = await http.exchange(polls.poll(), limits);
-  } catch (cause) {
-    await backoff.lose({ cause: worthAnotherTry(cause) }, signal);
+    answer = await http.exchange(receives.poll(), {
+      signal,
+      timeoutMs: holdMs + marginMs,
+      bodySize: answerSize,
+    });
+  } catch (thrown) {
+    if (isNothing(thrown, receives)) return NOTHING;
+    await afterFailure(thrown, parts, signal);
     return undefined;
   }
-  if (judgePoll(answer) === 'done') return polls.polled(answer);
-  const cause = new Error(answered(answer.status));
-  await backoff.lose({ cause, retryAfter: answer.headers['retry-after'] }, signal);
+  if (judgePoll(answer, codes) === 'done') return receives.polled(answer);
+  await afterRefusal(answer, parts, signal);
   return undefined;
-}
-
-/** A cut or late poll may be repeated; one whose answer is too big would be so again. */
-function worthAnotherTry(thrown: unknown): ExchangeFailed {
-  if (!(thrown instanceof ExchangeFailed)) throw asGatewayError(thrown);
-  if (thrown.kind !== 'too big') return thrown;
-  throw new GatewayError('UPSTREAM_INVALID', { cause: thrown, detail: 'an answer exceeds responseSize' });
 }

@@ -131,8 +131,10 @@ export interface Profile {
   readonly receives?: Polls | Streams | undefined;
   /** Absent: the service takes no messages. */
   readonly sends?: Sends | undefined;
-  /** Close codes for statuses that end the session, in place of the gateway's own. */
+  /** Close codes for statuses, in place of the gateway's own: each that is named ends the session. */
   readonly codes?: Readonly<Record<number, number>> | undefined;
+  /** The cursor moves only once the client has answered a ping sent behind the messages; absent: once they are written. */
+  readonly confirms?: boolean | undefined;
   /** Largest answer to `open` that is read, in bytes. */
   readonly answerSize: number;
   /** The request that opens the session; undefined if none is needed. Throws what refuses the client. */

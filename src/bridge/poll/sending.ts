@@ -1,83 +1,191 @@
-import { asGatewayError, GatewayError } from '../../errors.ts';
-import { ExchangeFailed, type HttpAnswer, type HttpRequest } from '../../upstream/client.ts';
-import type { Backoff, Trouble } from './backoff.ts';
-import type { Outbox } from './outbox.ts';
+import { GatewayError } from '../../errors.ts';
+import type { HttpRequest } from '../../upstream/client.ts';
+import { type AttemptParts, type Outcome, sendUntilTaken } from './attempt.ts';
+import { Outbox, type Pressure } from './outbox.ts';
 import { type Batch, type Message, NOTHING, type Sends } from './profile.ts';
-import type { SessionClient } from './session-client.ts';
-import { answered, judgeSend } from './verdict.ts';
 
-export interface SendingParts {
-  readonly http: SessionClient;
+export interface SenderParts extends Omit<AttemptParts, 'sends'> {
   /** Undefined: the service takes no messages. */
   readonly sends: Sends | undefined;
-  readonly backoff: Backoff;
   /** Names the session in the Idempotency-Key of its messages. */
   readonly connection: string;
-  /** Resolves when the client's socket has the messages; with false if there is no client any more. */
-  deliver(messages: readonly Message[]): Promise<boolean>;
+  /** Bytes of messages that may wait to be sent. */
+  readonly queueSize: number;
+  readonly pressure: Pressure;
+  /** Aborts: nothing is sent any more. */
+  readonly signal: AbortSignal;
+  /** Brings to the client what was answered. Resolves when it has it. */
+  take(batch: Batch): Promise<boolean>;
+  /** The session cannot go on. */
+  onFailure(thrown: unknown): void;
 }
 
-/** An attempt that brought no success, and what it says about the message. */
-interface Setback extends Trouble {
-  /** The service has certainly not acted on it. */
-  readonly untouched: boolean;
+/** Requests of one session at a time, whatever its lanes. */
+const MOST_REQUESTS = 64;
+
+/** Messages that wait for one another. */
+interface Lane {
+  readonly name: string;
+  readonly waiting: Message[];
+  /** Requests under way. */
+  active: number;
+  /** Resolves when the client has the answers to all that came before. */
+  answered: Promise<unknown>;
 }
 
 /**
- * Sends the messages of the outbox one after the other, each numbered in an Idempotency-Key, until the outbox ends.
- * A message that the service may have had is sent again only if the profile says that it drops what it has had.
- * Throws what ends the session: UPSTREAM_LOST (the fate of a message is unknown), UPSTREAM_OUTAGE, UNSUPPORTED_DATA,
- * MESSAGE_TOO_BIG, UPSTREAM_INVALID, TOKEN_INVALID, FORBIDDEN.
+ * Sends the client's messages: as many at a time as the profile says, the others wait. A message that comes when nothing
+ * is under way goes at once.
+ *
+ *     open → ending (nothing more is taken, what waits is sent) → over (all is sent, or nothing can be)
  */
-export async function keepSending(parts: SendingParts, outbox: Outbox, signal: AbortSignal): Promise<void> {
-  for (let number = 1; ; number++) {
-    const message = await outbox.next();
-    if (message === undefined) return;
-    const { sends } = parts;
-    if (sends === undefined) throw new GatewayError('UNSUPPORTED_DATA');
-    const request = sends.send([message], number);
-    const key = { 'idempotency-key': `${parts.connection}:${number}` };
-    await sendOut({ ...parts, sends }, { ...request, headers: { ...request.headers, ...key } }, signal);
+export class Sender {
+  readonly #parts: SenderParts;
+  readonly #outbox: Outbox;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #over = Promise.withResolvers<void>();
+  #requests = 0;
+  /** Those whose place is taken: until the client has what was answered. */
+  #active = 0;
+  /** Those that the service has not answered. */
+  #unanswered = 0;
+  #taken = 0;
+  #accepted = 0;
+  #isNudged = false;
+  #isEnding = false;
+  #hasFailed = false;
+
+  constructor(parts: SenderParts) {
+    this.#parts = parts;
+    this.#outbox = new Outbox(parts.queueSize, parts.pressure);
+    parts.signal.addEventListener('abort', () => this.#settle(), { once: true });
+  }
+
+  /** Messages of the client that the service has not accepted, as far as it is known. */
+  get undelivered(): number {
+    return this.#taken - this.#accepted;
+  }
+
+  /** Takes a message of the client; what comes after the end is counted only. */
+  push(message: Message): void {
+    this.#taken++;
+    if (this.#isEnding) return;
+    const { sends } = this.#parts;
+    if (sends === undefined) {
+      this.#fail(new GatewayError('UNSUPPORTED_DATA'));
+      return;
+    }
+    const lane = this.#laneOf(sends.lane?.(message) ?? '');
+    this.#outbox.push(message, lane.waiting);
+    this.#pump(lane);
+  }
+
+  /** Has a request sent without messages if none is under way, or as soon as none is. */
+  nudge(): void {
+    this.#isNudged = true;
+    this.#settle();
+  }
+
+  /** Nothing more comes. Resolves when what was taken is sent, or nothing is sent any more. Never rejects. */
+  end(): Promise<void> {
+    this.#isEnding = true;
+    this.#settle();
+    return this.#over.promise;
+  }
+
+  get #isStopped(): boolean {
+    return this.#hasFailed || this.#parts.signal.aborted;
+  }
+
+  #laneOf(name: string): Lane {
+    const known = this.#lanes.get(name);
+    if (known !== undefined) return known;
+    const lane = { name, waiting: [], active: 0, answered: Promise.resolve() };
+    this.#lanes.set(name, lane);
+    return lane;
+  }
+
+  /** Starts what may be started of a lane. */
+  #pump(lane: Lane): void {
+    const { sends } = this.#parts;
+    if (sends === undefined) return;
+    while (lane.waiting.length > 0 && lane.active < sends.concurrency && this.#active < MOST_REQUESTS) {
+      if (this.#isStopped) return;
+      const count = Math.max(1, sends.batch?.(lane.waiting) ?? 1);
+      this.#start(sends, lane, count);
+    }
+  }
+
+  #start(sends: Sends, lane: Lane, count: number): void {
+    lane.active++;
+    this.#active++;
+    this.#unanswered++;
+    this.#isNudged = false;
+    // What makes room lets others come, who must find this place taken.
+    void this.#run(sends, lane, this.#outbox.take(lane.waiting, count));
+  }
+
+  async #run(sends: Sends, lane: Lane, messages: readonly Message[]): Promise<void> {
+    const before = lane.answered;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (sends.inOrder) lane.answered = promise;
+    try {
+      const outcome = await this.#send(sends, messages);
+      if (sends.inOrder) await before;
+      await this.#parts.take(batchOf(outcome, sends));
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+    resolve();
+    lane.active--;
+    this.#active--;
+    this.#onDone(lane);
+  }
+
+  async #send(sends: Sends, messages: readonly Message[]): Promise<Outcome> {
+    const { connection, signal } = this.#parts;
+    try {
+      const seq = ++this.#requests;
+      const request = sends.send(messages, seq);
+      const key = { 'idempotency-key': `${connection}:${seq}` };
+      const keyed: HttpRequest = { ...request, headers: { ...request.headers, ...key } };
+      const outcome = await sendUntilTaken({ ...this.#parts, sends }, keyed, signal);
+      this.#accepted += messages.length;
+      return outcome;
+    } finally {
+      this.#unanswered--;
+      this.#settle();
+    }
+  }
+
+  #onDone(lane: Lane): void {
+    if (lane.active === 0 && lane.waiting.length === 0) this.#lanes.delete(lane.name);
+    this.#pump(lane);
+    // Others may have waited for a place of this one's.
+    for (const other of this.#lanes.values()) {
+      if (this.#active >= MOST_REQUESTS) break;
+      this.#pump(other);
+    }
+    this.#settle();
+  }
+
+  /** Does what has waited for the requests under way: the one that was asked for, or the end. */
+  #settle(): void {
+    const { sends } = this.#parts;
+    const isAllSent = this.#outbox.count === 0 || this.#isStopped;
+    if (this.#isEnding && isAllSent && this.#unanswered === 0) this.#over.resolve();
+    if (this.#isNudged && !this.#isEnding && !this.#isStopped && this.#active === 0 && sends)
+      this.#start(sends, this.#laneOf(''), 0);
+  }
+
+  #fail(thrown: unknown): void {
+    this.#hasFailed = true;
+    this.#parts.onFailure(thrown);
+    this.#settle();
   }
 }
 
-type Attempting = SendingParts & { readonly sends: Sends };
-
-/** Resolves when the service has the message, and the client what it answered. */
-async function sendOut(parts: Attempting, request: HttpRequest, signal: AbortSignal): Promise<void> {
-  const { sends, backoff, deliver } = parts;
-  for (;;) {
-    const outcome = await attempt(parts, request, signal);
-    if ('messages' in outcome) {
-      await deliver(outcome.messages);
-      break;
-    }
-    const setback = outcome;
-    if (!setback.untouched && !sends.resends) {
-      throw new GatewayError('UPSTREAM_LOST', {
-        cause: setback.cause,
-        detail: 'a message may or may not have arrived',
-      });
-    }
-    await backoff.lose(setback, signal);
-  }
-  backoff.restore();
-}
-
-async function attempt(
-  { http, sends }: Attempting,
-  request: HttpRequest,
-  signal: AbortSignal,
-): Promise<Setback | Batch> {
-  let answer: HttpAnswer;
-  try {
-    answer = await http.exchange(request, { signal, timeoutMs: sends.timeoutMs, bodySize: sends.answerSize });
-  } catch (cause) {
-    if (!(cause instanceof ExchangeFailed)) throw asGatewayError(cause);
-    return { cause, untouched: cause.unsent };
-  }
-  const verdict = judgeSend(answer);
-  if (verdict === 'done') return sends.sent?.(answer) ?? NOTHING;
-  const retryAfter = answer.headers['retry-after'];
-  return { cause: new Error(answered(answer.status)), retryAfter, untouched: verdict === 'refused' };
+function batchOf(outcome: Outcome, { sent }: Sends): Batch {
+  if (outcome.kind === 'refused') return outcome.batch;
+  return sent?.(outcome.answer) ?? NOTHING;
 }

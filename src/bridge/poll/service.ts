@@ -1,90 +1,94 @@
 import { asGatewayError, type GatewayError } from '../../errors.ts';
 import { type Closing, type End, failed } from '../closing.ts';
-import type { Ending, SessionHandle } from '../contract.ts';
-import { type Clock, createBackoff } from './backoff.ts';
-import { createOutbox, type Outbox, type Pressure } from './outbox.ts';
+import type { Ending } from '../contract.ts';
+import { Backoff } from './backoff.ts';
+import type { Conversation } from './conversation.ts';
+import { Deliveries } from './deliveries.ts';
+import type { Pressure } from './outbox.ts';
 import { keepPolling } from './polling.ts';
-import type { Message, Profile } from './profile.ts';
-import { keepSending } from './sending.ts';
-import type { SessionClient } from './session-client.ts';
-
-/** An opened session with an HTTP service. */
-export interface Conversation {
-  readonly http: SessionClient;
-  readonly profile: Profile;
-  /** Messages the service had when it opened the session. */
-  readonly greeting: readonly Message[];
-  /** Names the session to the service. */
-  readonly connection: string;
-  /** Bytes of client messages that may wait to be sent. */
-  readonly queueSize: number;
-  /** Milliseconds of failure after which the service is given up; undefined: never. */
-  readonly outageMs: number | undefined;
-  readonly clock: Clock;
-}
+import type { Batch, Message, SessionControls } from './profile.ts';
+import { Sender } from './sending.ts';
 
 export interface PollServiceParts {
   readonly conversation: Conversation;
-  readonly session: SessionHandle;
   readonly closing: Closing;
   /** Holds the client back, and lets it go on. */
   readonly pressure: Pressure;
   readonly deliver: (messages: readonly Message[]) => Promise<boolean>;
+  /** Resolves with true when the client has what was delivered to it; with false when the signal aborts. */
+  readonly confirm: (signal: AbortSignal) => Promise<boolean>;
 }
 
 /**
- * The service's side of a poll session: a loop of polls down, an ordered loop of sends up. When the session ends, what was
- * taken from the client is still sent as long as there is time, then the service is told.
+ * The service's side of a poll session: a loop that receives, requests that send, and one way for all of it to the client.
+ * When the session ends, what was taken from the client is still sent as long as there is time, then the service is told.
  *
- *     open → told (no more polls, the last sends) → closed (it has been asked to close)
+ *     open → told (nothing more is received, the last sends) → closed (the goodbye is on its way)
  */
 export class PollService implements End {
   readonly name = 'upstream';
   readonly #parts: PollServiceParts;
-  readonly #outbox: Outbox;
-  readonly #polls = new AbortController();
+  readonly #deliveries: Deliveries;
+  readonly #sender: Sender;
+  readonly #receiving = new AbortController();
   readonly #sends = new AbortController();
-  readonly #goodbye = new AbortController();
-  #sending: Promise<void> = Promise.resolve();
   isTold = false;
   isFinished = false;
 
   constructor(parts: PollServiceParts) {
+    const { conversation, closing, pressure, deliver, confirm } = parts;
+    const { profile, queueSize } = conversation;
     this.#parts = parts;
-    this.#outbox = createOutbox(parts.conversation.queueSize, parts.pressure);
+    this.#deliveries = new Deliveries({
+      deliver,
+      limit: queueSize,
+      confirm: () => confirm(this.#receiving.signal),
+      onEnd: (end) => closing.onClose(this, end),
+    });
+    this.#sender = new Sender({
+      ...conversation,
+      sends: profile.sends,
+      codes: profile.codes,
+      pressure,
+      signal: this.#sends.signal,
+      backoff: () => this.#backoff(),
+      take: (batch) => this.#deliveries.take(batch),
+      onFailure: (thrown) => this.#onFailure(asGatewayError(thrown)),
+    });
   }
 
-  /** Begins to poll and to send. */
+  /** Messages of the client that the service has not accepted, as far as it is known. */
+  get undelivered(): number {
+    return this.#sender.undelivered;
+  }
+
+  /** Begins to receive and to send. */
   start(): void {
-    const { conversation, deliver } = this.#parts;
-    const backoff = () => createBackoff(conversation.outageMs, conversation.clock);
+    const { greeting, profile } = this.#parts.conversation;
+    if (greeting.length > 0) void this.#deliveries.offer(greeting);
     const onFailure = (thrown: unknown) => this.#onFailure(asGatewayError(thrown));
-    const { receives: polls, sends } = conversation.profile;
-    const sending = keepSending(
-      { ...conversation, sends, deliver, backoff: backoff() },
-      this.#outbox,
-      this.#sends.signal,
-    );
-    if (polls?.mode === 'answers')
-      void keepPolling({ ...conversation, polls, deliver, backoff: backoff() }, this.#polls.signal).catch(
-        onFailure,
-      );
-    this.#sending = sending.catch(onFailure);
+    try {
+      profile.begin?.(this.#controls());
+    } catch (thrown) {
+      onFailure(thrown);
+      return;
+    }
+    void this.#receive().catch(onFailure);
   }
 
-  /** Takes a message of the client; those that come after the end are dropped. */
+  /** Takes a message of the client. */
   push(message: Message): void {
-    if (!this.isTold) this.#outbox.push(message);
+    this.#sender.push(message);
   }
 
-  tell({ by }: Ending): void {
+  tell(ending: Ending): void {
     if (this.isTold) return;
     this.isTold = true;
-    this.#polls.abort();
-    this.#outbox.end();
-    // With a service that has failed there is nothing to wait for.
-    if (by === 'upstream') this.#sends.abort();
-    void this.#finish();
+    this.#receiving.abort();
+    this.#parts.conversation.profile.finish?.();
+    // With a service that has failed, or has said that it is through, there is nothing to wait for.
+    if (ending.by === 'upstream') this.#sends.abort();
+    void this.#finish(ending);
   }
 
   limit(): void {}
@@ -95,7 +99,6 @@ export class PollService implements End {
 
   destroy(): void {
     this.release();
-    this.#goodbye.abort();
   }
 
   ping(): void {}
@@ -106,11 +109,40 @@ export class PollService implements End {
 
   bury(): void {}
 
-  async #finish(): Promise<void> {
-    const { conversation, session, closing } = this.#parts;
-    // The last poll has been given up; what it had brought may wait for a client that does not read.
-    await this.#sending;
-    await closeSession(conversation.http, conversation.profile, session.closeMs, this.#goodbye.signal);
+  #controls(): SessionControls {
+    const { connection, channels } = this.#parts.conversation;
+    return {
+      connection,
+      channels,
+      deliver: (messages) => this.#deliveries.offer(messages),
+      end: (end) => void this.#deliveries.end(end),
+      nudge: () => this.#sender.nudge(),
+    };
+  }
+
+  async #receive(): Promise<void> {
+    const { conversation } = this.#parts;
+    const { receives, codes } = conversation.profile;
+    const { signal } = this.#receiving;
+    if (receives === undefined) return;
+    const take = (batch: Batch) => this.#deliveries.take(batch, conversation.profile.confirms);
+    if (receives.mode === 'answers')
+      await keepPolling(
+        { ...conversation, codes, receives, take, backoff: this.#backoff(receives.holdMs) },
+        signal,
+      );
+  }
+
+  #backoff(holdMs?: number): Backoff {
+    const { outageMs, clock } = this.#parts.conversation;
+    return new Backoff({ outageMs, holdMs, clock });
+  }
+
+  async #finish(ending: Ending): Promise<void> {
+    const { conversation, closing } = this.#parts;
+    // What was received last has been given up; it may wait for a client that does not read.
+    await this.#sender.end();
+    conversation.sayGoodbye(ending);
     this.isFinished = true;
     closing.onProgress();
     closing.onClosed(this);
@@ -118,22 +150,6 @@ export class PollService implements End {
 
   #onFailure(error: GatewayError): void {
     this.#parts.closing.begin(failed(error, culpritOf(error)));
-  }
-}
-
-/** Tells the service that the session is over: once, and without caring for the answer. Never rejects. */
-export async function closeSession(
-  http: SessionClient,
-  profile: Profile,
-  timeoutMs: number,
-  signal: AbortSignal = new AbortController().signal,
-): Promise<void> {
-  const request = profile.close();
-  if (request === undefined) return;
-  try {
-    await http.exchange(request, { signal, timeoutMs, bodySize: 'ignored' });
-  } catch {
-    // The service has its own time limits for sessions that fall silent.
   }
 }
 

@@ -1,12 +1,15 @@
 import { withQuery } from '../../http/query.ts';
 import type { ExchangeLimits, HttpAnswer, HttpRequest, HttpTarget } from '../../upstream/client.ts';
 import { NO_PROOF, type ProofSource } from '../../upstream/credentials.ts';
+import type { StreamedAnswer, StreamLimits } from '../../upstream/streamed-answer.ts';
 import { createCookieJar } from './cookies.ts';
 
 /** The requests of one session to its service. */
 export interface SessionClient {
   /** Rejects with ExchangeFailed. */
   exchange(request: HttpRequest, limits: ExchangeLimits): Promise<HttpAnswer>;
+  /** As HttpTarget’s. `collect` reads the body of one that is a refusal. Rejects with ExchangeFailed. */
+  stream(request: HttpRequest, limits: StreamLimits): Promise<StreamedAnswer>;
 }
 
 /**
@@ -31,6 +34,11 @@ export function createSessionClient(
   return {
     async exchange(request, limits) {
       const answer = await target.exchange(completed(request), limits);
+      jar.store(answer.headers);
+      return answer;
+    },
+    async stream(request, limits) {
+      const answer = await target.stream(completed(request), limits);
       jar.store(answer.headers);
       return answer;
     },

@@ -1,54 +1,69 @@
 import { GatewayError } from '../../errors.ts';
-import type { HttpAnswer } from '../../upstream/client.ts';
+import type { ExchangeFailed, HttpAnswer } from '../../upstream/client.ts';
+import type { Profile } from './profile.ts';
 
 /**
  * What the status of an answer in mid-session means:
  * - `done`: the request did what it should (a poll: 304 and 408 say that there was nothing).
  * - `refused`: the service says that it has not acted on it; it may be sent again.
  * - `unsure`: it may have been acted on.
+ * - `final`: again it would be answered the same; the session is over, unless the profile knows better.
  */
-export type Verdict = 'done' | 'refused' | 'unsure';
+export type Verdict = 'done' | 'refused' | 'unsure' | 'final';
 
-/** Judges the answer to a poll. Throws where the session is over: TOKEN_INVALID, FORBIDDEN, UPSTREAM_LOST. */
-export function judgePoll(answer: HttpAnswer): Verdict {
-  const { status } = answer;
-  if (isSuccess(status) || status === 304 || status === 408) return 'done';
-  throwIfOver(status);
-  return 'refused';
+type Codes = Profile['codes'];
+type Head = Pick<HttpAnswer, 'status' | 'headers'>;
+
+/** Nothing had changed, or nothing came in time: a poll that has brought nothing. */
+const NOTHING_CAME: ReadonlySet<number> = new Set([304, 408]);
+/** Too early, too many: it says itself that another time would do. */
+const NOT_NOW: ReadonlySet<number> = new Set([425, 429]);
+
+/** Judges the answer to a poll. A status that `codes` names is final. */
+export function judgePoll({ status }: Head, codes: Codes): Verdict {
+  if (codes?.[status] !== undefined) return 'final';
+  if (isSuccess(status) || NOTHING_CAME.has(status)) return 'done';
+  return NOT_NOW.has(status) || status >= 500 ? 'refused' : 'final';
 }
 
-/**
- * Judges the answer to a message. Throws where the session is over, and where the service will not have the message:
- * MESSAGE_TOO_BIG, UNSUPPORTED_DATA, UPSTREAM_INVALID.
- */
-export function judgeSend(answer: HttpAnswer): Verdict {
-  const { status, headers } = answer;
+/** Judges the answer to a message, in the same way. */
+export function judgeSend({ status, headers }: Head, codes: Codes): Verdict {
+  if (codes?.[status] !== undefined) return 'final';
   if (isSuccess(status)) return 'done';
-  throwIfOver(status);
   // A bare 503 also stands for a service that a proxy lost amid the request.
-  const invited = status === 503 && headers['retry-after'] !== undefined;
-  if (status === 425 || status === 429 || invited) return 'refused';
-  if (status === 408 || status >= 500) return 'unsure';
-  throw new GatewayError(refusalOf(status), { detail: answered(status) });
+  const isInvited = status === 503 && headers['retry-after'] !== undefined;
+  if (NOT_NOW.has(status) || isInvited) return 'refused';
+  return status === 408 || status >= 500 ? 'unsure' : 'final';
 }
 
-function isSuccess(status: number): boolean {
+export function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-function throwIfOver(status: number): void {
-  const detail = answered(status);
-  if (status === 401) throw new GatewayError('TOKEN_INVALID', { detail });
-  if (status === 403) throw new GatewayError('FORBIDDEN', { detail });
-  if (status === 404 || status === 410) throw new GatewayError('UPSTREAM_LOST', { detail });
-}
+/** Close codes for statuses, where the profile has no other; the failure table's for the rest. */
+const CLOSES: Readonly<Record<number, number>> = { 401: 3000, 403: 3003, 413: 1009, 415: 1003 };
 
-function refusalOf(status: number): 'MESSAGE_TOO_BIG' | 'UNSUPPORTED_DATA' | 'UPSTREAM_INVALID' {
-  if (status === 413) return 'MESSAGE_TOO_BIG';
-  return status === 415 ? 'UNSUPPORTED_DATA' : 'UPSTREAM_INVALID';
+/** The end of a session by the status of an answer; `asked` is what it was the answer to. */
+export function serviceRefused(
+  { status }: Head,
+  asked: 'a poll' | 'a message',
+  codes: Codes,
+  detail?: string,
+): GatewayError {
+  return new GatewayError('SERVICE_REFUSED', {
+    close: codes?.[status] ?? CLOSES[status],
+    sentence: `The service answered ${status} to ${asked}.`,
+    detail: detail ?? answered(status),
+  });
 }
 
 /** For the log. */
 export function answered(status: number): string {
   return `the upstream answered ${status}`;
+}
+
+/** What ends a session whose service answers what nobody can read, and would again. */
+export function unreadable(cause: ExchangeFailed): GatewayError {
+  const fault = cause.kind === 'too big' ? 'exceeds responseSize' : 'cannot be decoded';
+  return new GatewayError('UPSTREAM_INVALID', { cause, detail: `an answer ${fault}` });
 }

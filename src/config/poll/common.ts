@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { headerName, optionalDuration, size, urlOrSocket } from '../fields.ts';
+import { optionalDuration, size, urlOrSocket } from '../fields.ts';
 import { targetsOf } from '../pool.ts';
+import { sessionHeaders } from './headers.ts';
 
 /** What every session with an HTTP service has, whatever it is spoken with. */
 
@@ -10,31 +11,48 @@ export const HTTP_BASE = urlOrSocket('http', 'https').refine(
   'a base URL has no query',
 );
 
+/** A status that may end a session: no success, and no 304, which says that there is nothing new. */
+const status = z
+  .string()
+  .regex(/^(30[0-3]|30[5-9]|3[1-9]\d|[45]\d\d)$/, 'expected a status from 300 to 599, but 304');
+
+/** A code for the Close that the client gets (RFC 6455 §7.4): those that are not reserved, nor another's to say. */
+const closeCode = z
+  .number('expected a close code')
+  .int()
+  .refine(
+    (code) =>
+      [1000, 1001, 1003, 1008, 1009, 1011, 1012, 1013, 1014].includes(code) || (code >= 3000 && code <= 4999),
+    'expected a close code such as 1000, 1008, 1011 or 4403 (1000, 1001, 1003, 1008, 1009, 1011 to 1014, or 3000 to 4999)',
+  );
+
+/** When the cursor moves behind what the client was sent. */
+export const ack = z
+  .enum(['written', 'pong'])
+  .optional()
+  .describe(
+    'When the cursor moves: once the messages are written to the client’s socket, or once the client has answered a ping sent behind them, so that none is lost with it; absent: written',
+  );
+
 export const PROFILE = 'What the service speaks: generic is what the keys beside it say; absent: generic';
 
 export const commonFields = {
   target: targetsOf(HTTP_BASE).describe('Base URLs or unix sockets; one is picked per connection and kept'),
-  headers: z
-    .array(headerName)
-    .prefault(['cookie', 'authorization', 'user-agent', 'accept-language'])
-    .describe('Headers of the handshake that are passed on'),
+  headers: sessionHeaders,
   responseSize: size.prefault('4MiB').describe('Largest answer; beyond it 1014'),
   queueSize: size
     .prefault('1MiB')
     .describe('Messages waiting to be sent, in bytes, before the client is paused'),
+  codes: z
+    .record(status, closeCode)
+    .optional()
+    .describe(
+      'Close codes for statuses that end the session, as in { 410: 1000 }; a status named here always does; absent: 401 is 3000, 403 is 3003, 413 is 1009, 415 is 1003, any other 3xx and 4xx but 408, 425 and 429 is 1014',
+    ),
   outage: optionalDuration
     .prefault('60s')
     .describe('A service that fails for this long ends the connection with 1013'),
 };
-
-/** Headers of polls and sends that are the bridge's own to say, whatever client and configuration say. In lower case. */
-export const POLL_HEADERS: readonly string[] = [
-  'accept-encoding',
-  'content-encoding',
-  'content-type',
-  'idempotency-key',
-  'x-connection-id',
-];
 
 type Context = z.core.$RefinementCtx;
 

@@ -2,14 +2,16 @@ import { z } from 'zod';
 import { type BayeuxConfig, bayeuxService } from './bayeux.ts';
 import type { Complain } from './common.ts';
 import { type EngineIoConfig, engineIoService } from './engine-io.ts';
-import { type GenericConfig, genericService, placeholderRules } from './generic.ts';
+import { type GenericConfig, genericService } from './generic.ts';
+import { headerRules, type RouteFacts } from './headers.ts';
 import { genericPost, postTo } from './post.ts';
+import { requestRules } from './request-rules.ts';
 import { type SockjsConfig, sockjsService } from './sockjs.ts';
 
 export type { BayeuxConfig } from './bayeux.ts';
-export { POLL_HEADERS } from './common.ts';
 export type { EngineIoConfig } from './engine-io.ts';
 export type { GenericConfig } from './generic.ts';
+export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig } from './headers.ts';
 export type { SockjsConfig } from './sockjs.ts';
 
 /** The configuration of `upstream: { poll: … }` and `upstream: { post: … }`: HTTP services in place of a WebSocket. */
@@ -35,18 +37,22 @@ interface SessionShape {
   readonly post?: PollConfig | undefined;
 }
 
-/** What must hold between a session and its route. `matchPath` is the route's path, whose `{name}`s capture. */
-export function sessionRules(matchPath: string, { poll, post }: SessionShape, complain: Complain): void {
-  if (poll !== undefined && isGeneric(poll))
-    placeholderRules(matchPath, poll, (path, message) => complain(['poll', ...path], message));
-  // What `post` stands for has its path in `send`.
-  if (post !== undefined && isGeneric(post))
-    placeholderRules(matchPath, post, ([part, ...path], message) =>
+/** What must hold between a session and its route. */
+export function sessionRules({ poll, post }: SessionShape, route: RouteFacts, complain: Complain): void {
+  if (poll !== undefined) rulesOf(poll, route, (path, message) => complain(['poll', ...path], message));
+  // What `post` stands for has the keys of `send` beside the others.
+  if (post !== undefined)
+    rulesOf(post, route, ([part, ...path], message) =>
       complain(part === 'send' ? ['post', ...path] : ['post', part as string, ...path], message),
     );
 }
 
-/** What configuration alone describes has placeholders. */
+function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): void {
+  headerRules(config.headers, route, complain);
+  if (isGeneric(config)) requestRules(config, route, complain);
+}
+
+/** What configuration alone describes has requests of its own. */
 function isGeneric(config: PollConfig): config is GenericConfig {
   return config.profile === undefined || config.profile === 'generic';
 }

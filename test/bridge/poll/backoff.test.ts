@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createBackoff, retryAfterMs } from '../../../src/bridge/poll/backoff.ts';
+import { Backoff, retryAfterMs } from '../../../src/bridge/poll/backoff.ts';
 
 /** A clock that moves by sleeping only, and writes down how long. */
 function fakeClock(random = 1) {
@@ -22,26 +22,26 @@ const cause = new Error('down');
 describe('lose', () => {
   test('waits in steps that double to half a minute', async () => {
     const clock = fakeClock();
-    const backoff = createBackoff(undefined, clock);
+    const backoff = new Backoff({ clock });
     for (let i = 0; i < 10; i++) await backoff.lose({ cause }, signal);
     expect(clock.slept).toEqual([250, 500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
   });
 
   test('waits a random part of the step', async () => {
     const clock = fakeClock(0.5);
-    await createBackoff(undefined, clock).lose({ cause }, signal);
+    await new Backoff({ clock }).lose({ cause }, signal);
     expect(clock.slept).toEqual([125]);
   });
 
   test('waits as long as Retry-After asks', async () => {
     const clock = fakeClock();
-    await createBackoff(undefined, clock).lose({ cause, retryAfter: '7' }, signal);
+    await new Backoff({ clock }).lose({ cause, retryAfter: '7' }, signal);
     expect(clock.slept).toEqual([7000]);
   });
 
   test('gives up when nothing has worked for the whole outage, with a last try at its end', async () => {
     const clock = fakeClock();
-    const backoff = createBackoff(1000, clock);
+    const backoff = new Backoff({ outageMs: 1000, clock });
     await backoff.lose({ cause }, signal);
     await backoff.lose({ cause }, signal);
     await backoff.lose({ cause, retryAfter: '3600' }, signal);
@@ -51,7 +51,7 @@ describe('lose', () => {
 
   test('begins anew after a success', async () => {
     const clock = fakeClock();
-    const backoff = createBackoff(600, clock);
+    const backoff = new Backoff({ outageMs: 600, clock });
     for (let i = 0; i < 5; i++) {
       await backoff.lose({ cause }, signal);
       backoff.restore();
@@ -61,35 +61,65 @@ describe('lose', () => {
 
   test('rejects at once when the session is over', async () => {
     const over = AbortSignal.abort();
-    await expect(createBackoff().lose({ cause }, over)).rejects.toThrow();
+    await expect(new Backoff().lose({ cause }, over)).rejects.toThrow();
   });
 });
 
 describe('idle', () => {
-  test('slows down for a service that answers at once with nothing, to five seconds', async () => {
-    const clock = fakeClock();
-    const backoff = createBackoff(1000, clock);
-    for (let i = 0; i < 7; i++) await backoff.idle(3, signal);
-    expect(clock.slept).toEqual([250, 500, 1000, 2000, 4000, 5000, 5000]);
+  const holdMs = 25_000;
+
+  test('slows down for a service that answers at once with nothing, to a part of what it may hold', () => {
+    const backoff = new Backoff({ holdMs, clock: fakeClock() });
+    expect([1, 2, 3, 4, 5].map(() => backoff.idle(3))).toEqual([2000, 4000, 5000, 5000, 5000]);
   });
 
-  test('does not wait after an answer that was held', async () => {
-    const clock = fakeClock();
-    const backoff = createBackoff(1000, clock);
-    await backoff.idle(3, signal);
-    await backoff.idle(50, signal);
-    await backoff.idle(3, signal);
-    expect(clock.slept).toEqual([250, 250]);
+  test.each([
+    [0, 1000],
+    [0.5, 3000],
+  ])('is a second at least, and at random: %d', (random, expected) => {
+    const backoff = new Backoff({ holdMs, clock: fakeClock(random) });
+    for (let i = 0; i < 5; i++) backoff.idle(0);
+    expect(backoff.idle(0)).toBe(expected);
+  });
+
+  test('is one to two seconds where a request is hardly ever held', () => {
+    const backoff = new Backoff({ holdMs: 100, clock: fakeClock() });
+    expect([1, 2, 3].map(() => backoff.idle(49))).toEqual([2000, 2000, 2000]);
+  });
+
+  test('is nothing after an answer that was held for half of the time, and begins anew then', () => {
+    const backoff = new Backoff({ holdMs, clock: fakeClock() });
+    const waits = [12_499, 12_499, 12_500, 3].map((elapsedMs) => backoff.idle(elapsedMs));
+    expect(waits).toEqual([2000, 4000, 0, 2000]);
+  });
+
+  test('begins anew after progress', () => {
+    const backoff = new Backoff({ holdMs, clock: fakeClock() });
+    backoff.idle(0);
+    backoff.restore();
+    expect(backoff.idle(0)).toBe(2000);
   });
 
   test('ends an outage', async () => {
     const clock = fakeClock();
-    const backoff = createBackoff(300, clock);
+    const backoff = new Backoff({ outageMs: 300, holdMs, clock });
     for (let i = 0; i < 4; i++) {
       await backoff.lose({ cause }, signal);
-      await backoff.idle(1000, signal);
+      backoff.idle(1000);
     }
     expect(clock.slept).toEqual([250, 250, 250, 250]);
+  });
+});
+
+describe('wait', () => {
+  test.each([
+    [7000, [7000]],
+    [3_600_000, [300_000]],
+    [0, []],
+  ])('leaves a service alone that asks for %i ms, for five minutes at most', async (ms, slept) => {
+    const clock = fakeClock();
+    await new Backoff({ clock }).wait(ms, signal);
+    expect(clock.slept).toEqual(slept);
   });
 });
 

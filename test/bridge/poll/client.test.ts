@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import type { SessionHandle } from '../../../src/bridge/contract.ts';
 import { PollClient } from '../../../src/bridge/poll/client.ts';
-import { createOutbox } from '../../../src/bridge/poll/outbox.ts';
+import { Outbox } from '../../../src/bridge/poll/outbox.ts';
 import type { Message } from '../../../src/bridge/poll/profile.ts';
 import { connection, Diary, endingOf, sessionOf } from '../../support/ends.ts';
 import { startPairs, turns } from '../../support/pairs.ts';
@@ -59,13 +59,17 @@ describe('what it sends', () => {
   });
 
   test('waits where the queue is full, though one read has brought it all', async () => {
-    const outbox = createOutbox(100, { onFull: () => source().hold(), onRoom: () => source().release() });
-    const { client, far, messages, events } = stand({}, (message) => outbox.push(message));
+    const outbox = new Outbox(100, { onFull: () => source().hold(), onRoom: () => source().release() });
+    const queue: Message[] = [];
+    const { client, far, messages, events } = stand({}, (message) => outbox.push(message, queue));
     const source = () => client.peer.source;
     const texts = Array.from({ length: 9 }, (_, i) => `message ${i}`);
     await far.say(...texts.map((text) => frame(TEXT, text)), closeFrame(1000));
     expect([messages, events.heard]).toEqual([texts.slice(0, 2), []]);
-    for (const text of texts) expect((await outbox.next())?.data.toString()).toBe(text);
+    for (const text of texts) {
+      expect(outbox.take(queue, 1).map(({ data }) => data.toString())).toEqual([text]);
+      await turns(2);
+    }
     expect(events.heard).toEqual(['client closes 1000']);
   });
 

@@ -37,6 +37,12 @@ async function untilStill(count: () => number): Promise<void> {
   }
 }
 
+/** Nobody waits for the goodbye, so it comes behind the end. */
+async function toldOf(backend: TestService): Promise<string[]> {
+  await until(() => pathsOf(backend).includes('/leave'), 'the request to close');
+  return pathsOf(backend);
+}
+
 function pathsOf({ requests }: TestService): string[] {
   return requests.map(({ url }) => url).filter((url) => url !== '/poll');
 }
@@ -49,7 +55,7 @@ describe('a client that closes', () => {
     for (let i = 0; i < 20; i++) client.send(String(i));
     client.close(1001, 'page left');
     expect(await gateway.endings[0]).toMatchObject({ code: 1001, reason: 'page left', by: 'client' });
-    expect(pathsOf(backend)).toEqual([...Array(20).fill('/send'), '/leave']);
+    expect(await toldOf(backend)).toEqual([...Array(20).fill('/send'), '/leave']);
     await until(() => cuts.length === 1);
   });
 
@@ -61,7 +67,7 @@ describe('a client that closes', () => {
     for (let i = 0; i < 5; i++) client.send(String(i));
     client.close(1000);
     await gateway.endings[0];
-    expect(pathsOf(backend)).toEqual([...Array(5).fill('/send'), '/leave']);
+    expect(await toldOf(backend)).toEqual([...Array(5).fill('/send'), '/leave']);
   });
 
   test('is told of at once, though it does not read what a poll has brought', async () => {
@@ -104,7 +110,7 @@ describe('a client that vanishes', () => {
     await until(() => backend.requests.length === 1);
     vanish(client);
     expect(await gateway.endings[0]).toMatchObject({ by: 'client' });
-    expect(pathsOf(backend).at(-1)).toBe('/leave');
+    expect((await toldOf(backend)).at(-1)).toBe('/leave');
     await until(() => cuts.length === 1);
   });
 
@@ -123,7 +129,7 @@ describe('a client that vanishes', () => {
     await until(() => backend.requests.length > 2);
     client.resetAndDestroy();
     expect(await gateway.endings[0]).toMatchObject({ by: 'client' });
-    expect(backend.requests.at(-1)?.url).toBe('/leave');
+    await until(() => backend.requests.at(-1)?.url === '/leave');
   });
 
   test.each([
@@ -134,7 +140,7 @@ describe('a client that vanishes', () => {
     vanish(await rawClient(gateway));
     await until(() => gateway.endings.length === 1);
     expect(await gateway.endings[0]).toMatchObject({ code: 1006, by: 'client' });
-    expect(pathsOf(backend)).toEqual(['/leave']);
+    expect(await toldOf(backend)).toEqual(['/leave']);
   });
 
   test('before the 101: the open is cut', async () => {
@@ -172,7 +178,7 @@ describe('a client that breaks the rules', () => {
     expect([frame[0], frame.readUInt16BE(2)]).toEqual([0x88, close]);
     client.end();
     expect(await gateway.endings[0]).toMatchObject({ code: close, by, error: { code } });
-    expect(pathsOf(backend)).toEqual(['/leave']);
+    expect(await toldOf(backend)).toEqual(['/leave']);
   });
 });
 
@@ -186,7 +192,7 @@ describe('the link', () => {
     gateway.sessions[0]?.link?.close({ ...ENDING, code: 1011 });
     expect(await closeOf(client)).toEqual({ code: 3000, reason: 'The token has expired.' });
     expect(await gateway.endings[0]).toEqual(ENDING);
-    expect(pathsOf(backend)).toEqual(['/send', '/leave']);
+    expect(await toldOf(backend)).toEqual(['/send', '/leave']);
   });
 
   test('bears being used after the end', async () => {

@@ -73,7 +73,7 @@ describe('open', () => {
     const client = await gateway.connect({ path: '/rooms/blue?name=ann' });
     await until(() => backend.requests.length === 2);
     client.close();
-    await gateway.endings[0];
+    await until(() => backend.requests.length === 3);
     expect(backend.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
       'POST /api/rooms/blue/join?v=1&name=ann',
       'GET /api/s/s%2F1?wait=20&since=9007199254740993',
@@ -216,7 +216,7 @@ test('says on every request whose session it is, and keeps the cookies of the ta
   client.send('x');
   await until(() => backend.requests.length === 3);
   client.close();
-  await gateway.endings[0];
+  await until(() => backend.requests.length === 4);
   const seen = backend.requests.map(({ headers }) => headers);
   const id = gateway.sessions[0]?.id;
   expect(seen.map((headers) => headers['x-connection-id'])).toEqual([id, id, id, id]);
@@ -232,7 +232,7 @@ test('ends a client it cannot carry on with a close code, never with a bare loss
   const client = await gateway.connect();
   expect(await closeOf(client)).toEqual({
     code: 1014,
-    reason: 'The upstream ended the connection unexpectedly.',
+    reason: 'The service answered 410 to a poll.',
   });
   expect(await gateway.endings[0]).toMatchObject({ code: 1014, by: 'upstream' });
 });

@@ -12,6 +12,10 @@ describe('parseJson and textOf', () => {
     expect(textOf(parseJson(text))).toBe(text);
   });
 
+  test('passes over a byte order mark before the document, and none within', () => {
+    expect(parseJson('\ufeff{"a":"\ufeffb"}')).toEqual({ a: '\ufeffb' });
+  });
+
   test('sends a string as its content', () => {
     expect(textOf(parseJson('"h\\u00e9 1234567890123456"'))).toBe('hé 1234567890123456');
   });

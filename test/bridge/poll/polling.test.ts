@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Clock, createBackoff } from '../../../src/bridge/poll/backoff.ts';
+import { Backoff, type Clock } from '../../../src/bridge/poll/backoff.ts';
 import { keepPolling, type PollingParts } from '../../../src/bridge/poll/polling.ts';
 import { closeOf, fixtures, inboxOf, rawClient, type ServiceHandler, until } from '../../support/poll.ts';
 
@@ -28,18 +28,18 @@ function fastClock(limit = Infinity) {
 test('a fault of our own is not polled away: it ends the session', async () => {
   const { clock, slept } = fastClock();
   const { signal } = new AbortController();
-  const polls = {
+  const receives = {
     poll() {
       throw new TypeError('no such field');
     },
   };
-  const backoff = createBackoff(undefined, clock);
+  const backoff = new Backoff({ clock });
   const parts = {
     http: { exchange: () => expect.unreachable() },
-    polls,
+    receives,
     backoff,
     clock,
-    deliver: async () => true,
+    take: async () => true,
   };
   await expect(keepPolling(parts as unknown as PollingParts, signal)).rejects.toMatchObject({
     code: 'INTERNAL',
@@ -106,7 +106,7 @@ describe('a cursor', () => {
     expect(await inbox.atLeast(5)).toEqual(['m0', 'm1', 'm2', 'm3', 'm4']);
   });
 
-  test('follows an answer that brings nothing but a new cursor', async () => {
+  test('that moves though nothing came is followed after a wait', async () => {
     const backend = await service((request, response) => {
       if (request.url.endsWith('since=0')) response.end('{"next":9,"events":[]}');
     });
@@ -114,7 +114,25 @@ describe('a cursor', () => {
     const gateway = await harness(withTarget(FEED, backend.url), { clock });
     await gateway.connect();
     await until(() => backend.requests.some(({ url }) => url.endsWith('since=9')));
-    expect(slept).toEqual([]);
+    expect(slept).toEqual([2000]);
+  });
+
+  test('that does not move ends the session before the first message, or it would come for ever', async () => {
+    const backend = await service((request, response) => {
+      const body = request.url.endsWith('since=0')
+        ? '{"next":1,"events":["a"]}'
+        : '{"next":1,"events":["b"]}';
+      response.end(body);
+    });
+    const gateway = await harness(withTarget(FEED, backend.url));
+    const client = await gateway.connect();
+    const inbox = inboxOf(client);
+    expect(await closeOf(client)).toEqual({
+      code: 1014,
+      reason: 'The service sent messages, but the cursor did not move.',
+    });
+    expect(await gateway.endings[0]).toMatchObject({ by: 'upstream', error: { code: 'UPSTREAM_INVALID' } });
+    expect([inbox.texts, backend.requests.length]).toEqual([['a'], 2]);
   });
 
   test('stays where it is through answers without one', async () => {
@@ -178,7 +196,8 @@ describe('polls', () => {
       else response.writeHead(200, { 'content-type': 'text/plain' }).end('late');
     });
     const poll = { path: '/feed', hold: '30ms', margin: '20ms' };
-    const gateway = await harness({ target: backend.url, poll }, fastClock());
+    // To be held is no outage, however long it goes on.
+    const gateway = await harness({ target: backend.url, poll, outage: '1ms' });
     expect(await inboxOf(await gateway.connect()).atLeast(1)).toContain('late');
   });
 
@@ -191,7 +210,7 @@ describe('polls', () => {
     await until(() => slept.length === 4);
     expect(inbox.messages).toEqual([]);
     // Answers that come at once are asked for ever more slowly: no service can make the gateway spin.
-    expect([backend.requests.length, slept]).toEqual([4, [250, 500, 1000, 2000]]);
+    expect([backend.requests.length, slept]).toEqual([4, [2000, 4000, 5000, 5000]]);
   });
 
   test('wait as Retry-After asks, then go on', async () => {
@@ -233,14 +252,21 @@ describe('polls', () => {
   });
 
   test.each([
+    [302, 1014],
+    [400, 1014],
     [401, 3000],
     [403, 3003],
     [404, 1014],
-    [410, 1014],
-  ])('answered with %i close the client with %i', async (status, code) => {
+    [409, 1014],
+    [410, 1000],
+    [503, 4503],
+  ])('answered with %i close the client with %i, and are not repeated', async (status, code) => {
     const backend = await service((_, response) => void response.writeHead(status).end());
-    const gateway = await harness({ target: backend.url, poll: { path: '/feed' } });
-    expect((await closeOf(await gateway.connect())).code).toBe(code);
+    const codes = { 410: 1000, 503: 4503 };
+    const gateway = await harness({ target: backend.url, poll: { path: '/feed' }, codes });
+    const reason = `The service answered ${status} to a poll.`;
+    expect(await closeOf(await gateway.connect())).toEqual({ code, reason });
+    expect(backend.requests).toHaveLength(1);
   });
 
   test.each([

@@ -90,13 +90,13 @@ describe('messages', () => {
   });
 
   test.each([
-    [401, 3000, 'upstream'],
-    [403, 3003, 'upstream'],
-    [404, 1014, 'upstream'],
-    [413, 1009, 'upstream'],
-    [415, 1003, 'gateway'],
-    [422, 1014, 'upstream'],
-  ])('refused for good with %i close the client with %i', async (status, code, by) => {
+    [401, 3000],
+    [403, 3003],
+    [404, 1014],
+    [413, 1009],
+    [415, 1003],
+    [422, 1014],
+  ])('refused for good with %i close the client with %i', async (status, code) => {
     const backend = await service((request, response) => {
       if (request.url === '/send') response.writeHead(status).end();
     });
@@ -104,8 +104,8 @@ describe('messages', () => {
     const client = await gateway.connect();
     client.send('a');
     client.send('b');
-    expect((await closeOf(client)).code).toBe(code);
-    expect(await gateway.endings[0]).toMatchObject({ code, by });
+    expect(await closeOf(client)).toEqual({ code, reason: `The service answered ${status} to a message.` });
+    expect(await gateway.endings[0]).toMatchObject({ code, by: 'upstream' });
     expect(sentTo(backend)).toEqual(['a']);
   });
 
@@ -119,6 +119,7 @@ describe('messages', () => {
 });
 
 describe('a message whose fate is unknown', () => {
+  const error = (how: unknown) => ({ code: how === 502 ? 'SERVICE_REFUSED' : 'UPSTREAM_LOST' });
   /** Cuts the connection, or fails, after the first message has arrived. */
   function failing(how: 'cut' | 502 | 'silence') {
     return service((request, response) => {
@@ -139,7 +140,7 @@ describe('a message whose fate is unknown', () => {
     client.send('a');
     client.send('b');
     expect((await closeOf(client)).code).toBe(1014);
-    expect(await gateway.endings[0]).toMatchObject({ by: 'upstream', error: { code: 'UPSTREAM_LOST' } });
+    expect(await gateway.endings[0]).toMatchObject({ code: 1014, by: 'upstream', error: error(how) });
     expect(sentTo(backend)).toEqual(['a']);
   });
 

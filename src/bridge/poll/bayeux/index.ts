@@ -38,6 +38,7 @@ export function compileBayeux(config: BayeuxConfig): ProfileFactory {
  */
 class BayeuxProfile implements Profile {
   readonly answerSize: number;
+  readonly codes: Profile['codes'];
   readonly sends: Sends;
   readonly #path: string;
   /** Taken apart when it is known which way it goes; sent later. */
@@ -45,9 +46,10 @@ class BayeuxProfile implements Profile {
   /** Of the client's session, while it has one. */
   #clientId: unknown;
 
-  constructor({ path, timeout, responseSize }: BayeuxConfig, { query }: AdmittedRequest) {
+  constructor({ path, timeout, responseSize, codes }: BayeuxConfig, { query }: AdmittedRequest) {
     this.#path = withQuery(path, query ?? '');
     this.answerSize = responseSize;
+    this.codes = codes;
     this.sends = {
       timeoutMs: timeout,
       answerSize: responseSize,

@@ -31,12 +31,14 @@ export function compileEngineIo(config: EngineIoConfig): ProfileFactory {
  */
 class EngineIoProfile implements Profile {
   readonly answerSize: number;
+  readonly codes: Profile['codes'];
   readonly #config: EngineIoConfig;
   readonly #request: AdmittedRequest;
   #session: Session | undefined;
 
   constructor(config: EngineIoConfig, request: AdmittedRequest) {
     this.answerSize = config.responseSize;
+    this.codes = config.codes;
     this.#config = config;
     this.#request = request;
   }

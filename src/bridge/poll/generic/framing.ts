@@ -1,85 +1,79 @@
-import type { GenericConfig } from '../../../config/poll/index.ts';
-import { GatewayError } from '../../../errors.ts';
 import type { HttpAnswer } from '../../../upstream/client.ts';
-import { compilePointer, parseJson, textOf } from '../json.ts';
+import { compilePointer } from '../json.ts';
 import type { Message } from '../profile.ts';
+import { invalid } from './invalid.ts';
+import { compileItem, compileItems, type Framing, type Item, isByLine, parse } from './items.ts';
+import { utf8 } from './lines.ts';
 
 /** An answer taken apart. */
 export interface Reading {
   readonly messages: readonly Message[];
-  /** What a `json:` cursor is looked for in: the body, or its last line. Throws UPSTREAM_INVALID if that is not JSON. */
+  /** Empty where the body is no list. */
+  readonly items: readonly Item[];
+  /** What a `json:` source is looked for in: the body, or its last line or event. Throws UPSTREAM_INVALID if that is not JSON. */
   document(): unknown;
 }
 
-type Framing = GenericConfig['messages'];
+export const EMPTY: Reading = { messages: [], items: [], document: () => undefined };
 
 /**
  * Compiles how the messages of a session stand in an answer. The reader throws UPSTREAM_INVALID where the answer is
  * not of that form.
- * - `body`: the whole body is one message; text if its Content-Type is text or JSON, else binary.
+ * - `body`: the whole body is one message; text if its Content-Type is one of text, else binary.
+ * - `json`: what stands at `at`; none if there is nothing.
  * - `json-array`: the items of the array at `at`; none if there is nothing at `at`.
- * - `ndjson`: one JSON value a line; empty lines are heartbeats.
- * Of an item, what `item` points at is the message (none if it points at nothing): a string as its content,
- * anything else as JSON text.
+ * - `ndjson`, `lines`, `sse`: as `compileItems` has it.
  */
-export function compileFraming({ framing, at = '', item }: Framing): (answer: HttpAnswer) => Reading {
-  const list = compilePointer(at);
-  const message = compilePointer(item ?? '');
-
-  function readBody({ headers, body }: HttpAnswer): Reading {
-    const binary = !isText(headers['content-type']);
-    const messages = [{ data: binary ? body : textBody(body), binary }];
-    return { messages, document: () => parse(textBody(body)) };
-  }
-
-  function readArray({ body }: HttpAnswer): Reading {
-    const document = parse(textBody(body));
-    const items = list(document) ?? [];
-    if (!Array.isArray(items)) throw invalid('there is no JSON array where messages should be');
-    return { messages: messagesOf(items.map(message)), document: () => document };
-  }
-
-  function readLines({ body }: HttpAnswer): Reading {
-    const documents = textBody(body)
-      .split('\n')
-      .filter((line) => line.trim() !== '')
-      .map(parse);
-    return { messages: messagesOf(documents.map(message)), document: () => documents.at(-1) };
-  }
-
-  const read = { body: readBody, 'json-array': readArray, ndjson: readLines }[framing];
+export function compileFraming(framing: Framing): (answer: HttpAnswer) => Reading {
+  const read = compileReader(framing);
   return function readAnswer(answer) {
-    return answer.body.length === 0 ? { messages: [], document: () => undefined } : read(answer);
+    return answer.body.length === 0 ? EMPTY : read(answer);
   };
 }
 
-function messagesOf(values: readonly unknown[]): Message[] {
-  return values
-    .filter((value) => value !== undefined)
-    .map((value) => ({ data: textOf(value), binary: false }));
+function compileReader(framing: Framing): (answer: HttpAnswer) => Reading {
+  const find = compilePointer(framing.at ?? '');
+  const itemOf = compileItem(framing);
+  const itemsOf = compileItems(framing, Infinity);
+
+  function readBody({ headers, body }: HttpAnswer): Reading {
+    const isBinary =
+      framing.type === 'binary' || (framing.type !== 'text' && !isText(headers['content-type']));
+    const message = isBinary ? { data: body, binary: true } : { data: utf8(body), binary: false };
+    return { messages: [message], items: [], document: () => parse(utf8(body)) };
+  }
+
+  function readJson({ body }: HttpAnswer): Reading {
+    const document = parse(utf8(body));
+    const { message } = itemOf(find(document));
+    return { messages: message ? [message] : [], items: [], document: () => document };
+  }
+
+  function readArray({ body }: HttpAnswer): Reading {
+    const document = parse(utf8(body));
+    const items = find(document) ?? [];
+    if (!Array.isArray(items)) throw invalid('there is no JSON array where messages should be');
+    return readingOf(items.map(itemOf), () => document);
+  }
+
+  function readItems({ body }: HttpAnswer): Reading {
+    const reader = itemsOf();
+    const items = [...reader.push(body), ...reader.end()];
+    return readingOf(items, () => items.at(-1)?.value);
+  }
+
+  if (isByLine(framing.framing)) return readItems;
+  return { body: readBody, json: readJson, 'json-array': readArray }[framing.framing];
 }
+
+function readingOf(items: readonly Item[], document: () => unknown): Reading {
+  return { messages: items.flatMap(({ message }) => message ?? []), items, document };
+}
+
+/** Types whose bodies are text, and any that names a character set. */
+const TEXT =
+  /^(text\/|application\/(([a-z0-9.+-]+\+)?(json|xml)|x-ndjson|(x-)?(java|ecma)script|x-www-form-urlencoded)\s*(;|$))|;\s*charset=/i;
 
 function isText(contentType: string | undefined): boolean {
-  return /^(text\/|application\/([a-z0-9.+-]+\+)?json\b)/i.test(contentType ?? '');
-}
-
-/** A byte order mark is part of the message, as it would be in a text frame. */
-function textBody(body: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
-  } catch (error) {
-    throw invalid('a text body is not UTF-8', error);
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return parseJson(text);
-  } catch (error) {
-    throw invalid('a body is not JSON', error);
-  }
-}
-
-function invalid(detail: string, cause?: unknown): GatewayError {
-  return new GatewayError('UPSTREAM_INVALID', { detail, cause });
+  return TEXT.test(contentType ?? '');
 }

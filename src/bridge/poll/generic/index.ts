@@ -3,13 +3,14 @@ import { GatewayError } from '../../../errors.ts';
 import { withQuery } from '../../../http/query.ts';
 import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
-import type { Opening, Polls, Profile, ProfileFactory, Sends } from '../profile.ts';
+import type { Opening, Polls, Profile, ProfileFactory, Sends, Streams } from '../profile.ts';
+import type { Scope } from '../values.ts';
 import { compileFraming } from './framing.ts';
 import { compileReceiving } from './receiving.ts';
+import { compileRequest } from './request.ts';
 import { compileSending } from './sending.ts';
 import { compileSource, required } from './source.ts';
 import { SessionState } from './state.ts';
-import { compileTemplate } from './template.ts';
 
 /**
  * The profile that configuration alone describes: plain HTTP requests whose paths are templates, and a cursor if
@@ -23,6 +24,12 @@ export function compileGeneric(config: GenericConfig): ProfileFactory {
   };
 }
 
+/** Nobody has said why (RFC 6455 §7.1.5). */
+const UNSAID = { code: 1006, reason: '' };
+
+/** The path says itself what it takes of the client’s query. */
+const NAMES_QUERY = /\{query[.}]/;
+
 /** How requests are written and answers read. */
 type Dialect = ReturnType<typeof compileDialect>;
 
@@ -30,8 +37,8 @@ function compileDialect(config: GenericConfig) {
   const { open, close } = config;
   return {
     config,
-    openPath: compileTemplate(open?.path ?? ''),
-    closePath: compileTemplate(close?.path ?? ''),
+    openRequest: open && compileRequest(open),
+    closeRequest: close && compileRequest(close),
     readWhole: compileFraming({ framing: 'body' }),
     sessionOf: open?.session && compileSource(open.session),
     firstCursorOf: open?.cursor && compileSource(open.cursor),
@@ -42,7 +49,9 @@ function compileDialect(config: GenericConfig) {
 
 class GenericProfile implements Profile {
   readonly answerSize: number;
-  readonly receives: Polls | undefined;
+  readonly codes: Profile['codes'];
+  readonly confirms: boolean;
+  readonly receives: Polls | Streams | undefined;
   readonly sends: Sends | undefined;
   readonly #dialect: Dialect;
   readonly #state: SessionState;
@@ -52,20 +61,24 @@ class GenericProfile implements Profile {
     this.#dialect = dialect;
     this.#state = new SessionState(request, config);
     this.answerSize = config.responseSize;
+    this.codes = config.codes;
+    this.confirms = config.ack === 'pong';
     this.receives = receiving?.(this.#state);
     this.sends = sending?.(this.#state);
   }
 
   open(): HttpRequest | undefined {
-    const { config, openPath } = this.#dialect;
-    if (!config.open) return undefined;
+    const { config, openRequest } = this.#dialect;
+    if (openRequest === undefined) return undefined;
     const { query, protocols } = this.#state.request;
-    const path = this.#state.fill(openPath);
+    const request = openRequest(this.#state);
+    // Browsers give up on a 101 that takes none of the subprotocols they offered: the service may choose.
+    const offer: HttpRequest['headers'] =
+      protocols.length > 0 ? { 'sec-websocket-protocol': protocols.join(', ') } : {};
     return {
-      method: config.open.method,
-      path: config.open.path.includes('{query}') ? path : withQuery(path, query ?? ''),
-      // Browsers give up on a 101 that takes none of the subprotocols they offered: the service may choose.
-      headers: protocols.length > 0 ? { 'sec-websocket-protocol': protocols.join(', ') } : {},
+      ...request,
+      path: NAMES_QUERY.test(config.open?.path ?? '') ? request.path : withQuery(request.path, query ?? ''),
+      headers: { ...request.headers, ...offer },
     };
   }
 
@@ -73,13 +86,12 @@ class GenericProfile implements Profile {
     const { readWhole, sessionOf, firstCursorOf } = this.#dialect;
     const { document } = readWhole(answer);
     if (sessionOf) this.#state.session = required(sessionOf(answer, document), 'session');
-    if (firstCursorOf) this.#state.cursor = required(firstCursorOf(answer, document), 'cursor');
+    if (firstCursorOf) this.#state.moveFirst(required(firstCursorOf(answer, document), 'cursor'));
     return { protocol: chosenProtocol(answer, this.#state.request.protocols) };
   }
 
-  close(): HttpRequest | undefined {
-    const { config, closePath } = this.#dialect;
-    return config.close && { method: config.close.method, path: this.#state.fill(closePath), headers: {} };
+  close(ending: Scope['ending'] = UNSAID): HttpRequest | undefined {
+    return this.#dialect.closeRequest?.(this.#state.with({ ending }));
   }
 }
 

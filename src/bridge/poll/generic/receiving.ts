@@ -1,48 +1,113 @@
 import type { GenericConfig } from '../../../config/poll/index.ts';
 import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
-import type { Batch, Polls } from '../profile.ts';
-import { compileFraming, type Reading } from './framing.ts';
-import { compileSource, required, withCursor } from './source.ts';
+import type { Batch, Polls, Streams } from '../profile.ts';
+import { compileBackoff } from './asked-wait.ts';
+import { type CursorRules, compileCursors, hasMoved } from './cursor.ts';
+import { compileFraming, EMPTY, type Reading } from './framing.ts';
+import { invalid } from './invalid.ts';
+import { jsonIn } from './items.ts';
+import { compileRequest } from './request.ts';
 import type { SessionState } from './state.ts';
-import { compileTemplate } from './template.ts';
+import { compileStreaming, RESET_WAIT_MS } from './streaming.ts';
 
-const EMPTY: Reading = { messages: [], document: () => undefined };
+const MARGIN_MS = 5_000;
+const SILENCE_MS = 60_000;
 
-/** Compiles how a session is polled; undefined where it is not. */
-export function compileReceiving(config: GenericConfig): ((state: SessionState) => Polls) | undefined {
-  const { poll, cursor, responseSize } = config;
+/** Compiles how a session receives; undefined where it does not. */
+export function compileReceiving(
+  config: GenericConfig,
+): ((state: SessionState) => Polls | Streams) | undefined {
+  const { poll, responseSize } = config;
   if (poll === undefined) return undefined;
-  const path = compileTemplate(poll.path);
-  const readMessages = compileFraming(config.messages);
-  const cursorOf = cursor && compileSource(cursor.from);
+  const { hold, margin = MARGIN_MS, silence = SILENCE_MS } = poll;
+  const cursors = config.cursor && compileCursors(config.cursor);
+  const request = compilePoll(poll, cursors);
 
-  function request(state: SessionState): HttpRequest {
-    const base = { method: poll?.method ?? 'GET', path: state.fill(path), headers: {} };
-    return state.cursor === undefined ? base : withCursor(base, state.cursor, cursor?.send);
-  }
-
-  function read(answer: HttpAnswer, state: SessionState): Batch {
-    const { messages, document } = answer.status < 300 ? readMessages(answer) : EMPTY;
-    if (cursorOf === undefined) return { messages, cursor: 'none', commit() {} };
-    const next = cursorOf(answer, document);
-    // The same cursor again would bring the same messages again, for ever.
-    if (messages.length > 0) required(next, 'cursor');
+  function begin(state: SessionState) {
+    if (cursors) state.initialCursors = cursors.initial(state.request.query);
+    state.cursors = state.initialCursors;
     return {
-      messages,
-      cursor: next !== undefined && next !== state.cursor ? 'moved' : 'unmoved',
-      commit() {
-        state.cursor = next ?? state.cursor;
-      },
+      answerSize: responseSize,
+      repeats: true,
+      poll: () => request(state),
+      ...(cursors && { resets: (answer: HttpAnswer) => resets(answer, state, cursors) }),
     };
   }
 
+  if (poll.mode === 'stream') {
+    const reader = compileStreaming(config.messages, responseSize, cursors);
+    return (state) => ({
+      ...begin(state),
+      mode: 'stream',
+      silenceMs: silence,
+      reader: (head) => reader(head, state),
+    });
+  }
+  const read = compileAnswers(config, cursors);
   return (state) => ({
+    ...begin(state),
     mode: 'answers',
-    holdMs: poll.hold,
-    marginMs: poll.margin,
-    answerSize: responseSize,
-    repeats: true,
-    poll: () => request(state),
+    holdMs: hold,
+    marginMs: margin,
     polled: (answer) => read(answer, state),
   });
+}
+
+/** Compiles the request, which may hold cursors, and then of the client's query what is none. */
+function compilePoll(
+  poll: NonNullable<GenericConfig['poll']>,
+  cursors: CursorRules | undefined,
+): (state: SessionState) => HttpRequest {
+  const request = compileRequest(poll);
+  return function pollRequest(state) {
+    if (cursors === undefined) return request(state);
+    const query = cursors.otherQuery(state.request.query);
+    return cursors.put(request(state.with({ query })), state.cursors);
+  };
+}
+
+/** The answer is a refusal: it may say that the cursor is not known any more. */
+function resets(answer: HttpAnswer, state: SessionState, cursors: CursorRules): boolean {
+  const evidence = { status: answer.status, document: () => jsonIn(answer.body.toString()) };
+  const target = cursors.reset(evidence, state.cursors, state.initialCursors);
+  if (target === undefined) return false;
+  state.cursors = target;
+  return true;
+}
+
+/** Compiles how a whole answer is read. */
+function compileAnswers(
+  { messages: framing, poll }: GenericConfig,
+  cursors: CursorRules | undefined,
+): (answer: HttpAnswer, state: SessionState) => Batch {
+  const readMessages = compileFraming(framing);
+  const waitOf = compileBackoff(poll?.backoff);
+
+  return function read(answer, state) {
+    const reading = answer.status < 300 ? readMessages(answer) : EMPTY;
+    const batch = cursors
+      ? batchOf({ answer, reading, cursors }, state)
+      : { messages: reading.messages, cursor: 'none' as const, commit() {} };
+    return { waitMs: waitOf(answer, reading), ...batch };
+  };
+}
+
+interface Read {
+  readonly answer: HttpAnswer;
+  readonly reading: Reading;
+  readonly cursors: CursorRules;
+}
+
+function batchOf({ answer, reading, cursors }: Read, state: SessionState): Batch {
+  const place = { ...answer, ...reading };
+  const target = cursors.reset(place, state.cursors, state.initialCursors);
+  const commitTo = (next: typeof state.cursors) => () => {
+    state.cursors = next;
+  };
+  if (target) return { messages: [], cursor: 'unmoved', commit: commitTo(target), waitMs: RESET_WAIT_MS };
+  const { next, isFound, isStale } = cursors.move(place, state.cursors, state.initialCursors);
+  const messages = isStale ? [] : reading.messages;
+  // The same cursor again would bring the same messages again, for ever.
+  if (messages.length > 0 && !isFound) throw invalid('an answer holds no cursor');
+  return { messages, cursor: hasMoved(next, state.cursors) ? 'moved' : 'unmoved', commit: commitTo(next) };
 }

@@ -1,26 +1,41 @@
 import type { GenericConfig } from '../../../config/poll/index.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
-import type { Template } from './template.ts';
+import type { Scope } from '../values.ts';
+import type { Cursors } from './cursor.ts';
+
+/** What is known in one moment only, or told in another way. */
+type Moment = Pick<Scope, 'message' | 'ending'> & Partial<Pick<AdmittedRequest, 'query'>>;
 
 /** What one session knows, and what placeholders stand for in it. */
-export class SessionState {
+export class SessionState implements Scope {
   readonly request: AdmittedRequest;
+  readonly holdMs: number | undefined;
   /** As the service named it. */
   session: string | undefined;
-  cursor: string | undefined;
-  /** The placeholder of that name: in seconds. */
-  readonly #hold: string;
+  /** Where the next poll goes on, one for each entry of `cursor`. */
+  cursors: Cursors = [];
+  /** Where it began. */
+  initialCursors: Cursors = [];
+  /** The number of the last message that was to be sent. */
+  seq: number | undefined;
 
-  constructor(request: AdmittedRequest, { poll, cursor }: GenericConfig) {
+  constructor(request: AdmittedRequest, { poll }: GenericConfig) {
     this.request = request;
-    this.cursor = cursor?.initial;
-    this.#hold = String(Math.round((poll?.hold ?? 0) / 1000));
+    this.holdMs = poll?.hold;
   }
 
-  /** A template with what its placeholders stand for now. */
-  fill(template: Template): string {
-    const { query, captures } = this.request;
-    const values = { session: this.session, cursor: this.cursor, hold: this.#hold, query };
-    return template(values, captures);
+  get cursor(): string | undefined {
+    return this.cursors[0];
+  }
+
+  /** The service has said where the first poll goes on. */
+  moveFirst(cursor: string): void {
+    this.cursors = [cursor, ...this.cursors.slice(1)];
+  }
+
+  /** What it knows, and this. */
+  with({ message, ending, ...query }: Moment): Scope {
+    const { holdMs, session, cursor, seq } = this;
+    return { request: { ...this.request, ...query }, holdMs, session, cursor, seq, message, ending };
   }
 }

@@ -63,6 +63,7 @@ const BARE: Dialect = {
  */
 class SockjsProfile implements Profile {
   readonly answerSize: number;
+  readonly codes: Profile['codes'];
   readonly receives: Polls;
   readonly sends: Sends;
   readonly #config: SockjsConfig;
@@ -73,6 +74,7 @@ class SockjsProfile implements Profile {
 
   constructor(config: SockjsConfig, { path, query }: AdmittedRequest) {
     this.answerSize = config.responseSize;
+    this.codes = config.codes;
     this.#config = config;
     this.#query = query ?? '';
     this.#place = PLACE.exec(path);

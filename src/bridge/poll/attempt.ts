@@ -1,0 +1,88 @@
+import { asGatewayError, GatewayError } from '../../errors.ts';
+import { ExchangeFailed, type HttpAnswer, type HttpRequest } from '../../upstream/client.ts';
+import type { Backoff, Trouble } from './backoff.ts';
+import type { Batch, Profile, Sends } from './profile.ts';
+import type { SessionClient } from './session-client.ts';
+import { answered, judgeSend, serviceRefused, unreadable } from './verdict.ts';
+
+export interface AttemptParts {
+  readonly http: SessionClient;
+  readonly sends: Sends;
+  readonly codes: Profile['codes'];
+  /** Made for a message when it is needed. */
+  backoff(): Backoff;
+}
+
+/** What became of a message: the service has it and said so, or it would not have it, and the session goes on. */
+export type Outcome =
+  | { readonly kind: 'accepted'; readonly answer: HttpAnswer }
+  | { readonly kind: 'refused'; readonly batch: Batch };
+
+/** An attempt that brought no success, and what it says about the message. */
+interface Setback extends Trouble {
+  /** The service has certainly not acted on it. */
+  readonly untouched: boolean;
+  /** Its answer, if there was one. */
+  readonly answer?: HttpAnswer;
+}
+
+/**
+ * Sends a request until the service has it. One that the service may have had is sent again only if the profile says that
+ * it drops what it has had. Throws what ends the session: UPSTREAM_LOST (its fate is unknown), UPSTREAM_OUTAGE,
+ * SERVICE_REFUSED, UPSTREAM_INVALID.
+ */
+export async function sendUntilTaken(
+  parts: AttemptParts,
+  request: HttpRequest,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  let backoff: Backoff | undefined;
+  for (;;) {
+    const outcome = await attempt(parts, request, signal);
+    if ('kind' in outcome) return outcome;
+    if (!outcome.untouched && !parts.sends.resends) throw fateUnknown(outcome, parts);
+    backoff ??= parts.backoff();
+    await backoff.lose(outcome, signal);
+  }
+}
+
+async function attempt(
+  { http, sends, codes }: AttemptParts,
+  request: HttpRequest,
+  signal: AbortSignal,
+): Promise<Setback | Outcome> {
+  let answer: HttpAnswer;
+  try {
+    answer = await http.exchange(request, { signal, timeoutMs: sends.timeoutMs, bodySize: sends.answerSize });
+  } catch (cause) {
+    return setbackOf(cause);
+  }
+  const verdict = judgeSend(answer, codes);
+  if (verdict === 'done') return { kind: 'accepted', answer };
+  if (verdict === 'final') return refusalOf(answer, { sends, codes });
+  const retryAfter = answer.headers['retry-after'];
+  return { cause: new Error(answered(answer.status)), retryAfter, untouched: verdict === 'refused', answer };
+}
+
+/** Throws what a second try would not change. */
+function setbackOf(thrown: unknown): Setback {
+  if (!(thrown instanceof ExchangeFailed)) throw asGatewayError(thrown);
+  // The service has had the message, and answers it the same again.
+  if (thrown.isFinal) throw unreadable(thrown);
+  return { cause: thrown, untouched: thrown.unsent };
+}
+
+/** The profile may have something to say to the client in place of the end: of 4xx alone. */
+function refusalOf(answer: HttpAnswer, { sends, codes }: Pick<AttemptParts, 'sends' | 'codes'>): Outcome {
+  const isClients = answer.status >= 400 && answer.status < 500;
+  const batch = isClients ? sends.refused?.(answer) : undefined;
+  if (batch === undefined) throw serviceRefused(answer, 'a message', codes);
+  return { kind: 'refused', batch };
+}
+
+function fateUnknown({ cause, answer }: Setback, { codes }: AttemptParts): GatewayError {
+  const detail = 'a message may or may not have arrived';
+  if (answer !== undefined)
+    return serviceRefused(answer, 'a message', codes, `${answered(answer.status)}: ${detail}`);
+  return new GatewayError('UPSTREAM_LOST', { cause, detail });
+}

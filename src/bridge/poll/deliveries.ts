@@ -1,0 +1,75 @@
+import type { Batch, Message, ServiceEnd } from './profile.ts';
+
+export interface DeliveriesParts {
+  /** Bytes of messages that may wait uncalled for. */
+  readonly limit: number;
+  /** Resolves when the client's socket has the messages; with false if there is no client any more. */
+  deliver(messages: readonly Message[]): Promise<boolean>;
+  /** Resolves when the client has what was delivered before; with false if it will not say so. */
+  confirm(): Promise<boolean>;
+  /** The service has ended the session. */
+  onEnd(end: ServiceEnd): void;
+}
+
+/**
+ * What goes to the client of one session, from polls, answers to sends and whoever else has something for it: one after the
+ * other, so that no batch comes amid another.
+ */
+export class Deliveries {
+  readonly #parts: DeliveriesParts;
+  /** Resolves when nothing is on its way. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** Bytes of what was offered and waits. */
+  #offered = 0;
+
+  constructor(parts: DeliveriesParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Delivers a batch, commits it and ends the session where it says so. `isConfirmed`: a cursor moves only once the client
+   * has said that it has what is before it. Resolves with false if nothing more is to come.
+   */
+  async take(batch: Batch, isConfirmed = false): Promise<boolean> {
+    const { messages, end } = batch;
+    if (messages.length > 0) {
+      if (!(await this.#queue(messages))) return false;
+      if (isConfirmed && batch.cursor === 'moved' && !(await this.#parts.confirm())) return false;
+    }
+    batch.commit();
+    if (end === undefined) return true;
+    await this.end(end);
+    return false;
+  }
+
+  /** Delivers what nobody has asked for; resolves with false if too much of that waits, or there is no client any more. */
+  async offer(messages: readonly Message[]): Promise<boolean> {
+    const size = sizeOf(messages);
+    if (this.#offered > 0 && this.#offered + size > this.#parts.limit) return false;
+    this.#offered += size;
+    try {
+      return await this.#queue(messages);
+    } finally {
+      this.#offered -= size;
+    }
+  }
+
+  /** Ends the session once what is on its way has come. */
+  async end(end: ServiceEnd): Promise<void> {
+    await this.#last;
+    this.#parts.onEnd(end);
+  }
+
+  #queue(messages: readonly Message[]): Promise<boolean> {
+    const delivered = this.#last.then(() => this.#parts.deliver(messages));
+    this.#last = delivered;
+    return delivered;
+  }
+}
+
+/** An empty message is not free. */
+const OVERHEAD = 64;
+
+function sizeOf(messages: readonly Message[]): number {
+  return messages.reduce((sum, { data }) => sum + data.length + OVERHEAD, 0);
+}

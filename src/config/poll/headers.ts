@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { cgiSpelling, headerClass } from '../../http/header-classes.ts';
+import { headerName } from '../fields.ts';
+import type { Complain } from './common.ts';
+import { textFault } from './templates.ts';
+
+/** The configuration of what all requests of a session say in their headers. */
+
+const PASSED = ['cookie', 'authorization', 'user-agent', 'accept-language'];
+
+/** The value of a header, as a template. */
+export const fieldTemplate = z
+  .string()
+  .regex(/^[!-~](?:[ -~]*[!-~])?$/, 'expected a header value of visible ASCII characters');
+
+const list = z.array(headerName);
+const mapping = z.strictObject({
+  pass: list.prefault(PASSED).describe('Headers of the handshake that are passed on'),
+  add: z
+    .record(headerName, fieldTemplate)
+    .prefault({})
+    .describe(
+      'Header: value, in place of any that came; it may hold {connection}, {claims.NAME}, {query}, {query.NAME|default} and what the route captures. One without a value is left out',
+    ),
+});
+
+export const sessionHeaders = z
+  .union(
+    [list.transform((pass) => ({ pass, add: {} })), mapping],
+    'expected a list of headers, or a mapping with pass and add',
+  )
+  .prefault(PASSED)
+  .describe('Headers of the handshake that are passed on: a list, or a mapping that adds others too');
+
+export type SessionHeadersConfig = z.output<typeof mapping>;
+
+/** What a route says of its requests, as far as it bears on the templates of its sessions. */
+export interface RouteFacts {
+  readonly captures: readonly string[];
+  readonly hasClaims: boolean;
+  /** Headers that carry claims, by `auth.forward`. */
+  readonly forwarded: readonly string[];
+}
+
+/** Headers that cannot be added, and placeholders that nothing fills. */
+export function headerRules(
+  { pass, add }: SessionHeadersConfig,
+  { captures, hasClaims, forwarded }: RouteFacts,
+  complain: Complain,
+): void {
+  for (const [name, value] of Object.entries(add)) {
+    const fault =
+      reservedFault(name) ??
+      (forwarded.includes(name) ? 'this header carries a claim, by auth.forward' : undefined) ??
+      textFault(value, { captures, hasClaims, own: [] });
+    if (fault !== undefined) complain(['headers', 'add', name], fault);
+  }
+  for (const [index, name] of pass.entries())
+    if (Object.hasOwn(add, name))
+      complain(['headers', 'pass', index], 'has no effect: it is added, and so replaced');
+}
+
+/** Why the configuration cannot say this header; undefined if it can. */
+export function reservedFault(header: string): string | undefined {
+  const name = cgiSpelling(header);
+  if (name === 'content-type') return 'is said by `type`, `text` and `binary`';
+  if (POLL_HEADERS.includes(name)) return 'is the gateway’s own to say';
+  if (name === 'host') return 'is changed by the key `host` of the upstream';
+  const kind = headerClass(name);
+  return kind === undefined || kind === 'identity' ? undefined : 'is set by the gateway, and by nobody else';
+}
+
+/** Headers of polls and sends that are the bridge's own to say, whatever client and configuration say. In lower case. */
+export const POLL_HEADERS: readonly string[] = [
+  'accept-encoding',
+  'content-encoding',
+  'content-type',
+  'idempotency-key',
+  'x-connection-id',
+];

@@ -1,0 +1,77 @@
+import type { Complain } from './common.ts';
+import type { GenericConfig } from './generic.ts';
+import { type RouteFacts, reservedFault } from './headers.ts';
+import type { EditConfig, RequestConfig } from './requests.ts';
+import { bodyFault, type Known, pathFault, textFault } from './templates.ts';
+
+/** What must hold of the requests of the generic profile: placeholders that are filled, bodies that stay what they are. */
+
+/** The placeholders each request may hold, beside those that all have. */
+const PLACES = {
+  open: [],
+  poll: ['session', 'cursor', 'hold', 'hold_ms'],
+  send: ['session', 'cursor', 'seq'],
+  close: ['session', 'cursor', 'seq', 'code', 'reason'],
+} as const;
+type Part = keyof typeof PLACES;
+
+/** `complain` takes paths below the configuration of the session. */
+export function requestRules(config: GenericConfig, route: RouteFacts, complain: Complain): void {
+  for (const part of Object.keys(PLACES) as Part[]) {
+    const request = config[part];
+    if (request === undefined) continue;
+    const own = PLACES[part].filter((name) => isFilled(name, config));
+    const known: Known = { ...route, own };
+    const within: Complain = (path, message) => complain([part, ...path], message);
+    textRules(request, known, within);
+    bodyRules(
+      request,
+      part === 'send' ? { ...known, own: [...own, 'message', 'message.json'] } : known,
+      within,
+    );
+  }
+}
+
+function isFilled(name: string, { open, cursor }: GenericConfig): boolean {
+  if (name === 'session') return open?.session !== undefined;
+  return name !== 'cursor' || cursor !== undefined;
+}
+
+type Written = Omit<RequestConfig, 'body'> & {
+  readonly body?: string | EditConfig | undefined;
+  /** A send's. */
+  readonly text?: string | undefined;
+  readonly binary?: string | undefined;
+};
+
+function textRules({ path, headers = {} }: Written, known: Known, complain: Complain): void {
+  const fault = pathFault(path, known);
+  if (fault !== undefined) complain(['path'], fault);
+  for (const [name, value] of Object.entries(headers)) {
+    const wrong = reservedFault(name) ?? textFault(value, known);
+    if (wrong !== undefined) complain(['headers', name], wrong);
+  }
+}
+
+function bodyRules({ method, body, type, text }: Written, known: Known, complain: Complain): void {
+  if (body === undefined) {
+    if (type !== undefined) complain(['type'], 'has no effect without `body`');
+    return;
+  }
+  if (method === 'GET') complain(['body'], 'a GET has no body: set `method` to POST');
+  if (typeof body !== 'string') {
+    editRules(body, known, complain);
+    return;
+  }
+  const fault = bodyFault(body, type ?? text ?? 'application/json', known);
+  if (fault !== undefined) complain(['body'], fault);
+}
+
+function editRules({ set, remove }: EditConfig, known: Known, complain: Complain): void {
+  if (Object.keys(set).length === 0 && remove.length === 0)
+    complain(['body'], 'has no effect: it neither sets nor removes anything');
+  for (const [place, value] of Object.entries(set)) {
+    const fault = typeof value === 'string' ? textFault(value, known) : undefined;
+    if (fault !== undefined) complain(['body', 'set', place], fault);
+  }
+}

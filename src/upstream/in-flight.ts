@@ -1,0 +1,99 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { ExchangeFailed, type FailureKind } from './exchange-failed.ts';
+
+/** The hold on one request that has begun to leave. */
+export interface RequestControl {
+  pause(): void;
+  resume(): void;
+  abort(reason: Error): void;
+}
+
+/**
+ * One request under way: knows whether it has left, and is cut short by its signal or by a deadline. Calls `onFailure`
+ * at most once, and never after `settle`.
+ */
+export class InFlight {
+  readonly #signal: AbortSignal;
+  readonly #onFailure: (failure: ExchangeFailed) => void;
+  #control: RequestControl | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isSettled = false;
+  /** Why it is not to be sent any more. */
+  #reason: Error | undefined;
+
+  /** With a signal that has aborted, `onFailure` is called at once. */
+  constructor(signal: AbortSignal, onFailure: (failure: ExchangeFailed) => void) {
+    this.#signal = signal;
+    this.#onFailure = onFailure;
+    signal.addEventListener('abort', this.#onAbort);
+    if (signal.aborted) this.#onAbort();
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** The request leaves now, if it is still wanted. */
+  start(control: RequestControl): void {
+    if (this.#reason) control.abort(this.#reason);
+    else this.#control = control;
+  }
+
+  pause(): void {
+    this.#control?.pause();
+  }
+
+  resume(): void {
+    this.#control?.resume();
+  }
+
+  /** From now on the service has so many milliseconds, in place of those it had before. */
+  wait(ms: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#isSettled) this.#timer = setTimeout(this.#onTimeout, ms);
+  }
+
+  /** Nothing is waited for. */
+  rest(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** The connection was lost, or there has been none. */
+  lose(error: Error & { code?: string }): void {
+    if (this.#control) this.fail('broken', error);
+    else this.fail(error.code === 'UPSTREAM_TIMEOUT' ? 'timeout' : 'unreachable', error);
+  }
+
+  fail(kind: FailureKind, cause?: unknown): void {
+    if (this.#isSettled) return;
+    const failure = new ExchangeFailed(kind, this.#control === undefined, cause);
+    this.giveUp(failure);
+    this.#onFailure(failure);
+  }
+
+  /** The rest of the answer is not wanted: its connection may end. */
+  giveUp(reason: Error): void {
+    this.settle();
+    this.#reason = reason;
+    this.#control?.abort(reason);
+  }
+
+  /** It is over: nothing of it stays. */
+  settle(): void {
+    this.#isSettled = true;
+    clearTimeout(this.#timer);
+    this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+
+  readonly #onTimeout = (): void => this.fail('timeout');
+  readonly #onAbort = (): void => this.fail('aborted', this.#signal.reason);
+}
+
+/** undici gives a list for any field that came more than once, and none for a lone Set-Cookie. */
+export function joinedFields(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const fields = Object.entries(headers).map(([name, value]) => {
+    if (name === 'set-cookie') return [name, [value].flat()];
+    return [name, Array.isArray(value) ? value.join(', ') : value];
+  });
+  return Object.fromEntries(fields);
+}
