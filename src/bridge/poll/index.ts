@@ -64,11 +64,12 @@ function compileBridge(
   const { queueSize, outage: outageMs } = sessionConfigOf(route.upstream) as PollConfig;
 
   /** The endpoint is left when that is done. */
-  function sayGoodbye({ lease, http: requests, profile }: Opened, ending?: Ending): void {
-    const onDone = () => http.release(lease);
+  function sayGoodbye({ lease, http: requests, profile }: Opened, ending?: Ending): Promise<void> {
+    const { promise, resolve: onDone } = Promise.withResolvers<void>();
     const request = profile.close(ending);
     if (request === undefined) onDone();
     else goodbyes.say({ http: requests, request, onDone });
+    return promise.then(() => http.release(lease));
   }
 
   return function bridgeTo(opened, connection) {
@@ -84,7 +85,7 @@ function compileBridge(
       accept: { protocol: opening.protocol },
       run: (client, head, session) => runPoll(conversation, client, head, session),
       abandon() {
-        if (isAsked) sayGoodbye(opened);
+        if (isAsked) void sayGoodbye(opened);
         else http.release(lease);
       },
     };

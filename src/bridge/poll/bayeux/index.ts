@@ -56,6 +56,7 @@ class BayeuxProfile implements Profile {
       resends: false,
       concurrency: 1,
       inOrder: true,
+      heldLane: 'connect',
       lane: (message) => (this.#asks(message) ? 'connect' : 'rest'),
       batch: (waiting) => fitting(waiting, BATCH_BYTES, (message) => bytesIn(message).length),
       send: (messages) => this.#send(messages),
