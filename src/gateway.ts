@@ -4,8 +4,10 @@ import type { Authorize } from './admission/authorize.ts';
 import { openKeyFiles } from './admission/keys/index.ts';
 import { Verifications } from './admission/token/verifications.ts';
 import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
+import { ChannelHub } from './bridge/poll/channels.ts';
 import type { Config } from './config/schema.ts';
 import { createAttach } from './gateway/attach.ts';
+import { createBackchannel } from './gateway/backchannel.ts';
 import { Closers } from './gateway/closers.ts';
 import { Drain } from './gateway/drain.ts';
 import { createEvents, type GatewayEvents } from './gateway/events.ts';
@@ -114,7 +116,8 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   const deps = { ...(await listenerDeps(config, metrics, logger)), certificates: inside.certificates };
   let isListening = false;
   const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
-  const adminAddress = await openAdmin(config, { ready, metrics, logger }, closers);
+  const backchannel = createBackchannel(sessions, inside.channels, metrics.pushes);
+  const adminAddress = await openAdmin(config, { ready, metrics, backchannel, logger }, closers);
   const addresses = await openListeners(config, handlers, deps, closers);
   isListening = true;
   // Only now: a listener that cannot be had ends them all.
@@ -146,13 +149,14 @@ async function openInside(config: Config, options: Options, closers: Closers) {
     certificates: () => certificates,
     routes: config.routes,
   });
-  const reloads = metrics.files;
+  const { files: reloads, goodbyes } = metrics;
   const keys = await openKeyFiles(config.routes, { files, logger, reloads });
   const certificates = new WatchedCertificates(files, logger, metrics.certificates);
   closers.add(() => certificates.close());
   const events = createEvents(logger);
   const observer = combine(createAccessLog(logger, config.log.access), metrics, events.observer);
   const sessions = new Sessions(() => observer);
+  const channels = new ChannelHub(metrics.pushes);
   const resolver = new Resolver({ servers: dnsServers });
   const dials = { ...metrics, healthChanged: createHealthLog(logger) };
   const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver, certificates });
@@ -160,13 +164,10 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const { ipv6Prefix } = config.limits;
   const limits = { store: createMemoryStore(), limits: metrics.limits, ipv6Prefix };
   const proofs = { verifiers, keys, verifications: new Verifications({ ipv6Prefix }), authorize };
-  const routes = openRoutes(
-    config,
-    { ...proofs, ...limits, upstreams, files, reloads, goodbyes: metrics.goodbyes, logger },
-    route,
-    closers,
-  );
-  return { files, certificates, verifiers, metrics, events, observer, sessions, routes };
+  const services = { upstreams, channels, goodbyes };
+  const deps = { ...proofs, ...limits, ...services, files, reloads, logger };
+  const routes = openRoutes(config, deps, route, closers);
+  return { files, certificates, verifiers, metrics, events, observer, sessions, channels, routes };
 }
 
 function openRoutes(

@@ -7,6 +7,7 @@ import { admit, createAdmission } from './admission/index.ts';
 import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
 import type { Dial } from './bridge/contract.ts';
+import type { ChannelHub } from './bridge/poll/channels.ts';
 import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
 import { openPollBridge } from './bridge/poll/index.ts';
 import { createTcpDial } from './bridge/tcp.ts';
@@ -68,6 +69,8 @@ export interface RouteDeps extends AuthenticationDeps, LimitDeps {
   readonly reloads?: FileObserver | undefined;
   /** Hears how HTTP services were told of the ends of their sessions. */
   readonly goodbyes?: GoodbyeObserver | undefined;
+  /** Where services publish to sessions. Absent: nobody does. */
+  readonly channels?: ChannelHub | undefined;
   readonly logger: Logger;
 }
 
@@ -84,7 +87,8 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const checks = createAdmission(config, { ...deps, external });
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
-  const means = { upstreams: deps.upstreams, credentials, goodbyes: deps.goodbyes };
+  const { upstreams, channels, goodbyes } = deps;
+  const means = { upstreams, credentials, channels, goodbyes };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && openPool(config, 'http', means);
   const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, means, http) : undefined;
@@ -112,6 +116,7 @@ interface Means {
   readonly upstreams: UpstreamContext;
   readonly credentials?: Credentials | undefined;
   readonly goodbyes?: GoodbyeObserver | undefined;
+  readonly channels?: ChannelHub | undefined;
 }
 
 /** Its health checks prove themselves with what anybody is lent. */
@@ -154,8 +159,9 @@ function openBridge(
 
 function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
   const http = openPollClients(config, means);
-  const { credentials, goodbyes: observer } = means;
-  const { dial, close } = openPollBridge(config, { http, observer, concealment: credentials?.concealment });
+  const { channels, credentials, goodbyes: observer } = means;
+  const concealment = credentials?.concealment;
+  const { dial, close } = openPollBridge(config, { http, channels, observer, concealment });
   return { bridge: kind, dial, close: () => close().then(() => http.close()) } as const;
 }
 

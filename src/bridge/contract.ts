@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { GatewayError } from '../errors.ts';
 import type { HeaderField } from '../http/request.ts';
 import type { AdmittedRequest } from '../upstream/forward.ts';
+import type { Message } from './poll/profile.ts';
 
 /** What a bridge is to the rest of the gateway. Types only. */
 
@@ -40,6 +41,12 @@ export interface Link {
   close(ending: Ending, silent?: PeerName): void;
   /** No more patience: destroys every socket now. `run` then resolves. */
   destroy(): void;
+  /**
+   * Puts a message of the service behind what is on its way to the client. Resolves with true when the client's socket has it,
+   * with false if there is no client any more; never rejects. `full`: too many are waiting for it. Absent: its messages come
+   * from an upstream that speaks for itself.
+   */
+  push?(message: Message): Promise<boolean> | 'full';
 }
 
 /** One open connection as a bridge sees it; made by `session/`. */

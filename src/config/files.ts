@@ -20,7 +20,7 @@ const FILES = [
 const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target', 'post', 'post.target'].flatMap((kind) =>
   ['', '.*', '.*.*'].map((rest) => `routes.*.upstream.${kind}${rest}`),
 );
-const SECRETS = 'issuers.*.secret';
+const SECRETS = ['issuers.*.secret', 'admin.secret'];
 /** Places that may name a file that is read again when it changes: they keep their `file:`. */
 const WATCHED = [
   'routes.*.auth.keys',
@@ -42,7 +42,7 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
     replaceAt(tree, path, file);
   }
   for (const { path, value } of texts(SOCKETS)) replaceAt(tree, path, absoluteUnix(value, baseDir));
-  for (const { path, value } of texts([SECRETS])) {
+  for (const { path, value } of texts(SECRETS)) {
     const file = fileOf({ path, value }, baseDir, findings);
     const secret = file === undefined ? undefined : readText(file, path);
     if (secret !== undefined) replaceAt(tree, path, secret.replace(/\r?\n$/, ''));

@@ -58,6 +58,14 @@ export const listener = z.strictObject({
   tls: tls.optional().describe('TLS, with the certificates that are shown; absent: plain text'),
 });
 
+/** Nobody guesses 32 of them, and a field can carry each (RFC 9110 §5.5). */
+const secret = z
+  .string()
+  .regex(
+    /^[!-~]{32,4096}$/,
+    'expected at least 32 visible ASCII characters without spaces, as `openssl rand -base64 32` gives',
+  );
+
 export const admin = z.strictObject({
   host: host.default('127.0.0.1').describe('Address to listen on'),
   port: port.describe('TCP port; 0 takes any free one'),
@@ -65,4 +73,9 @@ export const admin = z.strictObject({
     .array(hostName)
     .prefault([])
     .describe('Names it answers to, besides localhost and the address a connection came to; others get 403'),
+  secret: secret
+    .optional()
+    .describe(
+      'What services show as `Authorization: Bearer` to push messages, close connections and look at them: from the environment, or file:PATH, never the text itself; absent: nobody can',
+    ),
 });

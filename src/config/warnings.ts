@@ -47,8 +47,12 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
   ];
 }
 
-/** The secrets of routes: of a lone credential, and of each in a list. */
-const CREDENTIALS = ['routes.*.upstream.credentials.value', 'routes.*.upstream.credentials.*.value'];
+/** That of the admin listener, and those of routes: of a lone credential, and of each in a list. */
+const CREDENTIALS = [
+  'admin.secret',
+  'routes.*.upstream.credentials.value',
+  'routes.*.upstream.credentials.*.value',
+];
 
 /** Behind a trusted proxy that speaks TLS for it, a listener without is usual. */
 function plainListener(listener: ListenerConfig, index: number, { trustedProxies }: Config): Finding[] {
@@ -71,7 +75,8 @@ function noListener({ listeners }: Config, written: unknown): Finding[] {
 
 function openAdmin({ admin }: Config): Finding[] {
   if (admin === undefined || reach(admin.host) === 'loopback') return [];
-  return warn(['admin', 'host'], 'metrics are open to everybody who reaches this address');
+  const also = admin.secret === undefined ? '' : ', and its secret can be read on the way';
+  return warn(['admin', 'host'], `metrics are open to everybody who reaches this address${also}`);
 }
 
 function trustedEverybody({ trustedProxies }: Config): Finding[] {

@@ -2,13 +2,15 @@ import type { Logger } from 'pino';
 import { sessionConfigOf } from '../config/poll/index.ts';
 import type { Config } from '../config/schema.ts';
 import { connectionsWithin, readDescriptorLimit } from '../listener/descriptors.ts';
+import { SERVICE_CONNECTIONS } from '../observe/admin/guard.ts';
 
 /** How many requests and sessions there may be at a time; says so in the log, and where the limit of open files is too low. */
-export async function mostConnections({ limits, routes }: Config, logger: Logger): Promise<number> {
+export async function mostConnections({ limits, routes, admin }: Config, logger: Logger): Promise<number> {
   const openFiles = await readDescriptorLimit();
+  const ofServices = admin?.secret === undefined ? 0 : SERVICE_CONNECTIONS;
   // A poll hangs on one connection while messages are sent on another.
   const upstream = routes.some((route) => sessionConfigOf(route.upstream) !== undefined) ? 2 : 1;
-  const fitting = connectionsWithin(openFiles, upstream);
+  const fitting = connectionsWithin(openFiles, upstream, ofServices);
   const connections = limits.connections === 'auto' ? fitting : limits.connections;
   if (connections > fitting)
     logger.warn(

@@ -18,8 +18,11 @@ export function parseDescriptorLimit(text: string): number | undefined {
   return soft === undefined ? undefined : Number(soft);
 }
 
-/** How many requests and sessions fit into so many descriptors, each with one for its client and `upstream` for its upstream. */
-export function connectionsWithin(descriptors: number | undefined, upstream: number): number {
+/**
+ * How many requests and sessions fit into so many descriptors, each with one for its client and `upstream` for its upstream,
+ * when `more` are kept back for others.
+ */
+export function connectionsWithin(descriptors: number | undefined, upstream: number, more = 0): number {
   if (descriptors === undefined) return Infinity;
-  return Math.max(1, Math.floor((descriptors - KEPT_BACK) / (1 + upstream)));
+  return Math.max(1, Math.floor((descriptors - KEPT_BACK - more) / (1 + upstream)));
 }

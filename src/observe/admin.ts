@@ -1,23 +1,16 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { asGatewayError, GatewayError } from '../errors.ts';
-import { badRequest, readFields } from '../http/fields.ts';
-import { parseHost } from '../http/target.ts';
 import { listenError } from '../listener/error.ts';
-import { matchOwnHost, type OwnHostMatcher } from './admin-hosts.ts';
+import { answerRequest, type Desk } from './admin/desk.ts';
+import { createGuard, SERVICE_CONNECTIONS } from './admin/guard.ts';
+import { createPages, type PageDeps } from './admin/pages.ts';
+import { matchOwnHost } from './admin-hosts.ts';
 import type { Logger } from './log.ts';
-import type { Metrics } from './metrics.ts';
 
-/** Whether new connections are welcome; `why` says what is missing. */
-export interface Readiness {
-  readonly ready: boolean;
-  readonly why?: string;
-}
+export type { Readiness } from './admin/pages.ts';
 
 /** What the admin listener shows. */
-export interface AdminDeps {
-  readonly ready: () => Readiness;
-  readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
+export interface AdminDeps extends PageDeps {
   readonly logger: Logger;
 }
 
@@ -28,20 +21,6 @@ export interface Admin {
   close(): Promise<void>;
 }
 
-interface Page {
-  readonly healthy: boolean;
-  readonly type: string;
-  readonly body: string;
-}
-
-/** What a request is answered with. */
-interface Desk {
-  readonly pages: ReadonlyMap<string, () => Page | Promise<Page>>;
-  readonly isOwnHost: OwnHostMatcher;
-  readonly logger: Logger;
-}
-
-const TEXT = 'text/plain; charset=utf-8';
 /** Their descriptors are among those kept back from clients. */
 const MAX_CONNECTIONS = 16;
 const HEADERS_MS = 5_000;
@@ -54,17 +33,24 @@ export interface AdminOptions {
   readonly port: number;
   /** Host names and addresses by which it is called, besides its own address and this machine's names for itself. */
   readonly names?: readonly string[];
+  /** What must be shown to change anything; absent: nobody can. */
+  readonly secret?: string | undefined;
 }
 
 /**
  * Serves `/livez`, `/readyz` and `/metrics` on a listener of their own, apart from what clients can reach, to whoever
- * calls it by its name. Rejects with ListenerError if it cannot listen.
+ * calls it by its name; to who shows the secret also `/connections` and `/publish`. Rejects with ListenerError if it cannot
+ * listen.
  */
-export async function startAdmin({ host, port, names = [] }: AdminOptions, deps: AdminDeps): Promise<Admin> {
+export async function startAdmin(
+  { host, port, names = [], secret }: AdminOptions,
+  { logger, ...deps }: AdminDeps,
+): Promise<Admin> {
   const desk: Desk = {
     pages: createPages(deps),
+    guard: createGuard(secret),
     isOwnHost: matchOwnHost([host, ...names]),
-    logger: deps.logger,
+    logger,
   };
   const limits = {
     headersTimeout: HEADERS_MS,
@@ -72,69 +58,14 @@ export async function startAdmin({ host, port, names = [] }: AdminOptions, deps:
     connectionsCheckingInterval: CHECK_MS,
   };
   const server = createServer(limits, function onRequest(request, response) {
-    void answer(desk, request, response);
+    void answerRequest(desk, request, response);
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = MAX_CONNECTIONS + (secret === undefined ? 0 : SERVICE_CONNECTIONS);
   // Covers the scraper that asks and then does not read.
   server.setTimeout(REQUEST_MS);
   await listen(server, host, port);
-  server.on('error', (error) => deps.logger.error({ err: error }, 'admin listener failed'));
+  server.on('error', (error) => logger.error({ err: error }, 'admin listener failed'));
   return { address: server.address() as AddressInfo, close: () => close(server) };
-}
-
-function createPages({ ready, metrics }: AdminDeps): Desk['pages'] {
-  return new Map<string, () => Page | Promise<Page>>([
-    ['/livez', () => ({ healthy: true, type: TEXT, body: 'alive\n' })],
-    ['/readyz', () => readinessPage(ready())],
-    ['/metrics', async () => ({ healthy: true, type: metrics.contentType, body: await metrics.render() })],
-  ]);
-}
-
-function readinessPage({ ready, why }: Readiness): Page {
-  const reason = why === undefined ? '' : `: ${why}`;
-  return { healthy: ready, type: TEXT, body: ready ? 'ready\n' : `not ready${reason}\n` };
-}
-
-/** Answers one request; never rejects. */
-async function answer(
-  { pages, isOwnHost, logger }: Desk,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  try {
-    checkHost(isOwnHost, request);
-    const page = await pageFor(pages, request)();
-    if (!page.healthy) response.statusCode = new GatewayError('DRAINING').status;
-    write(request, response, page);
-  } catch (thrown) {
-    const error = asGatewayError(thrown);
-    if (error.code === 'INTERNAL') logger.error({ err: error }, 'admin page failed');
-    response.statusCode = error.status;
-    for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
-    write(request, response, { healthy: false, type: TEXT, body: `${error.code}: ${error.message}\n` });
-  }
-}
-
-/** Throws BAD_REQUEST (400) where Host is missing, doubled or malformed, and HOST_REFUSED (403). */
-function checkHost(isOwnHost: OwnHostMatcher, { rawHeaders, socket }: IncomingMessage): void {
-  const authority = readFields(rawHeaders).one('host');
-  if (authority === undefined) throw badRequest('Host is missing');
-  if (!isOwnHost(parseHost(authority), socket.localAddress ?? '')) throw new GatewayError('HOST_REFUSED');
-}
-
-/** Throws METHOD_NOT_ALLOWED (405) and NO_ROUTE (404). */
-function pageFor(pages: Desk['pages'], request: IncomingMessage) {
-  const page = pages.get((request.url ?? '').split('?', 1)[0] as string);
-  if (page === undefined) throw new GatewayError('NO_ROUTE');
-  if (request.method === 'GET' || request.method === 'HEAD') return page;
-  throw new GatewayError('METHOD_NOT_ALLOWED', { headers: { allow: 'GET, HEAD' } });
-}
-
-function write(request: IncomingMessage, response: ServerResponse, { type, body }: Page): void {
-  response.setHeader('content-type', type);
-  response.setHeader('content-length', Buffer.byteLength(body));
-  response.setHeader('cache-control', 'no-store');
-  response.end(request.method === 'HEAD' ? undefined : body);
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

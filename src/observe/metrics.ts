@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { LimitObserver } from '../admission/limit-deps.ts';
 import type { GoodbyeObserver } from '../bridge/poll/goodbyes.ts';
+import type { PushObserver } from '../bridge/poll/pushes.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';
 import type { DialObserver, EndpointRecord } from '../upstream/context.ts';
@@ -15,6 +16,7 @@ import { createHandshakeMetrics } from './handshake-metrics.ts';
 import type { Observer, SessionRecord } from './index.ts';
 import { createIssuerMetrics, type IssuerRecords } from './issuer-metrics.ts';
 import { createLimitMetrics } from './limit-metrics.ts';
+import { createPushMetrics } from './push-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { seriesOf } from './series.ts';
 import { createSessionMetrics } from './session-metrics.ts';
@@ -36,6 +38,8 @@ export interface Metrics extends Observer, Omit<DialObserver, 'healthChanged'> {
   readonly limits: LimitObserver;
   /** Counts what becomes of the goodbyes to HTTP services. */
   readonly goodbyes: GoodbyeObserver;
+  /** Counts what becomes of messages that are pushed. */
+  readonly pushes: PushObserver;
 }
 
 /** What metrics are taken from, besides what is told of. */
@@ -74,6 +78,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     files: createFileMetrics(registry),
     limits: createLimitMetrics(registry),
     goodbyes,
+    pushes: createPushMetrics(registry),
     opened(session, phases) {
       requests.opened(session);
       handshakes.add(session.route, phases);

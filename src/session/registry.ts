@@ -5,7 +5,8 @@ import { Session, type SessionParts } from './session.ts';
 
 /** All open connections: who opens one registers it here, and `end` is its undo. */
 export class Sessions {
-  readonly #open = new Set<Session>();
+  /** By what its service knows each by. */
+  readonly #open = new Map<string, Session>();
   readonly #observer: () => Observer;
   #onEmpty: (() => void) | undefined;
 
@@ -22,17 +23,23 @@ export class Sessions {
     return this.#open.values();
   }
 
+  /** The open connection that its service knows by this id. */
+  find(connectionId: string): Session | undefined {
+    return this.#open.get(connectionId);
+  }
+
   /** Registers a connection whose 101 is written, and tells the observers. */
   open(parts: SessionParts): Session {
     const session = new Session(parts);
-    this.#open.add(session);
+    this.#open.set(session.connectionId, session);
     this.#observer().opened(session, parts.phases);
     return session;
   }
 
   /** Takes a connection out that has ended, and tells the observers. Once only; later calls are no-ops. */
   end(session: Session, ending: Ending): void {
-    if (!this.#open.delete(session)) return;
+    if (this.find(session.connectionId) !== session) return;
+    this.#open.delete(session.connectionId);
     session.stop();
     const { error } = ending;
     const detail = error && { code: error.code, detail: error.detail, cause: error.cause };
@@ -46,12 +53,12 @@ export class Sessions {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onEmpty = resolve;
     const timer = setTimeout(() => this.#destroyAll(), deadlineMs);
-    for (const session of this.#open) session.close(error);
+    for (const session of this) session.close(error);
     await promise;
     clearTimeout(timer);
   }
 
   #destroyAll(): void {
-    for (const session of this.#open) session.destroy();
+    for (const session of this) session.destroy();
   }
 }

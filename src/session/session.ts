@@ -1,9 +1,12 @@
 import type { Grant } from '../admission/grant.ts';
 import { failed } from '../bridge/closing.ts';
 import type { Ending, Link, PeerName, SessionHandle, Traffic } from '../bridge/contract.ts';
+import type { Message } from '../bridge/poll/profile.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayError } from '../errors.ts';
+import type { CloseStatus } from '../frames/close.ts';
 import type { UpgradeRequest } from '../http/request.ts';
+import type { ConnectionRecord } from '../observe/admin/backchannel.ts';
 import type { SessionRecord } from '../observe/index.ts';
 import type { PhaseTimes } from '../observe/phases.ts';
 import { userAgentOf } from '../observe/user-agent.ts';
@@ -28,6 +31,8 @@ export interface SessionParts {
 export class Session implements SessionHandle, SessionRecord {
   // Copied one by one: the request's headers and the token's claims are not to stay in memory with the session.
   readonly id: string;
+  /** What its service knows it by. */
+  readonly connectionId: string;
   readonly route: string;
   readonly bridge: SessionRecord['bridge'];
   readonly target: string;
@@ -57,6 +62,7 @@ export class Session implements SessionHandle, SessionRecord {
 
   constructor({ route, bridge, target, request, grant, meter, protocol }: SessionParts) {
     this.id = request.id;
+    this.connectionId = request.connectionId;
     this.route = route.name;
     this.bridge = bridge;
     this.target = target;
@@ -122,6 +128,23 @@ export class Session implements SessionHandle, SessionRecord {
     this.#expire(error);
   }
 
+  /** Ends the connection as its service wishes: the Close that it would have sent. */
+  end({ code, reason }: CloseStatus): void {
+    this.#begin({ code, reason, by: 'gateway', clean: true });
+  }
+
+  /** Sends a message to the client; `unsupported` where its upstream speaks for itself. The rest is Link's. */
+  push(message: Message): Promise<boolean> | 'full' | 'unsupported' {
+    return this.#link?.push?.(message) ?? 'unsupported';
+  }
+
+  /** What its service may know of it. */
+  describe(): ConnectionRecord {
+    const { connectionId: id, id: request, route, bridge, subject, protocol, clientAddress, up, down } = this;
+    const since = new Date(this.startedAt).toISOString();
+    return { id, request, route, bridge, subject, protocol, clientAddress, since, up, down };
+  }
+
   /** Ends the connection without waiting for anybody. */
   destroy(): void {
     this.#link?.destroy();
@@ -137,8 +160,11 @@ export class Session implements SessionHandle, SessionRecord {
   }
 
   #expire(error: GatewayError, silent?: PeerName): void {
+    this.#begin(failed(error), silent);
+  }
+
+  #begin(ending: Ending, silent?: PeerName): void {
     this.#deadlines?.stop();
-    const ending = failed(error);
     if (this.#link === undefined) this.#early ??= ending;
     else this.#link.close(ending, silent);
   }

@@ -13,6 +13,7 @@ import { startFailing } from '../support/failing.ts';
 import { startEcho, type Upstream } from '../support/faulty.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { certificate, open as openListener } from '../support/listener.ts';
+import { PUSH_SECRET, startPushing } from '../support/push.ts';
 import { flood, frame, handshake, open, say, TEXT, type Wire } from '../support/raw.ts';
 import { mint, signingKey } from '../support/tokens.ts';
 
@@ -434,6 +435,52 @@ test('the admin listener answers 403 for HOST_REFUSED', async () => {
   const { message } = new GatewayError('HOST_REFUSED');
   expect(await wire.answer()).toMatchObject({ status: 403, body: `HOST_REFUSED: ${message}\n` });
   seen.add('HOST_REFUSED');
+});
+
+describe('the admin listener, asked by a service,', () => {
+  const MIB = 1024 * 1024;
+  const AUTHORIZED = { authorization: `Bearer ${PUSH_SECRET}`, 'content-type': 'text/plain' };
+
+  async function expectAnswer(answer: Response, code: ErrorCode, status: number): Promise<void> {
+    expect([answer.status, await answer.text()]).toEqual([
+      status,
+      `${code}: ${new GatewayError(code).message}\n`,
+    ]);
+    seen.add(code);
+  }
+
+  test('answers 403 for ADMIN_LOCKED where it has no secret', async () => {
+    const url = `http://127.0.0.1:${gateway.gateway.adminAddress?.port}/publish`;
+    await expectAnswer(await fetch(url, { method: 'POST', body: '{}' }), 'ADMIN_LOCKED', 403);
+  });
+
+  test('answers 401 for SECRET_REFUSED, 410 for CONNECTION_GONE and 413 for PUSH_TOO_BIG', async () => {
+    const { ask } = await startPushing();
+    await expectAnswer(await ask('/publish', { method: 'POST', headers: {} }), 'SECRET_REFUSED', 401);
+    await expectAnswer(await ask('/connections/x'), 'CONNECTION_GONE', 410);
+    const large = { method: 'POST', headers: AUTHORIZED, body: 'x'.repeat(MIB + 1) };
+    await expectAnswer(await ask('/connections/x', large), 'PUSH_TOO_BIG', 413);
+  });
+
+  test('answers 429 for PUSHES_FULL', async () => {
+    const { connect, push } = await startPushing();
+    const { id, client } = await connect();
+    client.pause();
+    let answer = await push(id, 'x'.repeat(MIB), '?wait=none');
+    for (let more = 64; answer.status === 202 && more > 0; more--)
+      answer = await push(id, 'x'.repeat(MIB), '?wait=none');
+    await expectAnswer(answer, 'PUSHES_FULL', 429);
+  });
+
+  test('answers 409 for PUSH_REFUSED', async () => {
+    const { gateway, ask } = await startPushing({
+      routes: `  - { name: echo, match: { path: /echo }, auth: none, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }\n`,
+    });
+    const opened = new Promise<string>((resolve) => gateway.gateway.on('session', ({ id }) => resolve(id)));
+    using _wire = await open(gateway.port, '/echo');
+    const message = { method: 'POST', headers: AUTHORIZED, body: 'x' };
+    await expectAnswer(await ask(`/connections/${await opened}`, message), 'PUSH_REFUSED', 409);
+  });
 });
 
 test('every row of the table was seen by a test above', () => {

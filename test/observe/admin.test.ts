@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ListenerError } from '../../src/listener/error.ts';
+import type { Backchannel } from '../../src/observe/admin/backchannel.ts';
 import { type Admin, type Readiness, startAdmin } from '../../src/observe/admin.ts';
 import { createLogger } from '../../src/observe/log.ts';
 import { startGateway } from '../support/gateway.ts';
@@ -15,11 +16,14 @@ async function start({
   readiness = { ready: true } as Readiness,
   render = async () => 'up 1\n',
   names = [] as string[],
+  secret = undefined as string | undefined,
+  backchannel = {} as Partial<Backchannel>,
 } = {}) {
   const log = new Sink();
   const admin = await startAdmin(
-    { host: '127.0.0.1', port: 0, names },
+    { host: '127.0.0.1', port: 0, names, secret },
     {
+      backchannel: backchannel as Backchannel,
       ready: () => readiness,
       metrics: { render, contentType: 'text/plain; version=0.0.4' },
       logger: createLogger({ destination: log }),
@@ -158,7 +162,11 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws:
   test('rejects when the port is taken', async () => {
     const { admin } = await start();
     const { port } = admin.address;
-    const deps = { ready: () => ({ ready: true }), metrics: { render: async () => '', contentType: '' } };
+    const deps = {
+      ready: () => ({ ready: true }),
+      metrics: { render: async () => '', contentType: '' },
+      backchannel: {} as Backchannel,
+    };
     const again = startAdmin(
       { host: '127.0.0.1', port },
       { ...deps, logger: createLogger({ level: 'silent' }) },

@@ -22,6 +22,7 @@ function registry() {
     ended: (...all) => void heard.push(['ended', ...all]),
   };
   const sessions = new Sessions(() => observer as Observer);
+  let opened = 0;
   const route = httpRoute('http://127.0.0.1:9', { timeouts: { lifetime: '1h' } });
 
   /** Opens a connection; `obedient` ends at once when it is told to close, one that is not `attached` has no bridge yet. */
@@ -31,7 +32,7 @@ function registry() {
     const parts = {
       route,
       bridge: 'websocket',
-      request: requestOf(),
+      request: requestOf({ connectionId: `c${++opened}` }),
       grant: { claims: {}, releases: [] },
       meter,
     };

@@ -10,7 +10,7 @@ import { pem, signingKey } from './tokens.ts';
 
 /** Configurations that come with the program, loaded with files and variables in place of those they ask their users for. */
 
-/** Long enough for any secret. */
+/** Long enough for any secret, and fit for a header field. */
 const SECRET = 'a-secret-of-sixty-four-bytes-or-more,-as-HS512-asks-for:0123456789';
 
 /** Where a configuration names files that its user has, by what is in them. */
@@ -25,6 +25,7 @@ const FILES: Readonly<Record<'cert' | 'key' | 'publicKey' | 'secret', readonly s
   publicKey: ['issuers.*.publicKey'],
   secret: [
     'issuers.*.secret',
+    'admin.secret',
     'routes.*.upstream.credentials.value',
     'routes.*.upstream.credentials.*.value',
   ],

@@ -1,7 +1,9 @@
 import { asGatewayError, GatewayError } from '../../errors.ts';
 import { ExchangeFailed, type HttpAnswer, type HttpRequest } from '../../upstream/client.ts';
+import type { AnswerHead, StreamedAnswer } from '../../upstream/streamed-answer.ts';
 import type { Backoff, Trouble } from './backoff.ts';
 import type { Batch, Profile, Sends } from './profile.ts';
+import { isStreamed, wholeRefusal } from './refusal.ts';
 import type { SessionClient } from './session-client.ts';
 import { answered, judgeSend, serviceRefused, unreadable } from './verdict.ts';
 
@@ -15,7 +17,7 @@ export interface AttemptParts {
 
 /** What became of a message: the service has it and said so, or it would not have it, and the session goes on. */
 export type Outcome =
-  | { readonly kind: 'accepted'; readonly answer: HttpAnswer }
+  | { readonly kind: 'accepted'; readonly answer: HttpAnswer | StreamedAnswer }
   | { readonly kind: 'refused'; readonly batch: Batch };
 
 /** An attempt that brought no success, and what it says about the message. */
@@ -23,7 +25,7 @@ interface Setback extends Trouble {
   /** The service has certainly not acted on it. */
   readonly untouched: boolean;
   /** Its answer, if there was one. */
-  readonly answer?: HttpAnswer;
+  readonly answer?: AnswerHead;
 }
 
 /**
@@ -51,17 +53,30 @@ async function attempt(
   request: HttpRequest,
   signal: AbortSignal,
 ): Promise<Setback | Outcome> {
-  let answer: HttpAnswer;
+  let answer: HttpAnswer | StreamedAnswer;
   try {
-    answer = await http.exchange(request, { signal, timeoutMs: sends.timeoutMs, bodySize: sends.answerSize });
+    answer = await ask({ http, sends, codes }, request, signal);
   } catch (cause) {
     return setbackOf(cause);
   }
   const verdict = judgeSend(answer, codes);
   if (verdict === 'done') return { kind: 'accepted', answer };
-  if (verdict === 'final') return refusalOf(answer, { sends, codes });
+  if (verdict === 'final' && !isStreamed(answer)) return refusalOf(answer, { sends, codes });
   const retryAfter = answer.headers['retry-after'];
   return { cause: new Error(answered(answer.status)), retryAfter, untouched: verdict === 'refused', answer };
+}
+
+/** Only the answer of a service that has the message is a stream; any other is read whole. */
+async function ask(
+  { http, sends, codes }: Omit<AttemptParts, 'backoff'>,
+  request: HttpRequest,
+  signal: AbortSignal,
+): Promise<HttpAnswer | StreamedAnswer> {
+  const { timeoutMs, answerSize, reader } = sends;
+  if (reader === undefined) return http.exchange(request, { signal, timeoutMs, bodySize: answerSize });
+  const answer = await http.stream(request, { signal, silenceMs: timeoutMs });
+  if (judgeSend(answer, codes) === 'done') return answer;
+  return wholeRefusal(answer, { timeoutMs, bodySize: answerSize === 'ignored' ? 0 : answerSize });
 }
 
 /** Throws what a second try would not change. */

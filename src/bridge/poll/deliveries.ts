@@ -1,4 +1,5 @@
 import type { Batch, Message, ServiceEnd } from './profile.ts';
+import { Allotment } from './pushes.ts';
 
 export interface DeliveriesParts {
   /** Bytes of messages that may wait uncalled for. */
@@ -19,11 +20,12 @@ export class Deliveries {
   readonly #parts: DeliveriesParts;
   /** Resolves when nothing is on its way. */
   #last: Promise<unknown> = Promise.resolve();
-  /** Bytes of what was offered and waits. */
-  #offered = 0;
+  /** What was offered, and waits. */
+  readonly #offered: Allotment;
 
   constructor(parts: DeliveriesParts) {
     this.#parts = parts;
+    this.#offered = new Allotment(parts.limit);
   }
 
   /**
@@ -33,7 +35,7 @@ export class Deliveries {
   async take(batch: Batch, isConfirmed = false): Promise<boolean> {
     const { messages, end } = batch;
     if (messages.length > 0) {
-      if (!(await this.#queue(messages))) return false;
+      if (!(await this.deliver(messages))) return false;
       if (isConfirmed && batch.cursor === 'moved' && !(await this.#parts.confirm())) return false;
     }
     batch.commit();
@@ -44,14 +46,16 @@ export class Deliveries {
 
   /** Delivers what nobody has asked for; resolves with false if too much of that waits, or there is no client any more. */
   async offer(messages: readonly Message[]): Promise<boolean> {
-    const size = sizeOf(messages);
-    if (this.#offered > 0 && this.#offered + size > this.#parts.limit) return false;
-    this.#offered += size;
-    try {
-      return await this.#queue(messages);
-    } finally {
-      this.#offered -= size;
-    }
+    const giveBack = this.#offered.take(messages.reduce((sum, { data }) => sum + data.length, 0));
+    if (giveBack === undefined) return false;
+    return this.deliver(messages).finally(giveBack);
+  }
+
+  /** Delivers messages behind what is on its way. Resolves with false if there is no client any more. */
+  deliver(messages: readonly Message[]): Promise<boolean> {
+    const delivered = this.#last.then(() => this.#parts.deliver(messages));
+    this.#last = delivered;
+    return delivered;
   }
 
   /** Ends the session once what is on its way has come. */
@@ -59,17 +63,4 @@ export class Deliveries {
     await this.#last;
     this.#parts.onEnd(end);
   }
-
-  #queue(messages: readonly Message[]): Promise<boolean> {
-    const delivered = this.#last.then(() => this.#parts.deliver(messages));
-    this.#last = delivered;
-    return delivered;
-  }
-}
-
-/** An empty message is not free. */
-const OVERHEAD = 64;
-
-function sizeOf(messages: readonly Message[]): number {
-  return messages.reduce((sum, { data }) => sum + data.length + OVERHEAD, 0);
 }

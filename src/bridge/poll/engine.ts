@@ -5,6 +5,7 @@ import type { Ending, SessionHandle } from '../contract.ts';
 import { createLink } from '../link.ts';
 import { PollClient } from './client.ts';
 import type { Conversation } from './conversation.ts';
+import { createPushes } from './pushes.ts';
 import { PollService } from './service.ts';
 
 /**
@@ -34,7 +35,8 @@ export function runPoll(
     confirm: (signal) => client.confirm(signal),
   });
   closing.join(client.peer, service);
-  session.attach(createLink(closing, [client.peer, service]));
+  const push = createPushes(conversation.queueSize, (messages) => service.deliver(messages));
+  session.attach({ ...createLink(closing, [client.peer, service]), push });
   service.start();
   client.peer.start(head);
   return closing.done.then(function onDone(ending) {

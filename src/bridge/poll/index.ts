@@ -1,28 +1,26 @@
 import { type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
 import type { RouteConfig } from '../../config/schema.ts';
-import type { HttpTarget } from '../../upstream/client.ts';
+import type { HttpRequest, HttpTarget } from '../../upstream/client.ts';
 import type { Concealment } from '../../upstream/concealment.ts';
 import type { HttpPool } from '../../upstream/http-pool.ts';
 import type { Bridge, Dial, Ending } from '../contract.ts';
 import { type Clock, systemClock } from './backoff.ts';
-import type { Channels } from './channels.ts';
-import type { Conversation } from './conversation.ts';
+import { ChannelHub } from './channels.ts';
 import { runPoll } from './engine.ts';
 import { type GoodbyeObserver, Goodbyes } from './goodbyes.ts';
 import { type Opened, SessionOpener } from './opening.ts';
+import type { Profile } from './profile.ts';
 
 export interface PollDeps {
   /** The clients of the route's targets; who opened them closes them, after this bridge. */
   readonly http: HttpPool<HttpTarget>;
   readonly clock?: Clock | undefined;
   /** Where services publish. Absent: nobody does. */
-  readonly channels?: Channels | undefined;
+  readonly channels?: ChannelHub | undefined;
   /** That of the route's credentials. */
   readonly concealment?: Concealment | undefined;
   readonly observer?: GoodbyeObserver | undefined;
 }
-
-const NO_CHANNELS: Channels = { subscribe: () => () => {} };
 
 /** The poll bridge of a route, and its end. */
 export interface PollBridge {
@@ -57,37 +55,45 @@ interface BridgeDeps extends PollDeps {
   readonly goodbyes: Goodbyes;
 }
 
-function compileBridge(
-  route: RouteConfig,
-  { http, clock, goodbyes, channels = NO_CHANNELS }: BridgeDeps,
-): (opened: Opened, connection: string) => Bridge {
+function compileBridge(route: RouteConfig, deps: BridgeDeps): (opened: Opened, connection: string) => Bridge {
   const { queueSize, outage: outageMs } = sessionConfigOf(route.upstream) as PollConfig;
-
-  /** The endpoint is left when that is done. */
-  function sayGoodbye({ lease, http: requests, profile }: Opened, ending?: Ending): Promise<void> {
-    const { promise, resolve: onDone } = Promise.withResolvers<void>();
-    const request = profile.close(ending);
-    if (request === undefined) onDone();
-    else goodbyes.say({ http: requests, request, onDone });
-    return promise.then(() => http.release(lease));
-  }
+  const { clock, channels: hub = new ChannelHub() } = deps;
 
   return function bridgeTo(opened, connection) {
-    const { lease, http: requests, profile, opening, isAsked } = opened;
-    const common = { http: requests, profile, connection, channels, queueSize, outageMs, clock };
-    const conversation: Conversation = {
-      ...common,
-      greeting: opening.messages ?? [],
-      sayGoodbye: (ending) => sayGoodbye(opened, ending),
-    };
+    const { lease, http, profile, opening, isAsked } = opened;
     return {
       target: lease.endpoint.name,
       accept: { protocol: opening.protocol },
-      run: (client, head, session) => runPoll(conversation, client, head, session),
+      run(client, head, session) {
+        const channels = hub.join(queueSize);
+        const greeting = opening.messages ?? [];
+        const common = { http, profile, greeting, connection, channels, queueSize, outageMs, clock };
+        const sayGoodbye = (ending: Ending) => leave(opened, deps, ending);
+        const done = runPoll({ ...common, sayGoodbye }, client, head, session);
+        void done.then(() => channels.leave());
+        return done;
+      },
       abandon() {
-        if (isAsked) void sayGoodbye(opened);
-        else http.release(lease);
+        if (isAsked) void leave(opened, deps);
+        else deps.http.release(lease);
       },
     };
   };
+}
+
+/** Tells the service of the end, if it wants to be told; its place is given back, and this resolves, when that is done. Never rejects. */
+async function leave({ lease, http, profile }: Opened, deps: BridgeDeps, ending?: Ending): Promise<void> {
+  const request = goodbyeOf(profile, ending);
+  if (request !== undefined)
+    await new Promise<void>((resolve) => deps.goodbyes.say({ http, request, onDone: resolve }));
+  deps.http.release(lease);
+}
+
+/** A profile that cannot say it must not keep the session from its end. */
+function goodbyeOf(profile: Profile, ending?: Ending): HttpRequest | undefined {
+  try {
+    return profile.close(ending);
+  } catch {
+    return undefined;
+  }
 }

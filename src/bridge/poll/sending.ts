@@ -2,7 +2,8 @@ import { GatewayError } from '../../errors.ts';
 import type { HttpRequest } from '../../upstream/client.ts';
 import { type AttemptParts, type Outcome, sendUntilTaken } from './attempt.ts';
 import { Outbox, type Pressure } from './outbox.ts';
-import { type Batch, type Message, NOTHING, type Sends } from './profile.ts';
+import type { Batch, Message, Sends } from './profile.ts';
+import { bringReply } from './reply.ts';
 
 export interface SenderParts extends Omit<AttemptParts, 'sends'> {
   /** Undefined: the service takes no messages. */
@@ -135,7 +136,7 @@ export class Sender {
     try {
       const outcome = await this.#send(sends, lane, messages);
       if (sends.inOrder) await before;
-      await this.#parts.take(batchOf(outcome, sends));
+      await bringReply(outcome, sends, this.#parts.take);
     } catch (thrown) {
       if (!this.#isGivenUp(sends, lane)) this.#fail(thrown);
     }
@@ -200,9 +201,4 @@ export class Sender {
     this.#parts.onFailure(thrown);
     this.#settle();
   }
-}
-
-function batchOf(outcome: Outcome, { sent }: Sends): Batch {
-  if (outcome.kind === 'refused') return outcome.batch;
-  return sent?.(outcome.answer) ?? NOTHING;
 }

@@ -8,6 +8,7 @@ import type { Pressure } from './outbox.ts';
 import { keepPolling } from './polling.ts';
 import type { Batch, Message, SessionControls } from './profile.ts';
 import { Sender } from './sending.ts';
+import { keepStreaming } from './streaming.ts';
 
 export interface PollServiceParts {
   readonly conversation: Conversation;
@@ -81,6 +82,11 @@ export class PollService implements End {
     this.#sender.push(message);
   }
 
+  /** Delivers what came by another way. Resolves with false if there is no client any more. */
+  deliver(messages: readonly Message[]): Promise<boolean> {
+    return this.#deliveries.deliver(messages);
+  }
+
   tell(ending: Ending): void {
     if (this.isTold) return;
     this.isTold = true;
@@ -128,11 +134,10 @@ export class PollService implements End {
     const { signal } = this.#receiving;
     if (receives === undefined) return;
     const take = (batch: Batch) => this.#deliveries.take(batch, conversation.profile.confirms);
+    const common = { ...conversation, codes, take };
     if (receives.mode === 'answers')
-      await keepPolling(
-        { ...conversation, codes, receives, take, backoff: this.#backoff(receives.holdMs) },
-        signal,
-      );
+      await keepPolling({ ...common, receives, backoff: this.#backoff(receives.holdMs) }, signal);
+    else await keepStreaming({ ...common, receives, backoff: this.#backoff(receives.silenceMs) }, signal);
   }
 
   #backoff(holdMs?: number): Backoff {

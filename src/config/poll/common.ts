@@ -42,7 +42,9 @@ export const commonFields = {
   responseSize: size.prefault('4MiB').describe('Largest answer; beyond it 1014'),
   queueSize: size
     .prefault('1MiB')
-    .describe('Messages waiting to be sent, in bytes, before the client is paused'),
+    .describe(
+      'Messages waiting to be sent, in bytes, before the client is paused; as many may be pushed and wait for it, beyond which they are refused',
+    ),
   codes: z
     .record(status, closeCode)
     .optional()

@@ -1,29 +1,13 @@
 import { createHash } from 'node:crypto';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Backoff, type Clock } from '../../../src/bridge/poll/backoff.ts';
+import { Backoff } from '../../../src/bridge/poll/backoff.ts';
 import { keepPolling, type PollingParts } from '../../../src/bridge/poll/polling.ts';
 import { closeOf, fixtures, inboxOf, rawClient, type ServiceHandler, until } from '../../support/poll.ts';
+import { fastClock } from '../../support/poll-clock.ts';
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);
-
-/** Time that passes only by sleeping, at once; with `limit`, the sleep after that many never ends. */
-function fastClock(limit = Infinity) {
-  const slept: number[] = [];
-  let now = 0;
-  const clock: Clock = {
-    now: () => now,
-    random: () => 1,
-    async sleep(ms, signal) {
-      slept.push(ms);
-      now += ms;
-      await setImmediate(undefined, { signal });
-      if (slept.length >= limit) await new Promise((_, reject) => signal.addEventListener('abort', reject));
-    },
-  };
-  return { clock, slept };
-}
 
 test('a fault of our own is not polled away: it ends the session', async () => {
   const { clock, slept } = fastClock();

@@ -1,0 +1,30 @@
+import type { ChannelHub } from '../bridge/poll/channels.ts';
+import type { PushObserver } from '../bridge/poll/pushes.ts';
+import type { Backchannel } from '../observe/admin/backchannel.ts';
+import type { Sessions } from '../session/registry.ts';
+
+/** How services reach the sessions of a gateway, and its channels; what becomes of each push is counted. */
+export function createBackchannel(
+  sessions: Sessions,
+  channels: ChannelHub,
+  observer: PushObserver,
+): Backchannel {
+  function count(isOut: boolean): void {
+    observer.pushed('connection', isOut ? 'delivered' : 'gone');
+  }
+  return {
+    push(id, message) {
+      const outcome = sessions.find(id)?.push(message) ?? 'gone';
+      if (typeof outcome === 'string') observer.pushed('connection', outcome);
+      else void outcome.then(count);
+      return outcome;
+    },
+    close(id, status) {
+      const session = sessions.find(id);
+      session?.end(status);
+      return session !== undefined;
+    },
+    describe: (id) => sessions.find(id)?.describe(),
+    publish: (channel, item) => channels.publish(channel, item),
+  };
+}

@@ -1,0 +1,82 @@
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import type { Message } from '../../bridge/poll/profile.ts';
+import { within } from '../../bridge/poll/within.ts';
+import { type ErrorCode, GatewayError } from '../../errors.ts';
+import { type CloseStatus, mayBeSent, NORMAL } from '../../frames/close.ts';
+import { MAX_CONTROL_PAYLOAD } from '../../frames/opcodes.ts';
+import { badRequest } from '../../http/fields.ts';
+import type { Backchannel } from './backchannel.ts';
+import { readBody } from './body.ts';
+import { type Answer, DONE, json, line, type Page, type Question } from './page.ts';
+
+/** So long a push waits for a client that reads slowly; then it is only said to be on its way. */
+const PUSH_MS = 5_000;
+/** A Close's, less its code. */
+const MAX_REASON = MAX_CONTROL_PAYLOAD - 2;
+
+const REFUSALS = {
+  gone: 'CONNECTION_GONE',
+  full: 'PUSHES_FULL',
+  unsupported: 'PUSH_REFUSED',
+} as const satisfies Record<string, ErrorCode>;
+
+/**
+ * `/connections/{id}`, by which a service that has no connection of its own to a client speaks first: POST sends a message, DELETE
+ * closes, GET tells. `/@connections/{id}` is the same, as the services of API Gateway know it.
+ */
+export function connectionPage(backchannel: Backchannel): Page {
+  async function push({ request, name, query }: Question): Promise<Answer> {
+    const waits = readWait(query);
+    const message = await readMessage(request);
+    const outcome = backchannel.push(name, message);
+    if (typeof outcome === 'string') throw new GatewayError(REFUSALS[outcome]);
+    const isOut = waits ? await within(outcome, PUSH_MS) : undefined;
+    if (isOut === false) throw new GatewayError('CONNECTION_GONE');
+    return isOut ? line('delivered') : line('on its way', 202);
+  }
+
+  function close({ name, query }: Question): Answer {
+    if (!backchannel.close(name, readStatus(query))) throw new GatewayError('CONNECTION_GONE');
+    return DONE;
+  }
+
+  function describe({ name }: Question): Answer {
+    const record = backchannel.describe(name);
+    if (record === undefined) throw new GatewayError('CONNECTION_GONE');
+    return json(record);
+  }
+
+  return {
+    path: /^\/@?connections\/([^/]+)$/,
+    isGuarded: true,
+    methods: { GET: describe, POST: push, DELETE: close },
+  };
+}
+
+/** A text where the Content-Type is one of text or JSON. Rejects with INVALID_PAYLOAD for one that is not UTF-8. */
+async function readMessage(request: IncomingMessage): Promise<Message> {
+  const data = await readBody(request);
+  const binary = !isText(request.headers['content-type']);
+  if (!binary && !isUtf8(data)) throw new GatewayError('INVALID_PAYLOAD');
+  return { data, binary };
+}
+
+function isText(contentType = ''): boolean {
+  return /^(text\/|application\/([a-z0-9.+-]+\+)?json\b)/i.test(contentType);
+}
+
+function readWait(query: URLSearchParams): boolean {
+  const wait = query.get('wait');
+  if (wait !== null && wait !== 'none') throw badRequest('wait is none, or left out');
+  return wait === null;
+}
+
+function readStatus(query: URLSearchParams): CloseStatus {
+  const code = query.get('code') ?? String(NORMAL);
+  const reason = query.get('reason') ?? '';
+  if (!/^\d{4}$/.test(code) || !mayBeSent(Number(code)))
+    throw badRequest('code is none that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999');
+  if (Buffer.byteLength(reason) > MAX_REASON) throw badRequest(`reason is longer than ${MAX_REASON} bytes`);
+  return { code: Number(code), reason };
+}

@@ -1,0 +1,39 @@
+import { GatewayError } from '../../errors.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Backchannel } from './backchannel.ts';
+import { connectionPage } from './connections.ts';
+import { type Answer, line, type Page } from './page.ts';
+import { publishPage } from './publish.ts';
+
+/** Whether new connections are welcome; `why` says what is missing. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly why?: string;
+}
+
+/** What the pages are made of. */
+export interface PageDeps {
+  readonly ready: () => Readiness;
+  readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
+  readonly backchannel: Backchannel;
+}
+
+/** All that the admin listener answers to: a new page is a file of its own and one line here. */
+export function createPages({ ready, metrics, backchannel }: PageDeps): readonly Page[] {
+  async function showMetrics(): Promise<Answer> {
+    return { status: 200, type: metrics.contentType, body: await metrics.render() };
+  }
+  return [
+    { path: /^\/livez$/, methods: { GET: () => line('alive') } },
+    { path: /^\/readyz$/, methods: { GET: () => showReadiness(ready()) } },
+    { path: /^\/metrics$/, methods: { GET: showMetrics } },
+    connectionPage(backchannel),
+    publishPage(backchannel),
+  ];
+}
+
+function showReadiness({ ready, why }: Readiness): Answer {
+  if (ready) return line('ready');
+  const reason = why === undefined ? '' : `: ${why}`;
+  return line(`not ready${reason}`, new GatewayError('DRAINING').status);
+}

@@ -1,0 +1,29 @@
+import type { Backchannel } from './backchannel.ts';
+import { readBody } from './body.ts';
+import { type Published, readPublication } from './grip.ts';
+import { type Answer, json, line, type Page, type Question } from './page.ts';
+import { Remembered } from './remembered.ts';
+
+/**
+ * `/publish`, as services publish to channels by GRIP: answers as Pushpin does, or to who accepts JSON how many connections each
+ * item has reached.
+ */
+export function publishPage(backchannel: Backchannel): Page {
+  const remembered = new Remembered();
+
+  function publish({ channel, id, item }: Published): Promise<number> {
+    if (item === undefined) return Promise.resolve(0);
+    const now = () => backchannel.publish(channel, item);
+    return id === undefined ? now() : remembered.once(channel, id, now);
+  }
+
+  async function take({ request }: Question): Promise<Answer> {
+    const items = readPublication(await readBody(request));
+    // All are on their way before one is waited for: each connection gets them in their order.
+    const reached = await Promise.all(items.map(publish));
+    if (!/\bapplication\/json\b/i.test(request.headers.accept ?? '')) return line('Published');
+    return json({ published: items.map(({ channel }, index) => ({ channel, reached: reached[index] })) });
+  }
+
+  return { path: /^\/publish\/?$/, isGuarded: true, methods: { POST: take } };
+}
