@@ -20,6 +20,9 @@ import { CLOSE, packetSize, packetsIn, readPackets, writePackets } from './packe
 /** What browsers send, and the only type that services of version 4 take. */
 const TEXT = { 'content-type': 'text/plain;charset=UTF-8' };
 
+/** python-engineio refuses a post with more. */
+const MAX_PACKETS = 16;
+
 /** Engine.IO v4, and so Socket.IO: its client speaks the WebSocket transport, its service is polled. */
 export function compileEngineIo(config: EngineIoConfig): ProfileFactory {
   return { opens: true, create: (request) => new EngineIoProfile(config, request) };
@@ -76,7 +79,7 @@ class EngineIoProfile implements Profile {
       resends: false,
       concurrency: 1,
       inOrder: true,
-      batch: (waiting) => fitting(waiting, maxPayload, packetSize),
+      batch: (waiting) => fitting(waiting.slice(0, MAX_PACKETS), maxPayload, packetSize),
       send: (messages) => this.#post(writePackets(messages)),
     };
   }

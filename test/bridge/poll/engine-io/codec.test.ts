@@ -161,6 +161,10 @@ describe('a post', () => {
     expect(sends.batch?.([bytes(...Array(12).fill(0)), said('44')])).toBe(1);
   });
 
+  test('has no more packets than every service takes', () => {
+    expect(opened({ maxPayload: 1e6 }).sends.batch?.(Array(40).fill(said('4')))).toBe(16);
+  });
+
   test('leaves a message that is too large, or no packet, to a post of its own', () => {
     const { sends } = opened({ maxPayload: 20 });
     expect(sends.batch?.([said('4'.repeat(99)), said('4')])).toBe(1);
