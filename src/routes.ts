@@ -168,9 +168,8 @@ function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
 /** The HTTP clients of a poll route, one for each endpoint. */
 export function openPollClients(config: RouteConfig, means: Means): HttpPool<HttpTarget> {
   const kind = config.upstream.poll === undefined ? 'post' : 'poll';
-  return new HttpPool(openPool(config, kind, means), ({ target }, connect) =>
-    openHttpTarget(target, connect),
-  );
+  const pool = openPool(config, kind, means);
+  return new HttpPool(pool, ({ target }, connect) => openHttpTarget(target, connect, pool.http2));
 }
 
 function openRequest(

@@ -1,10 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Dispatcher, Pool } from 'undici';
 import { Exchange } from './exchange.ts';
 import type { Connector, EndpointClient } from './http-pool.ts';
+import { openHttp1 } from './http1-wire.ts';
+import type { Http2Mode } from './http2-connection.ts';
+import { Http2Wire } from './http2-wire.ts';
 import type { StreamedAnswer, StreamLimits } from './streamed-answer.ts';
 import { Streaming } from './streaming.ts';
 import type { Target } from './target.ts';
+import type { Wire } from './wire.ts';
 
 export { ExchangeFailed, type FailureKind } from './exchange-failed.ts';
 
@@ -45,35 +48,28 @@ export interface HttpTarget extends EndpointClient {
 
 /**
  * Opens the client of one endpoint; a path of its target is put before every request's path. Connections are made
- * when they are needed.
+ * when they are needed; for HTTP/2, `connect` has offered it to a service that speaks TLS.
  */
-export function openHttpTarget({ authority, secure, base }: Target, connect: Connector): HttpTarget {
-  const origin = `${secure ? 'https' : 'http'}://${authority}`;
-  // Polls hang for as long as the service likes, before and amid the answer: only our own timer may cut them.
-  // One request a connection at a time, so that no answer waits behind a hanging one.
-  const pool = new Pool(origin, {
-    pipelining: 1,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect(_options, callback) {
-      connect().then(
-        (socket) => callback(null, socket),
-        (error) => callback(error, null),
-      );
-    },
-  });
-  const prefix = base?.pathname.replace(/\/$/, '') ?? '';
-
-  function dispatch(request: HttpRequest, handler: Dispatcher.DispatchHandler): void {
-    pool.dispatch({ ...request, path: prefix + request.path || '/' } as Dispatcher.DispatchOptions, handler);
-  }
-
+export function openHttpTarget(target: Target, connect: Connector, http2: Http2Mode = 'off'): HttpTarget {
+  const wire = openWire(target, connect, http2);
+  const prefix = target.base?.pathname.replace(/\/$/, '') ?? '';
+  const placed = (request: HttpRequest) => ({ ...request, path: prefix + request.path || '/' });
   return {
-    isIdle: () => pool.stats.free > 0,
-    close: () => pool.destroy(),
+    isIdle: () => wire.isIdle(),
+    ...(wire.adopt && { adopt: wire.adopt.bind(wire) }),
+    close: () => wire.close(),
     exchange: (request, limits) =>
-      new Promise((resolve, reject) => dispatch(request, new Exchange(limits, resolve, reject))),
+      new Promise((resolve, reject) => wire.dispatch(placed(request), new Exchange(limits, resolve, reject))),
     stream: (request, limits) =>
-      new Promise((resolve, reject) => dispatch(request, new Streaming(limits, resolve, reject))),
+      new Promise((resolve, reject) =>
+        wire.dispatch(placed(request), new Streaming(limits, resolve, reject)),
+      ),
   };
+}
+
+/** ALPN, by which a service chooses HTTP/2, is a part of TLS. */
+function openWire({ authority, secure }: Target, connect: Connector, http2: Http2Mode): Wire {
+  const origin = `${secure ? 'https' : 'http'}://${authority}`;
+  if (http2 === 'off' || (http2 === 'auto' && !secure)) return openHttp1(origin, connect);
+  return new Http2Wire(connect, { origin, mode: http2 });
 }

@@ -15,6 +15,8 @@ export interface Destination {
   /** A unix socket, which is dialled in place of host and port. */
   readonly socketPath?: string | undefined;
   readonly tls?: TlsTrust;
+  /** What is offered through TLS by ALPN (RFC 7301), the best first. Absent: HTTP/1.1. */
+  readonly alpn?: readonly string[] | undefined;
   /** What the target's URL begins with where the service speaks no TLS; for the log. */
   readonly plain?: 'ws://' | 'http://' | undefined;
   /** Node answers the peer's FIN by itself, as its HTTP clients expect. Absent: the FIN is the caller's to answer. */
@@ -83,16 +85,24 @@ export function openSocket(where: Destination, signal: AbortSignal): Promise<Soc
  * so is begun again.
  */
 async function queue(where: Destination, signal: AbortSignal): Promise<Socket> {
+  let full: unknown;
   for (;;) {
     try {
       return await attempt(where, signal);
     } catch (error) {
-      const { cause } = error as GatewayError;
-      if ((cause as NodeJS.ErrnoException | undefined)?.code !== 'EAGAIN') throw error;
-      await wait(QUEUE_MS);
-      if (signal.aborted) throw new GatewayError('UPSTREAM_TIMEOUT', { detail: 'while connecting', cause });
+      const { code, cause } = error as GatewayError;
+      if (isFull(cause)) full = cause;
+      else if (full === undefined || code !== 'UPSTREAM_TIMEOUT') throw error;
+      if (!signal.aborted) await wait(QUEUE_MS);
+      // The time may be over while it waits or while it dials: the cause is the full queue either way.
+      if (signal.aborted)
+        throw new GatewayError('UPSTREAM_TIMEOUT', { detail: 'while connecting', cause: full });
     }
   }
+}
+
+function isFull(cause: unknown): boolean {
+  return (cause as NodeJS.ErrnoException | undefined)?.code === 'EAGAIN';
 }
 
 function attempt(where: Destination, signal: AbortSignal): Promise<Socket> {
@@ -136,7 +146,7 @@ function remediesFor({ plain = 'ws://' }: Destination): Remedies {
   };
 }
 
-function begin({ host, port, socketPath, tls, autoEnd = false }: Destination): Socket {
+function begin({ host, port, socketPath, tls, alpn, autoEnd = false }: Destination): Socket {
   // Half-open, so that a FIN is ours to answer: what is still to be flushed must not be cut by Node's own end().
   const allowHalfOpen = !autoEnd;
   if (socketPath !== undefined) return connect({ path: socketPath, allowHalfOpen });
@@ -155,6 +165,6 @@ function begin({ host, port, socketPath, tls, autoEnd = false }: Destination): S
     secureContext: tls.context,
     servername,
     rejectUnauthorized: tls.isVerified,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [...(alpn ?? ['http/1.1'])],
   });
 }

@@ -7,7 +7,7 @@ export type FailureKind = 'unreachable' | 'timeout' | 'broken' | 'too big' | 'un
 /** An exchange that brought no complete answer. */
 export class ExchangeFailed extends Error {
   readonly kind: FailureKind;
-  /** Not a byte of the request has left: sending it again cannot double it. */
+  /** The service cannot have acted on the request: sending it again cannot double it. */
   readonly unsent: boolean;
 
   constructor(kind: FailureKind, unsent: boolean, cause?: unknown) {

@@ -1,15 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Dispatcher } from 'undici';
 import type { ExchangeLimits, HttpAnswer } from './client.ts';
 import { type Coding, codedSize, codingsOf, decodeWhole, withoutCoding } from './decoding.ts';
 import type { ExchangeFailed } from './exchange-failed.ts';
-import { InFlight, joinedFields, type RequestControl } from './in-flight.ts';
+import { InFlight, joinedFields } from './in-flight.ts';
+import type { RequestControl, ResponseHandler } from './wire.ts';
 
 /** Read of a body that nobody wants, so that its connection can be used again; beyond it that is given up. */
 const IGNORED_BYTES = 256 * 1024;
 
 /** Follows one request until its answer is whole; settles its promise once. */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements ResponseHandler {
   readonly #limits: ExchangeLimits;
   readonly #resolve: (answer: HttpAnswer) => void;
   readonly #flight: InFlight;
@@ -30,7 +30,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#flight.wait(limits.timeoutMs);
   }
 
-  /** Called in the same breath as the request is written. */
   onRequestStart(control: RequestControl): void {
     this.#flight.start(control);
   }

@@ -12,6 +12,11 @@ export interface EndpointClient {
   isIdle(): boolean;
   /** Drops its connections; again is a no-op. */
   close(): unknown;
+  /**
+   * Takes a connection that was dialled ahead, for requests to share. Resolves with false if one request at a time will
+   * use it; rejects if it does not serve, and then has destroyed it. Absent: it is never shared.
+   */
+  adopt?(socket: Socket, signal: AbortSignal): Promise<boolean>;
 }
 
 /** Gives the client a new connection when it needs one. */
@@ -29,6 +34,10 @@ const AHEAD_MS = 4_000;
 interface Entry<C> {
   readonly client: C;
   readonly ahead: Ahead;
+  /** Whether its connections are shared, as far as is known. */
+  isShared: boolean;
+  /** A connection being dialled that others can wait for. */
+  dialling: Promise<unknown> | undefined;
 }
 
 /**
@@ -60,11 +69,17 @@ export class HttpPool<C extends EndpointClient> {
   ): Connected<C> | Promise<Connected<C>> {
     const first = this.#pool.pick(policy, asking);
     const known = first && this.#entries.get(first.endpoint);
-    if (first && known?.client.isIdle() && !isFresh) {
-      first.reused();
-      return { lease: first, client: known.client };
-    }
+    if (first && known?.client.isIdle() && !isFresh) return reused(first, known.client);
+    if (first && known?.dialling && !isFresh) return this.#wait(policy, asking, limit, first);
     return this.#dial(policy, asking, limit(), first);
+  }
+
+  /** One connection for many: whoever comes while it is dialled need not dial another. */
+  async #wait(policy: Policy, asking: Asking, limit: () => AbortSignal, first: Lease): Promise<Connected<C>> {
+    const signal = limit();
+    const { client, dialling } = this.#entry(first.endpoint);
+    await dialling?.catch(() => {});
+    return client.isIdle() ? reused(first, client) : this.#dial(policy, asking, signal, first);
   }
 
   async #dial(
@@ -74,10 +89,24 @@ export class HttpPool<C extends EndpointClient> {
     first: Lease | undefined,
   ): Promise<Connected<C>> {
     const how = { policy, asking, signal, autoEnd: true, ...(first && { first }) };
-    const { lease, value } = await dial(this.#pool, { ...how, join: (socket) => socket });
-    const { client, ahead } = this.#entry(lease.endpoint);
-    ahead.put(value);
-    return { lease, client };
+    const join = (socket: Socket, endpoint: Endpoint, share: AbortSignal) =>
+      this.#adopt(socket, this.#entry(endpoint), share);
+    const dialled = dial(this.#pool, { ...how, join });
+    const entry = first && this.#entry(first.endpoint);
+    if (entry?.isShared) entry.dialling ??= dialled;
+    try {
+      const { lease } = await dialled;
+      return { lease, client: this.#entry(lease.endpoint).client };
+    } finally {
+      if (entry?.dialling === dialled) entry.dialling = undefined;
+    }
+  }
+
+  /** Gives a connection to those that share it, or keeps it for the request that it was dialled for. */
+  async #adopt(socket: Socket, entry: Entry<C>, signal: AbortSignal): Promise<void> {
+    const { client, ahead } = entry;
+    if (client.adopt) entry.isShared = await client.adopt(socket, signal);
+    if (!entry.isShared) ahead.put(socket);
   }
 
   /** Picks an endpoint, whether or not it can be reached now. Rejects as `place` does. */
@@ -115,7 +144,8 @@ export class HttpPool<C extends EndpointClient> {
     if (known !== undefined) return known;
     const ahead = new Ahead();
     const connect = () => ahead.take() ?? this.#reconnect(endpoint);
-    const entry = { client: this.#open(endpoint, connect), ahead };
+    const client = this.#open(endpoint, connect);
+    const entry = { client, ahead, isShared: client.adopt !== undefined, dialling: undefined };
     this.#entries.set(endpoint, entry);
     return entry;
   }
@@ -143,6 +173,11 @@ export class HttpPool<C extends EndpointClient> {
       clearTimeout(timer);
     }
   }
+}
+
+function reused<C>(lease: Lease, client: C): Connected<C> {
+  lease.reused();
+  return { lease, client };
 }
 
 /** Connections dialled for requests that are about to take them. */

@@ -1,12 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ExchangeFailed, type FailureKind } from './exchange-failed.ts';
-
-/** The hold on one request that has begun to leave. */
-export interface RequestControl {
-  pause(): void;
-  resume(): void;
-  abort(reason: Error): void;
-}
+import { NotProcessed, type RequestControl } from './wire.ts';
 
 /**
  * One request under way: knows whether it has left, and is cut short by its signal or by a deadline. Calls `onFailure`
@@ -60,6 +54,7 @@ export class InFlight {
 
   /** The connection was lost, or there has been none. */
   lose(error: Error & { code?: string }): void {
+    if (error instanceof NotProcessed) this.#control = undefined;
     if (this.#control) this.fail('broken', error);
     else this.fail(error.code === 'UPSTREAM_TIMEOUT' ? 'timeout' : 'unreachable', error);
   }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { sessionConfigOf } from '../config/poll/index.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { type DialFailure, GatewayError } from '../errors.ts';
@@ -8,6 +9,7 @@ import type { UpstreamContext } from './context.ts';
 import type { ProofSource } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
 import { startChecks } from './health/checks.ts';
+import { ALPN, type Http2Mode } from './http2-connection.ts';
 import { Lease } from './lease.ts';
 import { HostWatch } from './names/watch.ts';
 import { type Target, targetsOf } from './target.ts';
@@ -31,6 +33,8 @@ export class Pool {
   readonly context: UpstreamContext;
   /** What health checks prove themselves with; undefined where they do not. */
   readonly proof: ProofSource | undefined;
+  /** Which version of HTTP its connections are dialled for. */
+  readonly http2: Http2Mode;
   /** Undefined where no target speaks TLS. Connections that are open keep the one they were made with. */
   #trust: TlsTrust | undefined;
   readonly #unwatch: (() => void) | undefined;
@@ -48,6 +52,8 @@ export class Pool {
     this.timeoutMs = route.timeouts.handshake;
     this.context = context;
     this.proof = proof;
+    const isSession = kind === 'poll' || kind === 'post';
+    this.http2 = (isSession && sessionConfigOf(route.upstream)?.http2) || 'off';
     this.#unwatch = this.targets.some(({ secure }) => secure) ? this.#watchTrust(route) : undefined;
     const { resolver, now } = context;
     const lookUp = route.upstream.resolver ?? 'dns';
@@ -119,7 +125,10 @@ export class Pool {
     // The certificate names the host that the configuration does, whatever its address.
     const servername = trust.servername ?? (target.host === address ? '' : target.host);
     const plain = target.base === undefined ? 'ws://' : 'http://';
-    return this.context.connect({ ...where, tls: { ...trust, servername }, plain }, signal);
+    return this.context.connect(
+      { ...where, tls: { ...trust, servername }, alpn: ALPN[this.http2], plain },
+      signal,
+    );
   }
 
   /** The targets whose name has no address, and why. */

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Dispatcher } from 'undici';
 import { codingsOf, decodePieces, withoutCoding } from './decoding.ts';
 import type { ExchangeFailed } from './exchange-failed.ts';
-import { InFlight, joinedFields, type RequestControl } from './in-flight.ts';
+import { InFlight, joinedFields } from './in-flight.ts';
 import type { StreamedAnswer, StreamLimits } from './streamed-answer.ts';
+import type { RequestControl, ResponseHandler } from './wire.ts';
 
 const DONE = { done: true, value: undefined } as const;
 
@@ -13,7 +13,7 @@ const DONE = { done: true, value: undefined } as const;
  *
  *     head awaited → paused ⇄ piece awaited → ended | failed
  */
-export class Streaming implements Dispatcher.DispatchHandler, AsyncIterator<Buffer> {
+export class Streaming implements ResponseHandler, AsyncIterator<Buffer> {
   readonly #silenceMs: number;
   readonly #resolve: (answer: StreamedAnswer) => void;
   readonly #reject: (failure: ExchangeFailed) => void;
@@ -37,7 +37,6 @@ export class Streaming implements Dispatcher.DispatchHandler, AsyncIterator<Buff
     this.#flight.wait(limits.silenceMs);
   }
 
-  /** Called in the same breath as the request is written. */
   onRequestStart(control: RequestControl): void {
     this.#flight.start(control);
   }

@@ -4,7 +4,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { startGuardedExample } from '../support/example.ts';
 import { startFirefox } from '../support/firefox.ts';
-import { freePort, portOf } from '../support/servers.ts';
+import { freePort } from '../support/ports.ts';
+import { portOf } from '../support/servers.ts';
 
 /** Firefox on a page of an application behind a cookie, over TLS: server-sent events that break off, and a WebSocket. */
 

@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { folderWith, sallyport } from '../support/cli.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { certificate } from '../support/listener.ts';
+import { freePort } from '../support/ports.ts';
 
 const ROUTES = `routes: [{ name: a, match: { path: /* }, auth: none, upstream: { http: "http://127.0.0.1:9" } }]\n`;
 
@@ -30,14 +31,6 @@ async function portOf(server: Server): Promise<number> {
   onTestFinished(() => void server.close());
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return (server.address() as AddressInfo).port;
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 describe('with an admin listener', () => {

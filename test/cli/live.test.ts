@@ -20,6 +20,7 @@ import { Resolver } from '../../src/upstream/names/resolver.ts';
 import { folderWith, sallyport } from '../support/cli.ts';
 import { startIdentityProvider } from '../support/identity.ts';
 import { certificate } from '../support/listener.ts';
+import { freePort } from '../support/ports.ts';
 import { portOf } from '../support/servers.ts';
 import { listenAt, socketPath } from '../support/sockets.ts';
 import { jwk, keySet, signingKey } from '../support/tokens.ts';
@@ -41,14 +42,6 @@ const route = (upstream: string, auth = 'none') =>
 async function listening(server: Server = createServer()): Promise<number> {
   await listenAt({ port: 0, host: '127.0.0.1' }, server);
   return portOf(server);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const { close } = await listenAt({ port: 0, host: '127.0.0.1' }, server);
-  const port = portOf(server);
-  await close();
-  return port;
 }
 
 /** An HTTP service that answers everything with `status`, and shakes hands if it is to; its port. */

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { folderWith, Process } from '../support/cli.ts';
 import { deadPort } from '../support/faulty.ts';
-import { freePort } from '../support/servers.ts';
+import { freePort } from '../support/ports.ts';
 
 /** `log` of the configuration, as `sallyport serve` understands it. */
 

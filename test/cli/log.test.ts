@@ -1,21 +1,12 @@
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { folderWith, Process } from '../support/cli.ts';
 import { Fifo } from '../support/fifo.ts';
-
-/** Nothing reads where a gateway listens from a log that nobody gets. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+import { freePort } from '../support/ports.ts';
 
 async function echoService(): Promise<number> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
@@ -37,6 +28,7 @@ class Gateway {
   readonly #client: WebSocket;
 
   static async start(outputs: ConstructorParameters<typeof Process>[2]): Promise<Gateway> {
+    // Nothing reads where a gateway listens from a log that nobody gets.
     const [port, adminPort] = [await freePort(), await freePort()];
     const config = `listeners: [{ host: 127.0.0.1, port: ${port} }]
 admin: { port: ${adminPort} }

@@ -74,6 +74,7 @@ describe('a poll upstream', () => {
     ['send: { path: /m }, headers: { add: { x-connection-id: a } }', 'is the gateway’s own to say'],
     ['send: { path: /m }, headers: { add: { upgrade: a } }', 'is set by the gateway, and by nobody else'],
     ['send: { path: /m }, headers: { pass: [x-a], add: { x-a: a } }', 'it is added, and so replaced'],
+    ['send: { path: /m }, http2: auto', '`auto` has no effect without an https: target'],
     ['poll: { path: /e }, messages: { at: "json:/x" }', 'has an effect with json and json-array only'],
     ['poll: { path: /e }, messages: { item: "json:/x" }', 'has no effect with body'],
   ])('refuses %s', (poll, message) => {

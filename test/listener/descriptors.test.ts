@@ -37,3 +37,7 @@ test.each([
     expect(connectionsWithin(descriptors, each)).toBe(connections);
   },
 );
+
+test('what is kept back for others has no room for connections', () => {
+  expect(connectionsWithin(1024, 1, 64)).toBe(448);
+});

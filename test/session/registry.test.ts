@@ -70,6 +70,17 @@ describe('a connection', () => {
     ]);
   });
 
+  test('is found by the name its service knows, while it is open', () => {
+    const { sessions, open } = registry();
+    const { session } = open();
+    const { session: other } = open();
+    expect(sessions.find(session.connectionId)).toBe(session);
+    expect(sessions.find(other.connectionId)).toBe(other);
+    sessions.end(session, BYE);
+    expect(sessions.find(session.connectionId)).toBeUndefined();
+    expect(sessions.find('r1')).toBeUndefined();
+  });
+
   test('ends once, however often it is said', () => {
     const { sessions, heard, open } = registry();
     const { session } = open();

@@ -95,6 +95,37 @@ test('a session tells observers whose it is, and for how long it has lasted', ()
   expect(session.durationMs).toBe(1_500);
 });
 
+describe('its service', () => {
+  test('reaches the client by the bridge, where the bridge can be spoken by', async () => {
+    const message = { data: 'x', binary: false };
+    const push = vi.fn(() => Promise.resolve(true));
+    const session = sessionOf({ keepalive: 'off' });
+    expect(session.push(message)).toBe('unsupported');
+    session.attach({ ...link(), push });
+    expect(await session.push(message)).toBe(true);
+    expect(push.mock.calls).toEqual([[message]]);
+    expect(attached().session.push(message)).toBe('unsupported');
+  });
+
+  test('closes it in so many words, and no deadline is watched any more', () => {
+    const { session, seen } = attached({ timeouts: { lifetime: '1m' } });
+    session.end({ code: 4000, reason: 'bye' });
+    expect(seen.closed).toEqual([[{ code: 4000, reason: 'bye', by: 'gateway', clean: true }, undefined]]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('is told what it may know of it, by the name it knows', () => {
+    vi.setSystemTime('2026-01-02T03:04:05.006Z');
+    const request = upgradeOf({ id: 'r7', connectionId: 'c7' });
+    const session = sessionOf({ name: 'rooms' }, { request, grant: grantOf({ subject: 'alice' }) });
+    expect(session.describe()).toEqual({
+      ...{ id: 'c7', request: 'r7', route: 'rooms', bridge: 'websocket', subject: 'alice' },
+      ...{ protocol: undefined, clientAddress: request.clientAddress, since: '2026-01-02T03:04:05.006Z' },
+      ...{ up: session.up, down: session.down },
+    });
+  });
+});
+
 describe('it ends', () => {
   const expiring = (parts: Partial<Grant> = {}) => ({
     grant: grantOf({ expiresAt: Date.now() + MINUTE_MS, ...parts }),

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { within } from './patience.ts';
+import { freePort } from './ports.ts';
 import { switching, Wire } from './raw.ts';
 
-/** Upstreams of every temper, each on a free port of 127.0.0.1. */
+/** Upstreams of every temper, each on a port of 127.0.0.1 that is its own even when it is closed. */
 
 export interface Upstream extends AsyncDisposable {
   readonly port: number;
@@ -31,7 +32,7 @@ export async function startUpstream(
     onWire(wire);
     server.emit('wire');
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(await freePort(), '127.0.0.1');
   await once(server, 'listening');
 
   async function close(): Promise<void> {
@@ -75,9 +76,5 @@ export function startEcho(): Promise<Upstream> {
   });
 }
 
-/** A port that nothing listens on. */
-export async function deadPort(): Promise<number> {
-  const upstream = await startUpstream();
-  await upstream.close();
-  return upstream.port;
-}
+/** A port that nothing listens on, nor ever will. */
+export { freePort as deadPort } from './ports.ts';

@@ -3,6 +3,7 @@ import { metric } from './census.ts';
 import { startDns } from './dns.ts';
 import { startGateway, type TestGateway } from './gateway.ts';
 import { eventually } from './patience.ts';
+import { freePort } from './ports.ts';
 import { startTarget, type TargetProcess } from './processes.ts';
 import { startTraffic, type Traffic, type Visit, visit } from './traffic.ts';
 
@@ -48,9 +49,9 @@ export async function startFleet({ handshakeMs, health }: FleetOptions): Promise
   onTestFinished(async () => {
     for (const each of processes.values()) await each.kill();
   });
-  const { port } = await startAt(ONE, 0);
-  await Promise.all([startAt(TWO, port), startAt(THREE, port)]);
+  const port = await freePort();
   const addresses: Place[] = [ONE, TWO, THREE];
+  await Promise.all(addresses.map((place) => startAt(place, port)));
   const dns = await startDns((name) => (`${name}.` === NAME ? { ttl: 1, addresses } : 'nxdomain'));
   onTestFinished(() => dns.close());
   const gateway = await startGateway(

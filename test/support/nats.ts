@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { freePort, programPath, type RunningServer, startServer } from './servers.ts';
+import { freePort } from './ports.ts';
+import { programPath, type RunningServer, startServer } from './servers.ts';
 
 /** A NATS server with its WebSocket port, for whoever connects as alice; stopped when the test has finished. */
 export async function startNats(): Promise<RunningServer> {

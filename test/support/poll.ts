@@ -20,6 +20,7 @@ import { openPollClients } from '../../src/routes.ts';
 import { createUpstreamContext } from '../../src/upstream/context.ts';
 import type { AdmittedRequest } from '../../src/upstream/forward.ts';
 import { within } from './patience.ts';
+import { freePort } from './ports.ts';
 
 /** The poll bridge between real sockets, without the rest of the gateway: a server that admits everybody. */
 
@@ -212,7 +213,7 @@ export async function startService(handler: ServiceHandler): Promise<TestService
   const requests: ServiceRequest[] = [];
   const sockets = new Set<Socket>();
   let server: Server | undefined;
-  let port = 0;
+  const port = await freePort();
 
   const listener: RequestListener = async function onRequest(message, response) {
     const chunks: Buffer[] = [];
@@ -235,7 +236,6 @@ export async function startService(handler: ServiceHandler): Promise<TestService
     });
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
-    port = (server.address() as AddressInfo).port;
   }
 
   async function stop(): Promise<void> {

@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { freePort, programPath, type RunningServer, startServer } from './servers.ts';
+import { freePort } from './ports.ts';
+import { programPath, type RunningServer, startServer } from './servers.ts';
 
 /** Users of app.example.com, and their password. */
 export const USERS = ['alice', 'bob'] as const;

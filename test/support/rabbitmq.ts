@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { eventually } from './patience.ts';
-import { freePort, installedFile, programPath, startServer } from './servers.ts';
+import { freePort } from './ports.ts';
+import { installedFile, programPath, startServer } from './servers.ts';
 
 /** The ports of a RabbitMQ: management, STOMP and MQTT over WebSocket. */
 export interface Rabbit {

@@ -6,6 +6,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { freePort } from './ports.ts';
 
 /** Real servers from Debian, each on a free port of 127.0.0.1 and in a folder of its own. */
 export interface RunningServer {
@@ -170,15 +171,6 @@ function accepts(port: number): Promise<boolean> {
     };
     socket.once('connect', () => answer(true)).once('error', () => answer(false));
   });
-}
-
-/** A port of 127.0.0.1 that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = await listen(createServer());
-  const port = portOf(server);
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Everything that was sent to a service, byte for byte, by whoever came through this tap. */

@@ -1,7 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -9,7 +8,7 @@ import { WebSocket } from 'ws';
 import { parse } from 'yaml';
 import { buildImage, type Image } from '../support/image.ts';
 import { eventually, within } from '../support/patience.ts';
-import { portOf } from '../support/servers.ts';
+import { freePort } from '../support/ports.ts';
 
 /** The Dockerfile's own steps, and what they make, run as the user that it names. */
 
@@ -23,14 +22,6 @@ beforeAll(async () => {
   image = await buildImage('.');
   return () => image[Symbol.asyncDispose]();
 }, BUILD_MS);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const port = portOf(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Runs a program of the image to its end. */
 async function ran(program: readonly string[]): Promise<{ code: number; out: string; err: string }> {

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openSocket } from '../../src/upstream/connect.ts';
 import { type Course, race } from '../../src/upstream/race.ts';
+import { deadPort } from '../support/faulty.ts';
 import { portOf } from '../support/servers.ts';
 
 beforeEach(() => {
@@ -130,15 +131,12 @@ test('an address that answers late beats one that refuses', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const port = portOf(server);
-  const closed = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => closed.once('listening', resolve));
-  const deadPort = portOf(closed);
-  await new Promise((resolve) => closed.close(resolve));
+  const dead = await deadPort();
   const { signal } = new AbortController();
   const candidates = ['::1', '127.0.0.1'];
   /** `::1` connects after 300 ms: longer than Node's own patience, and than ours before the next starts. */
   async function attempt(address: string, share: AbortSignal) {
-    if (address !== '::1') return openSocket({ host: address, port: deadPort }, share);
+    if (address !== '::1') return openSocket({ host: address, port: dead }, share);
     await new Promise((resolve) => setTimeout(resolve, 300));
     return openSocket({ host: '127.0.0.1', port }, share);
   }

@@ -15,10 +15,12 @@ type Piece = string | Template;
  * Compiles a path such as `/rooms/{room}/events?after={cursor}`. Values are percent-encoded, so that none can add a segment
  * or a parameter; `{query}` alone is put in as it is, being a query already, and of what was captured only what is not
  * escaped yet. A placeholder without a value becomes empty. The template throws BAD_REQUEST where a segment would lead
- * upward, or would be missing for want of a parameter of the client; FORBIDDEN for want of a claim.
+ * upward (UPSTREAM_INVALID where the service may have named it), or would be missing for want of a parameter of the client;
+ * FORBIDDEN for want of a claim.
  */
 export function compilePath(template: string): Template {
   let isInQuery = false;
+  const isServices = /^[^?]*\{(session|cursor)\}/.test(template);
   const render = joined(
     piecesOf(template).map((piece) => {
       if (typeof piece !== 'string') return pathValue(piece, isInQuery);
@@ -28,7 +30,10 @@ export function compilePath(template: string): Template {
   );
   return function renderPath(scope) {
     const path = render(scope);
-    if (/\/(?:\.|%2e){1,2}(?:[/?]|$)/i.test(path)) throw badPath('a value is a dot segment of a path');
+    if (/^[^?]*\/(?:\.|%2e){1,2}(?:[/?]|$)/i.test(path))
+      throw new GatewayError(isServices ? 'UPSTREAM_INVALID' : 'BAD_REQUEST', {
+        detail: 'a value is a dot segment of a path',
+      });
     return path;
   };
 }
@@ -48,11 +53,7 @@ function pathValue(placeholder: Placeholder, isInQuery: boolean): Template {
 
 function missing(name: string, of: string): GatewayError {
   const detail = `a path needs {${name}.${of}}, and there is none`;
-  return name === 'claims' ? new GatewayError('FORBIDDEN', { detail }) : badPath(detail);
-}
-
-function badPath(detail: string): GatewayError {
-  return new GatewayError('BAD_REQUEST', { detail });
+  return new GatewayError(name === 'claims' ? 'FORBIDDEN' : 'BAD_REQUEST', { detail });
 }
 
 /**

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { optionalDuration, size, urlOrSocket } from '../fields.ts';
 import { targetsOf } from '../pool.ts';
 import { sessionHeaders } from './headers.ts';
+import { http2 } from './http2.ts';
 
 /** What every session with an HTTP service has, whatever it is spoken with. */
 
@@ -39,7 +40,8 @@ export const PROFILE = 'What the service speaks: generic is what the keys beside
 export const commonFields = {
   target: targetsOf(HTTP_BASE).describe('Base URLs or unix sockets; one is picked per connection and kept'),
   headers: sessionHeaders,
-  responseSize: size.prefault('4MiB').describe('Largest answer; beyond it 1014'),
+  http2,
+  responseSize: size.prefault('4MiB').describe('Largest answer, decoded; beyond it 1014'),
   queueSize: size
     .prefault('1MiB')
     .describe(

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { oneOrMany } from '../fields.ts';
-import { namesIn } from '../placeholders.ts';
 import type { Complain } from './common.ts';
+import type { RouteFacts } from './headers.ts';
 import type { MessagesConfig } from './messages.ts';
 import type { PollsConfig } from './polls.ts';
+import { report, textFault } from './templates.ts';
 
 /** Where the next poll goes on: what is read from an answer, and how it is sent. */
 
@@ -97,7 +98,7 @@ const entry = z.strictObject({
     .string()
     .optional()
     .describe(
-      'The first poll’s cursor; {query.NAME} is the client’s own, {query.NAME|0} with a default; absent: the first poll has none',
+      'The first poll’s cursor; {query.NAME} is the client’s own, {query.NAME|0} with a default, and then not sent beside it; absent: the first poll has none',
     ),
   reset: oneOrMany(reset)
     .optional()
@@ -114,9 +115,6 @@ export const cursor = oneOrMany(entry)
     'Where the next poll goes on, one or several that are kept together: with it a cut poll is repeated without loss; absent: a message may be lost',
   );
 
-/** Placeholders of `initial` that stand for a parameter of the client's query. */
-export const QUERY_PLACEHOLDER = /^query\.([^{}|]+)(?:\|([^{}]*))?$/;
-
 interface Around {
   readonly cursor?: readonly CursorEntry[] | undefined;
   readonly poll?: PollsConfig | undefined;
@@ -125,17 +123,35 @@ interface Around {
 
 /** Keys of cursors that need others: without, they would do nothing, or poll from the same place for ever. */
 export function cursorRules({ cursor = [], poll, messages }: Around, complain: Complain): void {
-  cursor.forEach((one, index) => {
-    // A lone entry may stand without its list: its place is told by the key alone.
-    const at = (key: string) => (cursor.length === 1 ? ['cursor', key] : ['cursor', index, key]);
+  forEach(cursor, (one, at) => {
     entryRules(one, (key, message) => complain(at(key), message));
     if (poll?.mode === 'stream') streamRules(one, (key, message) => complain(at(key), message));
-    if (one.send === undefined && (index > 0 || !holdsCursor(poll)))
+    if (one.send === undefined && (one !== cursor[0] || !holdsCursor(poll)))
       complain(at('send'), 'is required unless the path, a header or the body of `poll` holds {cursor}');
     if (needsItems(one) && !ITEMS.includes(messages.framing))
       complain(at('from'), `there are no items in ${messages.framing}: write json:/pointer or header:NAME`);
     if (one.from.from === 'event' && messages.framing !== 'sse')
       complain(at('from'), 'event:id has an effect with messages.framing: sse only');
+  });
+}
+
+/** Placeholders of `initial` that nothing fills. */
+export function initialRules(cursor: Around['cursor'] = [], route: RouteFacts, complain: Complain): void {
+  forEach(cursor, ({ initial = '' }, at) =>
+    report(at('initial'), textFault(initial, { ...route, own: [] }), complain),
+  );
+}
+
+/** `at` is the place of a key of an entry. */
+function forEach(
+  cursor: readonly CursorEntry[],
+  check: (entry: CursorEntry, at: (key: string) => PropertyKey[]) => void,
+): void {
+  // One that is refused has not been made a list.
+  if (!Array.isArray(cursor)) return;
+  cursor.forEach((entry: CursorEntry, index) => {
+    // A lone entry may stand without its list: its place is told by the key alone.
+    check(entry, (key) => (cursor.length === 1 ? ['cursor', key] : ['cursor', index, key]));
   });
 }
 
@@ -152,10 +168,8 @@ function needsItems({ from }: CursorEntry): boolean {
 
 type ComplainOf = (key: keyof CursorEntry, message: string) => void;
 
-function entryRules({ from, pick, initial }: CursorEntry, complain: ComplainOf): void {
+function entryRules({ from, pick }: CursorEntry, complain: ComplainOf): void {
   if (pick !== undefined && from.from !== 'item') complain('pick', 'has an effect with item:/pointer only');
-  for (const name of namesIn(initial ?? ''))
-    if (!QUERY_PLACEHOLDER.test(name)) complain('initial', `nothing fills {${name}} here`);
 }
 
 /** A stream has no end at which all of it could be looked at. */

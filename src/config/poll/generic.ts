@@ -3,7 +3,8 @@ import { ack, type Complain, commonFields, complainTo, PROFILE } from './common.
 import { answerSource, cursor, cursorRules } from './cursor.ts';
 import { messages, messagesRules } from './messages.ts';
 import { poll, pollRules } from './polls.ts';
-import { closeRequest, openRequest, sendRequest } from './requests.ts';
+import { closeRequest, OPEN, openRequest, sendRequest } from './requests.ts';
+import { sendRules } from './send-rules.ts';
 
 /** An HTTP service that configuration alone describes. */
 
@@ -13,15 +14,12 @@ const shape = z.strictObject({
   open: z
     .strictObject({
       ...openRequest,
-      session: answerSource
-        .optional()
-        .describe('Where the answer names the session: {session} in later paths; absent: it does not'),
       cursor: answerSource
         .optional()
         .describe('Where the answer holds the first cursor, that of the first entry; absent: it does not'),
     })
     .optional()
-    .describe('A request before the 101; a failure is relayed as the answer to the upgrade; absent: none'),
+    .describe(OPEN),
   poll,
   cursor,
   ack,
@@ -46,4 +44,5 @@ function genericRules({ open, poll, send, cursor, messages, ack }: GenericConfig
   messagesRules(messages, complain);
   cursorRules({ cursor, poll, messages }, complain);
   if (poll !== undefined) pollRules(poll, messages, complain);
+  if (send !== undefined) sendRules(send, messages, (path, message) => complain(['send', ...path], message));
 }

@@ -26,7 +26,7 @@ const mapping = z.strictObject({
 
 export const sessionHeaders = z
   .union(
-    [list.transform((pass) => ({ pass, add: {} })), mapping],
+    [list.transform((pass): SessionHeadersConfig => ({ pass, add: {} })), mapping],
     'expected a list of headers, or a mapping with pass and add',
   )
   .prefault(PASSED)

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { type BayeuxConfig, bayeuxService } from './bayeux.ts';
 import type { Complain } from './common.ts';
+import { initialRules } from './cursor.ts';
 import { type EngineIoConfig, engineIoService } from './engine-io.ts';
 import { type GenericConfig, genericService } from './generic.ts';
 import { headerRules, type RouteFacts } from './headers.ts';
+import { http2Rules } from './http2.ts';
 import { genericPost, postTo } from './post.ts';
 import { requestRules } from './request-rules.ts';
 import { type SockjsConfig, sockjsService } from './sockjs.ts';
@@ -48,8 +50,11 @@ export function sessionRules({ poll, post }: SessionShape, route: RouteFacts, co
 }
 
 function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): void {
+  http2Rules(config, complain);
   headerRules(config.headers, route, complain);
-  if (isGeneric(config)) requestRules(config, route, complain);
+  if (!isGeneric(config)) return;
+  requestRules(config, route, complain);
+  initialRules(config.cursor, route, complain);
 }
 
 /** What configuration alone describes has requests of its own. */

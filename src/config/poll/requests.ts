@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration, headerName } from '../fields.ts';
+import { answerSource } from './cursor.ts';
 import { fieldTemplate } from './headers.ts';
 
 /** The requests of a session, as the configuration describes them. Texts with placeholders are judged in templates.ts. */
@@ -36,7 +37,15 @@ const type = z
 /** Of a request that has no message. */
 export const requestFields = { path: path.describe(PATH), headers, body, type };
 
-export const openRequest = { method: method.default('POST').describe(METHOD), ...requestFields };
+export const openRequest = {
+  method: method.default('POST').describe(METHOD),
+  ...requestFields,
+  session: answerSource
+    .optional()
+    .describe('Where the answer names the session: {session} in later requests; absent: it does not'),
+};
+export const OPEN =
+  'A request before the 101; a failure is relayed as the answer to the upgrade; absent: none';
 export const pollRequest = { method: method.default('GET').describe(METHOD), ...requestFields };
 export const closeRequest = z
   .strictObject({ method: method.default('DELETE').describe(METHOD), ...requestFields })
@@ -87,9 +96,24 @@ export const sendFields = {
       'Whether a send that failed is repeated: only if the service cannot have had it, or always, for the service drops what it has had by Idempotency-Key',
     ),
   response: z
-    .enum(['ignore', 'message'])
+    .enum(['ignore', 'message', 'batch', 'sse', 'ndjson'])
     .default('ignore')
-    .describe('What the answer to a send is to the client: nothing, or a message'),
+    .describe(
+      'What the answer to a send is to the client: nothing; its body one message, or none if it is empty; messages as `messages` says; or each event, or line of JSON, one message as it comes',
+    ),
+  refusal: z
+    .enum(['relay', 'close', 'ignore'])
+    .default('close')
+    .describe(
+      'A send that is answered with 4xx (but 401, 408, 425, 429 and those in `codes`): the body of the answer is a message, or the connection ends, or nothing',
+    ),
+  concurrency: z.int().min(1).max(64).default(1).describe('Most sends of a connection at a time'),
+  order: z
+    .enum(['keep', 'free'])
+    .optional()
+    .describe(
+      'With `concurrency`: answers reach the client in the order of the messages, or as they come; absent: keep',
+    ),
 };
 
 export type SendConfig = z.output<ReturnType<typeof sendShape>>;

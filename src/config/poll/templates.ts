@@ -21,11 +21,13 @@ export function pathFault(path: string, known: Known): string | undefined {
   const fault = firstFault(namesIn(path), known);
   if (fault !== undefined) return fault;
   const [beforeQuery = ''] = path.split('?');
-  const isWholeQuery = ({ name, of }: Placeholder) => name === 'query' && of === undefined;
-  return namesIn(beforeQuery).map(readPlaceholder).some(isWholeQuery) && !known.captures.includes('query')
-    ? '{query} stands behind a ? only'
-    : undefined;
+  const loose = LOOSE.filter((name) => !known.captures.includes(name));
+  const name = namesIn(beforeQuery).find((one) => loose.includes(one));
+  return name === undefined ? undefined : `{${name}} stands behind a ? only`;
 }
+
+/** What a client says freely could lead elsewhere: `..` is a reason, too. */
+const LOOSE: readonly string[] = ['query', 'reason'];
 
 /** The same of the value of a header, or of a text. */
 export function textFault(text: string, known: Known): string | undefined {

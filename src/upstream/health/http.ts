@@ -3,7 +3,10 @@ import type { Socket } from 'node:net';
 import { withQuery } from '../../http/query.ts';
 import { NO_PROOF } from '../credentials.ts';
 import type { Endpoint } from '../endpoint.ts';
+import { isHttp2, openHttp2 } from '../http2-connection.ts';
 import type { Pool } from '../pool.ts';
+import type { StreamedAnswer } from '../streamed-answer.ts';
+import { Streaming } from '../streaming.ts';
 import type { Probe } from './probe.ts';
 
 /** An HTTP service is well if it answers a GET with 2xx or 3xx. */
@@ -23,10 +26,27 @@ export async function statusAt(
   try {
     const { fields, query } = pool.proof?.() ?? NO_PROOF;
     const own = { host: endpoint.target.authority, ...Object.fromEntries(fields) };
-    return await statusOf(socket, withQuery(path, query), own, signal);
+    const ask = isHttp2(socket, pool.http2) ? statusOverHttp2 : statusOf;
+    return await ask(socket, withQuery(path, query), { ...OURS, ...own }, signal);
   } finally {
     socket.destroy();
   }
+}
+
+const OURS = { 'user-agent': 'sallyport', accept: '*/*' };
+
+async function statusOverHttp2(
+  socket: Socket,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<number> {
+  const connection = await openHttp2(socket, `https://${headers.host}`, signal);
+  const { status } = await new Promise<StreamedAnswer>((resolve, reject) => {
+    const limits = { signal, silenceMs: 2 ** 31 - 1 };
+    connection.send({ method: 'GET', path, headers }, new Streaming(limits, resolve, reject));
+  });
+  return status;
 }
 
 function statusOf(
@@ -36,7 +56,7 @@ function statusOf(
   signal: AbortSignal,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const headers = { 'user-agent': 'sallyport', accept: '*/*', connection: 'close', ...own };
+    const headers = { connection: 'close', ...own };
     const asked = request({ createConnection: () => socket, path, headers, signal });
     asked.once('response', (response) => {
       response.on('error', () => {});

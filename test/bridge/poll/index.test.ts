@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { deadPort } from '../../support/faulty.ts';
 import { closeOf, fixtures, type Harness, inboxOf, until } from '../../support/poll.ts';
 
 const { service, harness, undo } = fixtures();
@@ -19,15 +19,7 @@ async function refusalOf({ url }: Harness): Promise<{ message: IncomingMessage; 
   return { message, body: await text(message) };
 }
 
-/** A port that nothing listens on. */
-async function deadUrl(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${port}`;
-}
+const deadUrl = async () => `http://127.0.0.1:${await deadPort()}`;
 
 test('carries text and binary messages each way', async () => {
   const feed = ['text/plain', 'application/octet-stream'];

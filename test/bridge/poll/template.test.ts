@@ -87,9 +87,9 @@ describe('a path', () => {
     ['/u/{claims.no}/x', {}, 'FORBIDDEN'],
     ['/u/{claims.none}', {}, 'FORBIDDEN'],
     ['/u/{query.no}', {}, 'BAD_REQUEST'],
-    ['/u/{session}/x', { session: '..' }, 'BAD_REQUEST'],
-    ['/u/.{session}?x', { session: '.' }, 'BAD_REQUEST'],
-    ['/u/{session}', { session: '.' }, 'BAD_REQUEST'],
+    ['/u/{session}/x', { session: '..' }, 'UPSTREAM_INVALID'],
+    ['/u/.{session}?x', { session: '.' }, 'UPSTREAM_INVALID'],
+    ['/u/{cursor}', { cursor: '.' }, 'UPSTREAM_INVALID'],
     ['/u?a={claims.no}&b={session}', { session: '..' }, 'none'],
   ])('%s with %j is refused: %s', (template, more, code) => {
     expect(codeOf(() => compilePath(template)(scope(more)))).toBe(code);

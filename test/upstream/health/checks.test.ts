@@ -11,6 +11,7 @@ import { probeWebSocket } from '../../../src/upstream/health/websocket.ts';
 import { Pool } from '../../../src/upstream/pool.ts';
 import { backTo, census, eventually } from '../../support/census.ts';
 import { deadPort, startUpstream, startWebSocket } from '../../support/faulty.ts';
+import { http2Peer } from '../../support/http2-target.ts';
 import { switching } from '../../support/raw.ts';
 import { portOf } from '../../support/servers.ts';
 import { listenAt, socketPath } from '../../support/sockets.ts';
@@ -173,4 +174,29 @@ test('checks go on at their pace, take an endpoint out, let it back, and end wit
   await new Promise((resolve) => setTimeout(resolve, 60));
   expect(asked - last).toBeLessThanOrEqual(1);
   expect(census().Timeout ?? 0).toBeLessThanOrEqual(before.Timeout ?? 0);
+});
+
+describe('a service over HTTP/2', () => {
+  test.each([
+    ['chosen through TLS', 'auto', false],
+    ['without TLS', 'on', true],
+  ] as const)('%s is asked in it', async (_, mode, isPlain) => {
+    const paths: unknown[] = [];
+    const { url } = await http2Peer(
+      ({ stream, headers }) => {
+        paths.push(headers[':path']);
+        stream.respond({ ':status': headers[':path'] === '/well' ? 204 : 503 });
+        stream.write('and so on');
+      },
+      { mode, isPlain },
+    );
+    const target = url.replace('localhost', '127.0.0.1');
+    const pool = poolOf(
+      { tls: { verify: 'off' }, poll: { target, http2: mode, poll: { path: '/' } } },
+      'poll',
+    );
+    expect(await ask(probeHttp, pool, '/well')).toBeUndefined();
+    expect(await ask(probeHttp, pool, '/ill')).toBe('it answered 503');
+    expect(paths).toEqual(['/well', '/ill']);
+  });
 });

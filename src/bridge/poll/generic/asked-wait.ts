@@ -3,9 +3,7 @@ import type { HttpAnswer } from '../../../upstream/client.ts';
 import type { Reading } from './framing.ts';
 import { compileSource } from './source.ts';
 
-const LONGEST_MS = 300_000;
-
-/** Compiles how long an answer asks to be left alone, in milliseconds; undefined where it does not. At most five minutes. */
+/** Compiles how long an answer asks to be left alone, in milliseconds; undefined where it does not. */
 export function compileBackoff(
   backoff: PollsConfig['backoff'],
 ): (answer: HttpAnswer, reading: Reading) => number | undefined {
@@ -13,6 +11,6 @@ export function compileBackoff(
   const source = compileSource(backoff);
   return function waitOf(answer, { document }) {
     const seconds = Number(source(answer, document));
-    return seconds > 0 ? Math.min(seconds * 1000, LONGEST_MS) : undefined;
+    return seconds > 0 ? seconds * 1000 : undefined;
   };
 }

@@ -3,6 +3,7 @@ import { GatewayError } from '../../../errors.ts';
 import { removeParameter, withoutParameters, withQuery } from '../../../http/query.ts';
 import type { HttpRequest } from '../../../upstream/client.ts';
 import type { AnswerHead } from '../../../upstream/streamed-answer.ts';
+import type { Scope } from '../values.ts';
 import { compileInitial } from './initial.ts';
 import type { Item } from './items.ts';
 import { compilePicked, isSmaller, sum } from './picked.ts';
@@ -29,7 +30,7 @@ export interface Move {
 /** The cursors of a route. What is read of an answer throws UPSTREAM_INVALID for what is no cursor. */
 export interface CursorRules {
   /** Where a session begins, as its client's query may say. Throws BAD_REQUEST if that could not be sent. */
-  initial(query: string | undefined): Cursors;
+  initial(scope: Scope): Cursors;
   /** A client's query without the parameters that cursors stand in for. */
   otherQuery(query: string | undefined): string | undefined;
   /** The request with the cursors where the service expects them. */
@@ -46,7 +47,7 @@ export function compileCursors(entries: readonly CursorEntry[]): CursorRules {
   const rules = entries.map(compileEntry);
   const taken = rules.flatMap(({ parameters }) => parameters);
   return {
-    initial: (query) => rules.map((rule) => rule.initial(query)),
+    initial: (scope) => rules.map((rule) => rule.initial(scope)),
     otherQuery: (query) => withoutParameters(query, (one) => taken.some((name) => one.has(name))),
     put: (request, cursors) => rules.reduce((whole, { put }, index) => put(whole, cursors[index]), request),
     move(place, now, initial) {

@@ -4,6 +4,7 @@ import { withQuery } from '../../../http/query.ts';
 import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
 import type { Opening, Polls, Profile, ProfileFactory, Sends, Streams } from '../profile.ts';
+import { compilePath } from '../template.ts';
 import type { Scope } from '../values.ts';
 import { compileFraming } from './framing.ts';
 import { compileReceiving } from './receiving.ts';
@@ -27,6 +28,9 @@ export function compileGeneric(config: GenericConfig): ProfileFactory {
 /** Nobody has said why (RFC 6455 §7.1.5). */
 const UNSAID = { code: 1006, reason: '' };
 
+/** For what is not known yet. */
+const STAND_IN = 'x';
+
 /** The path says itself what it takes of the client’s query. */
 const NAMES_QUERY = /\{query[.}]/;
 
@@ -34,11 +38,12 @@ const NAMES_QUERY = /\{query[.}]/;
 type Dialect = ReturnType<typeof compileDialect>;
 
 function compileDialect(config: GenericConfig) {
-  const { open, close } = config;
+  const { open, poll, send, close } = config;
   return {
     config,
     openRequest: open && compileRequest(open),
     closeRequest: close && compileRequest(close),
+    laterPaths: [poll, send, close].flatMap((request) => (request ? compilePath(request.path) : [])),
     readWhole: compileFraming({ framing: 'body' }),
     sessionOf: open?.session && compileSource(open.session),
     firstCursorOf: open?.cursor && compileSource(open.cursor),
@@ -69,6 +74,7 @@ class GenericProfile implements Profile {
 
   open(): HttpRequest | undefined {
     const { config, openRequest } = this.#dialect;
+    this.#tryPaths();
     if (openRequest === undefined) return undefined;
     const { query, protocols } = this.#state.request;
     const request = openRequest(this.#state);
@@ -87,11 +93,19 @@ class GenericProfile implements Profile {
     const { document } = readWhole(answer);
     if (sessionOf) this.#state.session = required(sessionOf(answer, document), 'session');
     if (firstCursorOf) this.#state.moveFirst(required(firstCursorOf(answer, document), 'cursor'));
+    this.#tryPaths();
     return { protocol: chosenProtocol(answer, this.#state.request.protocols) };
   }
 
   close(ending: Scope['ending'] = UNSAID): HttpRequest | undefined {
     return this.#dialect.closeRequest?.(this.#state.with({ ending }));
+  }
+
+  /** Who lacks what a later path is made of, or has it made into another, learns it now and not in mid-session. */
+  #tryPaths(): void {
+    const { request, session = STAND_IN, cursor = STAND_IN } = this.#state;
+    const scope = { request, session, cursor, holdMs: 1000, seq: 1, ending: UNSAID };
+    for (const path of this.#dialect.laterPaths) path(scope);
   }
 }
 

@@ -24,7 +24,7 @@ export function compileReceiving(
   const request = compilePoll(poll, cursors);
 
   function begin(state: SessionState) {
-    if (cursors) state.initialCursors = cursors.initial(state.request.query);
+    if (cursors) state.initialCursors = cursors.initial(state);
     state.cursors = state.initialCursors;
     return {
       answerSize: responseSize,

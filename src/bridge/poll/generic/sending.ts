@@ -7,32 +7,66 @@ import { compileEdit } from './edit.ts';
 import { compileFraming } from './framing.ts';
 import { compileBody, compileRequest } from './request.ts';
 import type { SessionState } from './state.ts';
+import { compileStreaming } from './streaming.ts';
 
 const JSON_TYPE = 'application/json';
 
 /** Compiles how messages go to the service; undefined where it takes none. */
-export function compileSending({
-  send,
-  responseSize,
-}: GenericConfig): ((state: SessionState) => Sends) | undefined {
+export function compileSending(config: GenericConfig): ((state: SessionState) => Sends) | undefined {
+  const { send, responseSize } = config;
   if (send === undefined) return undefined;
-  const { timeout, retry, response } = send;
+  const { timeout, retry, response, refusal, concurrency, order } = send;
   const request = compileMessageRequest(send);
-  const readWhole = compileFraming({ framing: 'body' });
-  const sent = (answer: HttpAnswer): Batch => ({ ...NOTHING, messages: readWhole(answer).messages });
+  const replies = compileReplies(response, config);
+  const refused = compileRefusal(refusal);
+  const reads = response !== 'ignore' || refusal === 'relay';
 
   return (state) => ({
     timeoutMs: timeout,
-    answerSize: response === 'message' ? responseSize : 'ignored',
+    answerSize: reads ? responseSize : 'ignored',
     resends: retry === 'idempotent',
-    concurrency: 1,
-    inOrder: true,
+    concurrency,
+    inOrder: order !== 'free',
     send([message], seq) {
       state.seq = seq;
       return request(state.with({ message }));
     },
-    ...(response === 'message' && { sent }),
+    ...replies,
+    ...(refused && { refused }),
   });
+}
+
+/** Compiles what answers are to the client. */
+function compileReplies(
+  response: SendConfig['response'],
+  { messages: framing, responseSize }: GenericConfig,
+): Pick<Sends, 'sent' | 'reader'> {
+  if (response === 'ignore') return {};
+  if (response === 'message' || response === 'batch') {
+    const read = compileFraming(response === 'batch' ? framing : { framing: 'body', type: framing.type });
+    return { sent: (answer) => messagesOnly(read(answer).messages) };
+  }
+  // Polls may be framed in another way.
+  const own = framing.framing === response ? framing : { framing: response };
+  const readerOf = compileStreaming(own, responseSize);
+  return { reader: (head) => readerOf(head, NO_CURSORS) };
+}
+
+const NO_CURSORS = { cursors: [], initialCursors: [] };
+
+/** Compiles what a refused message is to the client; undefined where it is the end, as it always is for who must prove himself anew. */
+function compileRefusal(refusal: SendConfig['refusal']): Sends['refused'] {
+  if (refusal === 'close') return undefined;
+  return function refused({ status, body }: HttpAnswer): Batch | undefined {
+    if (status === UNAUTHORIZED) return undefined;
+    return refusal === 'ignore' ? NOTHING : messagesOnly([{ data: body.toString(), binary: false }]);
+  };
+}
+
+const UNAUTHORIZED = 401;
+
+function messagesOnly(messages: readonly Message[]): Batch {
+  return { ...NOTHING, messages };
 }
 
 /** Compiles the request that takes a message, which it throws UNSUPPORTED_DATA for if `body` cannot take it. */

@@ -18,11 +18,26 @@ describe('body', () => {
     ['application/json', false],
     ['application/problem+json; charset=utf-8', false],
     ['application/jsonp', true],
+    ['application/atom+xml', false],
+    ['application/xml; charset=utf-8', false],
+    ['application/javascript', false],
+    ['application/x-ndjson', false],
+    ['application/x-www-form-urlencoded', false],
+    ['application/vnd.own; charset=utf-8', false],
     ['application/octet-stream', true],
+    ['image/svg', true],
     ['', true],
   ])('takes %s as binary: %s', (type, binary) => {
     const { messages } = read(answer('{}', type));
     expect(messages).toEqual([{ data: binary ? Buffer.from('{}') : '{}', binary }]);
+  });
+
+  test.each([
+    ['text', 'image/png', { data: '{}', binary: false }],
+    ['binary', 'text/plain', { data: Buffer.from('{}'), binary: true }],
+    ['auto', 'text/plain', { data: '{}', binary: false }],
+  ] as const)('is %s where that is said, whatever %s is', (type, contentType, expected) => {
+    expect(compileFraming({ framing: 'body', type })(answer('{}', contentType)).messages).toEqual([expected]);
   });
 
   test('has no message in an empty body', () => {
@@ -40,7 +55,31 @@ describe('body', () => {
   });
 });
 
+describe('json', () => {
+  test.each([
+    ['{"node":{"key":"a","value":[1]}}', ['{"key":"a","value":[1]}']],
+    ['{"node":"text"}', ['text']],
+    ['{"other":1}', []],
+    ['\ufeff{"node":1}', ['1']],
+  ])('takes what stands at the pointer in %j', (body, expected) => {
+    expect(texts({ framing: 'json', at: '/node' }, body)).toEqual(expected);
+  });
+
+  test('takes all of the body without one', () => {
+    expect(texts({ framing: 'json' }, '[1, 2]')).toEqual(['[1,2]']);
+  });
+});
+
 describe('json-array', () => {
+  test('drops a byte order mark', () => {
+    expect(texts({ framing: 'json-array' }, '\ufeff["a"]')).toEqual(['a']);
+  });
+
+  test('may hold binary messages', () => {
+    const { messages } = compileFraming({ framing: 'json-array', type: 'binary' })(answer('["a"]'));
+    expect(messages).toEqual([{ data: Buffer.from('a'), binary: true }]);
+  });
+
   test('takes the items at the pointer: strings as they are, others as JSON', () => {
     const body = '{"events":["a",{"b":1},2,null,12345678901234567890]}';
     const expected = ['a', '{"b":1}', '2', 'null', '12345678901234567890'];
@@ -62,6 +101,18 @@ describe('json-array', () => {
       expect.objectContaining({ code: 'UPSTREAM_INVALID' }),
     );
   });
+});
+
+test('lines are messages, but empty ones', () => {
+  expect(texts({ framing: 'lines' }, 'a\r\n\nb: c\n{d')).toEqual(['a', 'b: c', '{d']);
+});
+
+test('whole event streams are messages, with their last id', () => {
+  const { messages, items } = compileFraming({ framing: 'sse' })(
+    answer('id: 4\ndata: a\n\ndata: b\n\ndata: c'),
+  );
+  expect(messages.map(({ data }) => data)).toEqual(['a', 'b']);
+  expect(items.at(-1)?.id).toBe('4');
 });
 
 describe('ndjson', () => {

@@ -1,0 +1,115 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { exampleFeed, instantClock, queryOf } from '../../../support/feeds.ts';
+import { fixtures, inboxOf, type ServiceHandler, until } from '../../../support/poll.ts';
+
+const { service, harness, undo } = fixtures();
+afterEach(undo);
+
+/** Answers the polls one after the other, and holds what comes behind them. */
+function inTurn(
+  answers: readonly { status?: number; headers?: Record<string, string>; body: unknown }[],
+): ServiceHandler {
+  let asked = 0;
+  return (_, response) => {
+    const answer = answers[asked++];
+    if (answer === undefined) return;
+    const { status = 200, headers = {}, body } = answer;
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+  };
+}
+
+describe('etcd, v2', () => {
+  const change = (index: number) => ({
+    body: {
+      action: 'set',
+      node: { key: '/k', value: `v${index}`, modifiedIndex: index, createdIndex: index },
+    },
+  });
+
+  test('waits for the change after the last, by its index', async () => {
+    const etcd = await service(inTurn([change(7), change(8), change(12)]));
+    const { poll, route } = exampleFeed('etcd', etcd.url);
+    const gateway = await harness(poll, { ...instantClock(), route, request: { captures: { key: 'k' } } });
+    const inbox = inboxOf(await gateway.connect());
+    const nodes = (await inbox.atLeast(3)).map((text) => JSON.parse(text).value);
+    await until(() => etcd.requests.length === 4);
+    expect(nodes).toEqual(['v7', 'v8', 'v12']);
+    expect(etcd.requests.map((request) => queryOf(request).get('waitIndex'))).toEqual([null, '8', '9', '13']);
+    expect(etcd.requests[0]?.url).toBe('/v2/keys/k?wait=true&recursive=true');
+  });
+});
+
+describe('CouchDB', () => {
+  const change = (seq: string) => ({ seq, id: seq, changes: [] });
+  const page = (...seqs: string[]) => ({ body: { results: seqs.map(change), last_seq: seqs.at(-1) } });
+
+  test.each([
+    ['from now on', '', 'now'],
+    ['from where the client asks', '?since=2-g1AAA', '2-g1AAA'],
+  ])('its changes come %s', async (_, query, since) => {
+    const couch = await service(inTurn([page('3-x', '4-y'), page('5-z')]));
+    const { poll, route } = exampleFeed('couchdb', couch.url);
+    const gateway = await harness(poll, {
+      ...instantClock(),
+      route,
+      request: { captures: { database: 'db' } },
+    });
+    const inbox = inboxOf(await gateway.connect({ path: `/rooms/blue${query}` }));
+    const changes = (await inbox.atLeast(3)).map((text) => JSON.parse(text).seq);
+    await until(() => couch.requests.length === 3);
+    expect(changes).toEqual(['3-x', '4-y', '5-z']);
+    expect(couch.requests.map((request) => queryOf(request).getAll('since'))).toEqual([
+      [since],
+      ['4-y'],
+      ['5-z'],
+    ]);
+  });
+});
+
+describe('Consul', () => {
+  const health = (index: string, node: string) => ({
+    headers: { 'x-consul-index': index },
+    body: [{ node }],
+  });
+
+  test('tells what has changed, and begins anew when the index does', async () => {
+    const answers = [
+      health('5', 'a'),
+      health('5', 'a'),
+      health('7', 'b'),
+      health('3', 'c'),
+      health('3', 'c'),
+    ];
+    const consul = await service(inTurn(answers));
+    const { poll, route } = exampleFeed('consul', consul.url);
+    const gateway = await harness(poll, {
+      ...instantClock(),
+      route,
+      request: { captures: { service: 's' } },
+    });
+    const inbox = inboxOf(await gateway.connect());
+    await inbox.atLeast(3);
+    await until(() => consul.requests.length === 6);
+    expect(inbox.texts).toEqual(['[{"node":"a"}]', '[{"node":"b"}]', '[{"node":"c"}]']);
+    const indices = consul.requests.map((request) => queryOf(request).get('index'));
+    expect(indices).toEqual([null, '5', '5', '7', null, '3']);
+    expect(queryOf(consul.requests[0] ?? { url: '' }).get('wait')).toBe('60s');
+  });
+});
+
+test('what has an ETag is polled for changes', async () => {
+  const page = (etag: string, body: unknown) => ({ headers: { etag }, body });
+  const github = await service(inTurn([page('"a"', [1]), { status: 304, body: '' }, page('W/"b"', [2])]));
+  const { poll, route } = exampleFeed('github-events', github.url);
+  const captures = { owner: 'o', name: 'n' };
+  const gateway = await harness(poll, { ...instantClock(), route, request: { captures } });
+  const inbox = inboxOf(await gateway.connect());
+  expect(await inbox.atLeast(2)).toEqual(['[1]', '[2]']);
+  await until(() => github.requests.length === 4);
+  expect(github.requests.map(({ headers }) => headers['if-none-match'])).toEqual([
+    undefined,
+    '"a"',
+    '"a"',
+    'W/"b"',
+  ]);
+});
