@@ -23,7 +23,7 @@ function withStream(cursor: string, messages = 'framing: ndjson'): string {
 describe('a cursor', () => {
   test('is one, or several that are kept together', () => {
     const cursors = (text: string) =>
-      (parsed(withCursor(text)).routes[1]?.upstream.poll as GenericConfig).cursor;
+      (parsed(withCursor(text)).routes[1]?.upstream.poll as GenericConfig | undefined)?.cursor;
     const one = '{ from: header:etag, send: header:if-none-match }';
     const expected = {
       from: { from: 'header', name: 'etag' },
