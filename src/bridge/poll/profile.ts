@@ -1,3 +1,4 @@
+import type { HeaderField } from '../../http/request.ts';
 import type { HttpAnswer, HttpRequest } from '../../upstream/client.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { AnswerHead } from '../../upstream/streamed-answer.ts';
@@ -26,7 +27,7 @@ export interface Batch {
   commit(): void;
   /** The service ends the session, once the messages are out. */
   readonly end?: ServiceEnd | undefined;
-  /** Milliseconds the service wants to be left alone for. */
+  /** Of what is received: milliseconds the service wants to be left alone for. */
   readonly waitMs?: number | undefined;
 }
 
@@ -38,6 +39,10 @@ export interface Opening {
   readonly protocol?: string | undefined;
   /** Messages it has already: they go to the client behind the 101. */
   readonly messages?: readonly Message[];
+  /** Fields of its answer for the 101. */
+  readonly fields?: readonly HeaderField[];
+  /** It has not decided yet: milliseconds after which it is to be asked again, and that alone counts. */
+  readonly againMs?: number | undefined;
 }
 
 /** Messages that are fetched by one request after the other, each answered at once or held. */
@@ -98,14 +103,15 @@ export interface Sends {
   batch?(waiting: readonly Message[]): number;
   /**
    * The request with these messages, the `seq`th of the session, from 1; with none of them where the profile has asked to be
-   * heard. Throws what ends the session, such as UNSUPPORTED_DATA.
+   * heard. Undefined where the service wants to hear nothing more: the messages are dropped. Throws what ends the session,
+   * such as UNSUPPORTED_DATA.
    */
-  send(messages: readonly Message[], seq: number): HttpRequest;
+  send(messages: readonly Message[], seq: number): HttpRequest | undefined;
   /** Reads a 2xx answer; not called where answers are ignored. */
   sent?(answer: HttpAnswer): Batch;
   /** Where answers are streamed, in place of `sent`. */
   reader?(head: AnswerHead): EventReader;
-  /** What a refusal (4xx) is to the client; undefined: the end of the session. */
+  /** What a refusal is to the client, a 4xx but 408, 425 and 429 that `codes` does not name; undefined: the end of the session. */
   refused?(answer: HttpAnswer): Batch | undefined;
 }
 

@@ -1,6 +1,7 @@
 import type { PollConfig } from '../../config/poll/index.ts';
 import { compileGeneric } from './generic/index.ts';
 import type { ProfileFactory } from './profile.ts';
+import { compileWebSocketOverHttp } from './websocket-over-http/index.ts';
 
 type Compilers = {
   readonly [Name in NonNullable<PollConfig['profile']>]: (
@@ -11,9 +12,11 @@ type Compilers = {
 /** What HTTP services speak: a new profile is a file of its own and one line here. */
 const PROFILES: Compilers = {
   generic: compileGeneric,
+  'websocket-over-http': compileWebSocketOverHttp,
 };
 
 /** Compiles the profile that a configuration names. */
 export function compileProfile(config: PollConfig): ProfileFactory {
-  return PROFILES[config.profile ?? 'generic'](config);
+  const compile = PROFILES[config.profile ?? 'generic'] as (config: PollConfig) => ProfileFactory;
+  return compile(config);
 }

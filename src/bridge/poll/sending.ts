@@ -2,10 +2,10 @@ import { GatewayError } from '../../errors.ts';
 import type { HttpRequest } from '../../upstream/client.ts';
 import { type AttemptParts, type Outcome, sendUntilTaken } from './attempt.ts';
 import { Outbox, type Pressure } from './outbox.ts';
-import type { Batch, Message, Sends } from './profile.ts';
+import { type Batch, type Message, NOTHING, type Sends } from './profile.ts';
 import { bringReply } from './reply.ts';
 
-export interface SenderParts extends Omit<AttemptParts, 'sends'> {
+export interface SenderParts extends AttemptParts {
   /** Undefined: the service takes no messages. */
   readonly sends: Sends | undefined;
   /** Names the session in the Idempotency-Key of its messages. */
@@ -23,6 +23,9 @@ export interface SenderParts extends Omit<AttemptParts, 'sends'> {
 
 /** Requests of one session at a time, whatever its lanes. */
 const MOST_REQUESTS = 64;
+
+/** The service wants to hear nothing more. */
+const UNWANTED: Outcome = { kind: 'refused', batch: NOTHING };
 
 /** Messages that wait for one another. */
 interface Lane {
@@ -127,17 +130,15 @@ export class Sender {
   }
 
   async #run(sends: Sends, lane: Lane, messages: readonly Message[]): Promise<void> {
-    const before = lane.answered;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (sends.inOrder) lane.answered = promise;
+    const turn = isOrdered(sends) ? takeTurn(lane) : undefined;
     try {
       const outcome = await this.#send(sends, messages);
-      if (sends.inOrder) await before;
+      await turn?.before;
       await bringReply(outcome, sends, this.#parts.take);
     } catch (thrown) {
       this.#fail(thrown);
     }
-    resolve();
+    turn?.end();
     lane.active--;
     this.#active--;
     this.#onDone(lane);
@@ -148,9 +149,10 @@ export class Sender {
     try {
       const seq = ++this.#requests;
       const request = sends.send(messages, seq);
+      if (request === undefined) return UNWANTED;
       const key = { 'idempotency-key': `${connection}:${seq}` };
       const keyed: HttpRequest = { ...request, headers: { ...request.headers, ...key } };
-      const outcome = await sendUntilTaken({ ...this.#parts, sends }, keyed, signal);
+      const outcome = await sendUntilTaken({ request: keyed, sends }, this.#parts, signal);
       this.#accepted += messages.length;
       return outcome;
     } finally {
@@ -184,4 +186,17 @@ export class Sender {
     this.#parts.onFailure(thrown);
     this.#settle();
   }
+}
+
+/** One at a time is in order anyway. */
+function isOrdered({ inOrder, concurrency }: Sends): boolean {
+  return inOrder && concurrency > 1;
+}
+
+/** A place behind all answers of a lane that come before: `end` lets the next one go. */
+function takeTurn(lane: Lane): { readonly before: Promise<unknown>; end(): void } {
+  const before = lane.answered;
+  const { promise, resolve: end } = Promise.withResolvers<void>();
+  lane.answered = promise;
+  return { before, end };
 }

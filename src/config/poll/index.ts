@@ -6,18 +6,24 @@ import { headerRules, type RouteFacts } from './headers.ts';
 import { http2Rules } from './http2.ts';
 import { genericPost, postTo } from './post.ts';
 import { requestRules } from './request-rules.ts';
+import { type WebSocketOverHttpConfig, webSocketOverHttpService } from './websocket-over-http.ts';
 
 export type { GenericConfig } from './generic.ts';
 export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig } from './headers.ts';
+export type { WebSocketOverHttpConfig } from './websocket-over-http.ts';
 
 /** The configuration of `upstream: { poll: … }` and `upstream: { post: … }`: HTTP services in place of a WebSocket. */
 
 /** What a session with an HTTP service is configured by; a new profile is one line here, and one in a list below. */
-export type PollConfig = GenericConfig;
+export type PollConfig = GenericConfig | WebSocketOverHttpConfig;
 
 const UNKNOWN = { error: 'expected a profile that the reference names' };
 
-export const pollUpstream = z.discriminatedUnion('profile', [genericService], UNKNOWN);
+export const pollUpstream = z.discriminatedUnion(
+  'profile',
+  [genericService, webSocketOverHttpService],
+  UNKNOWN,
+);
 
 export const postUpstream = z.union(
   [postTo, z.discriminatedUnion('profile', [genericPost], UNKNOWN)],
@@ -42,8 +48,14 @@ export function sessionRules({ poll, post }: SessionShape, route: RouteFacts, co
 function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): void {
   http2Rules(config, complain);
   headerRules(config.headers, route, complain);
+  if (!isGeneric(config)) return;
   requestRules(config, route, complain);
   initialRules(config.cursor, route, complain);
+}
+
+/** What configuration alone describes has placeholders. */
+function isGeneric(config: PollConfig): config is GenericConfig {
+  return config.profile === undefined || config.profile === 'generic';
 }
 
 /** The session an upstream has with an HTTP service; undefined where it has another kind of upstream. */
