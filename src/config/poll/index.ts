@@ -8,7 +8,7 @@ import { genericPost, postTo } from './post.ts';
 import { requestRules } from './request-rules.ts';
 
 export type { GenericConfig } from './generic.ts';
-export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig } from './headers.ts';
+export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig, takenHeaders } from './headers.ts';
 
 /** The configuration of `upstream: { poll: … }` and `upstream: { post: … }`: HTTP services in place of a WebSocket. */
 

@@ -1,6 +1,6 @@
 import type { Complain } from './common.ts';
 import type { GenericConfig } from './generic.ts';
-import { type RouteFacts, reservedFault } from './headers.ts';
+import { headerFault, type RouteFacts } from './headers.ts';
 import type { EditConfig, RequestConfig } from './requests.ts';
 import { bodyFault, type Known, pathFault, textFault } from './templates.ts';
 
@@ -21,7 +21,7 @@ export function requestRules(config: GenericConfig, route: RouteFacts, complain:
     const request = config[part];
     if (request === undefined) continue;
     const own = PLACES[part].filter((name) => isFilled(name, config));
-    const known: Known = { ...route, own };
+    const known = { ...route, own };
     const within: Complain = (path, message) => complain([part, ...path], message);
     textRules(request, known, within);
     if (part === 'send') methodRules(request, within);
@@ -45,11 +45,11 @@ type Written = Omit<RequestConfig, 'body'> & {
   readonly binary?: string | undefined;
 };
 
-function textRules({ path, headers = {} }: Written, known: Known, complain: Complain): void {
+function textRules({ path, headers = {} }: Written, known: Known & RouteFacts, complain: Complain): void {
   const fault = pathFault(path, known);
   if (fault !== undefined) complain(['path'], fault);
   for (const [name, value] of Object.entries(headers)) {
-    const wrong = reservedFault(name) ?? textFault(value, known);
+    const wrong = headerFault(name, known) ?? textFault(value, known);
     if (wrong !== undefined) complain(['headers', name], wrong);
   }
 }
