@@ -27,6 +27,8 @@ describe('a poll upstream', () => {
     [`send: { path: /m }, close: { path: "/end?c={code}&n={seq}", body: '["{reason}"]' }`],
     ['send: { path: /m }, headers: { pass: [cookie], add: { x-room: "{room} {query.a|b}" } }'],
     ['send: { path: /m }, headers: { add: { x-room: plain } }'],
+    ['poll: { path: /e }, codes: { 302: 1001, 410: 1000, 503: 4999 }'],
+    ['poll: { path: "/e/{cursor}" }, cursor: { from: "json:/next" }, ack: pong'],
   ])('accepts %s', (poll) => {
     expect(() => parsed(withPoll(poll))).not.toThrow();
   });
@@ -77,6 +79,12 @@ describe('a poll upstream', () => {
     ['send: { path: /m }, http2: auto', '`auto` has no effect without an https: target'],
     ['poll: { path: /e }, messages: { at: "json:/x" }', 'has an effect with json and json-array only'],
     ['poll: { path: /e }, messages: { item: "json:/x" }', 'has no effect with body'],
+    ['poll: { path: /e }, ack: pong', 'has no effect without `cursor`'],
+    ['poll: { path: /e }, codes: { 200: 1000 }', 'is not a status from 300 to 599, but 304'],
+    ['poll: { path: /e }, codes: { 304: 1000 }', 'is not a status from 300 to 599, but 304'],
+    ['poll: { path: /e }, codes: { 410: 1006 }', 'is not a close code such as 1000'],
+    ['poll: { path: /e }, codes: { 410: 2000 }', 'is not a close code such as 1000'],
+    ['poll: { path: /e }, codes: { 410: 5000 }', 'is not a close code such as 1000'],
   ])('refuses %s', (poll, message) => {
     expect(problemOf(withPoll(poll))).toContain(message);
   });
