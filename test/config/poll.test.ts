@@ -71,6 +71,7 @@ describe('a poll upstream', () => {
     ['send: { path: /m, body: { set: {} } }', 'it neither sets nor removes anything'],
     ['send: { path: /m, body: { set: { stream: true } } }', 'is not a JSON pointer like /stream'],
     ['send: { path: /m, body: { set: { /a: "{code}" } } }', 'nothing fills {code} here'],
+    ['send: { path: /m, body: { set: { /a: { b: ["{ } {cod}"] } } } }', 'nothing fills {cod} here'],
     ['send: { path: /m }, close: { path: /e, body: "[{message}]" }', 'nothing fills {message} here'],
     ['send: { path: /m }, headers: { add: { x-a: "{seq}" } }', 'nothing fills {seq} here'],
     ['send: { path: /m }, headers: { add: { x-connection-id: a } }', 'is the gateway’s own to say'],

@@ -2,7 +2,7 @@ import type { Complain } from './common.ts';
 import type { GenericConfig } from './generic.ts';
 import { headerFault, type RouteFacts } from './headers.ts';
 import type { EditConfig, RequestConfig } from './requests.ts';
-import { bodyFault, type Known, pathFault, textFault } from './templates.ts';
+import { bodyFault, type Known, pathFault, textFault, valueFault } from './templates.ts';
 
 /** What must hold of the requests of the generic profile: placeholders that are filled, bodies that stay what they are. */
 
@@ -77,8 +77,14 @@ function bodyRules({ method, body, type, text }: Written, known: Known, complain
 function editRules({ set, remove }: EditConfig, known: Known, complain: Complain): void {
   if (Object.keys(set).length === 0 && remove.length === 0)
     complain(['body'], 'has no effect: it neither sets nor removes anything');
-  for (const [place, value] of Object.entries(set)) {
-    const fault = typeof value === 'string' ? textFault(value, known) : undefined;
-    if (fault !== undefined) complain(['body', 'set', place], fault);
-  }
+  for (const [place, value] of Object.entries(set))
+    for (const text of textsIn(value)) {
+      const fault = valueFault(text, known);
+      if (fault !== undefined) complain(['body', 'set', place], fault);
+    }
+}
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
 }
