@@ -90,6 +90,26 @@ describe('a poll upstream', () => {
     expect(problemOf(withPoll(poll))).toContain(message);
   });
 
+  test.each([
+    ['profile: engine.io'],
+    ['profile: engine.io, path: /io'],
+    ['profile: sockjs, path: /echo'],
+    ['profile: bayeux, path: /faye'],
+  ])('accepts %s', (poll) => {
+    expect(() => parsed(withPoll(poll))).not.toThrow();
+  });
+
+  test.each([
+    ['profile: engine.io, path: "/{room}"', 'without a query and without placeholders'],
+    ['profile: engine.io, path: "/io?EIO=3"', 'without a query and without placeholders'],
+    ['profile: sockjs', 'path: is missing'],
+    ['profile: bayeux', 'path: is missing'],
+    ['profile: sockjs, path: /echo, send: { path: /x }', 'send: unknown key'],
+    ['profile: engine', 'expected a profile that the reference names'],
+  ])('refuses %s', (poll, message) => {
+    expect(problemOf(withPoll(poll))).toContain(message);
+  });
+
   test('takes claims where there are some, and carries each in one way', () => {
     const auth = '{ issuer: main, token: [subprotocol], forward: { x-user: sub } }';
     const used = 'send: { path: "/m/{claims.sub}" }, headers: { add: { x-id: "{claims./a/b|none}" } }';

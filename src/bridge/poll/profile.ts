@@ -1,3 +1,4 @@
+import type { HeaderField } from '../../http/request.ts';
 import type { HttpAnswer, HttpRequest } from '../../upstream/client.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { AnswerHead } from '../../upstream/streamed-answer.ts';
@@ -38,6 +39,10 @@ export interface Opening {
   readonly protocol?: string | undefined;
   /** Messages it has already: they go to the client behind the 101. */
   readonly messages?: readonly Message[];
+  /** Fields of its answer for the 101. */
+  readonly fields?: readonly HeaderField[];
+  /** It has not decided yet: milliseconds after which it is to be asked again, and that alone counts. */
+  readonly againMs?: number | undefined;
 }
 
 /** Messages that are fetched by one request after the other, each answered at once or held. */
@@ -49,7 +54,10 @@ export interface Polls {
   readonly marginMs: number;
   /** Largest answer that is read, in bytes. */
   readonly answerSize: number;
-  /** A poll that failed may be sent again. Where it may not, its failure is the end of the session. */
+  /**
+   * A poll that failed may be sent again. Where it may not, its failure is the end of the session: at the end of ours it is
+   * given up last, for with it would go what the client has said before.
+   */
   readonly repeats: boolean;
   poll(): HttpRequest;
   /** Reads a 2xx answer, or a 304 or 408. */
@@ -94,13 +102,16 @@ export interface Sends {
   readonly inOrder: boolean;
   /** Messages of different lanes do not wait for one another; absent: all are in one. */
   lane?(message: Message): string;
+  /** The lane whose requests the service may hold as it likes: the end of the session does not wait for them. */
+  readonly heldLane?: string | undefined;
   /** How many of the messages that wait go in one request: at least 1. Absent: 1. */
   batch?(waiting: readonly Message[]): number;
   /**
    * The request with these messages, the `seq`th of the session, from 1; with none of them where the profile has asked to be
-   * heard. Throws what ends the session, such as UNSUPPORTED_DATA.
+   * heard. Undefined where the service wants to hear nothing more: the messages are dropped. Throws what ends the session,
+   * such as UNSUPPORTED_DATA.
    */
-  send(messages: readonly Message[], seq: number): HttpRequest;
+  send(messages: readonly Message[], seq: number): HttpRequest | undefined;
   /** Reads a 2xx answer; not called where answers are ignored. */
   sent?(answer: HttpAnswer): Batch;
   /** Where answers are streamed, in place of `sent`. */

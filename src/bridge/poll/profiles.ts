@@ -1,6 +1,10 @@
 import type { PollConfig } from '../../config/poll/index.ts';
+import { compileBayeux } from './bayeux/index.ts';
+import { compileEngineIo } from './engine-io/index.ts';
 import { compileGeneric } from './generic/index.ts';
 import type { ProfileFactory } from './profile.ts';
+import { compileSockjs } from './sockjs/index.ts';
+import { compileWebSocketOverHttp } from './websocket-over-http/index.ts';
 
 type Compilers = {
   readonly [Name in NonNullable<PollConfig['profile']>]: (
@@ -11,9 +15,14 @@ type Compilers = {
 /** What HTTP services speak: a new profile is a file of its own and one line here. */
 const PROFILES: Compilers = {
   generic: compileGeneric,
+  'websocket-over-http': compileWebSocketOverHttp,
+  'engine.io': compileEngineIo,
+  sockjs: compileSockjs,
+  bayeux: compileBayeux,
 };
 
 /** Compiles the profile that a configuration names. */
 export function compileProfile(config: PollConfig): ProfileFactory {
-  return PROFILES[config.profile ?? 'generic'](config);
+  const compile = PROFILES[config.profile ?? 'generic'] as (config: PollConfig) => ProfileFactory;
+  return compile(config);
 }
