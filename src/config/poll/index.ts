@@ -14,7 +14,7 @@ import { type WebSocketOverHttpConfig, webSocketOverHttpService } from './websoc
 export type { BayeuxConfig } from './bayeux.ts';
 export type { EngineIoConfig } from './engine-io.ts';
 export type { GenericConfig } from './generic.ts';
-export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig } from './headers.ts';
+export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig, takenHeaders } from './headers.ts';
 export type { SockjsConfig } from './sockjs.ts';
 export type { WebSocketOverHttpConfig } from './websocket-over-http.ts';
 
