@@ -50,13 +50,14 @@ describe('an end', () => {
   test('is told to the service though the gateway stops in that moment', async () => {
     const { backend, gateway } = await backendAndGateway(async (request, response) => {
       if (request.url !== '/leave') return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, 20));
       response.end();
     });
     for (let i = 0; i < 20; i++) await open(gateway.port, '/');
     await until(() => backend.requests.length === 20);
     await gateway.close();
-    expect(backend.requests.filter(({ url }) => url === '/leave').length).toBe(20);
+    const told = backend.requests.filter(({ url }) => url === '/leave');
+    expect(new Set(told.map(({ headers }) => headers['x-connection-id'])).size).toBe(20);
   });
 
   test('of the gateway does not wait for ever for a service that does not answer', async () => {

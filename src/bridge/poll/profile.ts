@@ -27,7 +27,7 @@ export interface Batch {
   commit(): void;
   /** The service ends the session, once the messages are out. */
   readonly end?: ServiceEnd | undefined;
-  /** Milliseconds the service wants to be left alone for. */
+  /** Of what is received: milliseconds the service wants to be left alone for. */
   readonly waitMs?: number | undefined;
 }
 
@@ -111,7 +111,7 @@ export interface Sends {
   sent?(answer: HttpAnswer): Batch;
   /** Where answers are streamed, in place of `sent`. */
   reader?(head: AnswerHead): EventReader;
-  /** What a refusal (4xx) is to the client; undefined: the end of the session. */
+  /** What a refusal is to the client, a 4xx but 408, 425 and 429 that `codes` does not name; undefined: the end of the session. */
   refused?(answer: HttpAnswer): Batch | undefined;
 }
 

@@ -5,7 +5,7 @@ import { Outbox, type Pressure } from './outbox.ts';
 import { type Batch, type Message, NOTHING, type Sends } from './profile.ts';
 import { bringReply } from './reply.ts';
 
-export interface SenderParts extends Omit<AttemptParts, 'sends'> {
+export interface SenderParts extends AttemptParts {
   /** Undefined: the service takes no messages. */
   readonly sends: Sends | undefined;
   /** Names the session in the Idempotency-Key of its messages. */
@@ -130,17 +130,15 @@ export class Sender {
   }
 
   async #run(sends: Sends, lane: Lane, messages: readonly Message[]): Promise<void> {
-    const before = lane.answered;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (sends.inOrder) lane.answered = promise;
+    const turn = isOrdered(sends) ? takeTurn(lane) : undefined;
     try {
       const outcome = await this.#send(sends, messages);
-      if (sends.inOrder) await before;
+      await turn?.before;
       await bringReply(outcome, sends, this.#parts.take);
     } catch (thrown) {
       this.#fail(thrown);
     }
-    resolve();
+    turn?.end();
     lane.active--;
     this.#active--;
     this.#onDone(lane);
@@ -154,7 +152,7 @@ export class Sender {
       if (request === undefined) return UNWANTED;
       const key = { 'idempotency-key': `${connection}:${seq}` };
       const keyed: HttpRequest = { ...request, headers: { ...request.headers, ...key } };
-      const outcome = await sendUntilTaken({ ...this.#parts, sends }, keyed, signal);
+      const outcome = await sendUntilTaken({ request: keyed, sends }, this.#parts, signal);
       this.#accepted += messages.length;
       return outcome;
     } finally {
@@ -188,4 +186,17 @@ export class Sender {
     this.#parts.onFailure(thrown);
     this.#settle();
   }
+}
+
+/** One at a time is in order anyway. */
+function isOrdered({ inOrder, concurrency }: Sends): boolean {
+  return inOrder && concurrency > 1;
+}
+
+/** A place behind all answers of a lane that come before: `end` lets the next one go. */
+function takeTurn(lane: Lane): { readonly before: Promise<unknown>; end(): void } {
+  const before = lane.answered;
+  const { promise, resolve: end } = Promise.withResolvers<void>();
+  lane.answered = promise;
+  return { before, end };
 }

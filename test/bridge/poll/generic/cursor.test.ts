@@ -61,6 +61,12 @@ describe('a cursor in the items', () => {
   });
 });
 
+test('the id of events is the last that was said', () => {
+  const { rules, place } = compiled({ from: 'event:id' }, { framing: 'sse' });
+  const answer = place('data: a\n\nid: 1\ndata: b\n\nid: 2\ndata: c\n\n');
+  expect(rules.move(answer, [undefined], [undefined]).next).toEqual(['2']);
+});
+
 test.each([
   [1, '12345678901234567890123', '12345678901234567890124'],
   [1, '9007199254740991', '9007199254740992'],

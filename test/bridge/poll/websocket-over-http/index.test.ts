@@ -209,7 +209,10 @@ describe('Keep-Alive-Interval', () => {
     expect(session.nudges).toBe(0);
     vi.advanceTimersByTime(1);
     expect(session.nudges).toBe(1);
+    sent(answer(''));
+    expect(vi.getTimerCount()).toBe(1);
     profile.finish?.();
+    expect(vi.getTimerCount()).toBe(0);
     sent(answer('', { 'keep-alive-interval': '5' }));
     expect(vi.getTimerCount()).toBe(0);
   });
