@@ -5,7 +5,7 @@ import { type Beat, type Control, readControl } from './control.ts';
 import { invalid } from './events.ts';
 import { passes } from './filters.ts';
 
-const CONTROL = 'c:';
+const CONTROL = Buffer.from('c:');
 /** Of control messages that wait for the session, and of what is remembered about it. */
 const MOST = 1_000;
 
@@ -131,6 +131,6 @@ export class Grip {
   }
 }
 
-function startsWith(bytes: Buffer, prefix: string | Buffer): boolean {
-  return bytes.subarray(0, prefix.length).equals(Buffer.from(prefix));
+function startsWith(bytes: Buffer, prefix: Buffer): boolean {
+  return bytes.subarray(0, prefix.length).equals(prefix);
 }
