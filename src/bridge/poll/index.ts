@@ -76,19 +76,19 @@ function compileBridge(route: RouteConfig, deps: BridgeDeps): (opened: Opened, c
         return done;
       },
       abandon() {
-        if (isAsked) leave(opened, deps);
+        if (isAsked) void leave(opened, deps);
         else deps.http.release(lease);
       },
     };
   };
 }
 
-/** Tells the service of the end, if it wants to be told; its place is given back when that is done. Never throws. */
-function leave({ lease, http, profile }: Opened, deps: BridgeDeps, ending?: Ending): void {
-  const onDone = () => deps.http.release(lease);
+/** Tells the service of the end, if it wants to be told; its place is given back, and this resolves, when that is done. Never rejects. */
+async function leave({ lease, http, profile }: Opened, deps: BridgeDeps, ending?: Ending): Promise<void> {
   const request = goodbyeOf(profile, ending);
-  if (request === undefined) onDone();
-  else deps.goodbyes.say({ http, request, onDone });
+  if (request !== undefined)
+    await new Promise<void>((resolve) => deps.goodbyes.say({ http, request, onDone: resolve }));
+  deps.http.release(lease);
 }
 
 /** A profile that cannot say it must not keep the session from its end. */

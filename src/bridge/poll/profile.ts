@@ -54,7 +54,10 @@ export interface Polls {
   readonly marginMs: number;
   /** Largest answer that is read, in bytes. */
   readonly answerSize: number;
-  /** A poll that failed may be sent again. Where it may not, its failure is the end of the session. */
+  /**
+   * A poll that failed may be sent again. Where it may not, its failure is the end of the session: at the end of ours it is
+   * given up last, for with it would go what the client has said before.
+   */
   readonly repeats: boolean;
   poll(): HttpRequest;
   /** Reads a 2xx answer, or a 304 or 408. */
@@ -99,6 +102,8 @@ export interface Sends {
   readonly inOrder: boolean;
   /** Messages of different lanes do not wait for one another; absent: all are in one. */
   lane?(message: Message): string;
+  /** The lane whose requests the service may hold as it likes: the end of the session does not wait for them. */
+  readonly heldLane?: string | undefined;
   /** How many of the messages that wait go in one request: at least 1. Absent: 1. */
   batch?(waiting: readonly Message[]): number;
   /**

@@ -1,6 +1,9 @@
 import type { PollConfig } from '../../config/poll/index.ts';
+import { compileBayeux } from './bayeux/index.ts';
+import { compileEngineIo } from './engine-io/index.ts';
 import { compileGeneric } from './generic/index.ts';
 import type { ProfileFactory } from './profile.ts';
+import { compileSockjs } from './sockjs/index.ts';
 import { compileWebSocketOverHttp } from './websocket-over-http/index.ts';
 
 type Compilers = {
@@ -13,6 +16,9 @@ type Compilers = {
 const PROFILES: Compilers = {
   generic: compileGeneric,
   'websocket-over-http': compileWebSocketOverHttp,
+  'engine.io': compileEngineIo,
+  sockjs: compileSockjs,
+  bayeux: compileBayeux,
 };
 
 /** Compiles the profile that a configuration names. */

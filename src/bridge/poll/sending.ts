@@ -48,6 +48,8 @@ export class Sender {
   readonly #outbox: Outbox;
   readonly #lanes = new Map<string, Lane>();
   readonly #over = Promise.withResolvers<void>();
+  /** Gives up what the service may hold. */
+  readonly #held = new AbortController();
   #requests = 0;
   /** Those whose place is taken: until the client has what was answered. */
   #active = 0;
@@ -62,7 +64,7 @@ export class Sender {
   constructor(parts: SenderParts) {
     this.#parts = parts;
     this.#outbox = new Outbox(parts.queueSize, parts.pressure);
-    parts.signal.addEventListener('abort', () => this.#settle(), { once: true });
+    parts.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** Messages of the client that the service has not accepted, as far as it is known. */
@@ -93,6 +95,7 @@ export class Sender {
   /** Nothing more comes. Resolves when what was taken is sent, or nothing is sent any more. Never rejects. */
   end(): Promise<void> {
     this.#isEnding = true;
+    this.#held.abort();
     this.#settle();
     return this.#over.promise;
   }
@@ -132,11 +135,11 @@ export class Sender {
   async #run(sends: Sends, lane: Lane, messages: readonly Message[]): Promise<void> {
     const turn = isOrdered(sends) ? takeTurn(lane) : undefined;
     try {
-      const outcome = await this.#send(sends, messages);
+      const outcome = await this.#send(sends, lane, messages);
       await turn?.before;
       await bringReply(outcome, sends, this.#parts.take);
     } catch (thrown) {
-      this.#fail(thrown);
+      if (!this.#isGivenUp(sends, lane)) this.#fail(thrown);
     }
     turn?.end();
     lane.active--;
@@ -144,8 +147,9 @@ export class Sender {
     this.#onDone(lane);
   }
 
-  async #send(sends: Sends, messages: readonly Message[]): Promise<Outcome> {
-    const { connection, signal } = this.#parts;
+  async #send(sends: Sends, lane: Lane, messages: readonly Message[]): Promise<Outcome> {
+    const { connection } = this.#parts;
+    const { signal } = lane.name === sends.heldLane ? this.#held : this.#parts;
     try {
       const seq = ++this.#requests;
       const request = sends.send(messages, seq);
@@ -155,11 +159,24 @@ export class Sender {
       const outcome = await sendUntilTaken({ request: keyed, sends }, this.#parts, signal);
       this.#accepted += messages.length;
       return outcome;
+    } catch (thrown) {
+      if (this.#isGivenUp(sends, lane)) this.#accepted += messages.length;
+      throw thrown;
     } finally {
       this.#unanswered--;
       this.#settle();
     }
   }
+
+  /** What was held is over with the session, and not missed. */
+  #isGivenUp({ heldLane }: Sends, { name }: Lane): boolean {
+    return this.#isEnding && name === heldLane;
+  }
+
+  readonly #onAbort = (): void => {
+    this.#held.abort();
+    this.#settle();
+  };
 
   #onDone(lane: Lane): void {
     if (lane.active === 0 && lane.waiting.length === 0) this.#lanes.delete(lane.name);

@@ -41,7 +41,9 @@ function stand(changes: Partial<Profile> = {}, greeting: readonly Message[] = []
     queueSize: 1_000,
     outageMs: undefined,
     clock,
-    sayGoodbye: (ending: Ending) => void goodbyes.push(ending),
+    async sayGoodbye(ending: Ending) {
+      goodbyes.push(ending);
+    },
   };
   const session = sessionOf({ closeMs: 200 });
   const done = runPoll(conversation, ours, Buffer.alloc(0), session);

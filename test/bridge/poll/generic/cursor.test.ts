@@ -20,7 +20,7 @@ function compiled(cursor: object | object[], messages: object = {}) {
 
 /** What is known of a client with this query. */
 function scopeOf(query: string | undefined): Scope {
-  return { request: { connectionId: 'c', captures: {}, query, grant: { claims: {}, releases: [] } } };
+  return { request: { connectionId: 'c', captures: {}, query, grant: { claims: {} } } };
 }
 
 const ITEMS = { framing: 'json-array' };
