@@ -1,5 +1,6 @@
 import type { Item } from '../channels.ts';
 import type { Message, SessionControls } from '../profile.ts';
+import { bytesIn } from '../wire.ts';
 import { Alarm } from './alarm.ts';
 import { type Beat, type Control, readControl } from './control.ts';
 import { invalid } from './events.ts';
@@ -55,8 +56,9 @@ export class Grip {
     return kept;
   }
 
-  #siftOne({ data, binary }: Message): Message[] {
-    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  #siftOne(message: Message): Message[] {
+    const { binary } = message;
+    const bytes = bytesIn(message);
     if (!binary && startsWith(bytes, CONTROL)) {
       const control = readControl(bytes.toString('utf8', CONTROL.length));
       if (control !== undefined) this.#hear(control);
