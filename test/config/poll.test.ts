@@ -122,3 +122,66 @@ describe('a poll upstream', () => {
     expect(problemOf(text)).toContain('a base URL has no query');
   });
 });
+
+/** The same with a route of `post`, as written behind its key. */
+function withPost(post: string): string {
+  const route = `
+  - name: feed
+    match: { path: "/feed/{room}" }
+    auth: none
+    upstream: { post: ${post} }`;
+  return sampleConfig({ route });
+}
+
+const TARGET = 'target: "http://127.0.0.1:3001"';
+
+describe('a post upstream', () => {
+  test.each([
+    ['http://127.0.0.1:3001'],
+    ['http://127.0.0.1:3001/message'],
+    ['"unix:/run/app.sock:/message"'],
+    [`{ ${TARGET}, path: "/{room}/{seq}", body: '["{message}"]', concurrency: 4, order: free }`],
+    [`{ ${TARGET}, response: sse, messages: { item: "json:/text" } }`],
+    [`{ ${TARGET}, response: batch, messages: { framing: lines } }`],
+    [
+      `{ ${TARGET}, open: { path: /o, session: "json:/id" }, path: "/{session}", close: { path: "/{session}?c={code}" } }`,
+    ],
+  ])('accepts %s', (post) => {
+    expect(() => parsed(withPost(post))).not.toThrow();
+  });
+
+  test.each([
+    ['ws://127.0.0.1:3001', 'is not a http or https URL, or unix:/run/app.sock; write http://'],
+    ['http://127.0.0.1:3001/?a=1', 'post: a base URL has no query'],
+    [`{ ${TARGET}, path: "/{rom}" }`, 'post.path: nothing fills {rom} here'],
+    [`{ ${TARGET}, body: '["{rom}"]' }`, 'post.body: nothing fills {rom} here'],
+    [`{ ${TARGET}, body: "{message}", text: text/plain }`, 'post.body: a body is JSON or a form'],
+    [`{ ${TARGET}, path: "/{session}" }`, 'post.path: nothing fills {session} here'],
+    [`{ ${TARGET}, path: "/{cursor}" }`, 'post.path: nothing fills {cursor} here'],
+    [`{ ${TARGET}, close: { path: "/{reason}" } }`, 'post.close.path: {reason} stands behind a ? only'],
+    [
+      `{ ${TARGET}, headers: { add: { x-a: "{claims.sub}" } } }`,
+      'post.headers.add.x-a: {claims.sub}: there are no claims',
+    ],
+    [`{ ${TARGET}, method: GET }`, 'post.method: a GET has no body, which is where a message goes'],
+    [`{ ${TARGET}, order: keep }`, 'post.order: has no effect without `concurrency`'],
+    [`{ ${TARGET}, response: batch }`, 'post.response: batch: say in `messages.framing`'],
+    [
+      `{ ${TARGET}, messages: { framing: ndjson } }`,
+      'post.messages.framing: has no effect with response: message',
+    ],
+    [
+      `{ ${TARGET}, response: ignore, messages: { type: text } }`,
+      'post.messages.type: has no effect with response: ignore',
+    ],
+    [
+      `{ ${TARGET}, response: ndjson, messages: { sse: event } }`,
+      'post.messages.sse: has an effect with sse only',
+    ],
+    [`{ ${TARGET}, messages: { item: "json:/a" } }`, 'post.messages.item: has no effect with body'],
+    [`{ ${TARGET}, poll: { path: /e } }`, 'post.poll'],
+    [`{ ${TARGET}, open: { path: /o, cursor: "json:/c" } }`, 'post.open.cursor'],
+  ])('refuses %s', (post, message) => {
+    expect(problemOf(withPost(post))).toContain(message);
+  });
+});

@@ -24,7 +24,7 @@ describe('a message', () => {
     ['application/json', false],
     ['Application/Problem+JSON', false],
     ['application/octet-stream', true],
-    ['application/x-www-form-urlencoded', true],
+    ['application/x-www-form-urlencoded', false],
     [undefined, true],
   ])('of Content-Type %s is in the client’s socket when it is answered; binary: %s', async (type, binary) => {
     const { ask, connect } = await startPushing();

@@ -139,6 +139,21 @@ test('the items of one request keep their order', async () => {
   expect(heard).toEqual(numbers.map(text));
 });
 
+test('an item does not wait for the clients of the one before it', async () => {
+  const { hub, listen, publish } = await start();
+  const slow = Promise.withResolvers<boolean>();
+  hub.join(1_000).subscribe('slow', () => slow.promise);
+  hub.join(1_000).subscribe('news', async () => {
+    slow.resolve(true);
+    return true;
+  });
+  const heard = listen('news');
+  const items = ['slow', 'news'].map((channel) => ({ channel, formats: { 'ws-message': { content: 'a' } } }));
+  const { body } = await publish({ items }, { accept: 'application/json' });
+  expect(JSON.parse(body).published).toMatchObject([{ reached: 1 }, { reached: 2 }]);
+  expect(heard).toEqual([text('a')]);
+});
+
 test('an item with an id is published once to a channel, and who repeats it is told the same', async () => {
   const { listen, publish } = await start();
   const [heard, other] = [listen('news'), listen('other')];

@@ -18,7 +18,7 @@ export function compileSending(config: GenericConfig): ((state: SessionState) =>
   const { timeout, retry, response, refusal, concurrency, order } = send;
   const request = compileMessageRequest(send);
   const replies = compileReplies(response, config);
-  const refused = compileRefusal(refusal);
+  const refused = compileRefusal(refusal, config);
   const reads = response !== 'ignore' || refusal === 'relay';
 
   return (state) => ({
@@ -54,11 +54,14 @@ function compileReplies(
 
 const NO_CURSORS = { cursors: [], initialCursors: [] };
 
-/** Compiles what a refused message is to the client; undefined where it is the end, as it always is for who must prove himself anew. */
-function compileRefusal(refusal: SendConfig['refusal']): Sends['refused'] {
+/**
+ * Compiles what a refused message is to the client; undefined where it is the end. For who must prove himself anew it always
+ * is, and where `codes` names it.
+ */
+function compileRefusal(refusal: SendConfig['refusal'], { codes }: GenericConfig): Sends['refused'] {
   if (refusal === 'close') return undefined;
   return function refused({ status, body }: HttpAnswer): Batch | undefined {
-    if (status === UNAUTHORIZED) return undefined;
+    if (status === UNAUTHORIZED || codes?.[status] !== undefined) return undefined;
     return refusal === 'ignore' ? NOTHING : messagesOnly([{ data: body.toString(), binary: false }]);
   };
 }

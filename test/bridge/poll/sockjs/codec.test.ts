@@ -91,6 +91,7 @@ describe('a poll', () => {
     [BARE, 'a[1]'],
     [BARE, 'c[1006,"x"]'],
     [BARE, 'c[1000]'],
+    [BARE, 'c["x","y"]'],
     [BARE, 'c'],
   ])('at %s may not bring %j', (path, body) => {
     expect(() => read(path, body)).toThrow(expect.objectContaining({ code: 'UPSTREAM_INVALID' }));
