@@ -1,3 +1,4 @@
+import type { HeaderField } from '../../http/request.ts';
 import type { HttpAnswer, HttpRequest } from '../../upstream/client.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { AnswerHead } from '../../upstream/streamed-answer.ts';
@@ -38,6 +39,10 @@ export interface Opening {
   readonly protocol?: string | undefined;
   /** Messages it has already: they go to the client behind the 101. */
   readonly messages?: readonly Message[];
+  /** Fields of its answer for the 101. */
+  readonly fields?: readonly HeaderField[];
+  /** It has not decided yet: milliseconds after which it is to be asked again, and that alone counts. */
+  readonly againMs?: number | undefined;
 }
 
 /** Messages that are fetched by one request after the other, each answered at once or held. */
@@ -103,9 +108,10 @@ export interface Sends {
   batch?(waiting: readonly Message[]): number;
   /**
    * The request with these messages, the `seq`th of the session, from 1; with none of them where the profile has asked to be
-   * heard. Throws what ends the session, such as UNSUPPORTED_DATA.
+   * heard. Undefined where the service wants to hear nothing more: the messages are dropped. Throws what ends the session,
+   * such as UNSUPPORTED_DATA.
    */
-  send(messages: readonly Message[], seq: number): HttpRequest;
+  send(messages: readonly Message[], seq: number): HttpRequest | undefined;
   /** Reads a 2xx answer; not called where answers are ignored. */
   sent?(answer: HttpAnswer): Batch;
   /** Where answers are streamed, in place of `sent`. */

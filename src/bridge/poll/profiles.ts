@@ -4,6 +4,7 @@ import { compileEngineIo } from './engine-io/index.ts';
 import { compileGeneric } from './generic/index.ts';
 import type { ProfileFactory } from './profile.ts';
 import { compileSockjs } from './sockjs/index.ts';
+import { compileWebSocketOverHttp } from './websocket-over-http/index.ts';
 
 type Compilers = {
   readonly [Name in NonNullable<PollConfig['profile']>]: (
@@ -14,6 +15,7 @@ type Compilers = {
 /** What HTTP services speak: a new profile is a file of its own and one line here. */
 const PROFILES: Compilers = {
   generic: compileGeneric,
+  'websocket-over-http': compileWebSocketOverHttp,
   'engine.io': compileEngineIo,
   sockjs: compileSockjs,
   bayeux: compileBayeux,

@@ -2,7 +2,7 @@ import { GatewayError } from '../../errors.ts';
 import type { HttpRequest } from '../../upstream/client.ts';
 import { type AttemptParts, type Outcome, sendUntilTaken } from './attempt.ts';
 import { Outbox, type Pressure } from './outbox.ts';
-import type { Batch, Message, Sends } from './profile.ts';
+import { type Batch, type Message, NOTHING, type Sends } from './profile.ts';
 import { bringReply } from './reply.ts';
 
 export interface SenderParts extends AttemptParts {
@@ -23,6 +23,9 @@ export interface SenderParts extends AttemptParts {
 
 /** Requests of one session at a time, whatever its lanes. */
 const MOST_REQUESTS = 64;
+
+/** The service wants to hear nothing more. */
+const UNWANTED: Outcome = { kind: 'refused', batch: NOTHING };
 
 /** Messages that wait for one another. */
 interface Lane {
@@ -150,6 +153,7 @@ export class Sender {
     try {
       const seq = ++this.#requests;
       const request = sends.send(messages, seq);
+      if (request === undefined) return UNWANTED;
       const key = { 'idempotency-key': `${connection}:${seq}` };
       const keyed: HttpRequest = { ...request, headers: { ...request.headers, ...key } };
       const outcome = await sendUntilTaken({ request: keyed, sends }, this.#parts, signal);

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { asGatewayError, type GatewayError } from '../../errors.ts';
 import { type Closing, type End, failed } from '../closing.ts';
 import type { Ending } from '../contract.ts';
@@ -149,6 +150,8 @@ export class PollService implements End {
     const { conversation, closing } = this.#parts;
     // What was received last is given up, or brings nothing more; it may wait for a client that does not read.
     await this.#sender.end();
+    // What was answered last is read first: it may say what the goodbye has to hold.
+    await nextTurn();
     void conversation.sayGoodbye(ending).then(() => this.#receiving.abort());
     this.isFinished = true;
     closing.onProgress();

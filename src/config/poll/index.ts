@@ -9,23 +9,30 @@ import { http2Rules } from './http2.ts';
 import { genericPost, postTo } from './post.ts';
 import { requestRules } from './request-rules.ts';
 import { type SockjsConfig, sockjsService } from './sockjs.ts';
+import { type WebSocketOverHttpConfig, webSocketOverHttpService } from './websocket-over-http.ts';
 
 export type { BayeuxConfig } from './bayeux.ts';
 export type { EngineIoConfig } from './engine-io.ts';
 export type { GenericConfig } from './generic.ts';
 export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig } from './headers.ts';
 export type { SockjsConfig } from './sockjs.ts';
+export type { WebSocketOverHttpConfig } from './websocket-over-http.ts';
 
 /** The configuration of `upstream: { poll: … }` and `upstream: { post: … }`: HTTP services in place of a WebSocket. */
 
 /** What a session with an HTTP service is configured by; a new profile is one line here, and one in a list below. */
-export type PollConfig = GenericConfig | EngineIoConfig | SockjsConfig | BayeuxConfig;
+export type PollConfig =
+  | GenericConfig
+  | WebSocketOverHttpConfig
+  | EngineIoConfig
+  | SockjsConfig
+  | BayeuxConfig;
 
 const UNKNOWN = { error: 'expected a profile that the reference names' };
 
 export const pollUpstream = z.discriminatedUnion(
   'profile',
-  [genericService, engineIoService, sockjsService, bayeuxService],
+  [genericService, webSocketOverHttpService, engineIoService, sockjsService, bayeuxService],
   UNKNOWN,
 );
 

@@ -214,3 +214,15 @@ test('more than 1 MiB is refused with 413', async () => {
   expect((await publish(`"${'x'.repeat(1024 * 1024 - 2)}"`)).status).toBe(400);
   expect((await publish(`"${'x'.repeat(1024 * 1024 - 1)}"`)).status).toBe(413);
 });
+
+test('what is published may name its sender, for subscribers to judge by', async () => {
+  const { listen, publish } = await start();
+  const heard = listen('news');
+  await publish(news({ content: 'a' }, { meta: { sender: 'ann' } }));
+  await publish(news({ action: 'refresh' }, { meta: { sender: 'ann' } }));
+  expect(heard).toEqual([
+    { ...text('a'), meta: { sender: 'ann' } },
+    { kind: 'refresh', meta: { sender: 'ann' } },
+  ]);
+  expect(await publish(news({ content: 'a' }, { meta: { sender: 1 } }))).toMatchObject({ status: 400 });
+});
