@@ -47,11 +47,13 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
   ];
 }
 
-/** That of the admin listener, and those of routes: of a lone credential, and of each in a list. */
+/** That of the admin listener, and those of routes: of a lone credential, of each in a list, and of signatures. */
 const CREDENTIALS = [
   'admin.secret',
   'routes.*.upstream.credentials.value',
   'routes.*.upstream.credentials.*.value',
+  'routes.*.upstream.post.secret',
+  'routes.*.upstream.post.secret.*',
 ];
 
 /** Behind a trusted proxy that speaks TLS for it, a listener without is usual. */

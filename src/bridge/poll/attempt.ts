@@ -87,10 +87,9 @@ function setbackOf(thrown: unknown): Setback {
   return { cause: thrown, untouched: thrown.unsent };
 }
 
-/** The profile may have something to say to the client in place of the end: of 4xx alone. */
+/** The profile may have something to say to the client in place of the end: of errors, not of redirections. */
 function refusalOf(answer: HttpAnswer, { sends, codes }: Pick<AttemptParts, 'sends' | 'codes'>): Outcome {
-  const isClients = answer.status >= 400 && answer.status < 500;
-  const batch = isClients ? sends.refused?.(answer) : undefined;
+  const batch = answer.status >= 400 ? sends.refused?.(answer) : undefined;
   if (batch === undefined) throw serviceRefused(answer, 'a message', codes);
   return { kind: 'refused', batch };
 }

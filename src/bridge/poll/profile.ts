@@ -38,6 +38,8 @@ export interface Opening {
   readonly protocol?: string | undefined;
   /** Messages it has already: they go to the client behind the 101. */
   readonly messages?: readonly Message[];
+  /** Its refusal, where that came inside of a success: as if it had answered so. */
+  readonly refusal?: HttpAnswer;
 }
 
 /** Messages that are fetched by one request after the other, each answered at once or held. */
@@ -105,7 +107,7 @@ export interface Sends {
   sent?(answer: HttpAnswer): Batch;
   /** Where answers are streamed, in place of `sent`. */
   reader?(head: AnswerHead): EventReader;
-  /** What a refusal (4xx) is to the client; undefined: the end of the session. */
+  /** What an error that is final (4xx, and 5xx of `codes`) is to the client; undefined: the end of the session. */
   refused?(answer: HttpAnswer): Batch | undefined;
 }
 

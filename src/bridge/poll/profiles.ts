@@ -1,4 +1,6 @@
 import type { PollConfig } from '../../config/poll/index.ts';
+import { compileAws } from './aws/index.ts';
+import { compileCloudEvents } from './cloudevents/index.ts';
 import { compileGeneric } from './generic/index.ts';
 import type { ProfileFactory } from './profile.ts';
 
@@ -11,9 +13,12 @@ type Compilers = {
 /** What HTTP services speak: a new profile is a file of its own and one line here. */
 const PROFILES: Compilers = {
   generic: compileGeneric,
+  cloudevents: compileCloudEvents,
+  aws: compileAws,
 };
 
 /** Compiles the profile that a configuration names. */
 export function compileProfile(config: PollConfig): ProfileFactory {
-  return PROFILES[config.profile ?? 'generic'](config);
+  const compile = PROFILES[config.profile ?? 'generic'] as (config: PollConfig) => ProfileFactory;
+  return compile(config);
 }

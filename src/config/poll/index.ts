@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { type AwsConfig, awsPost, awsRules } from './aws.ts';
+import { type CloudEventsConfig, cloudEventsPost, cloudEventsRules } from './cloudevents.ts';
 import type { Complain } from './common.ts';
 import { initialRules } from './cursor.ts';
 import { type GenericConfig, genericService } from './generic.ts';
@@ -7,20 +9,22 @@ import { http2Rules } from './http2.ts';
 import { genericPost, postTo } from './post.ts';
 import { requestRules } from './request-rules.ts';
 
+export type { AwsConfig } from './aws.ts';
+export type { CloudEventsConfig } from './cloudevents.ts';
 export type { GenericConfig } from './generic.ts';
 export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig } from './headers.ts';
 
 /** The configuration of `upstream: { poll: … }` and `upstream: { post: … }`: HTTP services in place of a WebSocket. */
 
 /** What a session with an HTTP service is configured by; a new profile is one line here, and one in a list below. */
-export type PollConfig = GenericConfig;
+export type PollConfig = GenericConfig | CloudEventsConfig | AwsConfig;
 
 const UNKNOWN = { error: 'expected a profile that the reference names' };
 
 export const pollUpstream = z.discriminatedUnion('profile', [genericService], UNKNOWN);
 
 export const postUpstream = z.union(
-  [postTo, z.discriminatedUnion('profile', [genericPost], UNKNOWN)],
+  [postTo, z.discriminatedUnion('profile', [genericPost, cloudEventsPost, awsPost], UNKNOWN)],
   'expected an http or https URL, or a mapping with target',
 );
 
@@ -42,8 +46,16 @@ export function sessionRules({ poll, post }: SessionShape, route: RouteFacts, co
 function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): void {
   http2Rules(config, complain);
   headerRules(config.headers, route, complain);
+  if (config.profile === 'cloudevents') cloudEventsRules(config, route, complain);
+  if (config.profile === 'aws') awsRules(config, complain);
+  if (!isGeneric(config)) return;
   requestRules(config, route, complain);
   initialRules(config.cursor, route, complain);
+}
+
+/** What configuration alone describes has placeholders. */
+function isGeneric(config: PollConfig): config is GenericConfig {
+  return config.profile === undefined || config.profile === 'generic';
 }
 
 /** The session an upstream has with an HTTP service; undefined where it has another kind of upstream. */

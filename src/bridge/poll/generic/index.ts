@@ -1,9 +1,9 @@
 import type { GenericConfig } from '../../../config/poll/index.ts';
-import { GatewayError } from '../../../errors.ts';
 import { withQuery } from '../../../http/query.ts';
 import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
 import type { Opening, Polls, Profile, ProfileFactory, Sends, Streams } from '../profile.ts';
+import { chosenProtocol } from '../subprotocol.ts';
 import { compilePath } from '../template.ts';
 import type { Scope } from '../values.ts';
 import { compileFraming } from './framing.ts';
@@ -107,11 +107,4 @@ class GenericProfile implements Profile {
     const scope = { request, session, cursor, holdMs: 1000, seq: 1, ending: UNSAID };
     for (const path of this.#dialect.laterPaths) path(scope);
   }
-}
-
-/** The subprotocol for the 101, which must be one the client offered (RFC 6455 §4.2.2). Throws UPSTREAM_INVALID. */
-function chosenProtocol({ headers }: HttpAnswer, offered: readonly string[]): string | undefined {
-  const chosen = headers['sec-websocket-protocol'];
-  if (chosen === undefined || offered.includes(chosen)) return chosen;
-  throw new GatewayError('UPSTREAM_INVALID', { detail: 'a subprotocol was chosen that was not offered' });
 }

@@ -213,6 +213,12 @@ describe('a refusal', () => {
     expect(posting({ refusal: 'ignore' }).sends?.refused?.(refusal(401))).toBeUndefined();
   });
 
+  test('with a status of `codes`, or that is none of the client’s, is the end', () => {
+    const { sends } = posting({ codes: { 422: 4422, 500: 1011 } });
+    for (const status of [422, 500]) expect(sends?.refused?.(refusal(status))).toBeUndefined();
+    expect(sends?.refused?.(refusal(404))).toBeDefined();
+  });
+
   test('without a body is an empty message, and one that is no UTF-8 is made text', () => {
     const datas = [Buffer.alloc(0), Buffer.from([0x61, 0xff])].map(
       (body) => posting().sends?.refused?.(answer(body, 'text/plain', 400))?.messages[0]?.data,
