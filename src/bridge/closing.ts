@@ -108,8 +108,9 @@ export function wordFor(name: PeerName, { code, reason, error }: Ending): CloseS
  * ¹ FIN for 1000, 1001 and no code: the client has said that it is through. Every other end is a reset, be it clean, so that
  *   a TCP service never takes half for whole.
  *
- * An HTTP service is told of every ending by the request that `close` describes. It has no Close of its own: an answer that
- * ends its session is 1014, an outage 1013, both of the upstream and not clean.
+ * An HTTP service is told of every ending by the request that `close` describes, which nobody waits for. Its Close is what its
+ * profile takes for one, and clean; a status that ends its session has the code that stands for it, an outage 1013, both of the
+ * upstream and not clean.
  */
 export class Closing implements EndEvents {
   readonly #options: ClosingOptions;

@@ -54,6 +54,7 @@ const CREDENTIALS = [
   'routes.*.upstream.credentials.*.value',
   'routes.*.upstream.post.secret',
   'routes.*.upstream.post.secret.*',
+  'routes.*.upstream.poll.grip.secret',
 ];
 
 /** Behind a trusted proxy that speaks TLS for it, a listener without is usual. */

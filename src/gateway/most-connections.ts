@@ -5,8 +5,12 @@ import { connectionsWithin, readDescriptorLimit } from '../listener/descriptors.
 import { SERVICE_CONNECTIONS } from '../observe/admin/guard.ts';
 
 /** How many requests and sessions there may be at a time; says so in the log, and where the limit of open files is too low. */
-export async function mostConnections({ limits, routes, admin }: Config, logger: Logger): Promise<number> {
-  const openFiles = await readDescriptorLimit();
+export async function mostConnections(
+  { limits, routes, admin }: Config,
+  logger: Logger,
+  readLimit = readDescriptorLimit,
+): Promise<number> {
+  const openFiles = await readLimit();
   const ofServices = admin?.secret === undefined ? 0 : SERVICE_CONNECTIONS;
   // A poll hangs on one connection while messages are sent on another.
   const upstream = routes.some((route) => sessionConfigOf(route.upstream) !== undefined) ? 2 : 1;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { GenericConfig } from '../../src/config/poll/index.ts';
 import { parsed, problemOf, sampleConfig } from '../support/config.ts';
 
 /** A configuration with a poll route: the YAML of its `poll` section, in braces. */
@@ -21,7 +22,8 @@ function withStream(cursor: string, messages = 'framing: ndjson'): string {
 
 describe('a cursor', () => {
   test('is one, or several that are kept together', () => {
-    const cursors = (text: string) => parsed(withCursor(text)).routes[1]?.upstream.poll?.cursor;
+    const cursors = (text: string) =>
+      (parsed(withCursor(text)).routes[1]?.upstream.poll as GenericConfig | undefined)?.cursor;
     const one = '{ from: header:etag, send: header:if-none-match }';
     const expected = {
       from: { from: 'header', name: 'etag' },

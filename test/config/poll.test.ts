@@ -27,6 +27,8 @@ describe('a poll upstream', () => {
     [`send: { path: /m }, close: { path: "/end?c={code}&n={seq}", body: '["{reason}"]' }`],
     ['send: { path: /m }, headers: { pass: [cookie], add: { x-room: "{room} {query.a|b}" } }'],
     ['send: { path: /m }, headers: { add: { x-room: plain } }'],
+    ['poll: { path: /e }, codes: { 302: 1001, 410: 1000, 503: 4999 }'],
+    ['poll: { path: "/e/{cursor}" }, cursor: { from: "json:/next" }, ack: pong'],
   ])('accepts %s', (poll) => {
     expect(() => parsed(withPoll(poll))).not.toThrow();
   });
@@ -77,6 +79,32 @@ describe('a poll upstream', () => {
     ['send: { path: /m }, http2: auto', '`auto` has no effect without an https: target'],
     ['poll: { path: /e }, messages: { at: "json:/x" }', 'has an effect with json and json-array only'],
     ['poll: { path: /e }, messages: { item: "json:/x" }', 'has no effect with body'],
+    ['poll: { path: /e }, ack: pong', 'has no effect without `cursor`'],
+    ['poll: { path: /e }, codes: { 200: 1000 }', 'is not a status from 300 to 599, but 304'],
+    ['poll: { path: /e }, codes: { 304: 1000 }', 'is not a status from 300 to 599, but 304'],
+    ['poll: { path: /e }, codes: { 410: 1006 }', 'is not a close code such as 1000'],
+    ['poll: { path: /e }, codes: { 410: 2000 }', 'is not a close code such as 1000'],
+    ['poll: { path: /e }, codes: { 410: 5000 }', 'is not a close code such as 1000'],
+  ])('refuses %s', (poll, message) => {
+    expect(problemOf(withPoll(poll))).toContain(message);
+  });
+
+  test.each([
+    ['profile: engine.io'],
+    ['profile: engine.io, path: /io'],
+    ['profile: sockjs, path: /echo'],
+    ['profile: bayeux, path: /faye'],
+  ])('accepts %s', (poll) => {
+    expect(() => parsed(withPoll(poll))).not.toThrow();
+  });
+
+  test.each([
+    ['profile: engine.io, path: "/{room}"', 'without a query and without placeholders'],
+    ['profile: engine.io, path: "/io?EIO=3"', 'without a query and without placeholders'],
+    ['profile: sockjs', 'path: is missing'],
+    ['profile: bayeux', 'path: is missing'],
+    ['profile: sockjs, path: /echo, send: { path: /x }', 'send: unknown key'],
+    ['profile: engine', 'expected a profile that the reference names'],
   ])('refuses %s', (poll, message) => {
     expect(problemOf(withPoll(poll))).toContain(message);
   });
@@ -92,5 +120,68 @@ describe('a poll upstream', () => {
   test('refuses a base URL with a query', () => {
     const text = withPoll('poll: { path: /e }').replace(':3001', ':3001/?x=1');
     expect(problemOf(text)).toContain('a base URL has no query');
+  });
+});
+
+/** The same with a route of `post`, as written behind its key. */
+function withPost(post: string): string {
+  const route = `
+  - name: feed
+    match: { path: "/feed/{room}" }
+    auth: none
+    upstream: { post: ${post} }`;
+  return sampleConfig({ route });
+}
+
+const TARGET = 'target: "http://127.0.0.1:3001"';
+
+describe('a post upstream', () => {
+  test.each([
+    ['http://127.0.0.1:3001'],
+    ['http://127.0.0.1:3001/message'],
+    ['"unix:/run/app.sock:/message"'],
+    [`{ ${TARGET}, path: "/{room}/{seq}", body: '["{message}"]', concurrency: 4, order: free }`],
+    [`{ ${TARGET}, response: sse, messages: { item: "json:/text" } }`],
+    [`{ ${TARGET}, response: batch, messages: { framing: lines } }`],
+    [
+      `{ ${TARGET}, open: { path: /o, session: "json:/id" }, path: "/{session}", close: { path: "/{session}?c={code}" } }`,
+    ],
+  ])('accepts %s', (post) => {
+    expect(() => parsed(withPost(post))).not.toThrow();
+  });
+
+  test.each([
+    ['ws://127.0.0.1:3001', 'is not a http or https URL, or unix:/run/app.sock; write http://'],
+    ['http://127.0.0.1:3001/?a=1', 'post: a base URL has no query'],
+    [`{ ${TARGET}, path: "/{rom}" }`, 'post.path: nothing fills {rom} here'],
+    [`{ ${TARGET}, body: '["{rom}"]' }`, 'post.body: nothing fills {rom} here'],
+    [`{ ${TARGET}, body: "{message}", text: text/plain }`, 'post.body: a body is JSON or a form'],
+    [`{ ${TARGET}, path: "/{session}" }`, 'post.path: nothing fills {session} here'],
+    [`{ ${TARGET}, path: "/{cursor}" }`, 'post.path: nothing fills {cursor} here'],
+    [`{ ${TARGET}, close: { path: "/{reason}" } }`, 'post.close.path: {reason} stands behind a ? only'],
+    [
+      `{ ${TARGET}, headers: { add: { x-a: "{claims.sub}" } } }`,
+      'post.headers.add.x-a: {claims.sub}: there are no claims',
+    ],
+    [`{ ${TARGET}, method: GET }`, 'post.method: a GET has no body, which is where a message goes'],
+    [`{ ${TARGET}, order: keep }`, 'post.order: has no effect without `concurrency`'],
+    [`{ ${TARGET}, response: batch }`, 'post.response: batch: say in `messages.framing`'],
+    [
+      `{ ${TARGET}, messages: { framing: ndjson } }`,
+      'post.messages.framing: has no effect with response: message',
+    ],
+    [
+      `{ ${TARGET}, response: ignore, messages: { type: text } }`,
+      'post.messages.type: has no effect with response: ignore',
+    ],
+    [
+      `{ ${TARGET}, response: ndjson, messages: { sse: event } }`,
+      'post.messages.sse: has an effect with sse only',
+    ],
+    [`{ ${TARGET}, messages: { item: "json:/a" } }`, 'post.messages.item: has no effect with body'],
+    [`{ ${TARGET}, poll: { path: /e } }`, 'post.poll'],
+    [`{ ${TARGET}, open: { path: /o, cursor: "json:/c" } }`, 'post.open.cursor'],
+  ])('refuses %s', (post, message) => {
+    expect(problemOf(withPost(post))).toContain(message);
   });
 });

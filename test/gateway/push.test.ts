@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startEcho } from '../support/faulty.ts';
@@ -24,7 +25,7 @@ describe('a message', () => {
     ['application/json', false],
     ['Application/Problem+JSON', false],
     ['application/octet-stream', true],
-    ['application/x-www-form-urlencoded', true],
+    ['application/x-www-form-urlencoded', false],
     [undefined, true],
   ])('of Content-Type %s is in the client’s socket when it is answered; binary: %s', async (type, binary) => {
     const { ask, connect } = await startPushing();
@@ -271,6 +272,31 @@ describe('the secret', () => {
       headers: { authorization: `bearer ${PUSH_SECRET}` },
     });
     expect(answer.status).toBe(410);
+  });
+
+  test.each([
+    ['signed with it', PUSH_SECRET, {}, 410],
+    ['signed with it, without an end', PUSH_SECRET, { exp: undefined }, 401],
+    ['signed with it, which has expired', PUSH_SECRET, { exp: 1 }, 401],
+    ['signed with another', `${PUSH_SECRET}x`, {}, 401],
+  ])('may be shown as a JWT %s', async (_what, secret, claims, status) => {
+    const { ask } = await startPushing();
+    const exp = Math.floor(Date.now() / 1000) + 600;
+    const token = await new SignJWT({ iss: 'app', exp, ...claims })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(Buffer.from(secret));
+    const authorization = `Bearer ${token}`;
+    expect((await ask(`/connections/${NOBODY}`, { headers: { authorization } })).status).toBe(status);
+  });
+
+  test('signs with HS256 alone', async () => {
+    const { ask } = await startPushing();
+    const none = new UnsecuredJWT({ iss: 'app' }).setExpirationTime('10m').encode();
+    const other = new SignJWT({}).setProtectedHeader({ alg: 'HS512' }).setExpirationTime('10m');
+    for (const token of [none, await other.sign(Buffer.from(PUSH_SECRET))]) {
+      const authorization = `Bearer ${token}`;
+      expect((await ask(`/connections/${NOBODY}`, { headers: { authorization } })).status).toBe(401);
+    }
   });
 
   test('that is not configured opens to nobody, and the answer says what to set', async () => {

@@ -106,6 +106,8 @@ describe('createMetrics', () => {
       { name: 'vnc', upstream: { tcp: [] } },
       { name: 'site', upstream: { http: [], upgrades: 'off' } },
       { name: 'whole', upstream: { http: [] } },
+      { name: 'feed', upstream: { poll: {} } },
+      { name: 'chores', upstream: { post: {} } },
     ] as unknown as NonNullable<Parameters<typeof createMetrics>[0]['routes']>;
     const lines = (await createMetrics({ open: () => [], routes }).render()).split('\n');
     for (const series of [
@@ -116,6 +118,8 @@ describe('createMetrics', () => {
       'sallyport_payload_bytes_total{route="whole",direction="up"}',
       'sallyport_sessions_ended_total{route="chat",code="1014",by="upstream"}',
       'sallyport_session_duration_seconds_count{route="chat"}',
+      'sallyport_undelivered_messages_total{route="feed"}',
+      'sallyport_goodbyes_total{route="chores",outcome="dropped"}',
       'sallyport_upgrades_total{route="chat",outcome="accepted"}',
       'sallyport_upgrades_total{route="vnc",outcome="TOKEN_EXPIRED"}',
       'sallyport_upgrades_total{route="",outcome="NO_ROUTE"}',

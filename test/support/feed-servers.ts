@@ -40,7 +40,7 @@ http {
     listen 127.0.0.1:${port};
     location ~ ^/pub/(\\w+)$ { nchan_publisher; ${channel} }
     location ~ ^/sub/(\\w+)$ { nchan_subscriber longpoll; nchan_subscriber_first_message oldest; nchan_subscriber_timeout 1s; ${channel} }
-    location ~ ^/events/(\\w+)$ { nchan_subscriber eventsource; nchan_subscriber_first_message oldest; nchan_subscriber_timeout 2s; ${channel} }
+    location ~ ^/events/(\\w+)$ { nchan_subscriber eventsource; nchan_subscriber_first_message oldest; nchan_subscriber_timeout 1s; ${channel} }
   }
 }
 `;

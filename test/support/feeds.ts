@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { parse } from 'yaml';
-import type { Clock } from '../../src/bridge/poll/backoff.ts';
 
 /** Services that exist, as stubs written to their documents, behind the examples that say how to reach them. */
 
@@ -15,22 +13,6 @@ export function exampleFeed(
   const text = readFileSync(file, 'utf8').replace(/\$\{(\w+)\}/g, '$1');
   const { match, upstream } = parse(text).routes[index];
   return { poll: { ...upstream.poll, target }, route: { match } };
-}
-
-/** Time that passes only by sleeping, at once; `slept` is how long. */
-export function instantClock(): { clock: Clock; slept: number[] } {
-  const slept: number[] = [];
-  let now = 0;
-  const clock: Clock = {
-    now: () => now,
-    random: () => 1,
-    async sleep(ms, signal) {
-      slept.push(ms);
-      now += ms;
-      await setImmediate(undefined, { signal });
-    },
-  };
-  return { clock, slept };
 }
 
 /** The parameters of a request's query. */

@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Bridge, Ending, Link, SessionHandle } from '../../src/bridge/contract.ts';
 import type { Clock } from '../../src/bridge/poll/backoff.ts';
+import type { ChannelHub } from '../../src/bridge/poll/channels.ts';
 import { openPollBridge } from '../../src/bridge/poll/index.ts';
 import { type RouteConfig, schema } from '../../src/config/schema.ts';
 import { asGatewayError } from '../../src/errors.ts';
@@ -39,6 +40,7 @@ export interface HarnessOptions {
   readonly session?: Partial<SessionHandle>;
   readonly request?: Partial<AdmittedRequest>;
   readonly clock?: Clock;
+  readonly channels?: ChannelHub;
   /** Gives every bridge up before the 101. */
   readonly abandon?: boolean;
   /** Runs the bridge only after this event of the client's socket. */
@@ -61,7 +63,7 @@ export interface TestSession extends SessionHandle {
 
 export async function startHarness(route: RouteConfig, options: HarnessOptions = {}): Promise<Harness> {
   const http = openPollClients(route, { upstreams: createUpstreamContext() });
-  const { dial, close } = openPollBridge(route, { http, clock: options.clock });
+  const { dial, close } = openPollBridge(route, { http, ...options });
   const sessions: TestSession[] = [];
   const endings: Promise<Ending>[] = [];
   const sockets = new Set<Duplex>();

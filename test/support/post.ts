@@ -1,7 +1,7 @@
-import type { Message, Profile, Sends } from '../../src/bridge/poll/profile.ts';
+import type { Message, Profile } from '../../src/bridge/poll/profile.ts';
 import { compileProfile } from '../../src/bridge/poll/profiles.ts';
 import { postUpstream } from '../../src/config/poll/index.ts';
-import type { HttpAnswer } from '../../src/upstream/client.ts';
+import type { HttpAnswer, HttpRequest } from '../../src/upstream/client.ts';
 import type { AdmittedRequest } from '../../src/upstream/forward.ts';
 
 /** Profiles of `post` by themselves: what they ask and what they make of the answers, without an engine. */
@@ -26,9 +26,17 @@ export function profileOf(post: object, request: Partial<AdmittedRequest> = {}):
   return compileProfile(config).create(admitted);
 }
 
-export function sendsOf({ sends }: Profile): Sends {
+/** How a profile sends; it never leaves a message out. */
+export function sendsOf({ sends }: Profile) {
   if (sends === undefined) throw new Error('the profile does not send');
-  return sends;
+  return {
+    ...sends,
+    send(messages: readonly Message[], seq: number): HttpRequest {
+      const request = sends.send(messages, seq);
+      if (request === undefined) throw new Error('nothing is sent');
+      return request;
+    },
+  };
 }
 
 export function answer(

@@ -54,6 +54,22 @@ describe('nchan', () => {
   });
 });
 
+describe('nchan by its event streams', () => {
+  test('5,000 numbered messages come once each and in order', async () => {
+    const nchan = await startNchan();
+    const { poll, route } = exampleFeed('sse', `http://127.0.0.1:${nchan.port}`);
+    const { inbox } = await listen('/ticks/blue', {
+      poll: { ...poll, poll: { path: '/events/{symbol}', mode: 'stream' }, send: { path: '/pub/{symbol}' } },
+      route,
+    });
+    const ask = requester();
+    for (let number = 1; number <= 5_000; number++)
+      await ask('POST', `http://127.0.0.1:${nchan.port}/pub/blue`, String(number));
+    await inbox.atLeast(5_000, LONG_MS);
+    expect(inbox.texts).toEqual(Array.from({ length: 5_000 }, (_, index) => String(index + 1)));
+  });
+});
+
 describe('etcd', () => {
   const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
@@ -70,5 +86,23 @@ describe('etcd', () => {
     while (lastOf() !== 'n300') await inbox.atLeast(inbox.texts.length + 1, LONG_MS);
     const values = inbox.texts.map((text) => JSON.parse(text).value).filter((value) => value !== '0');
     expect(values).toEqual(Array.from({ length: 300 }, (_, index) => `n${index + 1}`));
+  });
+
+  test('a change that came after 1,000 others of other keys is not waited for in vain', async () => {
+    const etcd = await startEtcd();
+    const url = `http://127.0.0.1:${etcd.port}`;
+    const ask = requester();
+    const { poll, route } = exampleFeed('etcd', url);
+    const own = (poll as { poll: object }).poll;
+    const { gateway, inbox } = await listen('/keys/k', {
+      poll: { ...poll, poll: { ...own, hold: '500ms', margin: '100ms' } },
+      route,
+    });
+    while (inbox.texts.length === 0) await ask('PUT', `${url}/v2/keys/k`, 'value=0', FORM);
+    for (let other = 1; other <= 1_500; other++) await ask('PUT', `${url}/v2/keys/other`, 'value=1', FORM);
+    const isHeard = () => inbox.texts.some((text) => JSON.parse(text).value === 'late');
+    // When it has begun to wait for what comes next is not to be seen.
+    while (!isHeard()) await ask('PUT', `${url}/v2/keys/k`, 'value=late', FORM);
+    expect(gateway.log.some(({ level }) => level === 'error')).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 import { getEventListeners, once } from 'node:events';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { collect, type StreamedAnswer } from '../../src/upstream/streamed-answer.ts';
+import { Streaming } from '../../src/upstream/streaming.ts';
 import { CHUNKED, chunk, closed, LAST, peer, respond } from '../support/http-target.ts';
 import { eventually } from '../support/patience.ts';
 
@@ -83,6 +84,17 @@ describe('stream', () => {
     for (let piece = await take(); piece !== undefined; piece = await take()) received += piece.length;
     expect(received).toBe(size);
   });
+});
+
+test('a stream loses nothing of a wire that goes on for a while when it has been paused', async () => {
+  const control = { pause() {}, resume() {}, abort() {} };
+  const { promise, resolve, reject } = Promise.withResolvers<StreamedAnswer>();
+  const streaming = new Streaming(LIMITS, resolve, reject);
+  streaming.onRequestStart(control);
+  streaming.onResponseStart(control, 200, {});
+  for (const text of ['one', 'two']) streaming.onResponseData(control, Buffer.from(text));
+  streaming.onResponseEnd();
+  expect(await whole(await promise)).toBe('onetwo');
 });
 
 describe('a stream that fails', () => {

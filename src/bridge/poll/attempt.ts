@@ -9,10 +9,15 @@ import { answered, judgeSend, serviceRefused, unreadable } from './verdict.ts';
 
 export interface AttemptParts {
   readonly http: SessionClient;
-  readonly sends: Sends;
   readonly codes: Profile['codes'];
   /** Made for a message when it is needed. */
   backoff(): Backoff;
+}
+
+/** A request with messages, and how it is to be sent. */
+export interface Sending {
+  readonly request: HttpRequest;
+  readonly sends: Sends;
 }
 
 /** What became of a message: the service has it and said so, or it would not have it, and the session goes on. */
@@ -34,42 +39,42 @@ interface Setback extends Trouble {
  * SERVICE_REFUSED, UPSTREAM_INVALID.
  */
 export async function sendUntilTaken(
+  sending: Sending,
   parts: AttemptParts,
-  request: HttpRequest,
   signal: AbortSignal,
 ): Promise<Outcome> {
   let backoff: Backoff | undefined;
   for (;;) {
-    const outcome = await attempt(parts, request, signal);
+    const outcome = await attempt(sending, parts, signal);
     if ('kind' in outcome) return outcome;
-    if (!outcome.untouched && !parts.sends.resends) throw fateUnknown(outcome, parts);
+    if (!outcome.untouched && !sending.sends.resends) throw fateUnknown(outcome, parts);
     backoff ??= parts.backoff();
     await backoff.lose(outcome, signal);
   }
 }
 
 async function attempt(
-  { http, sends, codes }: AttemptParts,
-  request: HttpRequest,
+  sending: Sending,
+  parts: AttemptParts,
   signal: AbortSignal,
 ): Promise<Setback | Outcome> {
   let answer: HttpAnswer | StreamedAnswer;
   try {
-    answer = await ask({ http, sends, codes }, request, signal);
+    answer = await ask(sending, parts, signal);
   } catch (cause) {
     return setbackOf(cause);
   }
-  const verdict = judgeSend(answer, codes);
+  const verdict = judgeSend(answer, parts.codes);
   if (verdict === 'done') return { kind: 'accepted', answer };
-  if (verdict === 'final' && !isStreamed(answer)) return refusalOf(answer, { sends, codes });
+  if (verdict === 'final' && !isStreamed(answer)) return refusalOf(answer, sending, parts);
   const retryAfter = answer.headers['retry-after'];
   return { cause: new Error(answered(answer.status)), retryAfter, untouched: verdict === 'refused', answer };
 }
 
 /** Only the answer of a service that has the message is a stream; any other is read whole. */
 async function ask(
-  { http, sends, codes }: Omit<AttemptParts, 'backoff'>,
-  request: HttpRequest,
+  { request, sends }: Sending,
+  { http, codes }: AttemptParts,
   signal: AbortSignal,
 ): Promise<HttpAnswer | StreamedAnswer> {
   const { timeoutMs, answerSize, reader } = sends;
@@ -87,9 +92,11 @@ function setbackOf(thrown: unknown): Setback {
   return { cause: thrown, untouched: thrown.unsent };
 }
 
-/** The profile may have something to say to the client in place of the end: of errors, not of redirections. */
-function refusalOf(answer: HttpAnswer, { sends, codes }: Pick<AttemptParts, 'sends' | 'codes'>): Outcome {
-  const batch = answer.status >= 400 ? sends.refused?.(answer) : undefined;
+/** The profile may have something to say to the client: in place of the end (of a 4xx for which there is no close code), or of its own end. */
+function refusalOf(answer: HttpAnswer, { sends }: Sending, { codes }: AttemptParts): Outcome {
+  const { status } = answer;
+  const isClients = status >= 400 && status < 500 && codes?.[status] === undefined;
+  const batch = isClients ? sends.refused?.(answer) : sends.failed?.(answer);
   if (batch === undefined) throw serviceRefused(answer, 'a message', codes);
   return { kind: 'refused', batch };
 }

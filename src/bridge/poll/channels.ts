@@ -3,11 +3,15 @@ import type { Message, ServiceEnd } from './profile.ts';
 import { Allotment, type PushObserver, type PushOutcome, unheard } from './pushes.ts';
 import { within } from './within.ts';
 
-/** What is published to a channel: a message, an end, or the wish that the session ask its service. */
-export type Item =
+/**
+ * What is published to a channel: a message, an end, or the wish that the session ask its service; `meta` says of it what
+ * subscribers may judge by, such as its `sender`.
+ */
+export type Item = { readonly meta?: Readonly<Record<string, string>> | undefined } & (
   | { readonly kind: 'message'; readonly message: Message }
   | { readonly kind: 'end'; readonly end: ServiceEnd }
-  | { readonly kind: 'refresh' };
+  | { readonly kind: 'refresh' }
+);
 
 /** A session that listens to a channel. Resolves with whether the item reached it. */
 export type Subscriber = (item: Item) => Promise<boolean>;

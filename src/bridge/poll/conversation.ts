@@ -18,6 +18,6 @@ export interface Conversation {
   /** Milliseconds of failure after which the service is given up; undefined: never. */
   readonly outageMs: number | undefined;
   readonly clock: Clock;
-  /** Sees to it that the service is told of the end. The session does not wait for that. */
-  sayGoodbye(ending: Ending): void;
+  /** Sees to it that the service is told of the end. Resolves when it is, or never will be: the session does not wait for that. */
+  sayGoodbye(ending: Ending): Promise<void>;
 }

@@ -1,5 +1,7 @@
 import { type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
 import type { RouteConfig } from '../../config/schema.ts';
+import type { HeaderField } from '../../http/request.ts';
+import { pairsOf } from '../../upstream/answer-fields.ts';
 import type { HttpRequest, HttpTarget } from '../../upstream/client.ts';
 import type { Concealment } from '../../upstream/concealment.ts';
 import type { HttpPool } from '../../upstream/http-pool.ts';
@@ -57,13 +59,13 @@ interface BridgeDeps extends PollDeps {
 
 function compileBridge(route: RouteConfig, deps: BridgeDeps): (opened: Opened, connection: string) => Bridge {
   const { queueSize, outage: outageMs } = sessionConfigOf(route.upstream) as PollConfig;
-  const { clock, channels: hub = new ChannelHub() } = deps;
+  const { clock, channels: hub = new ChannelHub(), concealment } = deps;
 
   return function bridgeTo(opened, connection) {
     const { lease, http, profile, opening, isAsked } = opened;
     return {
       target: lease.endpoint.name,
-      accept: { protocol: opening.protocol },
+      accept: { protocol: opening.protocol, headers: shown(opening.fields ?? [], concealment) },
       run(client, head, session) {
         const channels = hub.join(queueSize);
         const greeting = opening.messages ?? [];
@@ -74,19 +76,19 @@ function compileBridge(route: RouteConfig, deps: BridgeDeps): (opened: Opened, c
         return done;
       },
       abandon() {
-        if (isAsked) leave(opened, deps);
+        if (isAsked) void leave(opened, deps);
         else deps.http.release(lease);
       },
     };
   };
 }
 
-/** Tells the service of the end, if it wants to be told; its place is given back when that is done. Never throws. */
-function leave({ lease, http, profile }: Opened, deps: BridgeDeps, ending?: Ending): void {
-  const onDone = () => deps.http.release(lease);
+/** Tells the service of the end, if it wants to be told; its place is given back, and this resolves, when that is done. Never rejects. */
+async function leave({ lease, http, profile }: Opened, deps: BridgeDeps, ending?: Ending): Promise<void> {
   const request = goodbyeOf(profile, ending);
-  if (request === undefined) onDone();
-  else deps.goodbyes.say({ http, request, onDone });
+  if (request !== undefined)
+    await new Promise<void>((resolve) => deps.goodbyes.say({ http, request, onDone: resolve }));
+  deps.http.release(lease);
 }
 
 /** A profile that cannot say it must not keep the session from its end. */
@@ -96,4 +98,9 @@ function goodbyeOf(profile: Profile, ending?: Ending): HttpRequest | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Of an answer's fields those that tell no secret. */
+function shown(fields: readonly HeaderField[], concealment: Concealment | undefined): readonly HeaderField[] {
+  return concealment === undefined ? fields : pairsOf(concealment.fields(fields.flat()));
 }

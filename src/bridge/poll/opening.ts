@@ -9,6 +9,7 @@ import type { Concealment } from '../../upstream/concealment.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { Connected, HttpPool } from '../../upstream/http-pool.ts';
 import type { Lease } from '../../upstream/lease.ts';
+import { systemClock } from './backoff.ts';
 import { compileHeaders } from './headers.ts';
 import type { Opening, Profile, ProfileFactory } from './profile.ts';
 import { compileProfile } from './profiles.ts';
@@ -94,14 +95,26 @@ export class SessionOpener {
   }
 
   async #ask(http: SessionClient, profile: Profile, signal: AbortSignal): Promise<Opening | undefined> {
-    const opening = profile.open();
-    if (opening === undefined) return undefined;
-    const timeoutMs = this.#route.timeouts.handshake;
-    const answer = await http.exchange(opening, { signal, timeoutMs, bodySize: profile.answerSize });
-    if (!isSuccess(answer.status)) throw relayed(answer, this.#concealment);
-    const opened = profile.opened(answer);
-    if (opened.refusal !== undefined) throw relayed(opened.refusal, this.#concealment);
-    return opened;
+    for (;;) {
+      const opening = profile.open();
+      if (opening === undefined) return undefined;
+      const timeoutMs = this.#route.timeouts.handshake;
+      const answer = await http.exchange(opening, { signal, timeoutMs, bodySize: profile.answerSize });
+      if (!isSuccess(answer.status)) throw relayed(answer, this.#concealment);
+      const opened = profile.opened(answer);
+      if (opened.refusal !== undefined) throw relayed(opened.refusal, this.#concealment);
+      if (opened.againMs === undefined) return opened;
+      await pause(opened.againMs, signal);
+    }
+  }
+}
+
+/** Rejects with UPSTREAM_TIMEOUT when the signal aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await systemClock.sleep(ms, signal);
+  } catch {
+    throw new GatewayError('UPSTREAM_TIMEOUT', { detail: 'it has not decided whether it opens the session' });
   }
 }
 

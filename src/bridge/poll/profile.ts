@@ -1,3 +1,4 @@
+import type { HeaderField } from '../../http/request.ts';
 import type { HttpAnswer, HttpRequest } from '../../upstream/client.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { AnswerHead } from '../../upstream/streamed-answer.ts';
@@ -26,7 +27,7 @@ export interface Batch {
   commit(): void;
   /** The service ends the session, once the messages are out. */
   readonly end?: ServiceEnd | undefined;
-  /** Milliseconds the service wants to be left alone for. */
+  /** Of what is received: milliseconds the service wants to be left alone for. */
   readonly waitMs?: number | undefined;
 }
 
@@ -38,6 +39,10 @@ export interface Opening {
   readonly protocol?: string | undefined;
   /** Messages it has already: they go to the client behind the 101. */
   readonly messages?: readonly Message[];
+  /** Fields of its answer for the 101. */
+  readonly fields?: readonly HeaderField[];
+  /** It has not decided yet: milliseconds after which it is to be asked again, and that alone counts. */
+  readonly againMs?: number | undefined;
   /** Its refusal, where that came inside of a success: as if it had answered so. */
   readonly refusal?: HttpAnswer;
 }
@@ -51,7 +56,10 @@ export interface Polls {
   readonly marginMs: number;
   /** Largest answer that is read, in bytes. */
   readonly answerSize: number;
-  /** A poll that failed may be sent again. Where it may not, its failure is the end of the session. */
+  /**
+   * A poll that failed may be sent again. Where it may not, its failure is the end of the session: at the end of ours it is
+   * given up last, for with it would go what the client has said before.
+   */
   readonly repeats: boolean;
   poll(): HttpRequest;
   /** Reads a 2xx answer, or a 304 or 408. */
@@ -96,19 +104,24 @@ export interface Sends {
   readonly inOrder: boolean;
   /** Messages of different lanes do not wait for one another; absent: all are in one. */
   lane?(message: Message): string;
+  /** The lane whose requests the service may hold as it likes: the end of the session does not wait for them. */
+  readonly heldLane?: string | undefined;
   /** How many of the messages that wait go in one request: at least 1. Absent: 1. */
   batch?(waiting: readonly Message[]): number;
   /**
    * The request with these messages, the `seq`th of the session, from 1; with none of them where the profile has asked to be
-   * heard. Throws what ends the session, such as UNSUPPORTED_DATA.
+   * heard. Undefined where the service wants to hear nothing more: the messages are dropped. Throws what ends the session,
+   * such as UNSUPPORTED_DATA.
    */
-  send(messages: readonly Message[], seq: number): HttpRequest;
+  send(messages: readonly Message[], seq: number): HttpRequest | undefined;
   /** Reads a 2xx answer; not called where answers are ignored. */
   sent?(answer: HttpAnswer): Batch;
   /** Where answers are streamed, in place of `sent`. */
   reader?(head: AnswerHead): EventReader;
-  /** What an error that is final (4xx, and 5xx of `codes`) is to the client; undefined: the end of the session. */
+  /** What a refusal is to the client, a 4xx but 408, 425 and 429 that `codes` does not name; undefined: the end of the session. */
   refused?(answer: HttpAnswer): Batch | undefined;
+  /** What any other final answer is to the client, in place of the engine’s own end of the session. */
+  failed?(answer: HttpAnswer): Batch | undefined;
 }
 
 /** What a profile may do of its own accord, between requests. */

@@ -1,8 +1,12 @@
 import type { PollConfig } from '../../config/poll/index.ts';
 import { compileAws } from './aws/index.ts';
+import { compileBayeux } from './bayeux/index.ts';
 import { compileCloudEvents } from './cloudevents/index.ts';
+import { compileEngineIo } from './engine-io/index.ts';
 import { compileGeneric } from './generic/index.ts';
 import type { ProfileFactory } from './profile.ts';
+import { compileSockjs } from './sockjs/index.ts';
+import { compileWebSocketOverHttp } from './websocket-over-http/index.ts';
 
 type Compilers = {
   readonly [Name in NonNullable<PollConfig['profile']>]: (
@@ -15,6 +19,10 @@ const PROFILES: Compilers = {
   generic: compileGeneric,
   cloudevents: compileCloudEvents,
   aws: compileAws,
+  'websocket-over-http': compileWebSocketOverHttp,
+  'engine.io': compileEngineIo,
+  sockjs: compileSockjs,
+  bayeux: compileBayeux,
 };
 
 /** Compiles the profile that a configuration names. */

@@ -2,10 +2,10 @@ import { GatewayError } from '../../errors.ts';
 import type { HttpRequest } from '../../upstream/client.ts';
 import { type AttemptParts, type Outcome, sendUntilTaken } from './attempt.ts';
 import { Outbox, type Pressure } from './outbox.ts';
-import type { Batch, Message, Sends } from './profile.ts';
+import { type Batch, type Message, NOTHING, type Sends } from './profile.ts';
 import { bringReply } from './reply.ts';
 
-export interface SenderParts extends Omit<AttemptParts, 'sends'> {
+export interface SenderParts extends AttemptParts {
   /** Undefined: the service takes no messages. */
   readonly sends: Sends | undefined;
   /** Names the session in the Idempotency-Key of its messages. */
@@ -23,6 +23,9 @@ export interface SenderParts extends Omit<AttemptParts, 'sends'> {
 
 /** Requests of one session at a time, whatever its lanes. */
 const MOST_REQUESTS = 64;
+
+/** The service wants to hear nothing more. */
+const UNWANTED: Outcome = { kind: 'refused', batch: NOTHING };
 
 /** Messages that wait for one another. */
 interface Lane {
@@ -45,6 +48,8 @@ export class Sender {
   readonly #outbox: Outbox;
   readonly #lanes = new Map<string, Lane>();
   readonly #over = Promise.withResolvers<void>();
+  /** Gives up what the service may hold. */
+  readonly #held = new AbortController();
   #requests = 0;
   /** Those whose place is taken: until the client has what was answered. */
   #active = 0;
@@ -59,7 +64,7 @@ export class Sender {
   constructor(parts: SenderParts) {
     this.#parts = parts;
     this.#outbox = new Outbox(parts.queueSize, parts.pressure);
-    parts.signal.addEventListener('abort', () => this.#settle(), { once: true });
+    parts.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** Messages of the client that the service has not accepted, as far as it is known. */
@@ -90,6 +95,7 @@ export class Sender {
   /** Nothing more comes. Resolves when what was taken is sent, or nothing is sent any more. Never rejects. */
   end(): Promise<void> {
     this.#isEnding = true;
+    this.#held.abort();
     this.#settle();
     return this.#over.promise;
   }
@@ -127,37 +133,50 @@ export class Sender {
   }
 
   async #run(sends: Sends, lane: Lane, messages: readonly Message[]): Promise<void> {
-    const before = lane.answered;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (sends.inOrder) lane.answered = promise;
+    const turn = isOrdered(sends) ? takeTurn(lane) : undefined;
     try {
-      const outcome = await this.#send(sends, messages);
-      if (sends.inOrder) await before;
+      const outcome = await this.#send(sends, lane, messages);
+      await turn?.before;
       await bringReply(outcome, sends, this.#parts.take);
     } catch (thrown) {
-      this.#fail(thrown);
+      if (!this.#isGivenUp(sends, lane)) this.#fail(thrown);
     }
-    resolve();
+    turn?.end();
     lane.active--;
     this.#active--;
     this.#onDone(lane);
   }
 
-  async #send(sends: Sends, messages: readonly Message[]): Promise<Outcome> {
-    const { connection, signal } = this.#parts;
+  async #send(sends: Sends, lane: Lane, messages: readonly Message[]): Promise<Outcome> {
+    const { connection } = this.#parts;
+    const { signal } = lane.name === sends.heldLane ? this.#held : this.#parts;
     try {
       const seq = ++this.#requests;
       const request = sends.send(messages, seq);
+      if (request === undefined) return UNWANTED;
       const key = { 'idempotency-key': `${connection}:${seq}` };
       const keyed: HttpRequest = { ...request, headers: { ...request.headers, ...key } };
-      const outcome = await sendUntilTaken({ ...this.#parts, sends }, keyed, signal);
+      const outcome = await sendUntilTaken({ request: keyed, sends }, this.#parts, signal);
       this.#accepted += messages.length;
       return outcome;
+    } catch (thrown) {
+      if (this.#isGivenUp(sends, lane)) this.#accepted += messages.length;
+      throw thrown;
     } finally {
       this.#unanswered--;
       this.#settle();
     }
   }
+
+  /** What was held is over with the session, and not missed. */
+  #isGivenUp({ heldLane }: Sends, { name }: Lane): boolean {
+    return this.#isEnding && name === heldLane;
+  }
+
+  readonly #onAbort = (): void => {
+    this.#held.abort();
+    this.#settle();
+  };
 
   #onDone(lane: Lane): void {
     if (lane.active === 0 && lane.waiting.length === 0) this.#lanes.delete(lane.name);
@@ -184,4 +203,17 @@ export class Sender {
     this.#parts.onFailure(thrown);
     this.#settle();
   }
+}
+
+/** One at a time is in order anyway. */
+function isOrdered({ inOrder, concurrency }: Sends): boolean {
+  return inOrder && concurrency > 1;
+}
+
+/** A place behind all answers of a lane that come before: `end` lets the next one go. */
+function takeTurn(lane: Lane): { readonly before: Promise<unknown>; end(): void } {
+  const before = lane.answered;
+  const { promise, resolve: end } = Promise.withResolvers<void>();
+  lane.answered = promise;
+  return { before, end };
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { asGatewayError, type GatewayError } from '../../errors.ts';
 import { type Closing, type End, failed } from '../closing.ts';
 import type { Ending } from '../contract.ts';
@@ -90,8 +91,10 @@ export class PollService implements End {
   tell(ending: Ending): void {
     if (this.isTold) return;
     this.isTold = true;
-    this.#receiving.abort();
-    this.#parts.conversation.profile.finish?.();
+    const { profile } = this.#parts.conversation;
+    // With such a poll the session would end for the service before it has heard the last of the client.
+    if (ending.by === 'upstream' || profile.receives?.repeats !== false) this.#receiving.abort();
+    profile.finish?.();
     // With a service that has failed, or has said that it is through, there is nothing to wait for.
     if (ending.by === 'upstream') this.#sends.abort();
     void this.#finish(ending);
@@ -145,9 +148,11 @@ export class PollService implements End {
 
   async #finish(ending: Ending): Promise<void> {
     const { conversation, closing } = this.#parts;
-    // What was received last has been given up; it may wait for a client that does not read.
+    // What was received last is given up, or brings nothing more; it may wait for a client that does not read.
     await this.#sender.end();
-    conversation.sayGoodbye(ending);
+    // What was answered last is read first: it may say what the goodbye has to hold.
+    await nextTurn();
+    void conversation.sayGoodbye(ending).then(() => this.#receiving.abort());
     this.isFinished = true;
     closing.onProgress();
     closing.onClosed(this);
@@ -160,5 +165,6 @@ export class PollService implements End {
 
 /** Whose doing the end of a loop was: the service's, unless the client sent what no one takes or we failed. */
 function culpritOf({ code }: GatewayError): Ending['by'] {
+  if (code === 'INVALID_PAYLOAD') return 'client';
   return code === 'UNSUPPORTED_DATA' || code === 'INTERNAL' ? 'gateway' : 'upstream';
 }

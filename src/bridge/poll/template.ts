@@ -28,6 +28,7 @@ export function compilePath(template: string): Template {
       return piece;
     }),
   );
+  if (!template.includes('{')) return render;
   return function renderPath(scope) {
     const path = render(scope);
     if (/^[^?]*\/(?:\.|%2e){1,2}(?:[/?]|$)/i.test(path))
@@ -139,6 +140,10 @@ function jsonValue(placeholder: Placeholder, isInString: boolean): Template {
 }
 
 function joined(pieces: readonly Piece[]): Template {
+  if (pieces.every((piece) => typeof piece === 'string')) {
+    const text = pieces.join('');
+    return () => text;
+  }
   return (scope) => pieces.map((piece) => (typeof piece === 'string' ? piece : piece(scope))).join('');
 }
 

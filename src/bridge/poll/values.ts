@@ -1,4 +1,5 @@
 import { claimReader } from '../../admission/claims.ts';
+import type { Grant } from '../../admission/grant.ts';
 import type { Placeholder } from '../../config/placeholders.ts';
 import { GatewayError } from '../../errors.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
@@ -6,9 +7,14 @@ import type { Ending } from '../contract.ts';
 import { parseJson } from './json.ts';
 import type { Message } from './profile.ts';
 
+/** What of the upgrade placeholders stand for. */
+export interface KnownRequest extends Pick<AdmittedRequest, 'connectionId' | 'captures' | 'query'> {
+  readonly grant: Pick<Grant, 'claims'>;
+}
+
 /** What is known where a template is filled. What is not known has no value. */
 export interface Scope {
-  readonly request: Pick<AdmittedRequest, 'connectionId' | 'captures' | 'query' | 'grant'>;
+  readonly request: KnownRequest;
   /** The session, as the service named it. */
   readonly session?: string | undefined;
   readonly cursor?: string | undefined;

@@ -51,7 +51,7 @@ export const commonFields = {
     .record(status, closeCode)
     .optional()
     .describe(
-      'Close codes for statuses that end the session, as in { 410: 1000 }; a status named here always does; absent: 401 is 3000, 403 is 3003, 413 is 1009, 415 is 1003, any other 3xx and 4xx but 408, 425 and 429 is 1014',
+      'Close codes for statuses that end the session, as in { 410: 1000 }; one that is named here does, be it a 5xx; absent: 401 is 3000, 403 is 3003, 413 is 1009, 415 is 1003, any other 3xx and 4xx but 408, 425 and 429 is 1014',
     ),
   outage: optionalDuration
     .prefault('60s')

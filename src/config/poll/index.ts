@@ -1,27 +1,46 @@
 import { z } from 'zod';
 import { type AwsConfig, awsPost, awsRules } from './aws.ts';
+import { type BayeuxConfig, bayeuxService } from './bayeux.ts';
 import { type CloudEventsConfig, cloudEventsPost, cloudEventsRules } from './cloudevents.ts';
 import type { Complain } from './common.ts';
 import { initialRules } from './cursor.ts';
+import { type EngineIoConfig, engineIoService } from './engine-io.ts';
 import { type GenericConfig, genericService } from './generic.ts';
 import { headerRules, type RouteFacts } from './headers.ts';
 import { http2Rules } from './http2.ts';
 import { genericPost, postTo } from './post.ts';
 import { requestRules } from './request-rules.ts';
+import { type SockjsConfig, sockjsService } from './sockjs.ts';
+import { type WebSocketOverHttpConfig, webSocketOverHttpService } from './websocket-over-http.ts';
 
 export type { AwsConfig } from './aws.ts';
+export type { BayeuxConfig } from './bayeux.ts';
 export type { CloudEventsConfig } from './cloudevents.ts';
+export type { EngineIoConfig } from './engine-io.ts';
 export type { GenericConfig } from './generic.ts';
 export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig } from './headers.ts';
+export type { SockjsConfig } from './sockjs.ts';
+export type { WebSocketOverHttpConfig } from './websocket-over-http.ts';
 
 /** The configuration of `upstream: { poll: … }` and `upstream: { post: … }`: HTTP services in place of a WebSocket. */
 
 /** What a session with an HTTP service is configured by; a new profile is one line here, and one in a list below. */
-export type PollConfig = GenericConfig | CloudEventsConfig | AwsConfig;
+export type PollConfig =
+  | GenericConfig
+  | WebSocketOverHttpConfig
+  | EngineIoConfig
+  | SockjsConfig
+  | BayeuxConfig
+  | CloudEventsConfig
+  | AwsConfig;
 
 const UNKNOWN = { error: 'expected a profile that the reference names' };
 
-export const pollUpstream = z.discriminatedUnion('profile', [genericService], UNKNOWN);
+export const pollUpstream = z.discriminatedUnion(
+  'profile',
+  [genericService, webSocketOverHttpService, engineIoService, sockjsService, bayeuxService],
+  UNKNOWN,
+);
 
 export const postUpstream = z.union(
   [postTo, z.discriminatedUnion('profile', [genericPost, cloudEventsPost, awsPost], UNKNOWN)],
@@ -53,7 +72,7 @@ function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): voi
   initialRules(config.cursor, route, complain);
 }
 
-/** What configuration alone describes has placeholders. */
+/** What configuration alone describes has requests of its own. */
 function isGeneric(config: PollConfig): config is GenericConfig {
   return config.profile === undefined || config.profile === 'generic';
 }

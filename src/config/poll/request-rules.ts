@@ -24,6 +24,7 @@ export function requestRules(config: GenericConfig, route: RouteFacts, complain:
     const known: Known = { ...route, own };
     const within: Complain = (path, message) => complain([part, ...path], message);
     textRules(request, known, within);
+    if (part === 'send') methodRules(request, within);
     bodyRules(
       request,
       part === 'send' ? { ...known, own: [...own, 'message', 'message.json'] } : known,
@@ -51,6 +52,12 @@ function textRules({ path, headers = {} }: Written, known: Known, complain: Comp
     const wrong = reservedFault(name) ?? textFault(value, known);
     if (wrong !== undefined) complain(['headers', name], wrong);
   }
+}
+
+/** What a send has no place for its message in. */
+function methodRules({ method, body }: Written, complain: Complain): void {
+  if (method === 'GET' && body === undefined)
+    complain(['method'], 'a GET has no body, which is where a message goes');
 }
 
 function bodyRules({ method, body, type, text }: Written, known: Known, complain: Complain): void {

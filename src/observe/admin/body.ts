@@ -24,6 +24,7 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
   }
   const onCut = () => refuse(new GatewayError('CLIENT_LOST'));
   request.on('error', onCut).on('close', onCut);
+  if (request.destroyed) onCut();
   if (request.headers['content-encoding'] !== undefined) refuse(badRequest('a body must not be compressed'));
   if (Number(request.headers['content-length']) > MAX_BYTES) refuse(new GatewayError('PUSH_TOO_BIG'));
   request.on('data', onData).on('end', () => resolve(Buffer.concat(pieces)));

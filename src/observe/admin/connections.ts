@@ -6,6 +6,7 @@ import { type ErrorCode, GatewayError } from '../../errors.ts';
 import { type CloseStatus, mayBeSent, NORMAL } from '../../frames/close.ts';
 import { MAX_CONTROL_PAYLOAD } from '../../frames/opcodes.ts';
 import { badRequest } from '../../http/fields.ts';
+import { isTextType } from '../../http/media-type.ts';
 import type { Backchannel } from './backchannel.ts';
 import { readBody } from './body.ts';
 import { type Answer, DONE, json, line, type Page, type Question } from './page.ts';
@@ -54,16 +55,12 @@ export function connectionPage(backchannel: Backchannel): Page {
   };
 }
 
-/** A text where the Content-Type is one of text or JSON. Rejects with INVALID_PAYLOAD for one that is not UTF-8. */
+/** A text where the Content-Type says so, as that of an answer does. Rejects with INVALID_PAYLOAD for one that is not UTF-8. */
 async function readMessage(request: IncomingMessage): Promise<Message> {
   const data = await readBody(request);
-  const binary = !isText(request.headers['content-type']);
+  const binary = !isTextType(request.headers['content-type']);
   if (!binary && !isUtf8(data)) throw new GatewayError('INVALID_PAYLOAD');
   return { data, binary };
-}
-
-function isText(contentType = ''): boolean {
-  return /^(text\/|application\/([a-z0-9.+-]+\+)?json\b)/i.test(contentType);
 }
 
 function readWait(query: URLSearchParams): boolean {

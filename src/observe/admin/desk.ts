@@ -52,7 +52,7 @@ async function ask({ pages, guard }: Desk, request: IncomingMessage): Promise<An
   for (const page of pages) {
     const [whole, name = ''] = page.path.exec(path) ?? [];
     if (whole === undefined) continue;
-    if (page.isGuarded) guard(request);
+    if (page.isGuarded) await guard(request);
     return await methodOf(page, request)({ request, name, query: new URLSearchParams(query) });
   }
   throw new GatewayError('NO_ROUTE');

@@ -27,6 +27,7 @@ const publication = z.object({
     z.object({
       channel: z.string().min(1).max(MAX_CHANNEL_NAME),
       id: z.string().max(MAX_ID).nullish(),
+      meta: z.record(z.string(), z.string()).optional(),
       formats: z.object({ 'ws-message': message.optional() }).optional(),
       // Where items stood before they had formats.
       'ws-message': message.optional(),
@@ -45,7 +46,8 @@ export function readPublication(body: Buffer): readonly Published[] {
   return data.items.map((entry, index) => {
     const found = entry.formats?.['ws-message'] ?? entry['ws-message'];
     const item = found && itemOf(found, `items[${index}]`);
-    return { channel: entry.channel, id: entry.id ?? undefined, item };
+    const { channel, id, meta } = entry;
+    return { channel, id: id ?? undefined, item: item && meta ? { ...item, meta } : item };
   });
 }
 

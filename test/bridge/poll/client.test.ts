@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { SessionHandle } from '../../../src/bridge/contract.ts';
 import { PollClient } from '../../../src/bridge/poll/client.ts';
 import { Outbox } from '../../../src/bridge/poll/outbox.ts';
@@ -7,7 +7,7 @@ import type { Message } from '../../../src/bridge/poll/profile.ts';
 import { connection, Diary, endingOf, sessionOf } from '../../support/ends.ts';
 import { startPairs, turns } from '../../support/pairs.ts';
 import { within } from '../../support/patience.ts';
-import { BINARY, CLOSE, closeFrame, frame, PING, PONG, TEXT } from '../../support/raw.ts';
+import { BINARY, CLOSE, closeFrame, type Frame, frame, PING, PONG, TEXT } from '../../support/raw.ts';
 
 /** The client's side of a poll session, on a connection in memory. */
 
@@ -108,6 +108,100 @@ describe('its pings', () => {
     client.peer.tell(endingOf('TOKEN_EXPIRED'));
     await far.say(frame(PING, 'late'));
     expect(far.opcodes).toEqual([CLOSE]);
+  });
+});
+
+describe('what it has', () => {
+  const pings = (frames: readonly Frame[]) =>
+    frames.filter(({ opcode }) => opcode === PING).map(({ payload }) => payload);
+
+  test('is known by its answer to a ping behind it, which is no message of its own', async () => {
+    let asked = 0;
+    const { client, far } = stand({ admitMessage: () => 0 * ++asked });
+    await client.deliver([{ data: 'a', binary: false }]);
+    const confirmed = client.confirm(new AbortController().signal);
+    await turns(2);
+    expect(far.opcodes).toEqual([TEXT, PING]);
+    const [payload] = pings(far.frames);
+    await far.say(frame(PONG, payload as Buffer));
+    expect([await confirmed, asked]).toEqual([true, 0]);
+  });
+
+  test('is not known by any other pong', async () => {
+    const { client, far } = stand();
+    let isKnown = false;
+    void client.confirm(new AbortController().signal).then((answer) => {
+      isKnown = answer;
+    });
+    await far.say(frame(PONG, 'x'), frame(PONG, ''));
+    expect(isKnown).toBe(false);
+    client.peer.destroy();
+  });
+
+  test('is asked for again where another ping was answered, for one answer may stand for both', async () => {
+    const { client, far } = stand();
+    const confirmed = client.confirm(new AbortController().signal);
+    client.peer.ping();
+    await turns(2);
+    const [first, second] = pings(far.frames);
+    await far.say(frame(PONG, second as Buffer));
+    await turns(2);
+    expect(pings(far.frames).at(-1)).toEqual(first);
+    await far.say(frame(PONG, first as Buffer));
+    expect(await confirmed).toBe(true);
+  });
+
+  test('is not waited for once the session is over', async () => {
+    const { client } = stand();
+    const aborting = new AbortController();
+    const confirmed = client.confirm(aborting.signal);
+    aborting.abort();
+    expect(await confirmed).toBe(false);
+    expect(await client.confirm(aborting.signal)).toBe(false);
+    client.peer.destroy();
+  });
+
+  test('ends the session if it is not said in time', async () => {
+    const silent = Promise.withResolvers<void>();
+    const { ours } = connection();
+    const session = sessionOf({ stallMs: 20 });
+    const client = new PollClient({
+      socket: ours,
+      session,
+      events: new Diary(),
+      onMessage() {},
+      onSilence: silent.resolve,
+    });
+    client.peer.start(Buffer.alloc(0));
+    const aborting = new AbortController();
+    void client.confirm(aborting.signal);
+    await within(silent.promise, 'the silence');
+    aborting.abort();
+    client.peer.destroy();
+  });
+
+  test('may take longer while the client is not read', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const events: string[] = [];
+    const { ours, far } = connection();
+    const client = new PollClient({
+      socket: ours,
+      session: sessionOf({ stallMs: 1_000 }),
+      events: new Diary(),
+      onMessage() {},
+      onSilence: () => events.push('silence'),
+    });
+    client.peer.start(Buffer.alloc(0));
+    client.peer.source.hold();
+    const confirmed = client.confirm(new AbortController().signal);
+    vi.advanceTimersByTime(5_000);
+    await turns(2);
+    const [payload] = pings(far.frames);
+    await far.say(frame(PONG, payload as Buffer));
+    client.peer.source.release();
+    expect([await confirmed, events]).toEqual([true, []]);
+    client.peer.destroy();
   });
 });
 

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { ChannelHub, type SessionChannels } from '../../../src/bridge/poll/channels.ts';
 import { deadPort } from '../../support/faulty.ts';
 import { closeOf, fixtures, type Harness, inboxOf, until } from '../../support/poll.ts';
 
@@ -48,6 +49,20 @@ test('carries text and binary messages each way', async () => {
     up: { messages: 2, bytes: 8 },
     down: { messages: 2, bytes: 6 },
   });
+});
+
+test('takes a session out of the channels it listens to when it ends', async () => {
+  const backend = await service((_request, response) => void response.writeHead(204).end());
+  const channels = new ChannelHub();
+  const join = vi.spyOn(channels, 'join');
+  const gateway = await harness({ target: backend.url, send: { path: '/send' } }, { channels });
+  const client = await gateway.connect();
+  const joined = join.mock.results[0]?.value as SessionChannels;
+  joined.subscribe('news', async () => true);
+  expect([join.mock.lastCall, channels.size]).toEqual([[1024 * 1024], 1]);
+  client.close();
+  await gateway.endings[0];
+  expect(channels.size).toBe(0);
 });
 
 describe('open', () => {

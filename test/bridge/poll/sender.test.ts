@@ -40,7 +40,7 @@ function stand(changes: Partial<Sends> = {}) {
   const sender = new Sender({
     http,
     sends,
-    codes: undefined,
+    codes: { 402: 4402 },
     connection: 'c1',
     queueSize: 1_000_000,
     pressure: { onFull() {}, onRoom() {} },
@@ -171,10 +171,10 @@ describe('a refusal', () => {
   });
 
   test.each([
-    [422, 'UNDEFINED'],
-    [302, 'refused'],
-  ])('ends the session else: %i', async (status, refused) => {
-    const changes = refused === 'refused' ? { refused: asMessage } : { refused: () => undefined };
+    ['nothing to say', 422, { refused: () => undefined }],
+    ['a redirect', 302, { refused: asMessage }],
+    ['a status with a close code', 402, { refused: asMessage }],
+  ])('ends the session else: %s', async (_, status, changes) => {
     const { push, answer, bodies, failures } = stand(changes);
     push('a', 'b');
     await answer('a', status);

@@ -25,7 +25,7 @@ function scope(more: Omit<Scope, 'request'> = {}, request: Partial<Request> = {}
     connectionId: 'c-1',
     captures: { room: 'a%20b' },
     query: 'since=5&x=a%26b&empty=',
-    grant: { claims, releases: [] },
+    grant: { claims },
     ...request,
   };
   return { request: known, ...more };
@@ -106,7 +106,7 @@ describe('a path', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1 }), (value) => {
         const request = {
-          grant: { claims: { v: value }, releases: [] },
+          grant: { claims: { v: value } },
           query: new URLSearchParams({ v: value }).toString(),
         };
         const path = render(scope({ session: value }, request));
@@ -144,7 +144,7 @@ describe('a header', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (value) => {
         const request = {
-          grant: { claims: { v: value }, releases: [] },
+          grant: { claims: { v: value } },
           query: new URLSearchParams({ v: value }).toString(),
         };
         expect(render(scope({ cursor: value }, request))).toMatch(/^[ -~]*$/);
@@ -187,7 +187,7 @@ describe('a body of JSON', () => {
     );
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.jsonValue(), (value, any) => {
-        const request = { grant: { claims: { v: value, any }, releases: [] } };
+        const request = { grant: { claims: { v: value, any } } };
         const body = render(scope({ cursor: value, message: { data: value, binary: false } }, request));
         expect(JSON.parse(body)).toEqual({
           a: `<${value}>`,
@@ -205,7 +205,7 @@ test('a form has the same fields, whatever the values', () => {
   const render = compileForm('text={message}&user={claims.v}&room={room}');
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), (value) => {
-      const request = { grant: { claims: { v: value }, releases: [] } };
+      const request = { grant: { claims: { v: value } } };
       const body = render(scope({ message: { data: value, binary: false } }, request));
       expect([...new URLSearchParams(body)]).toEqual([
         ['text', value],

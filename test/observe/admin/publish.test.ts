@@ -139,6 +139,21 @@ test('the items of one request keep their order', async () => {
   expect(heard).toEqual(numbers.map(text));
 });
 
+test('an item does not wait for the clients of the one before it', async () => {
+  const { hub, listen, publish } = await start();
+  const slow = Promise.withResolvers<boolean>();
+  hub.join(1_000).subscribe('slow', () => slow.promise);
+  hub.join(1_000).subscribe('news', async () => {
+    slow.resolve(true);
+    return true;
+  });
+  const heard = listen('news');
+  const items = ['slow', 'news'].map((channel) => ({ channel, formats: { 'ws-message': { content: 'a' } } }));
+  const { body } = await publish({ items }, { accept: 'application/json' });
+  expect(JSON.parse(body).published).toMatchObject([{ reached: 1 }, { reached: 2 }]);
+  expect(heard).toEqual([text('a')]);
+});
+
 test('an item with an id is published once to a channel, and who repeats it is told the same', async () => {
   const { listen, publish } = await start();
   const [heard, other] = [listen('news'), listen('other')];
@@ -198,4 +213,16 @@ test('more than 1 MiB is refused with 413', async () => {
   const { publish } = await start();
   expect((await publish(`"${'x'.repeat(1024 * 1024 - 2)}"`)).status).toBe(400);
   expect((await publish(`"${'x'.repeat(1024 * 1024 - 1)}"`)).status).toBe(413);
+});
+
+test('what is published may name its sender, for subscribers to judge by', async () => {
+  const { listen, publish } = await start();
+  const heard = listen('news');
+  await publish(news({ content: 'a' }, { meta: { sender: 'ann' } }));
+  await publish(news({ action: 'refresh' }, { meta: { sender: 'ann' } }));
+  expect(heard).toEqual([
+    { ...text('a'), meta: { sender: 'ann' } },
+    { kind: 'refresh', meta: { sender: 'ann' } },
+  ]);
+  expect(await publish(news({ content: 'a' }, { meta: { sender: 1 } }))).toMatchObject({ status: 400 });
 });

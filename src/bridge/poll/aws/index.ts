@@ -102,8 +102,7 @@ class Aws implements Profile {
   }
 
   #refused(status: number): Batch | undefined {
-    const isLast = status === 401 || this.codes?.[status] !== undefined;
-    return isLast ? undefined : this.#failure();
+    return status === UNAUTHORIZED ? undefined : this.#failure();
   }
 
   /** The function has thrown, or was not run: the client is told, and the connection goes on, as with API Gateway. */
@@ -119,6 +118,9 @@ class Aws implements Profile {
     return { method: 'POST', path: this.#config.path ?? '', headers, body };
   }
 }
+
+/** Who must prove himself anew can only do so with a new connection. */
+const UNAUTHORIZED = 401;
 
 /** As API Gateway has it. */
 const THROWN: HttpAnswer = {

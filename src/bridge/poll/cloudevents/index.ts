@@ -70,7 +70,8 @@ class CloudEvents implements Profile {
       inOrder: true,
       send: ([message]) => this.#send(message),
       sent: (answer) => (this.#isMessage ? this.#replied(answer) : NOTHING),
-      refused: (answer) => (this.#isMessage ? this.#failed(answer) : NOTHING),
+      refused: (answer) => this.#failed(answer),
+      failed: (answer) => this.#failed(answer),
     };
   }
 
@@ -123,7 +124,9 @@ class CloudEvents implements Profile {
     return { ...NOTHING, messages: readReply(answer).messages };
   }
 
+  /** A handler that would not hear of `connected` ends nothing. */
   #failed(answer: HttpAnswer): Batch {
+    if (!this.#isMessage) return NOTHING;
     const code = closeFor(answer.status, this.codes) ?? 1011;
     return { ...NOTHING, end: { code, reason: reasonIn(answer) } };
   }

@@ -1,3 +1,4 @@
+import { isTextType } from '../../../http/media-type.ts';
 import type { HttpAnswer } from '../../../upstream/client.ts';
 import { compilePointer } from '../json.ts';
 import type { Message } from '../profile.ts';
@@ -38,7 +39,7 @@ function compileReader(framing: Framing): (answer: HttpAnswer) => Reading {
 
   function readBody({ headers, body }: HttpAnswer): Reading {
     const isBinary =
-      framing.type === 'binary' || (framing.type !== 'text' && !isText(headers['content-type']));
+      framing.type === 'binary' || (framing.type !== 'text' && !isTextType(headers['content-type']));
     const message = isBinary ? { data: body, binary: true } : { data: utf8(body), binary: false };
     return { messages: [message], items: [], document: () => parse(utf8(body)) };
   }
@@ -68,12 +69,4 @@ function compileReader(framing: Framing): (answer: HttpAnswer) => Reading {
 
 function readingOf(items: readonly Item[], document: () => unknown): Reading {
   return { messages: items.flatMap(({ message }) => message ?? []), items, document };
-}
-
-/** Types whose bodies are text, and any that names a character set. */
-const TEXT =
-  /^(text\/|application\/(([a-z0-9.+-]+\+)?(json|xml)|x-ndjson|(x-)?(java|ecma)script|x-www-form-urlencoded)\s*(;|$))|;\s*charset=/i;
-
-function isText(contentType: string | undefined): boolean {
-  return TEXT.test(contentType ?? '');
 }

@@ -61,8 +61,7 @@ export class LineReader {
 
   #text(line: Buffer): string {
     if (line.length > this.#options.limit) throw tooLarge();
-    const isCrLf = line.at(-1) === CR && !this.#options.loneCr;
-    return utf8(isCrLf ? line.subarray(0, -1) : line);
+    return utf8(line.at(-1) === CR ? line.subarray(0, -1) : line);
   }
 
   #hold(bytes: Buffer): void {

@@ -1,4 +1,6 @@
 import type { GenericConfig } from '../../../config/poll/index.ts';
+import type { MessagesConfig } from '../../../config/poll/messages.ts';
+import type { PollsConfig } from '../../../config/poll/polls.ts';
 import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
 import type { Batch, Polls, Streams } from '../profile.ts';
 import { compileBackoff } from './asked-wait.ts';
@@ -19,9 +21,9 @@ export function compileReceiving(
 ): ((state: SessionState) => Polls | Streams) | undefined {
   const { poll, responseSize } = config;
   if (poll === undefined) return undefined;
-  const { hold, margin = MARGIN_MS, silence = SILENCE_MS } = poll;
+  const { mode, hold, margin = MARGIN_MS, silence = SILENCE_MS } = poll;
   const cursors = config.cursor && compileCursors(config.cursor);
-  const request = compilePoll(poll, cursors);
+  const request = compilePoll({ poll, messages: config.messages }, cursors);
 
   function begin(state: SessionState) {
     if (cursors) state.initialCursors = cursors.initial(state);
@@ -34,7 +36,7 @@ export function compileReceiving(
     };
   }
 
-  if (poll.mode === 'stream') {
+  if (mode === 'stream') {
     const reader = compileStreaming(config.messages, responseSize, cursors);
     return (state) => ({
       ...begin(state),
@@ -55,10 +57,13 @@ export function compileReceiving(
 
 /** Compiles the request, which may hold cursors, and then of the client's query what is none. */
 function compilePoll(
-  poll: NonNullable<GenericConfig['poll']>,
+  { poll, messages }: { poll: PollsConfig; messages: MessagesConfig },
   cursors: CursorRules | undefined,
 ): (state: SessionState) => HttpRequest {
-  const request = compileRequest(poll);
+  const isEventStream = poll.mode === 'stream' && messages.framing === 'sse';
+  // Services choose by it whether to stream (WHATWG HTML §9.2.3).
+  const accept: Record<string, string> = isEventStream ? { accept: 'text/event-stream' } : {};
+  const request = compileRequest({ ...poll, headers: { ...accept, ...poll.headers } });
   return function pollRequest(state) {
     if (cursors === undefined) return request(state);
     const query = cursors.otherQuery(state.request.query);

@@ -13,12 +13,12 @@ const JSON_TYPE = 'application/json';
 
 /** Compiles how messages go to the service; undefined where it takes none. */
 export function compileSending(config: GenericConfig): ((state: SessionState) => Sends) | undefined {
-  const { send, responseSize, codes } = config;
+  const { send, responseSize } = config;
   if (send === undefined) return undefined;
   const { timeout, retry, response, refusal, concurrency, order } = send;
   const request = compileMessageRequest(send);
   const replies = compileReplies(response, config);
-  const refused = compileRefusal(refusal, codes);
+  const refused = compileRefusal(refusal, config);
   const reads = response !== 'ignore' || refusal === 'relay';
 
   return (state) => ({
@@ -55,13 +55,13 @@ function compileReplies(
 const NO_CURSORS = { cursors: [], initialCursors: [] };
 
 /**
- * Compiles what a refused message (4xx) is to the client; undefined where it is the end, as it always is for statuses of
- * `codes`, and for who must prove himself anew.
+ * Compiles what a refused message is to the client; undefined where it is the end. For who must prove himself anew it always
+ * is, and where `codes` names it.
  */
-function compileRefusal(refusal: SendConfig['refusal'], codes: GenericConfig['codes']): Sends['refused'] {
+function compileRefusal(refusal: SendConfig['refusal'], { codes }: GenericConfig): Sends['refused'] {
   if (refusal === 'close') return undefined;
   return function refused({ status, body }: HttpAnswer): Batch | undefined {
-    if (status === UNAUTHORIZED || status >= 500 || codes?.[status] !== undefined) return undefined;
+    if (status === UNAUTHORIZED || codes?.[status] !== undefined) return undefined;
     return refusal === 'ignore' ? NOTHING : messagesOnly([{ data: body.toString(), binary: false }]);
   };
 }

@@ -1,14 +1,17 @@
 import type { GenericConfig } from '../../../config/poll/index.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
-import type { Scope } from '../values.ts';
+import type { KnownRequest, Scope } from '../values.ts';
 import type { Cursors } from './cursor.ts';
 
 /** What is known in one moment only, or told in another way. */
 type Moment = Pick<Scope, 'message' | 'ending'> & Partial<Pick<AdmittedRequest, 'query'>>;
 
+/** What a session remembers of its upgrade. */
+type SessionRequest = KnownRequest & Pick<AdmittedRequest, 'protocols'>;
+
 /** What one session knows, and what placeholders stand for in it. */
 export class SessionState implements Scope {
-  readonly request: AdmittedRequest;
+  readonly request: SessionRequest;
   readonly holdMs: number | undefined;
   /** As the service named it. */
   session: string | undefined;
@@ -20,7 +23,9 @@ export class SessionState implements Scope {
   seq: number | undefined;
 
   constructor(request: AdmittedRequest, { poll }: GenericConfig) {
-    this.request = request;
+    // Copied one by one: the rest of the request is not to stay in memory with the session.
+    const { connectionId, captures, query, protocols, grant } = request;
+    this.request = { connectionId, captures, query, protocols, grant: { claims: grant.claims } };
     this.holdMs = poll?.hold;
   }
 

@@ -26,8 +26,8 @@ export function compileStreaming(
   const itemsOf = compileItems(framing, limit);
   return function reader(head, holder) {
     if (framing.framing === 'sse') checkType(head);
-    const items = itemsOf();
-    return rules ? new CursorReader({ head, holder, items, rules }) : plainReader(items);
+    const batches = rules ? new FollowedStream({ head, holder, rules }).batches : plainBatches;
+    return readerOf(itemsOf(), batches);
   };
 }
 
@@ -38,62 +38,60 @@ function checkType({ headers }: AnswerHead): void {
     throw invalid('the answer is no event stream: see its Content-Type');
 }
 
-function plainReader(items: ItemReader): EventReader {
-  const batches = (found: readonly Item[]) => {
-    const messages = messagesOf(found);
-    return messages.length === 0 ? [] : [{ ...NOTHING, messages }];
-  };
-  return {
-    push: (piece) => batches(items.push(piece)),
-    end: () => [...batches(items.end()), ...retryOf(items.retryMs)],
-  };
+/** Takes items apart, and says what the service has asked for as soon as it has. */
+function readerOf(items: ItemReader, read: (found: readonly Item[]) => Batch[]): EventReader {
+  let told: number | undefined;
+
+  function bring(found: readonly Item[]): Batch[] {
+    const batches = read(found);
+    if (items.retryMs === told) return batches;
+    told = items.retryMs;
+    return [...batches, { ...NOTHING, waitMs: told }];
+  }
+
+  return { push: (piece) => bring(items.push(piece)), end: () => bring(items.end()) };
 }
 
-interface CursorReaderParts {
+function plainBatches(items: readonly Item[]): Batch[] {
+  const messages = items.flatMap(({ message }) => message ?? []);
+  return messages.length === 0 ? [] : [{ ...NOTHING, messages }];
+}
+
+interface FollowedParts {
   readonly head: AnswerHead;
   readonly holder: CursorHolder;
-  readonly items: ItemReader;
   readonly rules: CursorRules;
 }
 
 /** Follows the cursors of a stream, event by event. */
-class CursorReader implements EventReader {
-  readonly #parts: CursorReaderParts;
+class FollowedStream {
+  readonly #parts: FollowedParts;
   #now: Cursors;
   /** The service does not know the cursor any more: what comes behind that is not looked at. */
   #isReset = false;
 
-  constructor(parts: CursorReaderParts) {
+  constructor(parts: FollowedParts) {
     this.#parts = parts;
     this.#now = parts.holder.cursors;
   }
 
-  push(piece: Buffer): Batch[] {
-    return this.#isReset ? [] : this.#batchOf(this.#parts.items.push(piece));
-  }
-
-  end(): Batch[] {
-    const { items } = this.#parts;
-    const last = this.#isReset ? [] : this.#batchOf(items.end());
-    return [...last, ...retryOf(this.#isReset ? RESET_WAIT_MS : items.retryMs)];
-  }
-
-  #batchOf(items: readonly Item[]): Batch[] {
+  readonly batches = (items: readonly Item[]): Batch[] => {
     const before = this.#now;
     const messages = items.flatMap((item) => this.#messageOf(item) ?? []);
     const now = this.#now;
     const isMoved = hasMoved(now, before);
     if (messages.length === 0 && !isMoved) return [];
-    return [{ messages, cursor: isMoved ? 'moved' : 'unmoved', commit: () => this.#commit(now) }];
-  }
+    const waitMs = this.#isReset ? RESET_WAIT_MS : undefined;
+    return [{ messages, cursor: isMoved ? 'moved' : 'unmoved', commit: () => this.#commit(now), waitMs }];
+  };
 
   #messageOf(item: Item): Message | undefined {
     if (this.#isReset) return undefined;
     const { head, holder, rules } = this.#parts;
     const place = { ...head, items: [item], document: () => item.value };
     const target = rules.reset(place, this.#now, holder.initialCursors);
-    this.#isReset = target !== undefined;
     if (target !== undefined) {
+      this.#isReset = true;
       this.#now = target;
       return undefined;
     }
@@ -105,13 +103,4 @@ class CursorReader implements EventReader {
   #commit(now: Cursors): void {
     this.#parts.holder.cursors = now;
   }
-}
-
-function messagesOf(items: readonly Item[]): Message[] {
-  return items.flatMap(({ message }) => message ?? []);
-}
-
-/** `retry:` is the wish to be left alone for so long once the stream has ended. */
-function retryOf(waitMs: number | undefined): Batch[] {
-  return waitMs === undefined ? [] : [{ ...NOTHING, waitMs }];
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { exampleFeed, instantClock, queryOf } from '../../../support/feeds.ts';
-import { fixtures, inboxOf, until } from '../../../support/poll.ts';
+import { exampleFeed, queryOf } from '../../../support/feeds.ts';
+import { closeOf, fixtures, inboxOf, until } from '../../../support/poll.ts';
+import { fastClock } from '../../../support/poll-clock.ts';
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);
@@ -17,7 +18,7 @@ describe('Matrix', () => {
       if (answer) response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     });
     const { poll, route } = exampleFeed('matrix', homeserver.url);
-    const gateway = await harness(poll, { ...instantClock(), route });
+    const gateway = await harness(poll, { ...fastClock(), route });
     const inbox = inboxOf(await gateway.connect({ path: '/rooms/x?since=s0' }));
     expect(await inbox.atLeast(2)).toEqual(['{"join":{"!a":1}}', '{"join":{"!b":2}}']);
     await until(() => homeserver.requests.length === 4);
@@ -28,6 +29,38 @@ describe('Matrix', () => {
       's3',
     ]);
   });
+});
+
+test('a homeserver that does not know the batch any more ends the session: the client begins anew', async () => {
+  const homeserver = await service((_, response) => {
+    response.writeHead(400).end('{"errcode":"M_UNKNOWN","error":"Unknown since token"}');
+  });
+  const { poll, route } = exampleFeed('matrix', homeserver.url);
+  const gateway = await harness(poll, { ...fastClock(), route });
+  const client = await gateway.connect({ path: '/rooms/x?since=s0' });
+  expect((await closeOf(client)).code).toBe(1014);
+  expect(homeserver.requests).toHaveLength(1);
+});
+
+test('what is said to a room of Matrix carries a name that a second try would have too', async () => {
+  const homeserver = await service(({ method }, response) => {
+    if (method === 'PUT') response.end('{"event_id":"$1"}');
+  });
+  const { poll, route } = exampleFeed('matrix', homeserver.url);
+  const gateway = await harness(poll, {
+    ...fastClock(),
+    route,
+    request: { connectionId: 'c1', captures: { room: '!r' } },
+  });
+  const client = await gateway.connect();
+  for (const text of ['"quoted"', 'two']) client.send(text);
+  const puts = () => homeserver.requests.filter(({ method }) => method === 'PUT');
+  await until(() => puts().length === 2);
+  expect(puts().map(({ url }) => url.split('/send/')[1])).toEqual([
+    'm.room.message/c1.1',
+    'm.room.message/c1.2',
+  ]);
+  expect(JSON.parse(String(puts()[0]?.body))).toEqual({ msgtype: 'm.text', body: '"quoted"' });
 });
 
 describe('Telegram', () => {
@@ -43,15 +76,17 @@ describe('Telegram', () => {
       return void response.end(`{"ok":true,"result":[${result}]}`);
     });
     const { poll, route } = exampleFeed('telegram', telegram.url);
-    const gateway = await harness(poll, { ...instantClock(), route });
-    const client = await gateway.connect();
+    const gateway = await harness(poll, { ...fastClock(), route });
+    const client = await gateway.connect({ path: '/bot?chat=12' });
     const inbox = inboxOf(client);
     await inbox.atLeast(3);
     await until(() => telegram.requests.length === 2);
     expect(inbox.texts[0]).toBe('{"update_id":9007199254740999,"message":{}}');
     expect(queryOf(telegram.requests[1] ?? { url: '' }).get('offset')).toBe('9007199254741000');
-    client.send('{"chat_id":1,"text":"hi"}');
+    client.send('a "word"');
     await until(() => telegram.requests.length === 3);
-    expect(telegram.requests[2]?.headers['content-type']).toBe('application/json');
+    const sent = telegram.requests[2];
+    expect(sent?.headers['content-type']).toBe('application/json');
+    expect(JSON.parse(String(sent?.body))).toEqual({ chat_id: '12', text: 'a "word"' });
   });
 });

@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
-import { exampleFeed, instantClock } from '../../../support/feeds.ts';
+import { exampleFeed } from '../../../support/feeds.ts';
 import { fixtures, inboxOf, type ServiceRequest } from '../../../support/poll.ts';
+import { fastClock } from '../../../support/poll-clock.ts';
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);
@@ -50,7 +51,7 @@ test('nchan: of many messages a second, none is lost or doubled', async () => {
     else subscribe(request, response);
   });
   const { poll, route } = exampleFeed('nchan', nginx.url);
-  const gateway = await harness(poll, { ...instantClock(), route });
+  const gateway = await harness(poll, { ...fastClock(), route });
   const client = await gateway.connect();
   const inbox = inboxOf(client);
   for (let number = 1; number <= 150; number++) publish(`m${number}`);

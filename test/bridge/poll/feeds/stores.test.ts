@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { exampleFeed, instantClock, queryOf } from '../../../support/feeds.ts';
-import { fixtures, inboxOf, type ServiceHandler, until } from '../../../support/poll.ts';
+import { exampleFeed, queryOf } from '../../../support/feeds.ts';
+import { closeOf, fixtures, inboxOf, type ServiceHandler, until } from '../../../support/poll.ts';
+import { fastClock } from '../../../support/poll-clock.ts';
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);
@@ -29,13 +30,44 @@ describe('etcd, v2', () => {
   test('waits for the change after the last, by its index', async () => {
     const etcd = await service(inTurn([change(7), change(8), change(12)]));
     const { poll, route } = exampleFeed('etcd', etcd.url);
-    const gateway = await harness(poll, { ...instantClock(), route, request: { captures: { key: 'k' } } });
+    const gateway = await harness(poll, { ...fastClock(), route, request: { captures: { key: 'k' } } });
     const inbox = inboxOf(await gateway.connect());
     const nodes = (await inbox.atLeast(3)).map((text) => JSON.parse(text).value);
     await until(() => etcd.requests.length === 4);
     expect(nodes).toEqual(['v7', 'v8', 'v12']);
     expect(etcd.requests.map((request) => queryOf(request).get('waitIndex'))).toEqual([null, '8', '9', '13']);
     expect(etcd.requests[0]?.url).toBe('/v2/keys/k?wait=true&recursive=true');
+  });
+});
+
+describe('etcd that has cleared what came next', () => {
+  test('goes on with what comes from then on', async () => {
+    const cleared = {
+      errorCode: 401,
+      message: 'The event in requested index is outdated and cleared',
+      index: 2007,
+    };
+    const node = (index: number) => ({ body: { action: 'set', node: { key: '/k', modifiedIndex: index } } });
+    const answers = [node(7), { status: 400, body: cleared }, node(2008)];
+    const etcd = await service(inTurn(answers));
+    const { poll, route } = exampleFeed('etcd', etcd.url);
+    const gateway = await harness(poll, { ...fastClock(), route, request: { captures: { key: 'k' } } });
+    const inbox = inboxOf(await gateway.connect());
+    await inbox.atLeast(2);
+    await until(() => etcd.requests.length === 4);
+    expect(etcd.requests.map((request) => queryOf(request).get('waitIndex'))).toEqual([
+      null,
+      '8',
+      null,
+      '2009',
+    ]);
+  });
+
+  test('and what it refuses for another reason is the end', async () => {
+    const etcd = await service(inTurn([{ status: 400, body: { errorCode: 209, message: 'Invalid field' } }]));
+    const { poll, route } = exampleFeed('etcd', etcd.url);
+    const gateway = await harness(poll, { ...fastClock(), route, request: { captures: { key: 'k' } } });
+    expect((await closeOf(await gateway.connect())).code).toBe(1014);
   });
 });
 
@@ -50,7 +82,7 @@ describe('CouchDB', () => {
     const couch = await service(inTurn([page('3-x', '4-y'), page('5-z')]));
     const { poll, route } = exampleFeed('couchdb', couch.url);
     const gateway = await harness(poll, {
-      ...instantClock(),
+      ...fastClock(),
       route,
       request: { captures: { database: 'db' } },
     });
@@ -83,7 +115,7 @@ describe('Consul', () => {
     const consul = await service(inTurn(answers));
     const { poll, route } = exampleFeed('consul', consul.url);
     const gateway = await harness(poll, {
-      ...instantClock(),
+      ...fastClock(),
       route,
       request: { captures: { service: 's' } },
     });
@@ -99,17 +131,76 @@ describe('Consul', () => {
 
 test('what has an ETag is polled for changes', async () => {
   const page = (etag: string, body: unknown) => ({ headers: { etag }, body });
-  const github = await service(inTurn([page('"a"', [1]), { status: 304, body: '' }, page('W/"b"', [2])]));
+  const github = await service(
+    inTurn([
+      page('"a"', [1]),
+      { status: 304, headers: { 'x-poll-interval': '60' }, body: '' },
+      page('W/"b"', [2]),
+    ]),
+  );
   const { poll, route } = exampleFeed('github-events', github.url);
   const captures = { owner: 'o', name: 'n' };
-  const gateway = await harness(poll, { ...instantClock(), route, request: { captures } });
+  const { clock, slept } = fastClock();
+  const gateway = await harness(poll, { clock, route, request: { captures } });
   const inbox = inboxOf(await gateway.connect());
   expect(await inbox.atLeast(2)).toEqual(['[1]', '[2]']);
   await until(() => github.requests.length === 4);
+  expect(slept).toEqual(expect.arrayContaining([60_000]));
   expect(github.requests.map(({ headers }) => headers['if-none-match'])).toEqual([
     undefined,
     '"a"',
     '"a"',
     'W/"b"',
+  ]);
+});
+
+test('a durable stream comes from its beginning, or from where the client asks', async () => {
+  const page = (next: string, body: unknown) => ({
+    headers: { 'stream-next-offset': next, 'stream-cursor': `c${next}`, 'stream-up-to-date': 'true' },
+    body,
+  });
+  for (const [path, first] of [
+    ['/rooms/x', '-1'],
+    ['/rooms/x?offset=0_9', '0_9'],
+  ] as const) {
+    const streams = await service(inTurn([page('0_10', [1, { a: 2 }]), page('0_20', ['three'])]));
+    const { poll, route } = exampleFeed('durable-streams', streams.url);
+    const gateway = await harness(poll, { ...fastClock(), route, request: { captures: { stream: 's' } } });
+    const inbox = inboxOf(await gateway.connect({ path }));
+    expect(await inbox.atLeast(3)).toEqual(['1', '{"a":2}', 'three']);
+    await until(() => streams.requests.length === 3);
+    expect(streams.requests.map((request) => queryOf(request).getAll('offset'))).toEqual([
+      [first],
+      ['0_10'],
+      ['0_20'],
+    ]);
+    expect(streams.requests.map((request) => queryOf(request).get('cursor'))).toEqual([
+      null,
+      'c0_10',
+      'c0_20',
+    ]);
+  }
+});
+
+test('Dropbox is asked from a cursor in the body of each poll, from the moment of the opening', async () => {
+  const answers = [
+    { body: { cursor: 'AA"1', path: '' } },
+    { body: { entries: [{ name: 'a' }], cursor: 'AA2', has_more: true } },
+    { body: { entries: [], cursor: 'AA2', has_more: false } },
+    { status: 409, body: { error_summary: 'reset/', error: { '.tag': 'reset' } } },
+  ];
+  const dropbox = await service(inTurn(answers));
+  const { poll, route } = exampleFeed('dropbox', dropbox.url);
+  const gateway = await harness(poll, { ...fastClock(), route });
+  const client = await gateway.connect();
+  const inbox = inboxOf(client);
+  expect(await inbox.atLeast(1)).toEqual(['{"name":"a"}']);
+  expect((await closeOf(client)).code).toBe(1014);
+  const [open, ...polls] = dropbox.requests;
+  expect(open?.url).toBe('/2/files/list_folder/get_latest_cursor');
+  expect(polls.map(({ method, body }) => [method, JSON.parse(body.toString()).cursor])).toEqual([
+    ['POST', 'AA"1'],
+    ['POST', 'AA2'],
+    ['POST', 'AA2'],
   ]);
 });

@@ -20,7 +20,7 @@ function compiled(cursor: object | object[], messages: object = {}) {
 
 /** What is known of a client with this query. */
 function scopeOf(query: string | undefined): Scope {
-  return { request: { connectionId: 'c', captures: {}, query, grant: { claims: {}, releases: [] } } };
+  return { request: { connectionId: 'c', captures: {}, query, grant: { claims: {} } } };
 }
 
 const ITEMS = { framing: 'json-array' };
@@ -59,6 +59,12 @@ describe('a cursor in the items', () => {
     expect(answer.messages).toEqual([{ data: 'x', binary: false }]);
     expect(rules.move(answer, [undefined], [undefined]).next).toEqual(['2']);
   });
+});
+
+test('the id of events is the last that was said', () => {
+  const { rules, place } = compiled({ from: 'event:id' }, { framing: 'sse' });
+  const answer = place('data: a\n\nid: 1\ndata: b\n\nid: 2\ndata: c\n\n');
+  expect(rules.move(answer, [undefined], [undefined]).next).toEqual(['2']);
 });
 
 test.each([

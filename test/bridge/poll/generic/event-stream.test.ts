@@ -25,6 +25,7 @@ describe('an event stream, as the standard has it', () => {
     ['lines that end with CR', 'data: a\rdata: b\r\r', ['a\nb']],
     ['lines that end with CR LF', 'data: a\r\ndata: b\r\n\r\n', ['a\nb']],
     ['a byte order mark', '\ufeffdata: a\n\n', ['a']],
+    ['a byte order mark that comes too late', 'data: a\n\n\ufeffdata: b\n\n', ['a']],
     ['fields that nobody knows', 'datum: x\nDATA: y\ndata: a\n\n', ['a']],
     ['colons in the data', 'data: a: b:\n\n', ['a: b:']],
   ])('%s', (_, text, expected) => {

@@ -155,7 +155,8 @@ describe('a stream that says its cursor is gone', () => {
     expect(textsOf(batches)).toEqual(['ADDED']);
     for (const batch of batches) batch.commit();
     expect(holder.cursors).toEqual([undefined]);
-    expect(parser.end()).toMatchObject([{ messages: [], waitMs: 1000 }]);
+    expect(batches).toMatchObject([{ waitMs: 1000 }]);
+    expect(parser.end()).toEqual([]);
   });
 
   test('may be the end', () => {
@@ -167,11 +168,14 @@ describe('a stream that says its cursor is gone', () => {
   });
 });
 
-test('retry: is the pause before the next stream', () => {
+test('retry: is the pause before the next stream, told as soon as it has come', () => {
   for (const cursor of [undefined, { from: 'event:id', send: 'query:id' }]) {
     const reader = stream({ framing: 'sse' }, cursor).reader();
-    expect(textsOf(reader.push(Buffer.from('retry: 3000\ndata: a\n\n')))).toEqual(['a']);
-    expect(reader.end()).toMatchObject([{ messages: [], waitMs: 3000 }]);
-    expect(stream({ framing: 'sse' }, cursor).reader().end()).toEqual([]);
+    const batches = reader.push(Buffer.from('retry: 3000\nid: 1\ndata: a\n\n'));
+    expect(textsOf(batches)).toEqual(['a']);
+    expect(batches.at(-1)).toMatchObject({ messages: [], waitMs: 3000 });
+    expect(reader.push(Buffer.from(':\n'))).toEqual([]);
+    expect(reader.push(Buffer.from('retry: 5\n'))).toMatchObject([{ waitMs: 5 }]);
+    expect(reader.end()).toEqual([]);
   }
 });
