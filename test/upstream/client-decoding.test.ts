@@ -87,11 +87,15 @@ describe('a whole answer', () => {
   });
 
   test('that decodes for long is given up at the deadline', async () => {
-    const answers = [respond('warm'), respond(zlib.gzipSync(Buffer.alloc(2 ** 25)), field('gzip'))];
+    const answers = [respond('warm'), respond(zlib.gzipSync(Buffer.alloc(2 ** 26)), field('gzip'))];
     const { target } = await peer((socket) => socket.write(answers.shift() ?? ''));
     await target.exchange(REQUEST, LIMITS);
-    const limits = { signal, timeoutMs: 30, bodySize: 2 ** 26 };
-    await expect(target.exchange(REQUEST, limits)).rejects.toMatchObject({ kind: 'timeout' });
+    const limits = { signal, timeoutMs: 100, bodySize: 2 ** 28 };
+    const kind = await target.exchange(REQUEST, limits).then(
+      () => 'whole',
+      (failure) => failure.kind,
+    );
+    expect(kind).toBe('timeout');
   });
 });
 
