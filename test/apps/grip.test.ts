@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { text as bodyOf } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { startGuardedExample } from '../support/example.ts';
+import { type Changes, startGuardedExample } from '../support/example.ts';
 import { within } from '../support/patience.ts';
 import { inboxOf, until } from '../support/poll.ts';
 import { startPushpin } from '../support/pushpin.ts';
@@ -31,15 +31,23 @@ async function behindPushpin(): Promise<Scene> {
   return { chat, connect: (path = '/chat/blue') => client(`ws://127.0.0.1:${port}${path}`, {}) };
 }
 
-async function behindGateway(publisher: { control_iss?: string } = {}): Promise<Scene> {
+/** Told of ends as by Pushpin, which is not what the example says. */
+const LIKE_PUSHPIN = {
+  'closeReason: false': 'closeReason: true',
+  'disconnectEvent: false': 'disconnectEvent: true',
+};
+
+async function behindGateway(
+  publisher: { control_iss?: string } = {},
+  changes: Changes = LIKE_PUSHPIN,
+): Promise<Scene> {
   const chat = await startGripChat();
   const { gateway, ca, token } = await startGuardedExample('pushpin', {
     'http://127.0.0.1:3000': `http://127.0.0.1:${chat.port}`,
     '${PUSHPIN_SIG_KEY}': SIGNING,
     '${PUSH_SECRET}': SECRET,
     'port: 9090': 'port: 0',
-    'closeReason: false': 'closeReason: true',
-    'disconnectEvent: false': 'disconnectEvent: true',
+    ...changes,
   });
   chat.standBehind({
     control_uri: `http://127.0.0.1:${gateway.gateway.adminAddress?.port}`,
@@ -196,7 +204,7 @@ describe('an application made for Pushpin', () => {
     const play = async (start: Start) => SCENARIOS[name]?.(await start());
     const expected = await play(behindPushpin);
     expect(expected?.clients[0]?.length).toBeGreaterThan(0);
-    expect(await play(behindGateway)).toEqual(expected);
+    expect(await play(() => behindGateway())).toEqual(expected);
   });
 });
 
@@ -213,6 +221,17 @@ describe('what Pushpin gets wrong', () => {
       ['you: hello', 'closed 1005 '],
       ['you: hello', 'closed 1000 '],
     ]);
+  });
+
+  test('is right: ends are told in the words that serve-grip knows', async () => {
+    const { chat, connect } = await behindGateway({}, {});
+    const [one, other] = await visitors(connect);
+    one.webSocket.close(4001, 'with a reason');
+    await one.closed();
+    await until(() => chat.heard.includes('closed with 4001'));
+    other.webSocket.terminate();
+    await until(() => chat.heard.includes('closed with null'));
+    expect(chat.heard).not.toContain('disconnected');
   });
 
   test('is right: a message of more than 200 kB', async () => {

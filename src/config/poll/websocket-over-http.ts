@@ -3,6 +3,7 @@ import { cgiSpelling } from '../../http/header-classes.ts';
 import { duration, size } from '../fields.ts';
 import { Secret } from '../secret.ts';
 import { commonFields, PROFILE } from './common.ts';
+import { endpoint } from './endpoint.ts';
 import { POLL_HEADERS } from './headers.ts';
 import { sendFields } from './requests.ts';
 
@@ -23,9 +24,7 @@ const headers = z
 const shape = z.strictObject({
   profile: z.literal('websocket-over-http').describe(PROFILE),
   ...commonFields,
-  path: z
-    .string()
-    .regex(/^\/[^\s#?{}]*$/, 'expected a path that starts with /, without a query and without placeholders')
+  path: endpoint
     .optional()
     .describe(
       'websocket-over-http: where all requests go, behind the target’s own path; absent: the client’s own path',

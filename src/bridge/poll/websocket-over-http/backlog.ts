@@ -1,4 +1,5 @@
 import type { Message } from '../profile.ts';
+import { bytesIn } from '../wire.ts';
 import { invalid, type SocketEvent } from './events.ts';
 
 /** What a service may leave with the gateway. */
@@ -39,8 +40,9 @@ export class Backlog {
   }
 }
 
-function eventOf({ data, binary }: Message): SocketEvent {
-  const content = typeof data === 'string' ? Buffer.from(data) : data;
+function eventOf(message: Message): SocketEvent {
+  const { binary } = message;
+  const content = bytesIn(message);
   // An empty text has no length where Pushpin writes one.
   return { type: binary ? 'BINARY' : 'TEXT', content: content.length > 0 || binary ? content : undefined };
 }

@@ -1,11 +1,12 @@
 import type { Item } from '../channels.ts';
 import type { Message, SessionControls } from '../profile.ts';
+import { bytesIn } from '../wire.ts';
 import { Alarm } from './alarm.ts';
 import { type Beat, type Control, readControl } from './control.ts';
 import { invalid } from './events.ts';
 import { passes } from './filters.ts';
 
-const CONTROL = 'c:';
+const CONTROL = Buffer.from('c:');
 /** Of control messages that wait for the session, and of what is remembered about it. */
 const MOST = 1_000;
 
@@ -55,8 +56,9 @@ export class Grip {
     return kept;
   }
 
-  #siftOne({ data, binary }: Message): Message[] {
-    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  #siftOne(message: Message): Message[] {
+    const { binary } = message;
+    const bytes = bytesIn(message);
     if (!binary && startsWith(bytes, CONTROL)) {
       const control = readControl(bytes.toString('utf8', CONTROL.length));
       if (control !== undefined) this.#hear(control);
@@ -131,6 +133,6 @@ export class Grip {
   }
 }
 
-function startsWith(bytes: Buffer, prefix: string | Buffer): boolean {
-  return bytes.subarray(0, prefix.length).equals(Buffer.from(prefix));
+function startsWith(bytes: Buffer, prefix: Buffer): boolean {
+  return bytes.subarray(0, prefix.length).equals(prefix);
 }

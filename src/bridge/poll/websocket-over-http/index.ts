@@ -16,6 +16,7 @@ import {
   type SessionControls,
 } from '../profile.ts';
 import { chosenProtocol } from '../subprotocol.ts';
+import { fitting } from '../wire.ts';
 import { Alarm } from './alarm.ts';
 import { acceptedOf, eventsOf, gripPrefixOf, type Heard, hear, keepAliveOf } from './answers.ts';
 import { Backlog } from './backlog.ts';
@@ -113,12 +114,11 @@ class WebSocketOverHttp implements Profile {
   /** A service that has not taken all it was sent gets that once more first. */
   #countOf(waiting: readonly Message[]): number {
     const { messages: most, size } = this.#config.batch;
-    let left = size - this.#backlog.size;
-    const end = waiting.findIndex(({ data }, index) => {
-      left -= data.length;
-      return index === most || left < 0;
-    });
-    return end < 0 ? waiting.length : Math.max(end, 1);
+    const room = size - this.#backlog.size;
+    return Math.min(
+      most,
+      fitting(waiting, room, ({ data }) => data.length),
+    );
   }
 
   #send(messages: readonly Message[]): HttpRequest | undefined {

@@ -203,7 +203,9 @@ describe('keep-alive', () => {
 
   test('ends with the session', () => {
     const { profile, sent } = opened(beat({ content: 'beat' }));
+    expect(vi.getTimerCount()).toBe(1);
     profile.finish?.();
+    expect(vi.getTimerCount()).toBe(0);
     sent(answer(event('m:x') + beat({ content: 'beat' }) + control({ type: 'subscribe', channel: 'a' })));
     expect(vi.getTimerCount()).toBe(0);
   });

@@ -156,7 +156,11 @@ describe('what is sent', () => {
       'TEXT 3\r\nyou\r\nTEXT 1\r\na\r\nCLOSE 2\r\n\x03\ufffd\r\n',
     );
     sent(answer(''));
-    expect(sends.send([], 3)?.headers).not.toHaveProperty('content-bytes-replayed');
+    // Of what is accepted nothing is kept.
+    sent(answer('', { 'content-bytes-accepted': '0' }));
+    const last = sends.send([], 3);
+    expect(bodyOf(last)).toBe('');
+    expect(last?.headers).not.toHaveProperty('content-bytes-replayed');
   });
 
   test('ends the session if the service never accepts it', () => {
@@ -209,7 +213,10 @@ describe('Keep-Alive-Interval', () => {
     expect(session.nudges).toBe(0);
     vi.advanceTimersByTime(1);
     expect(session.nudges).toBe(1);
+    sent(answer(''));
+    expect(vi.getTimerCount()).toBe(1);
     profile.finish?.();
+    expect(vi.getTimerCount()).toBe(0);
     sent(answer('', { 'keep-alive-interval': '5' }));
     expect(vi.getTimerCount()).toBe(0);
   });

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { type Clock, systemClock } from '../../../../src/bridge/poll/backoff.ts';
 import {
   decodeEvents,
   encodeEvents,
@@ -21,6 +23,9 @@ import {
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);
+
+/** A clock on which every wait is over soon. */
+const QUICK: Clock = { ...systemClock, sleep: (_, signal) => sleep(1, undefined, { signal }) };
 
 const TYPE = { 'content-type': 'application/websocket-events' };
 const GRIP = { ...TYPE, 'sec-websocket-extensions': 'grip' };
@@ -41,7 +46,7 @@ const linesOf = (events: readonly SocketEvent[]) =>
 /** A service that takes every session up, and answers what comes later as it is told; what it was asked, as lines. */
 async function start(
   answer: (events: readonly SocketEvent[], request: ServiceRequest) => Answer | Promise<Answer>,
-  { poll = {}, opening = [] as Answer } = {},
+  { poll = {}, opening = [] as Answer, clock = systemClock } = {},
 ) {
   const asked: string[][] = [];
   const backend = await service(async (request, response) => {
@@ -54,7 +59,7 @@ async function start(
       .writeHead(200, { ...TYPE, ...headers })
       .end(encodeEvents(isOpen ? [{ type: 'OPEN' }, ...later] : later));
   });
-  const gateway = await harness({ profile: 'websocket-over-http', target: backend.url, ...poll });
+  const gateway = await harness({ profile: 'websocket-over-http', target: backend.url, ...poll }, { clock });
   return { asked, backend, gateway };
 }
 
@@ -75,6 +80,22 @@ describe('messages', () => {
     for (const data of expected) client.send(data);
     expect(await inbox.atLeast(10_000, 20_000)).toEqual(expected);
     expect(backend.requests.length).toBeLessThan(100);
+  });
+
+  test('wait for a service that is restarted, and reach it once and in order', async () => {
+    const { asked, backend, gateway } = await start(echo, { clock: QUICK });
+    const client = await gateway.connect();
+    const inbox = inboxOf(client);
+    client.send('before');
+    await inbox.atLeast(1);
+    await backend.stop();
+    const expected = Array.from({ length: 200 }, (_, number) => `${number}`);
+    for (const data of expected) client.send(data);
+    client.ping();
+    await once(client, 'pong');
+    await backend.start();
+    expect((await inbox.atLeast(201)).slice(1)).toEqual(expected);
+    expect(asked.slice(2).flat()).toEqual(expected.map((data) => `TEXT ${data}`));
   });
 
   test('go one by one where the configuration says so, with a key each', async () => {
