@@ -8,15 +8,13 @@ export type Coding = (first: Buffer) => Transform;
 
 /** No more is decoded than is taken. */
 const EAGER = { chunkSize: 16 * 1024, highWaterMark: 1 };
-/** What has come is decoded at once. */
-const FLUSHING = { ...EAGER, flush: zlib.constants.Z_SYNC_FLUSH };
 /** No content coding needs more than 8 MiB of window (RFC 9659 §3); zstd itself would allow 128. */
 const ZSTD = { ...EAGER, params: { [zlib.constants.ZSTD_d_windowLogMax]: 23 } };
 
-const gzip: Coding = () => zlib.createGunzip(FLUSHING);
+const gzip: Coding = () => zlib.createGunzip(EAGER);
 /** The format is zlib's (RFC 9110 §8.4.1.2), but some send the bare stream, which does not begin as zlib's does. */
 const deflate: Coding = ([byte = 0]) =>
-  (byte & 0x0f) === 8 ? zlib.createInflate(FLUSHING) : zlib.createInflateRaw(FLUSHING);
+  (byte & 0x0f) === 8 ? zlib.createInflate(EAGER) : zlib.createInflateRaw(EAGER);
 const br: Coding = () => zlib.createBrotliDecompress(EAGER);
 const zstd: Coding = () => zlib.createZstdDecompress(ZSTD);
 

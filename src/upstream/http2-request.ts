@@ -60,7 +60,6 @@ export class Http2Request implements RequestControl {
     noticeEnd(stream, () => {
       this.#isWhole = true;
     });
-    stream.on('headers', (headers) => this.#onHead(headers));
     stream.once('response', (headers) => {
       this.#onHead(headers);
       // What has been paused meanwhile does not begin to flow by this.

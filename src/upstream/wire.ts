@@ -14,7 +14,7 @@ export interface RequestControl {
 export interface ResponseHandler {
   /** Called in the same breath as the request is written; `abort` within it keeps it from being written. */
   onRequestStart(control: RequestControl): void;
-  /** Also of 1xx answers, which come before the one that counts (RFC 9110 §15.2). */
+  /** Perhaps of 1xx answers, too, before the one that counts (RFC 9110 §15.2). */
   onResponseStart(control: RequestControl, status: number, headers: IncomingHttpHeaders): void;
   onResponseData(control: RequestControl, piece: Buffer): void;
   /** The answer is whole. */

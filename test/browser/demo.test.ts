@@ -61,7 +61,7 @@ describe('a visitor', () => {
     ['expiring', '3000 The token has expired.'],
     ['origin', '3003 This origin may not connect here.'],
     ['messages', '1008 Too many messages per connection; slow down.'],
-    ['size', '1009 The message is too big.'],
+    ['size', '1009 The message is too big: at most 4096 bytes.'],
     ['connections', '7 open; 3 refused: 1013 Too many open connections per address.'],
   ])('sees what the trial "%s" leads to', async (trial, outcome) => {
     const { page } = await visit();

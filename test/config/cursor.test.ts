@@ -65,6 +65,23 @@ describe('a cursor', () => {
     expect(problemOf(withCursor(cursor))).toContain(message);
   });
 
+  test.each(['content-type', 'Host', 'x-forwarded-for', 'Transfer-Encoding', 'X-Connection-Id'])(
+    'is not sent as %s',
+    (name) => {
+      expect(problemOf(withCursor(`{ from: json:/a, send: header:${name} }`))).toContain(
+        `cursor.send: ${name.toLowerCase()} is `,
+      );
+    },
+  );
+
+  test('is not sent as a header that carries a claim', () => {
+    const text = withCursor('{ from: json:/a, send: header:X-User }').replace(
+      /auth: none/,
+      'auth: { issuer: main, forward: { x-user: sub } }',
+    );
+    expect(problemOf(text)).toContain('cursor.send: x-user carries a claim, by auth.forward');
+  });
+
   test('stands in items where there are items', () => {
     const cursor = '{ from: item:/a, send: query:a }';
     for (const framing of ['body', 'json', 'lines'])

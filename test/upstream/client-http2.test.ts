@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { createServer as createSecureServer } from 'node:https';
+import { createServer as createTcpServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import zlib from 'node:zlib';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -23,6 +25,11 @@ function ok({ stream }: Asked): void {
 }
 
 function hang(): void {}
+
+/** For what is not to happen: many turns of the loop, in which bytes of this process come and go. */
+async function someTime(): Promise<void> {
+  for (let i = 0; i < 300; i++) await stat('.');
+}
 
 /** What a promise of an exchange came to: the body, or the failure. */
 async function outcome(exchange: Promise<{ body: Buffer }>): Promise<unknown> {
@@ -57,6 +64,15 @@ describe('over HTTP/2', () => {
     for (let i = 0; i < 5; i++) void target.exchange(GET, LIMITS).catch(() => {});
     await eventually(() => asked.length === 5, 'all polls');
     expect(sessions.size).toBe(3);
+  });
+
+  test('a connection takes another when one has been answered', async () => {
+    const { sessions, target } = await http2Peer(ok, { settings: { maxConcurrentStreams: 1 } });
+    for (let i = 0; i < 3; i++) {
+      expect(await outcome(target.exchange(GET, LIMITS))).toBe('ok');
+      await eventually(() => target.isIdle(), 'room');
+    }
+    expect(sessions.size).toBe(1);
   });
 
   test('a request goes under the path of its target and by the name it is given', async () => {
@@ -121,6 +137,7 @@ describe('over HTTP/2', () => {
     }
     events.stream.end(Buffer.alloc(size));
     expect(await outcome(target.exchange(GET, LIMITS))).toBe('ok');
+    await someTime();
     expect(events.stream.writableLength).toBeGreaterThan(size / 2);
     let received = 0;
     for (let piece = await pieces.next(); !piece.done; piece = await pieces.next())
@@ -264,6 +281,15 @@ describe('over HTTP/2 a request that fails', () => {
     expect(await outcome(target.exchange(GET, LIMITS))).toEqual(UNTOUCHED);
   });
 
+  test('because the service ends its connection at once has sent nothing', async () => {
+    const server = createTcpServer((socket) => void socket.end());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const target = http2ClientOf(`http://localhost:${portOf(server)}`, 'on');
+    expect(await outcome(target.exchange(GET, { ...LIMITS, timeoutMs: 2_000 }))).toEqual(UNTOUCHED);
+  });
+
   test('because the service does not speak it has sent nothing', async () => {
     const server = createServer((_request, response) => response.end('no'));
     server.listen(0, '127.0.0.1');
@@ -337,25 +363,24 @@ describe('an HTTP/2 connection', () => {
   test('that carries nothing is closed, and one that carries something is not', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     onTestFinished(() => void vi.useRealTimers());
-    const { sessions, asked, target } = await http2Peer((one) => {
-      if (one.headers[':path'] !== '/hang') ok(one);
-    });
-    const hanging = outcome(target.exchange({ ...GET, path: '/hang' }, LIMITS));
+    const { sessions, asked, target } = await http2Peer(hang);
+    const hanging = outcome(target.exchange(GET, LIMITS));
     await eventually(() => asked.length === 1, 'the request');
     const [session] = sessions;
-    for (let i = 0; i < 3; i++) await ponged(() => vi.advanceTimersByTime(15_000));
+    for (let i = 0; i < 3; i++) await pinged();
     expect(session?.destroyed).toBe(false);
     ok(asked[0] as Asked);
     expect(await hanging).toBe('ok');
-    vi.advanceTimersByTime(30_000);
+    await pinged();
+    vi.advanceTimersByTime(15_000);
     await eventually(() => session?.destroyed === true, 'the end of the connection');
 
-    async function ponged(act: () => unknown): Promise<void> {
+    async function pinged(): Promise<void> {
       const ping = session && once(session, 'ping');
-      act();
+      vi.advanceTimersByTime(15_000);
       await ping;
-      // The pong is on its way: what is asked next is answered behind it.
-      await target.exchange(GET, LIMITS);
+      // The pong is on its way.
+      await someTime();
     }
   });
 

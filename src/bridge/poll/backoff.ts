@@ -84,7 +84,8 @@ export class Backoff {
 
   /**
    * It works, but brought nothing, after `elapsedMs`. Returns the milliseconds to leave it alone for: none where the answer
-   * was held for half of `holdMs`; else a second or more, at random, that grows to a part of `holdMs`.
+   * was held for half of `holdMs`; else one to two seconds, at random, and more after answers that come at once again and
+   * again, up to a part of `holdMs`.
    */
   idle(elapsedMs: number): number {
     this.#recover();
@@ -93,7 +94,9 @@ export class Backoff {
       return 0;
     }
     const step = Math.min(this.#longestIdleMs, SHORTEST_IDLE_MS * 2 ** ++this.#idles);
-    return SHORTEST_IDLE_MS + this.#clock.random() * (step - SHORTEST_IDLE_MS);
+    // Who has held for some time, though not for all of it, has waited already.
+    const longest = Math.max(2 * SHORTEST_IDLE_MS, step - elapsedMs);
+    return SHORTEST_IDLE_MS + this.#clock.random() * (longest - SHORTEST_IDLE_MS);
   }
 
   /** Leaves it alone, for five minutes at most, whatever it asks for. */

@@ -1,8 +1,8 @@
-import type { HttpRequest } from '../../upstream/client.ts';
+import { ExchangeFailed, type HttpRequest } from '../../upstream/client.ts';
 import { Backoff, type Clock } from './backoff.ts';
 import type { SessionClient } from './session-client.ts';
 
-/** What became of a goodbye: the service has answered it, it could not be reached, or too many or too old ones waited. */
+/** What became of a goodbye: the service has answered it, it has not, or too many or too old ones waited. */
 export type GoodbyeOutcome = 'told' | 'failed' | 'dropped';
 
 /** Counts goodbyes, by route. */
@@ -38,7 +38,7 @@ interface Waiting extends Goodbye {
 
 /**
  * The goodbyes of one route: in the order they come, a few at a time, each tried again while the service cannot be
- * reached. No session waits for its own.
+ * reached, or fails. No session waits for its own.
  */
 export class Goodbyes {
   readonly #options: GoodbyesOptions;
@@ -94,17 +94,19 @@ export class Goodbyes {
     this.#pump();
   }
 
-  /** Tries until there is an answer that is none of a service out of order. Never rejects. */
+  /** Tries until the service has certainly had it, or may have. Never rejects. */
   async #attempt({ http, request, since }: Waiting): Promise<GoodbyeOutcome> {
     const { timeoutMs, clock } = this.#options;
     const { signal } = this.#ended;
     const backoff = new Backoff({ outageMs: since + LONGEST_WAIT_MS - clock.now(), clock });
     for (let tries = 1; ; tries++) {
-      const cause = await failureOf(() => http.exchange(request, { signal, timeoutMs, bodySize: 'ignored' }));
-      if (cause === undefined) return 'told';
+      const outcome = await outcomeOf(() =>
+        http.exchange(request, { signal, timeoutMs, bodySize: 'ignored' }),
+      );
+      if (outcome !== 'again') return outcome;
       if (tries === MOST_TRIES || signal.aborted) return 'failed';
       try {
-        await backoff.lose({ cause }, signal);
+        await backoff.lose({ cause: undefined }, signal);
       } catch {
         return 'failed';
       }
@@ -117,12 +119,12 @@ export class Goodbyes {
   }
 }
 
-/** Why an attempt is to be repeated; undefined if the service has answered. */
-async function failureOf(attempt: () => Promise<{ status: number }>): Promise<unknown> {
+/** One that may have arrived is not repeated: it may hold the last messages of the client. */
+async function outcomeOf(attempt: () => Promise<{ status: number }>): Promise<GoodbyeOutcome | 'again'> {
   try {
     const { status } = await attempt();
-    return status >= 500 ? new Error(`it answered ${status}`) : undefined;
-  } catch (error) {
-    return error;
+    return status >= 500 ? 'again' : 'told';
+  } catch (thrown) {
+    return thrown instanceof ExchangeFailed && thrown.unsent ? 'again' : 'failed';
   }
 }

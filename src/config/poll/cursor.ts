@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { oneOrMany } from '../fields.ts';
 import type { Complain } from './common.ts';
-import type { RouteFacts } from './headers.ts';
+import { headerFault, type RouteFacts } from './headers.ts';
 import type { MessagesConfig } from './messages.ts';
 import type { PollsConfig } from './polls.ts';
 import { report, textFault } from './templates.ts';
@@ -135,11 +135,17 @@ export function cursorRules({ cursor = [], poll, messages }: Around, complain: C
   });
 }
 
-/** Placeholders of `initial` that nothing fills. */
-export function initialRules(cursor: Around['cursor'] = [], route: RouteFacts, complain: Complain): void {
-  forEach(cursor, ({ initial = '' }, at) =>
-    report(at('initial'), textFault(initial, { ...route, own: [] }), complain),
-  );
+/** What must hold between cursors and their route: placeholders that are filled, headers that are nobody else's to say. */
+export function cursorRouteRules(cursor: Around['cursor'] = [], route: RouteFacts, complain: Complain): void {
+  forEach(cursor, ({ initial = '', send }, at) => {
+    report(at('initial'), textFault(initial, { ...route, own: [] }), complain);
+    if (send?.to === 'header') report(at('send'), sendFault(send.name.toLowerCase(), route), complain);
+  });
+}
+
+function sendFault(name: string, route: RouteFacts): string | undefined {
+  const fault = headerFault(name, route);
+  return fault && `${name} ${fault}`;
 }
 
 /** `at` is the place of a key of an entry. */

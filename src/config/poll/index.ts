@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type BayeuxConfig, bayeuxService } from './bayeux.ts';
 import type { Complain } from './common.ts';
-import { initialRules } from './cursor.ts';
+import { cursorRouteRules } from './cursor.ts';
 import { type EngineIoConfig, engineIoService } from './engine-io.ts';
 import { type GenericConfig, genericService } from './generic.ts';
 import { headerRules, type RouteFacts } from './headers.ts';
@@ -61,7 +61,7 @@ function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): voi
   headerRules(config.headers, route, complain);
   if (!isGeneric(config)) return;
   requestRules(config, route, complain);
-  initialRules(config.cursor, route, complain);
+  cursorRouteRules(config.cursor, route, complain);
 }
 
 /** What configuration alone describes has requests of its own. */

@@ -70,7 +70,7 @@ describe('idle', () => {
 
   test('slows down for a service that answers at once with nothing, to a part of what it may hold', () => {
     const backoff = new Backoff({ holdMs, clock: fakeClock() });
-    expect([1, 2, 3, 4, 5].map(() => backoff.idle(3))).toEqual([2000, 4000, 5000, 5000, 5000]);
+    expect([1, 2, 3, 4, 5].map(() => backoff.idle(0))).toEqual([2000, 4000, 5000, 5000, 5000]);
   });
 
   test.each([
@@ -82,6 +82,13 @@ describe('idle', () => {
     expect(backoff.idle(0)).toBe(expected);
   });
 
+  test('is one to two seconds behind answers that were held for some time', () => {
+    const backoff = new Backoff({ holdMs, clock: fakeClock() });
+    expect([0, 500, 500, 4_000].map((elapsedMs) => backoff.idle(elapsedMs))).toEqual([
+      2000, 3500, 4500, 2000,
+    ]);
+  });
+
   test('is one to two seconds where a request is hardly ever held', () => {
     const backoff = new Backoff({ holdMs: 100, clock: fakeClock() });
     expect([1, 2, 3].map(() => backoff.idle(49))).toEqual([2000, 2000, 2000]);
@@ -90,7 +97,7 @@ describe('idle', () => {
   test('is nothing after an answer that was held for half of the time, and begins anew then', () => {
     const backoff = new Backoff({ holdMs, clock: fakeClock() });
     const waits = [12_499, 12_499, 12_500, 3].map((elapsedMs) => backoff.idle(elapsedMs));
-    expect(waits).toEqual([2000, 4000, 0, 2000]);
+    expect(waits).toEqual([2000, 2000, 0, 2000]);
   });
 
   test('begins anew after progress', () => {

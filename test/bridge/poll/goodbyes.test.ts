@@ -42,7 +42,6 @@ test('are said sixteen at a time, in the order they came', async () => {
 describe('one that fails', () => {
   test.each([
     ['a connection that fails', (asked: Exchange) => asked.fail('unreachable', true)],
-    ['a cut', (asked: Exchange) => asked.fail('broken')],
     ['a 503', (asked: Exchange) => asked.answer(503)],
   ])('is said again, four times at most: %s', async (_, act) => {
     const { say, slept, bodies, outcomes, done } = stand(act);
@@ -50,6 +49,16 @@ describe('one that fails', () => {
     while (done.length === 0) await turns();
     expect([bodies.length, slept, outcomes]).toEqual([4, [250, 500, 1000], ['failed']]);
   });
+
+  test.each(['broken', 'timeout'] as const)(
+    'is not said again where it may have arrived: %s',
+    async (how) => {
+      const { say, bodies, outcomes } = stand((asked) => asked.fail(how));
+      say('a');
+      await turns(2);
+      expect([bodies.length, outcomes]).toEqual([1, ['failed']]);
+    },
+  );
 
   test('is told once the service is back', async () => {
     let asked = 0;

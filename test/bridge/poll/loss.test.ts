@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { closeOf, fixtures, inboxOf, rawClient, until } from '../../support/poll.ts';
+import { fastClock } from '../../support/poll-clock.ts';
 import { frame, framesIn, PING, PONG } from '../../support/raw.ts';
 
 /** What is lost when a session ends, and who is told of it. */
@@ -44,6 +45,27 @@ describe('a cursor with `ack: pong`', () => {
     const inbox = inboxOf(await gateway.connect());
     expect(await inbox.atLeast(2)).toEqual(['a', 'b']);
     await until(() => backend.requests.at(-1)?.url === '/feed?since=2');
+  });
+
+  test('loses and doubles nothing when answers are cut and other pings come between', async () => {
+    let asked = 0;
+    const backend = await service((request, response) => {
+      const since = Number(new URL(request.url, 'http://x').searchParams.get('since'));
+      if (since === 100) return;
+      const body = JSON.stringify({ next: since + 1, events: [since + 1] });
+      if (++asked % 3 > 0) response.end(body);
+      else
+        response
+          .writeHead(200, { 'content-length': body.length })
+          .write(body.slice(1), () => response.destroy());
+    });
+    const gateway = await harness({ target: backend.url, ...CURSOR, ack: 'pong' }, fastClock());
+    const client = await gateway.connect();
+    client.on('message', () => gateway.sessions[0]?.link?.ping());
+    const inbox = inboxOf(client);
+    await inbox.atLeast(100);
+    await until(() => backend.requests.at(-1)?.url === '/feed?since=100');
+    expect(inbox.texts).toEqual(Array.from({ length: 100 }, (_, index) => String(index + 1)));
   });
 
   test('ends a client that is read and does not answer', async () => {

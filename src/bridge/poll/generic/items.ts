@@ -35,8 +35,17 @@ export function compileItem({ item, type }: Framing): (value: unknown) => Item {
   const find = compilePointer(item ?? '');
   return function itemOf(value) {
     const found = find(value);
-    return { message: found === undefined ? undefined : messageOf(textOf(found), type), value };
+    return { message: found === undefined ? undefined : messageOf(written(found), type), value };
   };
+}
+
+/** Throws UPSTREAM_INVALID for JSON that is too deep to be written. */
+function written(value: unknown): string {
+  try {
+    return textOf(value);
+  } catch (error) {
+    throw invalid('a body is JSON nested too deeply', error);
+  }
 }
 
 /** A message that came as text. */

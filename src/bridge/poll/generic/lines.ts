@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { GatewayError } from '../../../errors.ts';
 import { invalid } from './invalid.ts';
 
@@ -84,9 +85,6 @@ export function tooLarge(): GatewayError {
 
 /** A byte order mark stays, as it would in a text frame. Throws UPSTREAM_INVALID. */
 export function utf8(bytes: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (error) {
-    throw invalid('a text body is not UTF-8', error);
-  }
+  if (isUtf8(bytes)) return bytes.toString();
+  throw invalid('a text body is not UTF-8');
 }

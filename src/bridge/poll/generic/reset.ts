@@ -1,5 +1,5 @@
 import type { CursorEntry } from '../../../config/poll/cursor.ts';
-import { compilePointer, textOf } from '../json.ts';
+import { compilePointer, scalarOf } from '../json.ts';
 
 /** What tells that a cursor is not known any more. */
 export interface Evidence {
@@ -26,11 +26,13 @@ function compileCondition({ status, json = {} }: Reset): (evidence: Evidence) =>
     if (status !== undefined && !status.includes(evidence.status)) return false;
     if (values.length === 0) return true;
     const document = documentOf(evidence);
-    return values.every(({ find, text }) => {
-      const found = find(document);
-      return found !== undefined && textOf(found) === text;
-    });
+    return values.every(({ find, text }) => plain(find(document)) === text);
   };
+}
+
+/** Undefined for what is no single value. */
+function plain(found: unknown): string | undefined {
+  return typeof found === 'boolean' || found === null ? String(found) : scalarOf(found);
 }
 
 function documentOf(evidence: Evidence): unknown {

@@ -14,6 +14,8 @@ export interface CursorHolder {
 /** A service that has forgotten a cursor is not asked at once. */
 export const RESET_WAIT_MS = 1_000;
 
+const NO_MORE = { code: 1000, reason: 'The service has no more messages.' };
+
 /**
  * Compiles the readers of streamed bodies: each event a message, and with it a cursor. What one piece of a body brings is
  * one batch. `limit` is the bytes of the largest event.
@@ -25,7 +27,11 @@ export function compileStreaming(
 ): (head: AnswerHead, holder: CursorHolder) => EventReader {
   const itemsOf = compileItems(framing, limit);
   return function reader(head, holder) {
-    if (framing.framing === 'sse') checkType(head);
+    if (framing.framing === 'sse') {
+      // So an event stream says that there will be no more (WHATWG HTML §9.2.3).
+      if (head.status === 204) return { push: () => [], end: () => [{ ...NOTHING, end: NO_MORE }] };
+      checkType(head);
+    }
     const batches = rules ? new FollowedStream({ head, holder, rules }).batches : plainBatches;
     return readerOf(itemsOf(), batches);
   };

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { exampleFeed, queryOf } from '../../../support/feeds.ts';
-import { fixtures, inboxOf, until } from '../../../support/poll.ts';
+import { closeOf, fixtures, inboxOf, until } from '../../../support/poll.ts';
 import { fastClock } from '../../../support/poll-clock.ts';
 
 const { service, harness, undo } = fixtures();
@@ -53,6 +53,19 @@ describe('server-sent events', () => {
     expect(await receive(1)).toEqual(['{"event":"add","id":"1","data":"a"}']);
     expect(await receive(2)).toEqual(['{"a":1}']);
     await until(() => news.requests.at(-1)?.url === '/feed?after=7');
+  });
+
+  test('are over when the service says 204', async () => {
+    const ticks = await service(({ headers }, response) => {
+      if (headers['last-event-id'] === '3') response.writeHead(204).end();
+      else response.writeHead(200, STREAM).end(event(1) + event(2) + event(3));
+    });
+    const { poll, route } = exampleFeed('sse', ticks.url);
+    const gateway = await harness(poll, { ...fastClock(), route, request: { captures: { symbol: 'x' } } });
+    const client = await gateway.connect();
+    const inbox = inboxOf(client);
+    expect(await closeOf(client)).toEqual({ code: 1000, reason: 'The service has no more messages.' });
+    expect(inbox.texts).toHaveLength(3);
   });
 
   test('a page in their place is the end', async () => {

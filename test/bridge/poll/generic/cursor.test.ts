@@ -182,6 +182,10 @@ describe('a reset', () => {
     expect(reset(status, body)).toEqual(expected);
   });
 
+  test('is not looked for in lists without end', () => {
+    expect(reset(200, `{"error":{"type":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`)).toBeUndefined();
+  });
+
   test('may be the end', () => {
     expect(() => reset(409, '{}')).toThrow(expect.objectContaining({ code: 'UPSTREAM_LOST' }));
   });

@@ -103,6 +103,14 @@ describe('json-array', () => {
   });
 });
 
+test.each(['json', 'json-array', 'ndjson'] as const)(
+  '%s that is nested without end is refused',
+  (framing) => {
+    const deep = `[${'['.repeat(500_000)}${']'.repeat(500_000)}]`;
+    expect(() => texts({ framing }, deep)).toThrow(expect.objectContaining({ code: 'UPSTREAM_INVALID' }));
+  },
+);
+
 test('lines are messages, but empty ones', () => {
   expect(texts({ framing: 'lines' }, 'a\r\n\nb: c\n{d')).toEqual(['a', 'b: c', '{d']);
 });

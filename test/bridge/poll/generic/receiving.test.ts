@@ -91,6 +91,12 @@ describe('a cursor that is not known any more', () => {
   });
 });
 
+test('what stands in the body of a 408 is no message', () => {
+  const { polls, answer } = session({ poll: { path: '/feed' } });
+  expect(polls.polled(answer(408, 'nothing in time')).messages).toEqual([]);
+  expect(polls.polled(answer(200, 'something')).messages).toHaveLength(1);
+});
+
 describe('a cursor', () => {
   const FEED = {
     poll: { path: '/feed' },
