@@ -242,6 +242,25 @@ describe('the service', () => {
     expect(asked[1]).toEqual(['DISCONNECT']);
   });
 
+  test('hears of a client that leaves while it is asked, and of one that it answers too late', async () => {
+    const asked: string[] = [];
+    const backend = await service(({ body, headers }, response) => {
+      asked.push(`${body}`.trim(), `${headers['connection-id']}`);
+      if (!`${body}`.startsWith('OPEN')) response.writeHead(200, TYPE).end();
+    });
+    const poll = { profile: 'websocket-over-http', target: backend.url };
+    const gateway = await harness(poll, { route: { timeouts: { handshake: '300ms' } } });
+    const client = new WebSocket(`${gateway.url}/rooms/blue`).on('error', () => {});
+    await until(() => asked.length === 2);
+    client.terminate();
+    await until(() => asked.length === 4);
+    const { message } = await refusalOf(gateway);
+    expect(message.statusCode).toBe(504);
+    await until(() => asked.length === 8);
+    const [, first, , , , second] = asked;
+    expect(asked).toEqual(['OPEN', first, 'DISCONNECT', first, 'OPEN', second, 'DISCONNECT', second]);
+  });
+
   test('that lets go of a session hears nothing more, and the session lives on', async () => {
     const { asked, gateway } = await start(() => [control({ type: 'detach' })], {
       opening: { headers: GRIP },
