@@ -191,6 +191,17 @@ describe('the service', () => {
     expect([message.statusCode, message.headers['x-code']]).toEqual([502, 'UPSTREAM_INVALID']);
   });
 
+  test('that answers more than responseSize ends the session, or begins none', async () => {
+    const large = say('x'.repeat(2_000));
+    const poll = { responseSize: '1KiB' };
+    const { gateway } = await start(() => [large], { poll });
+    const client = await gateway.connect();
+    client.send('x');
+    expect((await closeOf(client)).code).toBe(1014);
+    const { message } = await refusalOf((await start(echo, { poll, opening: [large] })).gateway);
+    expect(message.statusCode).toBe(502);
+  });
+
   test('that cannot tell yet is asked again before the 101, for as long as there is time', async () => {
     const asked: ServiceRequest[] = [];
     const headers = { ...TYPE, 'keep-alive-interval': '1', 'set-meta-try': 'again' };
