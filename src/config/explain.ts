@@ -149,6 +149,7 @@ function show(value: unknown, path: Path): string {
 }
 
 function isSecret(path: Path): boolean {
-  const key = path.at(-1);
-  return key === 'secret' || (key === 'value' && path.includes('credentials'));
+  // Or one of a list of them.
+  const isSecretOne = path.slice(-2).includes('secret');
+  return isSecretOne || (path.at(-1) === 'value' && path.includes('credentials'));
 }

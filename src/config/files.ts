@@ -20,7 +20,13 @@ const FILES = [
 const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target', 'post', 'post.target'].flatMap((kind) =>
   ['', '.*', '.*.*'].map((rest) => `routes.*.upstream.${kind}${rest}`),
 );
-const SECRETS = ['issuers.*.secret', 'admin.secret', 'routes.*.upstream.poll.grip.secret'];
+const SECRETS = [
+  'issuers.*.secret',
+  'admin.secret',
+  'routes.*.upstream.poll.grip.secret',
+  'routes.*.upstream.post.secret',
+  'routes.*.upstream.post.secret.*',
+];
 /** Places that may name a file that is read again when it changes: they keep their `file:`. */
 const WATCHED = [
   'routes.*.auth.keys',

@@ -5,7 +5,7 @@ import { credentialRules } from './credential-rules.ts';
 import type { CredentialConfig } from './credentials.ts';
 import { entryRules } from './entry-rules.ts';
 import { namesIn } from './placeholders.ts';
-import { type PollConfig, sessionRules } from './poll/index.ts';
+import { type PollConfig, sessionRules, takenHeaders } from './poll/index.ts';
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import type { AuthConfig } from './schema.ts';
@@ -67,7 +67,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   const facts = {
     captures: namesIn(route.match.path),
     hasClaims: route.auth !== 'none',
-    forwarded: claims,
+    taken: takenHeaders(route),
   };
   sessionRules(route.upstream, facts, (path, message) => complain(context, ['upstream', ...path], message));
   rewriteRules(route.upstream, claims, (path, message) => complain(context, ['upstream', ...path], message));

@@ -52,6 +52,8 @@ const CREDENTIALS = [
   'admin.secret',
   'routes.*.upstream.credentials.value',
   'routes.*.upstream.credentials.*.value',
+  'routes.*.upstream.post.secret',
+  'routes.*.upstream.post.secret.*',
   'routes.*.upstream.poll.grip.secret',
 ];
 

@@ -22,6 +22,8 @@ interface Stage {
   readonly requests: readonly string[];
   /** Clients that the server holds to be gone. */
   readonly gone: readonly string[];
+  /** Takes every connection from the server. */
+  cut(): void;
 }
 
 async function startStage(beside = true): Promise<Stage> {
@@ -49,7 +51,8 @@ routes:
       poll: { profile: bayeux, target: "${target}", path: /bayeux }
       ${beside ? `http: "${target}"` : ''}`);
   onTestFinished(() => gateway.close());
-  return { gateway, bayeux, requests, gone, endpoint: `http://127.0.0.1:${gateway.port}/bayeux` };
+  const endpoint = `http://127.0.0.1:${gateway.port}/bayeux`;
+  return { gateway, bayeux, requests, gone, endpoint, cut: () => http.closeAllConnections() };
 }
 
 function fayeClient({ endpoint }: Stage): Client {
@@ -78,6 +81,27 @@ test('Faye’s client hears what others publish, in order', async () => {
   expect(stage.requests.length).toBeLessThan(COUNT / 2);
   await one.disconnect();
   await eventually(() => stage.gone.length === 1);
+});
+
+test('Faye’s client goes on with its session when the connection to the server was lost', async () => {
+  const stage = await startStage();
+  const client = fayeClient(stage);
+  const heard: unknown[] = [];
+  await within(
+    client.subscribe('/news', (data) => heard.push(data)),
+    'the subscription',
+  );
+  const connects = () => stage.requests.filter((body) => body.includes('/meta/connect')).length;
+  await eventually(() => sessions(stage) === 1 && connects() > 0);
+  const before = connects();
+  stage.cut();
+  const lost = await stage.gateway.logged(({ msg }) => msg === 'session ended');
+  expect(lost).toMatchObject({ by: 'upstream', close: 1014, error: 'UPSTREAM_LOST' });
+  await eventually(() => sessions(stage) === 2 && connects() > before);
+  stage.bayeux.getClient().publish('/news', 'after that');
+  await eventually(() => heard.length === 1);
+  expect(heard).toEqual(['after that']);
+  expect(stage.gone).toEqual([]);
 });
 
 test('CometD’s client does all over its WebSocket', async () => {

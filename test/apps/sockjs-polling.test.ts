@@ -154,7 +154,7 @@ test('a bare WebSocket carries the texts alone', async () => {
   expect(await inbox.atLeast(COUNT, 20_000)).toEqual(numbers);
   const closed = closeOf(client);
   stage.connections[0]?.close('3001', 'go');
-  expect((await closed).code).toBe(1014);
+  expect(await closed).toEqual({ code: 3001, reason: 'go' });
 });
 
 test('a session that the service has forgotten is ended', async () => {

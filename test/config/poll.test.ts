@@ -71,6 +71,7 @@ describe('a poll upstream', () => {
     ['send: { path: /m, body: { set: {} } }', 'it neither sets nor removes anything'],
     ['send: { path: /m, body: { set: { stream: true } } }', 'is not a JSON pointer like /stream'],
     ['send: { path: /m, body: { set: { /a: "{code}" } } }', 'nothing fills {code} here'],
+    ['send: { path: /m, body: { set: { /a: { b: ["{ } {cod}"] } } } }', 'nothing fills {cod} here'],
     ['send: { path: /m }, close: { path: /e, body: "[{message}]" }', 'nothing fills {message} here'],
     ['send: { path: /m }, headers: { add: { x-a: "{seq}" } }', 'nothing fills {seq} here'],
     ['send: { path: /m }, headers: { add: { x-connection-id: a } }', 'is the gateway’s own to say'],
@@ -114,7 +115,18 @@ describe('a poll upstream', () => {
     const used = 'send: { path: "/m/{claims.sub}" }, headers: { add: { x-id: "{claims./a/b|none}" } }';
     expect(() => parsed(withPoll(used, auth))).not.toThrow();
     const twice = 'send: { path: /m }, headers: { add: { x-user: "{claims.sub}" } }';
-    expect(problemOf(withPoll(twice, auth))).toContain('this header carries a claim, by auth.forward');
+    expect(problemOf(withPoll(twice, auth))).toContain('add.x-user: carries a claim, by auth.forward');
+    const again = 'send: { path: /m, headers: { x_user: "{claims.sub}" } }';
+    expect(problemOf(withPoll(again, auth))).toContain('headers.x_user: carries a claim, by auth.forward');
+  });
+
+  test.each([
+    ['credentials: { header: x-key, value: abc }', 'carries a credential, by upstream.credentials'],
+    ['headers: { set: { x-key: abc } }', 'is set by upstream.headers'],
+  ])('says no header twice: %s', (upstream, message) => {
+    const said = 'send: { path: /m, headers: { x-key: a } }';
+    const text = withPoll(said).replace('upstream: { poll', `upstream: { ${upstream}, poll`);
+    expect(problemOf(text)).toContain(message);
   });
 
   test('refuses a base URL with a query', () => {

@@ -1,40 +1,14 @@
 import type { ServerResponse } from 'node:http';
-import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
-import { WebSocket } from 'ws';
-import { startGateway } from '../support/gateway.ts';
+import { describe, expect, test } from 'vitest';
 import { within } from '../support/patience.ts';
-import { closeOf, fixtures, inboxOf, type ServiceHandler, type ServiceRequest } from '../support/poll.ts';
+import { closeOf, type ServiceHandler, type ServiceRequest } from '../support/poll.ts';
+import { shout, startScene } from '../support/post.ts';
 
 /** `upstream: { post: … }`: each message of a client is a request, and what is answered is the reply. */
 
-const { service, undo } = fixtures();
-afterEach(undo);
-
-/** A service, and a client of a gateway before it; `post` is what the route says besides where the service is. */
-async function scene(handler: ServiceHandler, post = '', path = '/rooms/blue?a=1') {
-  const backend = await service(handler);
-  const gateway = await startGateway(`
-routes:
-  - name: r
-    match: { path: "/rooms/{room}" }
-    auth: none
-    upstream: { post: ${post === '' ? `${backend.url}/message` : `{ target: "${backend.url}", ${post} }`} }`);
-  onTestFinished(() => gateway.close());
-  const client = new WebSocket(gateway.url(path), []);
-  onTestFinished(() => client.terminate());
-  const inbox = inboxOf(client);
-  await within(new Promise((resolve) => client.once('open', resolve)), 'an open WebSocket');
-  return { backend, client, inbox, gateway };
-}
-
-/** Answers each message in upper case. */
-function shout({ body, headers }: ServiceRequest, response: ServerResponse): void {
-  response.setHeader('content-type', headers['content-type'] ?? '').end(String(body).toUpperCase());
-}
-
 describe('where all that is said is the URL', () => {
   test('each message is POSTed, and the body of the answer is the reply', async () => {
-    const { backend, client, inbox } = await scene(shout);
+    const { backend, client, inbox } = await startScene(shout);
     client.send('hello');
     client.send(Buffer.from('bin'));
     await inbox.atLeast(2);
@@ -55,7 +29,7 @@ describe('where all that is said is the URL', () => {
   });
 
   test('no body is no reply', async () => {
-    const { client, inbox } = await scene(({ body }, response) => {
+    const { client, inbox } = await startScene(({ body }, response) => {
       if (String(body) === 'a') response.writeHead(204).end();
       else if (String(body) === 'b') response.end();
       else response.end('reply');
@@ -68,7 +42,7 @@ describe('where all that is said is the URL', () => {
   test('messages go one at a time, and 60 replies come in their order', async () => {
     let open = 0;
     let most = 0;
-    const { client, inbox } = await scene((request, response) => {
+    const { client, inbox } = await startScene((request, response) => {
       most = Math.max(most, ++open);
       setImmediate(() => {
         open--;
@@ -89,14 +63,14 @@ describe('a message that is refused', () => {
   };
 
   test('is answered with what the service says of it, and the session goes on', async () => {
-    const { client, inbox } = await scene(picky);
+    const { client, inbox } = await startScene(picky);
     for (const status of [400, 404, 422, 200, 413]) client.send(String(status));
     expect(await inbox.atLeast(5)).toEqual([400, 404, 422, 200, 413].map((status) => `{"status":${status}}`));
     expect(inbox.messages.every(({ binary }) => !binary)).toBe(true);
   });
 
   test('is passed over where that is said', async () => {
-    const { client, inbox } = await scene(picky, 'refusal: ignore');
+    const { client, inbox } = await startScene(picky, 'refusal: ignore');
     for (const status of [400, 422, 200]) client.send(String(status));
     expect(await inbox.atLeast(1)).toEqual(['{"status":200}']);
   });
@@ -106,7 +80,7 @@ describe('a message that is refused', () => {
     ['refusal: relay', 401, 3000],
     ['refusal: relay, codes: { 402: 4402 }', 402, 4402],
   ])('with %s and %i is the end: %i', async (post, status, code) => {
-    const { client } = await scene(picky, post);
+    const { client } = await startScene(picky, post);
     client.send(String(status));
     expect((await closeOf(client)).code).toBe(code);
   });
@@ -124,7 +98,7 @@ describe('several messages at a time', () => {
   }
 
   test('are answered in their order', async () => {
-    const { client, inbox } = await scene(reversed(4), 'concurrency: 4');
+    const { client, inbox } = await startScene(reversed(4), 'concurrency: 4');
     for (const text of ['a', 'b', 'c', 'd']) client.send(text);
     expect(await inbox.atLeast(4)).toEqual(['a', 'b', 'c', 'd']);
   });
@@ -136,7 +110,7 @@ describe('several messages at a time', () => {
       if (String(body) === 'slow') first = response;
       else response.end(body);
     };
-    const { client, inbox } = await scene(handler, 'concurrency: 2, order: free');
+    const { client, inbox } = await startScene(handler, 'concurrency: 2, order: free');
     for (const text of ['slow', 'b', 'c']) client.send(text);
     expect(await inbox.atLeast(2)).toEqual(['b', 'c']);
     first?.end('slow');
@@ -146,7 +120,7 @@ describe('several messages at a time', () => {
 
 describe('an answer that holds more than one message', () => {
   test('is a list of them', async () => {
-    const { client, inbox } = await scene(
+    const { client, inbox } = await startScene(
       (_, response) =>
         response.end('{"hits":[{"text":"a"},{"text":{"n":12345678901234567890}}]}') && undefined,
       'response: batch, messages: { framing: json-array, at: "json:/hits", item: "json:/text" }',
@@ -160,7 +134,7 @@ describe('an answer that holds more than one message', () => {
     ['response: ndjson', 'application/x-ndjson', (text: string) => `"${text}"\n`],
   ])('is a stream, with %s, and each comes while it runs', async (post, type, framed) => {
     const answers: ServerResponse[] = [];
-    const { client, inbox } = await scene(({ body }, response) => {
+    const { client, inbox } = await startScene(({ body }, response) => {
       if (String(body) !== 'first') {
         response.writeHead(200, { 'content-type': type }).end(framed('second'));
         return;
@@ -178,56 +152,12 @@ describe('an answer that holds more than one message', () => {
   });
 
   test('is refused as any other where it is a stream', async () => {
-    const { client, inbox } = await scene(
+    const { client, inbox } = await startScene(
       (_, response) => void response.writeHead(400, { 'content-type': 'text/plain' }).end('no'),
       'response: sse',
     );
     client.send('a');
     expect(await inbox.atLeast(1)).toEqual(['no']);
-  });
-});
-
-describe('an answer that is none ends the session with 1014', () => {
-  const endless = (response: ServerResponse) => {
-    const piece = 'x'.repeat(1024);
-    const more = () => void (response.write(piece) ? setImmediate(more) : response.once('drain', more));
-    more();
-  };
-  const answers: [what: string, post: string, answer: (response: ServerResponse) => void][] = [
-    ['a reply without end', '', endless],
-    ['a refusal without end', '', (response) => endless(response.writeHead(422))],
-    ['an event without end', ', response: sse', endless],
-    [
-      'a page in place of events',
-      ', response: sse',
-      (response) => response.setHeader('content-type', 'text/html').end('<p>'),
-    ],
-    ['a line that is no JSON', ', response: ndjson', (response) => response.end('{"a":\n')],
-    ['a redirect', '', (response) => response.writeHead(302, { location: '/elsewhere' }).end()],
-    [
-      'a text that is no UTF-8',
-      '',
-      (response) => response.setHeader('content-type', 'text/plain').end(Buffer.from([0xff])),
-    ],
-    [
-      'a body that is cut',
-      '',
-      (response) => {
-        response.writeHead(200, { 'content-length': 10 }).write('x', () => response.destroy());
-      },
-    ],
-  ];
-
-  test.each(answers)('%s', async (_what, post, answer) => {
-    const { backend, client, inbox } = await scene(
-      (_, response) => answer(response),
-      `responseSize: 4KiB${post}`,
-    );
-    client.send('a');
-    client.send('b');
-    expect((await closeOf(client)).code).toBe(1014);
-    expect(inbox.texts).toEqual([]);
-    expect(backend.requests).toHaveLength(1);
   });
 });
 
@@ -239,7 +169,7 @@ describe('the service is told', () => {
 
   test('who has come, and who has left and why', async () => {
     const closed = Promise.withResolvers<ServiceRequest>();
-    const { backend, client, inbox, gateway } = await scene((request, response) => {
+    const { backend, client, inbox, gateway } = await startScene((request, response) => {
       response.setHeader('content-type', 'application/json');
       if (request.url.startsWith('/open')) response.end('{"id":"s/1"}');
       else if (request.url.startsWith('/close')) closed.resolve(request);
@@ -266,7 +196,7 @@ describe('the service is told', () => {
 });
 
 test('headers are passed and added', async () => {
-  const { backend, client, inbox } = await scene(
+  const { backend, client, inbox } = await startScene(
     shout,
     'path: /m, headers: { pass: [user-agent], add: { x-room: "{room}", x-a: "{query.a|0}", x-none: "{query.none}" } }',
   );

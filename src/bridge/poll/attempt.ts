@@ -92,11 +92,11 @@ function setbackOf(thrown: unknown): Setback {
   return { cause: thrown, untouched: thrown.unsent };
 }
 
-/** The profile may have something to say to the client in place of the end: of a 4xx for which there is no close code. */
+/** The profile may have something to say to the client: in place of the end (of a 4xx for which there is no close code), or of its own end. */
 function refusalOf(answer: HttpAnswer, { sends }: Sending, { codes }: AttemptParts): Outcome {
   const { status } = answer;
   const isClients = status >= 400 && status < 500 && codes?.[status] === undefined;
-  const batch = isClients ? sends.refused?.(answer) : undefined;
+  const batch = isClients ? sends.refused?.(answer) : sends.failed?.(answer);
   if (batch === undefined) throw serviceRefused(answer, 'a message', codes);
   return { kind: 'refused', batch };
 }

@@ -79,16 +79,13 @@ function changedAt(parent: unknown, [step, ...rest]: readonly string[], value: u
   if (typeof holder !== 'object' || holder === null || isRawJSON(holder))
     throw new TypeError(`there is no place for ${step}`);
   const inner = changedAt(child(holder, step), rest, value);
-  if (inner === undefined) delete (holder as Record<string, unknown>)[step];
+  if (inner === undefined) {
+    delete (holder as Record<string, unknown>)[step];
+    return holder;
+  }
   // Unlike an assignment this makes a member of any name, as JSON.parse does.
-  else
-    Object.defineProperty(holder, step, {
-      value: inner,
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
-  return holder;
+  const member = { value: inner, enumerable: true, configurable: true, writable: true };
+  return Object.defineProperty(holder, step, member);
 }
 
 function changedItem(list: unknown[], step: string, rest: readonly string[], value: unknown): unknown[] {

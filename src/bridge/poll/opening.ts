@@ -14,6 +14,7 @@ import { compileHeaders } from './headers.ts';
 import type { Opening, Profile, ProfileFactory } from './profile.ts';
 import { compileProfile } from './profiles.ts';
 import { createSessionClient, type SessionClient } from './session-client.ts';
+import { isSuccess } from './verdict.ts';
 
 /** Header fields of a refused `open` that the client may see. */
 const RELAYED = ['content-type', 'retry-after', 'www-authenticate', 'cache-control'];
@@ -110,8 +111,9 @@ export class SessionOpener {
       if (opening === undefined) return undefined;
       const timeoutMs = this.#route.timeouts.handshake;
       const answer = await http.exchange(opening, { signal, timeoutMs, bodySize: profile.answerSize });
-      if (answer.status < 200 || answer.status > 299) throw relayed(answer, this.#concealment);
+      if (!isSuccess(answer.status)) throw relayed(answer, this.#concealment);
       const opened = profile.opened(answer);
+      if (opened.refusal !== undefined) throw relayed(opened.refusal, this.#concealment);
       if (opened.againMs === undefined) return opened;
       await pause(opened.againMs, signal);
     }

@@ -43,6 +43,8 @@ export interface Opening {
   readonly fields?: readonly HeaderField[];
   /** It has not decided yet: milliseconds after which it is to be asked again, and that alone counts. */
   readonly againMs?: number | undefined;
+  /** Its refusal, where that came inside of a success: as if it had answered so. */
+  readonly refusal?: HttpAnswer;
 }
 
 /** Messages that are fetched by one request after the other, each answered at once or held. */
@@ -118,6 +120,8 @@ export interface Sends {
   reader?(head: AnswerHead): EventReader;
   /** What a refusal is to the client, a 4xx but 408, 425 and 429 that `codes` does not name; undefined: the end of the session. */
   refused?(answer: HttpAnswer): Batch | undefined;
+  /** What any other final answer is to the client, in place of the engine’s own end of the session. */
+  failed?(answer: HttpAnswer): Batch | undefined;
 }
 
 /** What a profile may do of its own accord, between requests. */

@@ -1,5 +1,7 @@
 import type { PollConfig } from '../../config/poll/index.ts';
+import { compileAws } from './aws/index.ts';
 import { compileBayeux } from './bayeux/index.ts';
+import { compileCloudEvents } from './cloudevents/index.ts';
 import { compileEngineIo } from './engine-io/index.ts';
 import { compileGeneric } from './generic/index.ts';
 import type { ProfileFactory } from './profile.ts';
@@ -15,6 +17,8 @@ type Compilers = {
 /** What HTTP services speak: a new profile is a file of its own and one line here. */
 const PROFILES: Compilers = {
   generic: compileGeneric,
+  cloudevents: compileCloudEvents,
+  aws: compileAws,
   'websocket-over-http': compileWebSocketOverHttp,
   'engine.io': compileEngineIo,
   sockjs: compileSockjs,

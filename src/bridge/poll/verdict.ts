@@ -43,6 +43,11 @@ export function isSuccess(status: number): boolean {
 /** Close codes for statuses, where the profile has no other; the failure table's for the rest. */
 const CLOSES: Readonly<Record<number, number>> = { 401: 3000, 403: 3003, 413: 1009, 415: 1003 };
 
+/** The close code for a status; undefined for the failure table’s. */
+export function closeFor(status: number, codes: Codes): number | undefined {
+  return codes?.[status] ?? CLOSES[status];
+}
+
 /** The end of a session by the status of an answer; `asked` is what it was the answer to. */
 export function serviceRefused(
   { status }: Head,
@@ -51,7 +56,7 @@ export function serviceRefused(
   detail?: string,
 ): GatewayError {
   return new GatewayError('SERVICE_REFUSED', {
-    close: codes?.[status] ?? CLOSES[status],
+    close: closeFor(status, codes),
     sentence: `The service answered ${status} to ${asked}.`,
     detail: detail ?? answered(status),
   });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { oneOrMany } from '../fields.ts';
 import type { Complain } from './common.ts';
-import { type RouteFacts, reservedFault } from './headers.ts';
+import { headerFault, type RouteFacts } from './headers.ts';
 import type { MessagesConfig } from './messages.ts';
 import type { PollsConfig } from './polls.ts';
 import { report, textFault } from './templates.ts';
@@ -139,14 +139,13 @@ export function cursorRules({ cursor = [], poll, messages }: Around, complain: C
 export function cursorRouteRules(cursor: Around['cursor'] = [], route: RouteFacts, complain: Complain): void {
   forEach(cursor, ({ initial = '', send }, at) => {
     report(at('initial'), textFault(initial, { ...route, own: [] }), complain);
-    if (send?.to === 'header') report(at('send'), headerFault(send.name.toLowerCase(), route), complain);
+    if (send?.to === 'header') report(at('send'), sendFault(send.name.toLowerCase(), route), complain);
   });
 }
 
-function headerFault(name: string, { forwarded }: RouteFacts): string | undefined {
-  const fault = reservedFault(name);
-  if (fault !== undefined) return `${name} ${fault}`;
-  return forwarded.includes(name) ? `${name} carries a claim, by auth.forward` : undefined;
+function sendFault(name: string, route: RouteFacts): string | undefined {
+  const fault = headerFault(name, route);
+  return fault && `${name} ${fault}`;
 }
 
 /** `at` is the place of a key of an entry. */

@@ -38,21 +38,18 @@ export type SessionHeadersConfig = z.output<typeof mapping>;
 export interface RouteFacts {
   readonly captures: readonly string[];
   readonly hasClaims: boolean;
-  /** Headers that carry claims, by `auth.forward`. */
-  readonly forwarded: readonly string[];
+  /** Why headers that the route says otherwise cannot be said here, by their names in CGI spelling. */
+  readonly taken: ReadonlyMap<string, string>;
 }
 
 /** Headers that cannot be added, and placeholders that nothing fills. */
 export function headerRules(
   { pass, add }: SessionHeadersConfig,
-  { captures, hasClaims, forwarded }: RouteFacts,
+  route: RouteFacts,
   complain: Complain,
 ): void {
   for (const [name, value] of Object.entries(add)) {
-    const fault =
-      reservedFault(name) ??
-      (forwarded.includes(name) ? 'this header carries a claim, by auth.forward' : undefined) ??
-      textFault(value, { captures, hasClaims, own: [] });
+    const fault = headerFault(name, route) ?? textFault(value, { ...route, own: [] });
     if (fault !== undefined) complain(['headers', 'add', name], fault);
   }
   for (const [index, name] of pass.entries())
@@ -60,14 +57,40 @@ export function headerRules(
       complain(['headers', 'pass', index], 'has no effect: it is added, and so replaced');
 }
 
-/** Why the configuration cannot say this header; undefined if it can. */
-export function reservedFault(header: string): string | undefined {
+/** Why the configuration cannot say this header of a request; undefined if it can. */
+export function headerFault(header: string, { taken }: RouteFacts): string | undefined {
   const name = cgiSpelling(header);
   if (name === 'content-type') return 'is said by `type`, `text` and `binary`';
   if (POLL_HEADERS.includes(name)) return 'is the gateway’s own to say';
   if (name === 'host') return 'is changed by the key `host` of the upstream';
   const kind = headerClass(name);
-  return kind === undefined || kind === 'identity' ? undefined : 'is set by the gateway, and by nobody else';
+  if (kind !== undefined && kind !== 'identity') return 'is set by the gateway, and by nobody else';
+  return taken.get(name);
+}
+
+interface Speaking {
+  readonly auth: 'none' | { readonly forward: Readonly<Record<string, string>> };
+  readonly upstream: {
+    readonly headers?: { readonly set: object } | undefined;
+    readonly credentials?: readonly { readonly header?: string | undefined }[] | undefined;
+  };
+}
+
+/** The headers that a route says in other places, and which. */
+export function takenHeaders({
+  auth,
+  upstream: { headers, credentials },
+}: Speaking): ReadonlyMap<string, string> {
+  const claims = auth === 'none' ? [] : Object.keys(auth.forward);
+  // Where a part of them is wrong they are still as they were written.
+  const secrets = Array.isArray(credentials) ? credentials.flatMap(({ header }) => header ?? []) : [];
+  return new Map([
+    ...Object.keys(headers?.set ?? {}).map(
+      (name) => [cgiSpelling(name), 'is set by upstream.headers'] as const,
+    ),
+    ...secrets.map((name) => [cgiSpelling(name), 'carries a credential, by upstream.credentials'] as const),
+    ...claims.map((name) => [cgiSpelling(name), 'carries a claim, by auth.forward'] as const),
+  ]);
 }
 
 /** Headers of polls and sends that are the bridge's own to say, whatever client and configuration say. In lower case. */

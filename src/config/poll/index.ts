@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { type AwsConfig, awsPost, awsRules } from './aws.ts';
 import { type BayeuxConfig, bayeuxService } from './bayeux.ts';
+import { type CloudEventsConfig, cloudEventsPost, cloudEventsRules } from './cloudevents.ts';
 import type { Complain } from './common.ts';
 import { cursorRouteRules } from './cursor.ts';
 import { type EngineIoConfig, engineIoService } from './engine-io.ts';
@@ -11,10 +13,12 @@ import { requestRules } from './request-rules.ts';
 import { type SockjsConfig, sockjsService } from './sockjs.ts';
 import { type WebSocketOverHttpConfig, webSocketOverHttpService } from './websocket-over-http.ts';
 
+export type { AwsConfig } from './aws.ts';
 export type { BayeuxConfig } from './bayeux.ts';
+export type { CloudEventsConfig } from './cloudevents.ts';
 export type { EngineIoConfig } from './engine-io.ts';
 export type { GenericConfig } from './generic.ts';
-export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig } from './headers.ts';
+export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig, takenHeaders } from './headers.ts';
 export type { SockjsConfig } from './sockjs.ts';
 export type { WebSocketOverHttpConfig } from './websocket-over-http.ts';
 
@@ -26,7 +30,9 @@ export type PollConfig =
   | WebSocketOverHttpConfig
   | EngineIoConfig
   | SockjsConfig
-  | BayeuxConfig;
+  | BayeuxConfig
+  | CloudEventsConfig
+  | AwsConfig;
 
 const UNKNOWN = { error: 'expected a profile that the reference names' };
 
@@ -37,7 +43,7 @@ export const pollUpstream = z.discriminatedUnion(
 );
 
 export const postUpstream = z.union(
-  [postTo, z.discriminatedUnion('profile', [genericPost], UNKNOWN)],
+  [postTo, z.discriminatedUnion('profile', [genericPost, cloudEventsPost, awsPost], UNKNOWN)],
   'expected an http or https URL, or a mapping with target',
 );
 
@@ -59,6 +65,8 @@ export function sessionRules({ poll, post }: SessionShape, route: RouteFacts, co
 function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): void {
   http2Rules(config, complain);
   headerRules(config.headers, route, complain);
+  if (config.profile === 'cloudevents') cloudEventsRules(config, route, complain);
+  if (config.profile === 'aws') awsRules(config, complain);
   if (!isGeneric(config)) return;
   requestRules(config, route, complain);
   cursorRouteRules(config.cursor, route, complain);

@@ -1,8 +1,8 @@
 import type { Complain } from './common.ts';
 import type { GenericConfig } from './generic.ts';
-import { type RouteFacts, reservedFault } from './headers.ts';
+import { headerFault, type RouteFacts } from './headers.ts';
 import type { EditConfig, RequestConfig } from './requests.ts';
-import { bodyFault, type Known, pathFault, textFault } from './templates.ts';
+import { bodyFault, type Known, pathFault, textFault, valueFault } from './templates.ts';
 
 /** What must hold of the requests of the generic profile: placeholders that are filled, bodies that stay what they are. */
 
@@ -21,7 +21,7 @@ export function requestRules(config: GenericConfig, route: RouteFacts, complain:
     const request = config[part];
     if (request === undefined) continue;
     const own = PLACES[part].filter((name) => isFilled(name, config));
-    const known: Known = { ...route, own };
+    const known = { ...route, own };
     const within: Complain = (path, message) => complain([part, ...path], message);
     textRules(request, known, within);
     if (part === 'send') methodRules(request, within);
@@ -45,11 +45,11 @@ type Written = Omit<RequestConfig, 'body'> & {
   readonly binary?: string | undefined;
 };
 
-function textRules({ path, headers = {} }: Written, known: Known, complain: Complain): void {
+function textRules({ path, headers = {} }: Written, known: Known & RouteFacts, complain: Complain): void {
   const fault = pathFault(path, known);
   if (fault !== undefined) complain(['path'], fault);
   for (const [name, value] of Object.entries(headers)) {
-    const wrong = reservedFault(name) ?? textFault(value, known);
+    const wrong = headerFault(name, known) ?? textFault(value, known);
     if (wrong !== undefined) complain(['headers', name], wrong);
   }
 }
@@ -77,8 +77,14 @@ function bodyRules({ method, body, type, text }: Written, known: Known, complain
 function editRules({ set, remove }: EditConfig, known: Known, complain: Complain): void {
   if (Object.keys(set).length === 0 && remove.length === 0)
     complain(['body'], 'has no effect: it neither sets nor removes anything');
-  for (const [place, value] of Object.entries(set)) {
-    const fault = typeof value === 'string' ? textFault(value, known) : undefined;
-    if (fault !== undefined) complain(['body', 'set', place], fault);
-  }
+  for (const [place, value] of Object.entries(set))
+    for (const text of textsIn(value)) {
+      const fault = valueFault(text, known);
+      if (fault !== undefined) complain(['body', 'set', place], fault);
+    }
+}
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
 }

@@ -66,7 +66,7 @@ const edit = z.strictObject({
   set: z
     .record(place, z.unknown())
     .prefault({})
-    .describe('JSON pointer: value, in place of what is there; a text may hold placeholders'),
+    .describe('JSON pointer: value, in place of what is there; its texts may hold placeholders'),
   remove: z.array(place).prefault([]).describe('JSON pointers to what is left out'),
 });
 

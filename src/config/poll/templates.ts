@@ -34,17 +34,24 @@ export function textFault(text: string, known: Known): string | undefined {
   return firstFault(namesIn(text), known);
 }
 
+/** The same of a text in which braces that are none of a placeholder stand for themselves. */
+export function valueFault(text: string, known: Known): string | undefined {
+  for (const piece of piecesOf(text)) {
+    const fault = typeof piece === 'string' ? undefined : placeholderFault(piece, known);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
 /**
  * The same of a body, with the type it is sent with. `{message.json}` stands in JSON only, and outside of quotes, as no value
  * could break out there.
  */
 export function bodyFault(body: string, type: string, known: Known): string | undefined {
+  const fault = valueFault(body, known);
+  if (fault !== undefined) return fault;
   const pieces = piecesOf(body);
   const placeholders = pieces.filter((piece) => typeof piece !== 'string');
-  for (const placeholder of placeholders) {
-    const fault = placeholderFault(placeholder, known);
-    if (fault !== undefined) return fault;
-  }
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(type);
   if (isForm) return placeholders.some(isJson) ? '{message.json} stands in JSON only' : undefined;
   if (!/^[a-z]+\/([\w.+-]+\+)?json\b/i.test(type))

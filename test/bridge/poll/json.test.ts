@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compilePointer, parseJson, scalarOf, textOf } from '../../../src/bridge/poll/json.ts';
+import { changed, compilePointer, parseJson, scalarOf, textOf } from '../../../src/bridge/poll/json.ts';
 
 describe('parseJson and textOf', () => {
   test.each([
@@ -85,6 +85,40 @@ describe('compilePointer', () => {
     fc.assert(
       fc.property(fc.string(), fc.jsonValue(), (pointer, value) => {
         expect(() => compilePointer(pointer)(value)).not.toThrow();
+      }),
+    );
+  });
+});
+
+describe('changed', () => {
+  const escaped = (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1');
+
+  test('sets one member of any name, at any depth, and leaves the others as they are', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.string(),
+        fc.string(),
+        (given, outer, inner) => {
+          const pointer = `/new/${escaped(outer)}/${escaped(inner)}`;
+          const before = structuredClone(given);
+          delete given.new;
+          const after = changed(given, pointer, 7) as Record<string, unknown>;
+          expect(compilePointer(pointer)(after)).toBe(7);
+          delete before.new;
+          delete after.new;
+          expect(after).toEqual(before);
+        },
+      ),
+    );
+  });
+
+  test('removes what is there, and changes nothing where there is nothing', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.string(), (given, key) => {
+        const { [key]: _, ...rest } = structuredClone(given);
+        expect(changed(given, `/${escaped(key)}`, undefined)).toEqual(rest);
+        expect(changed(rest, `/${escaped(key)}/deeper`, undefined)).toEqual(rest);
       }),
     );
   });

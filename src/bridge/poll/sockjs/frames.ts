@@ -28,8 +28,10 @@ function isTexts(value: unknown): value is string[] {
 /** What a `c` frame says. Throws UPSTREAM_INVALID. */
 export function closeIn(frame: string): CloseStatus {
   const said = jsonFromService(frame.slice(1));
-  const [code, reason] = Array.isArray(said) ? said : [];
-  if (typeof code === 'number' && mayBeSent(code) && typeof reason === 'string') return { code, reason };
+  const [given, reason] = Array.isArray(said) ? said : [];
+  // The types of sockjs for Node have applications write it as a text.
+  const code = Number(given);
+  if (mayBeSent(code) && typeof reason === 'string') return { code, reason };
   throw wrongAnswer('a SockJS session ends without a good close code');
 }
 

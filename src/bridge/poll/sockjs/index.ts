@@ -23,6 +23,8 @@ import { closeIn, framesIn, HEARTBEAT, OPEN, textAsIs, textsIn, textsOfFrame } f
 const TEXT = { 'content-type': 'text/plain;charset=UTF-8' };
 /** Services limit bodies as they like; this is below what any of them refuses. */
 const BATCH_BYTES = 64 * 1024;
+/** Services forget a session that is not polled for 5 s (disconnect_delay): an answer this late is followed at once. */
+const HELD_MS = 4_000;
 /** A session's place, `/SERVER/SESSION/websocket`, or that of a WebSocket without frames, `/websocket`. */
 const PLACE = /(?:\/(\d{1,3})\/[^/]+)?\/websocket$/;
 
@@ -101,10 +103,11 @@ class SockjsProfile implements Profile {
 
   #receives(): Polls {
     const { heartbeat, margin, responseSize } = this.#config;
+    const holdMs = Math.min(heartbeat, HELD_MS);
     return {
       mode: 'answers',
-      holdMs: heartbeat,
-      marginMs: margin,
+      holdMs,
+      marginMs: heartbeat + margin - holdMs,
       answerSize: responseSize,
       repeats: false,
       poll: () => this.open(),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Backoff, systemClock } from '../../../../src/bridge/poll/backoff.ts';
 import { answer, bytes, pollsOf, profileOf, said, sendsOf } from '../../../support/codec.ts';
 
 const SOCKJS = { profile: 'sockjs', path: '/echo' };
@@ -50,9 +51,13 @@ describe('a session', () => {
 });
 
 describe('a poll', () => {
-  test('is held for a heartbeat, and not repeated', () => {
+  test('lasts as long as a heartbeat may, is followed while the session lives, and not repeated', () => {
     const profile = profileOf({ ...SOCKJS, heartbeat: '10s', margin: '2s' }, { path: BARE });
-    expect(pollsOf(profile)).toMatchObject({ holdMs: 10_000, marginMs: 2_000, repeats: false });
+    const { holdMs, marginMs, repeats } = pollsOf(profile);
+    expect(holdMs + marginMs).toBe(12_000);
+    expect(new Backoff({ holdMs, clock: { ...systemClock, random: () => 1 } }).idle(0)).toBeLessThan(5_000);
+    expect(new Backoff({ holdMs }).idle(2_000)).toBe(0);
+    expect(repeats).toBe(false);
   });
 
   test.each(['h', 'a["one","zwö\\n"]', 'a[]'])('brings the frame %j as it is', (frame) => {
@@ -91,6 +96,7 @@ describe('a poll', () => {
     [BARE, 'a[1]'],
     [BARE, 'c[1006,"x"]'],
     [BARE, 'c[1000]'],
+    [BARE, 'c["x","y"]'],
     [BARE, 'c'],
   ])('at %s may not bring %j', (path, body) => {
     expect(() => read(path, body)).toThrow(expect.objectContaining({ code: 'UPSTREAM_INVALID' }));
