@@ -52,7 +52,7 @@ function problemsOf(config: ConfigInput): string[] {
     const { problems } = error;
     return problems
       .map(({ path, message }) => `${path}: ${message}`)
-      .filter((text) => !/: cannot read /.test(text));
+      .filter((text) => !/: cannot read |: the environment has no /.test(text));
   }
 }
 
