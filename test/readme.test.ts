@@ -42,7 +42,7 @@ function completed(part: object): ConfigInput {
   return (isOfRoute ? rest : { ...rest, ...part }) as ConfigInput;
 }
 
-/** But for files that are not there: they are the reader's. */
+/** But for files and variables that are not there: they are the reader's. */
 function problemsOf(config: ConfigInput): string[] {
   try {
     parseTree(config);
