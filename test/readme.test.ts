@@ -42,7 +42,7 @@ function completed(part: object): ConfigInput {
   return (isOfRoute ? rest : { ...rest, ...part }) as ConfigInput;
 }
 
-/** But for files that are not there: they are the reader's. */
+/** But for files and variables that are not there: they are the reader's. */
 function problemsOf(config: ConfigInput): string[] {
   try {
     parseTree(config);
@@ -52,7 +52,7 @@ function problemsOf(config: ConfigInput): string[] {
     const { problems } = error;
     return problems
       .map(({ path, message }) => `${path}: ${message}`)
-      .filter((text) => !/: cannot read /.test(text));
+      .filter((text) => !/: cannot read |: the environment has no /.test(text));
   }
 }
 

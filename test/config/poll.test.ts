@@ -48,6 +48,8 @@ describe('a poll upstream', () => {
     ['poll: { path: "/{seq}" }', 'nothing fills {seq} here'],
     ['poll: { path: "/{claims.sub}" }', '{claims.sub}: there are no claims on a route with auth: none'],
     ['poll: { path: "/{claims}" }', 'nothing fills {claims} here'],
+    [`poll: { path: '/{query.a"b}' }`, 'nothing fills {query.a"b} here'],
+    ['poll: { path: "/{room" }', 'a { or } stands alone'],
     ['poll: { path: "/{room|x}" }', 'only {query.NAME} and {claims.NAME} take a default behind |'],
     ['poll: { path: "/{query}" }', '{query} stands behind a ? only'],
     ['poll: { path: /e, headers: { x-a: "{code}" } }', 'nothing fills {code} here'],
