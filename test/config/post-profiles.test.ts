@@ -44,7 +44,7 @@ describe('refuses', () => {
     ['profile: aws, routes: { keys: [] }', 'routes'],
     ['profile: aws, routes: { from: action, keys: [a] }', 'is not a JSON pointer'],
     ['profile: aws, hub: a', 'hub'],
-    ['profile: ace', 'the reference names'],
+    ['profile: ace', 'expected generic, cloudevents or aws'],
   ])('%s', (keys, problem) => {
     expect(problemOf(withPost(keys))).toContain(problem);
   });
