@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -11,17 +12,21 @@ import { freePort } from '../support/ports.ts';
 /** `check --live` of sessions with HTTP services that are not there, not as configured, or well. */
 
 /** A configuration with one route, whose upstream is given as lines of YAML. */
-function gate(upstream: string, route = ''): string {
+function gate(upstream: string): string {
   const lines = upstream.trim().split('\n');
   return `listeners: [{ host: 127.0.0.1, port: 8080 }]
 routes:
   - name: feed
     match: { path: "/rooms/{room}" }
-    auth: none${route}
+    auth: none
     upstream:
 ${lines.map((line) => `      ${line}`).join('\n')}
 `;
 }
+
+const ISSUERS = `issuers:
+  main: { issuer: "https://id.example/", audience: a, algorithms: [ES256], jwks: "https://id.example/keys" }
+`;
 
 /** What is told of the session, line by line without how long anything took; and what the service was asked for in it. */
 interface Told {
@@ -233,6 +238,18 @@ poll:
     );
   });
 
+  test('a message that is refused, where the keys of sends stand beside the others', async () => {
+    const { url } = await service(json(500, 'oops'));
+    const text = gate(`post: { target: "${url}" }`);
+    const { code, lines } = await within(2_000, text, { message: 'hello' });
+    expect([code, ...lines.slice(1)]).toEqual([
+      1,
+      'send   POST /',
+      '500 application/json: "oops"',
+      'FAILS: gate.yaml:7:7 routes[0].upstream.post: answers 500, which ends the session with 1014',
+    ]);
+  });
+
   test('a session without a name', async () => {
     const { url } = await service(json(200, {}));
     const { code, lines } = await within(2_000, gate(feed(url)));
@@ -269,11 +286,24 @@ describe('what may be for want of what clients bring does not fail', () => {
     expect(requests).toHaveLength(1);
   });
 
-  test('a claim or a parameter in a path', async () => {
+  test('a goodbye that is answered with an error', async () => {
+    const rest = sessions(json(200, TWO));
+    const { url } = await service((request, response) =>
+      (request.method === 'DELETE' ? json(404, 'who?') : rest)(request, response),
+    );
+    const { code, lines } = await within(2_000, gate(feed(url)));
+    expect(code).toBe(0);
+    expect(lines).toContain(
+      'PERHAPS: gate.yaml:14:9 routes[0].upstream.poll.close: answers 404: it may not know that the session is over',
+    );
+  });
+
+  test.each(['{claims.sub}', '{query.name}'])('a path with %s', async (placeholder) => {
     const { url, requests } = await service(json(200, TWO));
+    const text = gate(`poll: { target: "${url}", poll: { path: "/of/${placeholder}" } }`);
     const { code, lines } = await within(
       2_000,
-      gate(`poll: { target: "${url}", poll: { path: "/of/{query.name}" } }`),
+      text.replace('auth: none', 'auth: { issuer: main }') + ISSUERS,
     );
     expect([code, requests.length]).toEqual([0, 0]);
     expect(lines[1]).toMatch(/^PERHAPS: gate\.yaml:.* it needs what clients bring: /);
@@ -304,6 +334,23 @@ test('a poll that is held is given up, and the session closed', async () => {
     NOT_SENT,
   ]);
   expect(requests.at(-1)?.method).toBe('DELETE');
+});
+
+test('a poll whose loss ends the session is given up behind the goodbye', async () => {
+  let held: ServerResponse | undefined;
+  const { url, requests } = await service((request, response) => {
+    if (request.method === 'POST') {
+      held?.end('6');
+      response.end('ok');
+    } else if (request.url.includes('sid=')) held = response;
+    else response.end('0{"sid":"abc","pingInterval":25000,"pingTimeout":20000}');
+  });
+  const { code, lines } = await within(200, gate(`poll: { profile: engine.io, target: "${url}" }`));
+  expect(code).toBe(0);
+  expect(lines).toContainEqual(expect.stringMatching(/^held: nothing came within/));
+  expect(lines).toContain('close  POST /socket.io/?EIO=…&transport=…&sid=…');
+  expect(requests).toHaveLength(3);
+  expect(held?.writableFinished).toBe(true);
 });
 
 describe('a stream', () => {

@@ -1,6 +1,6 @@
 import { compilePointer, parseJson } from '../../bridge/poll/json.ts';
 import type { Scene } from '../../bridge/poll/recorder.ts';
-import { judgePoll, judgeSend } from '../../bridge/poll/verdict.ts';
+import { isSuccess, judgePoll, judgeSend } from '../../bridge/poll/verdict.ts';
 import type { GenericConfig, PollConfig } from '../../config/poll/index.ts';
 import type { GatewayError } from '../../errors.ts';
 import { RelayedAnswer } from '../../http/relayed-answer.ts';
@@ -24,7 +24,8 @@ type Keys = Fault['keys'];
 export function faultOf(scene: Scene, config: PollConfig): Fault | undefined {
   const { error, heldMs } = scene;
   if (error !== undefined) return ofError(error, scene, config);
-  if (heldMs !== undefined || scene.name === 'close') return undefined;
+  if (heldMs !== undefined) return undefined;
+  if (scene.name === 'close') return ofGoodbye(scene, config);
   return ofSetback(scene, config) ?? ofPointers(scene, config);
 }
 
@@ -53,7 +54,9 @@ function ofError(error: GatewayError, scene: Scene, config: PollConfig): Fault {
     return { keys: [], message: reasonOf(error) };
   const place = PLACES.find(({ sign }) => sign.test(error.detail ?? ''));
   const message = `${error.detail ?? reasonOf(error)}: ${scene.name === 'open' ? 'no session begins' : `it ends the session with ${error.close}`}`;
-  return { keys: place?.keys(scene, config) ?? [], message, hint: place?.hint };
+  const keys = place?.keys(scene, config) ?? (isGeneric(config) ? [] : ['profile']);
+  const hint = place?.hint ?? (isGeneric(config) ? undefined : 'see whether it is this that is spoken there');
+  return { keys, message, hint };
 }
 
 function refused(status: number, message: string, scene: Scene, config: PollConfig): Fault {
@@ -83,6 +86,14 @@ function ofSetback({ name, exchanges, pauseMs, ...scene }: Scene, config: PollCo
   const verdict = (name === 'send' ? judgeSend : judgePoll)(answer, config.codes);
   if (verdict !== 'refused' && verdict !== 'unsure') return undefined;
   return { keys, message: `answers ${answer.status}${again}` };
+}
+
+/** No session waits for it. */
+function ofGoodbye(scene: Scene, config: PollConfig): Fault | undefined {
+  const answer = scene.exchanges.at(-1)?.answer;
+  if (answer === undefined || isSuccess(answer.status)) return undefined;
+  const message = `answers ${answer.status}: it may not know that the session is over`;
+  return { keys: requestKeys(scene, config), message, isDoubt: true };
 }
 
 function seconds(ms: number | undefined): string {

@@ -68,7 +68,7 @@ export class SceneWriter {
     const changed = before === undefined ? [] : changedHeaders(headers, before);
     const told = changed.map(([name, value]) => `, ${name}: ${this.#shown(value, MESSAGE_CHARACTERS)}`);
     const isOther = before !== undefined && String(body) !== String(before.body ?? '');
-    const place = this.#shown(this.#prefix + maskedPath(path, before?.path), BODY_CHARACTERS);
+    const place = this.#shown(this.#prefix + maskedPath(path, before?.path) || '/', BODY_CHARACTERS);
     return `${method} ${place}${told.join('')}${isOther ? ', with another body' : ''}`;
   }
 

@@ -135,7 +135,9 @@ function tell(
   function faultLines(fault: Fault | undefined): string[] {
     if (fault === undefined) return [];
     const { keys, message, hint } = fault;
-    const problem = locate({ path: ['routes', at, 'upstream', kind, ...keys], message, hint });
+    // The keys of `send` stand beside the others of `post`.
+    const own = kind === 'post' && keys[0] === 'send' ? keys.slice(1) : keys;
+    const problem = locate({ path: ['routes', at, 'upstream', kind, ...own], message, hint });
     return [`  ${fault.isDoubt ? 'PERHAPS' : 'FAILS'}: ${formatProblem(file, problem)}`];
   }
 }
