@@ -130,7 +130,10 @@ test('a message is sent where that is asked for, and what the answer is to the c
   expect(lines).toContain('send   POST /v1/sent/s1');
   expect(lines).toContain('one message: ok');
   expect(lines).not.toContain(NOT_SENT);
-  expect(requests.find(({ url }) => url === '/v1/sent/s1')?.body.toString()).toBe('hello');
+  expect(requests.find(({ url }) => url === '/v1/sent/s1')).toMatchObject({
+    body: Buffer.from('hello'),
+    headers: { 'idempotency-key': expect.stringMatching(/^[0-9a-f-]{36}:1$/) },
+  });
 });
 
 test('a message that is to be sent where none are taken is not, and without --live neither', async () => {
@@ -159,6 +162,13 @@ test('post is sent nothing unless that is asked for', async () => {
     '200 application/json: "hi"',
     'one message: "hi"',
   ]);
+});
+
+test('a session that fails is the failure of the check, whatever its target answers', async () => {
+  const { url } = await service((request, response) =>
+    json(request.url === '/v1' ? 200 : 500, 'oops')(request, response),
+  );
+  expect(await live(gate(feed(url)))).toMatchObject({ code: 1 });
 });
 
 describe('what ends a session is told with the key that may be wrong', () => {
@@ -336,6 +346,14 @@ test('a poll that is held is given up, and the session closed', async () => {
   expect(requests.at(-1)?.method).toBe('DELETE');
 });
 
+test('a message whose answer is held leaves no time for a poll', async () => {
+  const { url, requests } = await service(sessions(() => {}));
+  const { code, lines } = await within(200, gate(feed(url)), { message: 'hello' });
+  expect(code).toBe(0);
+  expect(lines[4]).toMatch(/^no answer within 0\.\d s, then this check gave up$/);
+  expect(requests.map(({ method }) => method)).toEqual(['POST', 'POST', 'DELETE']);
+});
+
 test('a poll whose loss ends the session is given up behind the goodbye', async () => {
   let held: ServerResponse | undefined;
   const { url, requests } = await service((request, response) => {
@@ -446,6 +464,25 @@ test('another profile is tried by its own requests', async () => {
   expect(lines).toContain('2 messages, the first: 2');
   expect(lines).toContain('200 text/plain; charset=UTF-8: 2 4hello');
   expect(requests.at(-1)).toMatchObject({ method: 'POST', body: Buffer.from('1') });
+});
+
+test('a profile whose clients name their transport is tried with it', async () => {
+  const { url } = await service(
+    (request, response) => void response.end(request.url.endsWith('xhr') ? 'o\n' : ''),
+  );
+  const text = gate(`poll: { profile: sockjs, target: "${url}", path: /echo }`);
+  const { lines } = await within(2_000, text.replace('/rooms/{room}', '/echo/*'));
+  expect(lines[1]).toMatch(/^open {3}POST \/echo\/\d{3}\/[0-9a-f]{32}\/xhr$/);
+});
+
+test('a text that the profile does not send is told', async () => {
+  const { url } = await service(json(200, []));
+  const text = gate(`poll: { profile: bayeux, target: "${url}", path: /bayeux }`);
+  const { code, lines } = await within(2_000, text, { message: 'hello' });
+  expect([code, ...lines.slice(1)]).toEqual([
+    1,
+    'FAILS: gate.yaml:7:7 routes[0].upstream.poll: the text of --send does not do: The message is not JSON.',
+  ]);
 });
 
 test('neither secrets nor what moves a cursor are shown, and no more than a line', async () => {

@@ -48,7 +48,7 @@ function ofError(error: GatewayError, scene: Scene, config: PollConfig): Fault {
     );
   if (scene.name === 'send' && (error.code === 'INVALID_PAYLOAD' || error.code === 'UNSUPPORTED_DATA'))
     return { keys: [], message: `the text of --send does not do: ${error.message}` };
-  if (error.source === 'client' || error.status === 400 || error.code === 'FORBIDDEN')
+  if (error.status === 400 || error.code === 'FORBIDDEN')
     return { keys: [], message: `it needs what clients bring: ${error.message}`, isDoubt: true };
   if (error.code !== 'UPSTREAM_INVALID' && error.detail === undefined)
     return { keys: [], message: reasonOf(error) };
