@@ -42,7 +42,7 @@ function completed(part: object): ConfigInput {
   return (isOfRoute ? rest : { ...rest, ...part }) as ConfigInput;
 }
 
-/** But for files that are not there: they are the reader's. */
+/** But for files and variables that are not there: they are the reader's. */
 function problemsOf(config: ConfigInput): string[] {
   try {
     parseTree(config);
@@ -52,7 +52,7 @@ function problemsOf(config: ConfigInput): string[] {
     const { problems } = error;
     return problems
       .map(({ path, message }) => `${path}: ${message}`)
-      .filter((text) => !/: cannot read /.test(text));
+      .filter((text) => !/: cannot read |: the environment has no /.test(text));
   }
 }
 
@@ -67,10 +67,10 @@ test('every file and folder that the tour of the source names is there', () => {
   expect(missing).toEqual([]);
 });
 
-/** A bare file name is in the room that its paragraph is about. */
+/** A bare name of a file or folder is in the room that its paragraph is about. */
 function inRoom(name: string, tour: string): boolean {
-  if (name.includes('/')) return false;
-  const rooms = [...tour.matchAll(/\*\*`([\w-]+\/)`/g)].map((match) => match[1] as string);
+  if (name.slice(0, -1).includes('/')) return false;
+  const rooms = [...tour.matchAll(/\*\*`((?:[\w-]+\/)+)`/g)].map((match) => match[1] as string);
   return rooms.some((room) => existsSync(new URL(`../src/${room}${name}`, import.meta.url)));
 }
 

@@ -74,6 +74,12 @@ describe('a cursor', () => {
     },
   );
 
+  test('stands in the path only once, for the first', () => {
+    const path = (cursor: string) => withPoll(`poll: { path: "/feed/{cursor}" }, cursor: [${cursor}]`);
+    expect(() => parsed(path('{ from: json:/a }, { from: json:/b, send: query:b }'))).not.toThrow();
+    expect(problemOf(path('{ from: json:/a }, { from: json:/b }'))).toContain('cursor[1].send: is required');
+  });
+
   test('is not sent as a header that carries a claim', () => {
     const text = withCursor('{ from: json:/a, send: header:X-User }').replace(
       /auth: none/,

@@ -48,6 +48,8 @@ describe('a poll upstream', () => {
     ['poll: { path: "/{seq}" }', 'nothing fills {seq} here'],
     ['poll: { path: "/{claims.sub}" }', '{claims.sub}: there are no claims on a route with auth: none'],
     ['poll: { path: "/{claims}" }', 'nothing fills {claims} here'],
+    [`poll: { path: '/{query.a"b}' }`, 'nothing fills {query.a"b} here'],
+    ['poll: { path: "/{room" }', 'a { or } stands alone'],
     ['poll: { path: "/{room|x}" }', 'only {query.NAME} and {claims.NAME} take a default behind |'],
     ['poll: { path: "/{query}" }', '{query} stands behind a ? only'],
     ['poll: { path: /e, headers: { x-a: "{code}" } }', 'nothing fills {code} here'],
@@ -104,8 +106,8 @@ describe('a poll upstream', () => {
     ['profile: engine.io, path: "/io?EIO=3"', 'without a query and without placeholders'],
     ['profile: sockjs', 'path: is missing'],
     ['profile: bayeux', 'path: is missing'],
-    ['profile: sockjs, path: /echo, send: { path: /x }', 'send: unknown key'],
-    ['profile: engine', 'expected a profile that the reference names'],
+    ['profile: sockjs, path: /echo, send: { path: /x }', 'send: does not go with this profile; remove it'],
+    ['profile: engine', 'expected generic, websocket-over-http, engine.io, sockjs or bayeux'],
   ])('refuses %s', (poll, message) => {
     expect(problemOf(withPoll(poll))).toContain(message);
   });

@@ -73,9 +73,10 @@ function expected({ bridge, side, fault, moment }: Cell): Outcome {
   if (moment === 'dialling') return 504;
   if (moment === 'before 101') return isQuiet ? 504 : 502;
   if (moment === 'closing') return 1000;
+  // A service that says nothing may have nothing to say: the route's idle limit ends it.
+  if (bridge !== 'websocket' && isQuiet) return 1001;
   if (bridge === 'poll') return 1013;
-  // A service that says nothing is no fault of its own: the route's idle limit ends it.
-  if (bridge === 'tcp') return isQuiet ? 1001 : fault === 'RST' ? 1014 : 1000;
+  if (bridge === 'tcp') return fault === 'RST' ? 1014 : 1000;
   return moment === 'mid-frame' ? 'end' : 1014;
 }
 
@@ -141,7 +142,7 @@ function routeFor(cell: Cell): string {
     tcp: `tcp: "${address}"`,
     poll: `poll: { target: "http://${address}", ${paths}, outage: 300ms }`,
   }[cell.bridge];
-  const idle = cell.bridge === 'tcp' ? ', idle: 800ms' : '';
+  const idle = cell.bridge === 'websocket' ? '' : ', idle: 800ms';
   const timeouts = `{ handshake: 400ms, stall: 300ms, close: 200ms${idle} }`;
   const rest = `timeouts: ${timeouts}, keepalive: { every: 200ms, within: 200ms }, upstream: { ${upstream} }`;
   return `  - { name: ${route}, match: { path: /${route} }, auth: none, ${rest} }`;

@@ -86,6 +86,27 @@ describe('a message', () => {
     expect(await (await ask(`/connections/${id}`)).json()).toMatchObject({ id, request: 'of-the-proxy' });
   });
 
+  test('is a text at /@connections, where it is one, and failures have names there', async () => {
+    const { connect, ask } = await startPushing();
+    const { id, inbox } = await connect();
+    for (const body of ['hé', Buffer.of(255)])
+      await ask(`/@connections/${id}`, typed('application/octet-stream', body));
+    await inbox.atLeast(2);
+    expect(inbox.messages.map(({ binary }) => binary)).toEqual([false, true]);
+    expect(await (await ask(`/@connections/${id}`)).json()).toMatchObject({
+      id,
+      connectedAt: expect.any(String),
+      identity: { sourceIp: '127.0.0.1' },
+    });
+    const gone = await ask(`/@connections/${NOBODY}`, { method: 'DELETE' });
+    expect([gone.status, await gone.json()]).toEqual([
+      410,
+      { __type: 'GoneException', message: expect.any(String) },
+    ]);
+    const wrong = await ask(`/@connections/${id}?code=1006`, { method: 'DELETE' });
+    expect([wrong.status, await wrong.text()]).toEqual([400, expect.stringMatching(/^BAD_REQUEST: /)]);
+  });
+
   test('may be sent to /@connections, too', async () => {
     const { ask, connect } = await startPushing();
     const { id, inbox } = await connect();

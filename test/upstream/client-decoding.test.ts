@@ -48,7 +48,7 @@ describe('a whole answer', () => {
   });
 
   test('whose body is ignored is not looked into', async () => {
-    const { target } = await peer((socket) => socket.write(respond('?', field('gzip'))));
+    const { target } = await peer((socket) => socket.write(respond('?', field('x-secret'))));
     expect((await target.exchange(REQUEST, { ...LIMITS, bodySize: 'ignored' })).status).toBe(200);
   });
 
@@ -87,10 +87,15 @@ describe('a whole answer', () => {
   });
 
   test('that decodes for long is given up at the deadline', async () => {
-    const bomb = respond(zlib.gzipSync(Buffer.alloc(2 ** 25)), field('gzip'));
-    const { target } = await peer((socket) => socket.write(bomb));
-    const limits = { signal, timeoutMs: 10, bodySize: 2 ** 26 };
-    await expect(target.exchange(REQUEST, limits)).rejects.toMatchObject({ kind: 'timeout' });
+    const answers = [respond('warm'), respond(zlib.gzipSync(Buffer.alloc(2 ** 26)), field('gzip'))];
+    const { target } = await peer((socket) => socket.write(answers.shift() ?? ''));
+    await target.exchange(REQUEST, LIMITS);
+    const limits = { signal, timeoutMs: 100, bodySize: 2 ** 28 };
+    const kind = await target.exchange(REQUEST, limits).then(
+      () => 'whole',
+      (failure) => failure.kind,
+    );
+    expect(kind).toBe('timeout');
   });
 });
 
@@ -120,18 +125,20 @@ describe('a streamed answer', () => {
     expect(await end).toEqual({ done: true, value: undefined });
   });
 
-  test('that is a bomb is decoded no further than somebody takes', async () => {
-    const bomb = zlib.gzipSync(Buffer.alloc(2 ** 25));
-    const { target } = await peer((socket) => socket.write(respond(bomb, field('gzip'))));
+  test('is decoded no further than somebody takes', async () => {
+    const size = 8 * 1024 * 1024;
+    const stored = zlib.gzipSync(Buffer.alloc(size), { level: 0 });
+    const { sockets, target } = await peer((socket) => socket.write(respond(stored, field('gzip'))));
     const answer = await target.stream(REQUEST, STREAM);
-    const before = process.memoryUsage().arrayBuffers;
     const pieces = answer.body[Symbol.asyncIterator]();
-    for (let i = 0; i < 10; i++) expect((await pieces.next()).value?.length).toBeLessThanOrEqual(16_384);
-    // Time enough to decode a good part of the rest.
+    expect((await pieces.next()).value?.length).toBeLessThanOrEqual(16_384);
+    // Time enough to read the rest.
     for (let i = 0; i < 1000; i++) await stat('.');
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 22);
+    const [socket] = sockets;
+    expect(socket?.writableLength).toBeGreaterThan(size / 2);
     await pieces.return?.();
     expect((await pieces.next()).done).toBe(true);
+    await closed(sockets);
   });
 
   test('that is damaged ends its request', async () => {

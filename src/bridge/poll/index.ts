@@ -39,13 +39,15 @@ export interface PollBridge {
 export function openPollBridge(route: RouteConfig, deps: PollDeps): PollBridge {
   const { http, clock = systemClock, observer, concealment } = deps;
   const closeMs = route.timeouts.close;
-  const opener = new SessionOpener(route, http, concealment);
   const goodbyes = new Goodbyes({
     timeoutMs: closeMs,
     clock,
     onOutcome: (outcome) => observer?.said(route.name, outcome),
   });
-  const bridgeTo = compileBridge(route, { ...deps, clock, goodbyes });
+  const parts = { ...deps, clock, goodbyes };
+  const bridgeTo = compileBridge(route, parts);
+  const onUnanswered = (opened: Opened) => void leave(opened, parts);
+  const opener = new SessionOpener(route, { http, concealment, onUnanswered });
   return {
     dial: async (request, signal) => bridgeTo(await opener.open(request, signal), request.connectionId),
     close: (withinMs = closeMs) => goodbyes.close(withinMs),

@@ -30,6 +30,13 @@ export interface Opened {
   readonly isAsked: boolean;
 }
 
+export interface OpenerParts {
+  readonly http: HttpPool<HttpTarget>;
+  readonly concealment?: Concealment | undefined;
+  /** A service may have opened a session that nobody waits for any more; whoever hears it releases the lease. */
+  readonly onUnanswered: (opened: Opened) => void;
+}
+
 /** Opens the sessions of one route: finds each an endpoint and, with `open` in the configuration, asks the service. */
 export class SessionOpener {
   readonly #route: RouteConfig;
@@ -38,8 +45,9 @@ export class SessionOpener {
   readonly #policy: Policy;
   readonly #headersOf: ReturnType<typeof compileHeaders>;
   readonly #profiles: ProfileFactory;
+  readonly #onUnanswered: (opened: Opened) => void;
 
-  constructor(route: RouteConfig, http: HttpPool<HttpTarget>, concealment?: Concealment) {
+  constructor(route: RouteConfig, { http, concealment, onUnanswered }: OpenerParts) {
     const config = sessionConfigOf(route.upstream) as PollConfig;
     const { host, headers } = route.upstream;
     const identity = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
@@ -50,6 +58,7 @@ export class SessionOpener {
     this.#policy = createPolicy(route.upstream.balance ?? 'least-connections');
     this.#headersOf = compileHeaders({ ...config.headers, own, host });
     this.#profiles = compileProfile(config);
+    this.#onUnanswered = onUnanswered;
   }
 
   /**
@@ -88,7 +97,9 @@ export class SessionOpener {
       const error = failureOf(thrown);
       error.dials = [{ target: lease.endpoint.name, error }];
       if (isToBlame(thrown)) lease.failed(error.code);
-      this.#http.release(lease);
+      if (profile.isNamed && mayHaveOpened(thrown, signal))
+        this.#onUnanswered({ lease, http, profile, opening: {}, isAsked: true });
+      else this.#http.release(lease);
       if (again && isUnsent(thrown)) return again();
       throw error;
     }
@@ -116,6 +127,11 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   } catch {
     throw new GatewayError('UPSTREAM_TIMEOUT', { detail: 'it has not decided whether it opens the session' });
   }
+}
+
+/** The service was asked, and has not said no. */
+function mayHaveOpened(thrown: unknown, signal: AbortSignal): boolean {
+  return thrown instanceof ExchangeFailed ? !thrown.unsent : signal.aborted;
 }
 
 /** Nothing of the request has left, and somebody still waits for it. */

@@ -150,6 +150,8 @@ export interface Profile {
   readonly codes?: Readonly<Record<number, number>> | undefined;
   /** The cursor moves only once the client has answered a ping sent behind the messages; absent: once they are written. */
   readonly confirms?: boolean | undefined;
+  /** The service knows the session by the gateway's own name for it: it is told of the end even if it never answered `open`. */
+  readonly isNamed?: boolean | undefined;
   /** Largest answer to `open` that is read, in bytes. */
   readonly answerSize: number;
   /** The request that opens the session; undefined if none is needed. Throws what refuses the client. */

@@ -89,7 +89,7 @@ function isParsed(text: string): boolean {
 
 function firstFault(names: readonly string[], known: Known): string | undefined {
   for (const name of names) {
-    const fault = /[{}]/.test(name)
+    const fault = /[{}"]/.test(name)
       ? complaintAbout(name)
       : placeholderFault(readPlaceholder(name), known, name);
     if (fault !== undefined) return fault;

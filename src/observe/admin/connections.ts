@@ -22,14 +22,17 @@ const REFUSALS = {
   unsupported: 'PUSH_REFUSED',
 } as const satisfies Record<string, ErrorCode>;
 
+/** Whether what is pushed is a text. */
+type TextRule = (contentType: string | undefined, data: Buffer) => boolean;
+
 /**
  * `/connections/{id}`, by which a service that has no connection of its own to a client speaks first: POST sends a message, DELETE
- * closes, GET tells. `/@connections/{id}` is the same, as the services of API Gateway know it.
+ * closes, GET tells.
  */
-export function connectionPage(backchannel: Backchannel): Page {
+export function connectionPage(backchannel: Backchannel, isText: TextRule = isTextType): Page {
   async function push({ request, name, query }: Question): Promise<Answer> {
     const waits = readWait(query);
-    const message = await readMessage(request);
+    const message = await readMessage(request, isText);
     const outcome = backchannel.push(name, message);
     if (typeof outcome === 'string') throw new GatewayError(REFUSALS[outcome]);
     const isOut = waits ? await within(outcome, PUSH_MS) : undefined;
@@ -49,16 +52,16 @@ export function connectionPage(backchannel: Backchannel): Page {
   }
 
   return {
-    path: /^\/@?connections\/([^/]+)$/,
+    path: /^\/connections\/([^/]+)$/,
     isGuarded: true,
     methods: { GET: describe, POST: push, DELETE: close },
   };
 }
 
 /** A text where the Content-Type says so, as that of an answer does. Rejects with INVALID_PAYLOAD for one that is not UTF-8. */
-async function readMessage(request: IncomingMessage): Promise<Message> {
+async function readMessage(request: IncomingMessage, isText: TextRule): Promise<Message> {
   const data = await readBody(request);
-  const binary = !isTextType(request.headers['content-type']);
+  const binary = !isText(request.headers['content-type'], data);
   if (!binary && !isUtf8(data)) throw new GatewayError('INVALID_PAYLOAD');
   return { data, binary };
 }

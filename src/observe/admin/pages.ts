@@ -1,5 +1,6 @@
 import { GatewayError } from '../../errors.ts';
 import type { Metrics } from '../metrics.ts';
+import { apiGatewayPage } from './api-gateway.ts';
 import type { Backchannel } from './backchannel.ts';
 import { connectionPage } from './connections.ts';
 import { type Answer, line, type Page } from './page.ts';
@@ -28,6 +29,7 @@ export function createPages({ ready, metrics, backchannel }: PageDeps): readonly
     { path: /^\/readyz$/, methods: { GET: () => showReadiness(ready()) } },
     { path: /^\/metrics$/, methods: { GET: showMetrics } },
     connectionPage(backchannel),
+    apiGatewayPage(backchannel),
     publishPage(backchannel),
   ];
 }

@@ -83,8 +83,8 @@ export class Grip {
     if (control.type === 'keep-alive') this.#keepAlive(control);
   }
 
+  /** Again, it takes the place of what was before. */
   #subscribe(channel: string, filters: readonly string[]): void {
-    this.#unsubscribe(channel);
     const undo = this.#session?.channels.subscribe(channel, (item) => this.#onItem(channel, item));
     if (undo !== undefined) this.#channels.set(channel, { filters, undo });
   }

@@ -42,6 +42,7 @@ export function compileWebSocketOverHttp(config: WebSocketOverHttpConfig): Profi
 const TO_GATEWAY = /^(?:content-|set-meta-|grip-|keep-alive-interval$|accept-)/;
 
 class WebSocketOverHttp implements Profile {
+  readonly isNamed = true;
   readonly answerSize: number;
   readonly sends: Sends;
   readonly #config: WebSocketOverHttpConfig;

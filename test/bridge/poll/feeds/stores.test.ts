@@ -154,7 +154,7 @@ test('what has an ETag is polled for changes', async () => {
   ]);
 });
 
-test('a durable stream comes from its beginning, or from where the client asks', async () => {
+test('a durable stream comes from its beginning, or from where the client asks, and passes over what is not kept', async () => {
   const page = (next: string, body: unknown) => ({
     headers: { 'stream-next-offset': next, 'stream-cursor': `c${next}`, 'stream-up-to-date': 'true' },
     body,
@@ -163,19 +163,23 @@ test('a durable stream comes from its beginning, or from where the client asks',
     ['/rooms/x', '-1'],
     ['/rooms/x?offset=0_9', '0_9'],
   ] as const) {
-    const streams = await service(inTurn([page('0_10', [1, { a: 2 }]), page('0_20', ['three'])]));
+    const streams = await service(
+      inTurn([page('0_10', [1, { a: 2 }]), { status: 410, body: '' }, page('0_20', ['three'])]),
+    );
     const { poll, route } = exampleFeed('durable-streams', streams.url);
     const gateway = await harness(poll, { ...fastClock(), route, request: { captures: { stream: 's' } } });
     const inbox = inboxOf(await gateway.connect({ path }));
     expect(await inbox.atLeast(3)).toEqual(['1', '{"a":2}', 'three']);
-    await until(() => streams.requests.length === 3);
+    await until(() => streams.requests.length === 4);
     expect(streams.requests.map((request) => queryOf(request).getAll('offset'))).toEqual([
       [first],
       ['0_10'],
+      ['-1'],
       ['0_20'],
     ]);
     expect(streams.requests.map((request) => queryOf(request).get('cursor'))).toEqual([
       null,
+      'c0_10',
       'c0_10',
       'c0_20',
     ]);

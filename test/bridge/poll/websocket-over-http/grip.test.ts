@@ -185,6 +185,7 @@ describe('keep-alive', () => {
     vi.advanceTimersByTime(55_000);
     expect(session.delivered).toEqual(['a\0']);
     sent(answer(beat({})));
+    expect(vi.getTimerCount()).toBe(0);
     vi.advanceTimersByTime(100_000);
     expect(session.delivered).toHaveLength(1);
   });

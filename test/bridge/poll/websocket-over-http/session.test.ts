@@ -191,6 +191,17 @@ describe('the service', () => {
     expect([message.statusCode, message.headers['x-code']]).toEqual([502, 'UPSTREAM_INVALID']);
   });
 
+  test('that answers more than responseSize ends the session, or begins none', async () => {
+    const large = say('x'.repeat(2_000));
+    const poll = { responseSize: '1KiB' };
+    const { gateway } = await start(() => [large], { poll });
+    const client = await gateway.connect();
+    client.send('x');
+    expect((await closeOf(client)).code).toBe(1014);
+    const { message } = await refusalOf((await start(echo, { poll, opening: [large] })).gateway);
+    expect(message.statusCode).toBe(502);
+  });
+
   test('that cannot tell yet is asked again before the 101, for as long as there is time', async () => {
     const asked: ServiceRequest[] = [];
     const headers = { ...TYPE, 'keep-alive-interval': '1', 'set-meta-try': 'again' };
@@ -240,6 +251,25 @@ describe('the service', () => {
     (await gateway.connect()).terminate();
     await until(() => asked.length === 2);
     expect(asked[1]).toEqual(['DISCONNECT']);
+  });
+
+  test('hears of a client that leaves while it is asked, and of one that it answers too late', async () => {
+    const asked: string[] = [];
+    const backend = await service(({ body, headers }, response) => {
+      asked.push(`${body}`.trim(), `${headers['connection-id']}`);
+      if (!`${body}`.startsWith('OPEN')) response.writeHead(200, TYPE).end();
+    });
+    const poll = { profile: 'websocket-over-http', target: backend.url };
+    const gateway = await harness(poll, { route: { timeouts: { handshake: '300ms' } } });
+    const client = new WebSocket(`${gateway.url}/rooms/blue`).on('error', () => {});
+    await until(() => asked.length === 2);
+    client.terminate();
+    await until(() => asked.length === 4);
+    const { message } = await refusalOf(gateway);
+    expect(message.statusCode).toBe(504);
+    await until(() => asked.length === 8);
+    const [, first, , , , second] = asked;
+    expect(asked).toEqual(['OPEN', first, 'DISCONNECT', first, 'OPEN', second, 'DISCONNECT', second]);
   });
 
   test('that lets go of a session hears nothing more, and the session lives on', async () => {
