@@ -354,6 +354,22 @@ test('a message whose answer is held leaves no time for a poll', async () => {
   expect(requests.map(({ method }) => method)).toEqual(['POST', 'POST', 'DELETE']);
 });
 
+test('a service that knows the session by our name for it, and does not answer, is told of the end', async () => {
+  const { url, requests } = await service(({ body }, response) => {
+    if (!body.toString().startsWith('OPEN')) response.end();
+  });
+  const { code, lines } = await within(200, gate(`poll: { profile: websocket-over-http, target: "${url}" }`));
+  expect([code, ...lines.slice(1)]).toEqual([
+    1,
+    'open   POST /rooms/room',
+    'FAILS: gate.yaml:7:7 routes[0].upstream.poll: no answer in time',
+    'close  POST /rooms/room',
+    '200 no Content-Type',
+    NOT_SENT,
+  ]);
+  expect(requests.map(({ body }) => body.toString().trim())).toEqual(['OPEN', 'DISCONNECT']);
+});
+
 test('a poll whose loss ends the session is given up behind the goodbye', async () => {
   let held: ServerResponse | undefined;
   const { url, requests } = await service((request, response) => {

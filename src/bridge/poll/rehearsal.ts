@@ -4,6 +4,7 @@ import { NORMAL } from '../../frames/close.ts';
 import type { HttpTarget } from '../../upstream/client.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { HttpPool } from '../../upstream/http-pool.ts';
+import type { Ending } from '../contract.ts';
 import { sendUntilTaken } from './attempt.ts';
 import { Backoff, systemClock } from './backoff.ts';
 import { Goodbyes } from './goodbyes.ts';
@@ -40,35 +41,47 @@ export async function rehearse(
   request: AdmittedRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  const { http, recorder } = parts;
+  const { recorder, message } = parts;
   const opened = await open(route, parts, request, signal);
   if (opened === undefined) return;
-  if (parts.message !== undefined) await send(opened, parts.message, request, recorder, signal);
-  const goodbyes = new Goodbyes({ timeoutMs: GOODBYE_MS, clock: systemClock, onOutcome() {} });
-  await receive(opened, recorder, signal, async function sayGoodbye() {
-    recorder.begin('close', 1);
-    const said = leave(opened, { http, goodbyes }, GOODBYE);
-    await goodbyes.close(GOODBYE_MS);
-    await said;
-  });
+  if (message !== undefined) await send(opened, message, request, recorder, signal);
+  await receive(opened, recorder, signal, () => sayGoodbye(opened, parts, GOODBYE));
 }
 
+/** Undefined where there is no session. */
 async function open(
   route: RouteConfig,
-  { http, recorder }: RehearsalParts,
+  parts: RehearsalParts,
   request: AdmittedRequest,
   signal: AbortSignal,
 ): Promise<Opened | undefined> {
+  const { http, recorder } = parts;
   const scene = recorder.begin('open');
+  const unanswered: Opened[] = [];
+  const opener = new SessionOpener(route, { http, onUnanswered: (opened) => unanswered.push(opened) });
   try {
-    const opened = await new SessionOpener(route, http).open(request, signal);
+    const opened = await opener.open(request, signal);
     const messages = opened.opening.messages ?? [];
     if (messages.length > 0) scene.batches.push({ messages, cursor: 'none', commit() {} });
     return opened;
   } catch (thrown) {
     scene.error = asGatewayError(thrown);
+    for (const opened of unanswered) await sayGoodbye(opened, parts);
     return undefined;
   }
+}
+
+/** Resolves when the service has been told of the end, or cannot be. Never rejects. */
+async function sayGoodbye(
+  opened: Opened,
+  { http, recorder }: RehearsalParts,
+  ending?: Ending,
+): Promise<void> {
+  recorder.begin('close', 1);
+  const goodbyes = new Goodbyes({ timeoutMs: GOODBYE_MS, clock: systemClock, onOutcome() {} });
+  const said = leave(opened, { http, goodbyes }, ending);
+  await goodbyes.close(GOODBYE_MS);
+  await said;
 }
 
 async function send(
@@ -97,18 +110,18 @@ async function receive(
   opened: Opened,
   recorder: Recorder,
   signal: AbortSignal,
-  sayGoodbye: () => Promise<void>,
+  leaveIt: () => Promise<void>,
 ): Promise<void> {
   const { receives } = opened.profile;
   // Where the message has taken all the time, there is none for this.
-  if (receives === undefined || signal.aborted) return sayGoodbye();
+  if (receives === undefined || signal.aborted) return leaveIt();
   const scene = recorder.begin('poll', 1);
   const receiving = new AbortController();
   const giveUp = () => receiving.abort();
   if (receives.repeats) signal.addEventListener('abort', giveUp, { once: true });
   const done = played(scene, signal, () => receiveOnce(opened, recorder, scene, receiving.signal));
   await Promise.race([done, aborted(signal)]);
-  await sayGoodbye();
+  await leaveIt();
   giveUp();
   await done;
   signal.removeEventListener('abort', giveUp);
