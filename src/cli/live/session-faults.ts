@@ -31,36 +31,33 @@ export function faultOf(scene: Scene, config: PollConfig): Fault | undefined {
 
 /** What ends the session, or does not let it begin. */
 function ofError(error: GatewayError, scene: Scene, config: PollConfig): Fault {
-  const answer = scene.exchanges.at(-1)?.answer;
+  const { code, message } = error;
+  const status = scene.exchanges.at(-1)?.answer?.status ?? 0;
   if (error instanceof RelayedAnswer)
-    return refused(
-      error.status,
-      `answers ${error.status}, and so does the gateway to the client`,
-      scene,
-      config,
-    );
-  if (error.code === 'SERVICE_REFUSED' && answer)
-    return refused(
-      answer.status,
-      `answers ${answer.status}, which ends the session with ${error.close}`,
-      scene,
-      config,
-    );
-  if (scene.name === 'send' && (error.code === 'INVALID_PAYLOAD' || error.code === 'UNSUPPORTED_DATA'))
-    return { keys: [], message: `the text of --send does not do: ${error.message}` };
-  if (error.status === 400 || error.code === 'FORBIDDEN')
-    return { keys: [], message: `it needs what clients bring: ${error.message}`, isDoubt: true };
-  if (error.code !== 'UPSTREAM_INVALID' && error.detail === undefined)
-    return { keys: [], message: reasonOf(error) };
-  const place = PLACES.find(({ sign }) => sign.test(error.detail ?? ''));
-  const message = `${error.detail ?? reasonOf(error)}: ${scene.name === 'open' ? 'no session begins' : `it ends the session with ${error.close}`}`;
-  const keys = place?.keys(scene, config) ?? (isGeneric(config) ? [] : ['profile']);
-  const hint = place?.hint ?? (isGeneric(config) ? undefined : 'see whether it is this that is spoken there');
-  return { keys, message, hint };
+    return refused(error.status, 'and so does the gateway to the client', scene, config);
+  if (code === 'SERVICE_REFUSED')
+    return refused(status, `which ends the session with ${error.close}`, scene, config);
+  if (scene.name === 'send' && (code === 'INVALID_PAYLOAD' || code === 'UNSUPPORTED_DATA'))
+    return { keys: [], message: `the text of --send does not do: ${message}` };
+  if (error.status === 400 || code === 'FORBIDDEN')
+    return { keys: [], message: `it needs what clients bring: ${message}`, isDoubt: true };
+  if (error.detail === undefined) return { keys: [], message: reasonOf(error) };
+  return ofDetail(error.detail, error, scene, config);
 }
 
-function refused(status: number, message: string, scene: Scene, config: PollConfig): Fault {
+/** What cannot be read, or followed. */
+function ofDetail(detail: string, { close }: GatewayError, scene: Scene, config: PollConfig): Fault {
+  const end = scene.name === 'open' ? 'no session begins' : `it ends the session with ${close}`;
+  const message = `${detail}: ${end}`;
+  const place = PLACES.find(({ sign }) => sign.test(detail));
+  if (place !== undefined) return { keys: place.keys(scene, config), message, hint: place.hint };
+  if (isGeneric(config)) return { keys: [], message };
+  return { keys: ['profile'], message, hint: 'see whether it is this that is spoken there' };
+}
+
+function refused(status: number, outcome: string, scene: Scene, config: PollConfig): Fault {
   const isDoubt = MAY_WANT_MORE.includes(status);
+  const message = `answers ${status}, ${outcome}`;
   return { keys: requestKeys(scene, config), message, hint: remedyFor(status), isDoubt };
 }
 
@@ -75,17 +72,18 @@ function remedyFor(status: number): string | undefined {
 }
 
 /** What is tried again. */
-function ofSetback({ name, exchanges, pauseMs, ...scene }: Scene, config: PollConfig): Fault | undefined {
+function ofSetback(scene: Scene, config: PollConfig): Fault | undefined {
+  const { name, exchanges, batches } = scene;
   const { answer, failure } = exchanges.at(-1) ?? {};
-  const keys = requestKeys({ name }, config);
-  const again = `; the bridge would try again, for ${seconds(config.outage)}`;
+  const again = `the bridge would try again, for ${config.outage === undefined ? 'ever' : `${config.outage / 1000} s`}`;
   if (answer === undefined) {
-    const isQuiet = failure === undefined || scene.batches.length > 0;
-    return isQuiet ? undefined : { keys: [], message: `${reasonOf(failure)}${again}` };
+    // Nobody asked, or too late an answer counts as none.
+    if (failure === undefined || batches.length > 0) return undefined;
+    return { keys: [], message: `${reasonOf(failure)}; ${again}` };
   }
   const verdict = (name === 'send' ? judgeSend : judgePoll)(answer, config.codes);
   if (verdict !== 'refused' && verdict !== 'unsure') return undefined;
-  return { keys, message: `answers ${answer.status}${again}` };
+  return { keys: requestKeys(scene, config), message: `answers ${answer.status}; ${again}` };
 }
 
 /** No session waits for it. */
@@ -94,10 +92,6 @@ function ofGoodbye(scene: Scene, config: PollConfig): Fault | undefined {
   if (answer === undefined || isSuccess(answer.status)) return undefined;
   const message = `answers ${answer.status}: it may not know that the session is over`;
   return { keys: requestKeys(scene, config), message, isDoubt: true };
-}
-
-function seconds(ms: number | undefined): string {
-  return ms === undefined ? 'ever' : `${ms / 1000} s`;
 }
 
 /** Where a JSON pointer finds nothing there may just be no messages now. */
