@@ -36,7 +36,10 @@ export class Exchange implements ResponseHandler {
   }
 
   onResponseStart(_: RequestControl, status: number, headers: IncomingHttpHeaders): void {
-    // 1xx answers come before the one that counts (RFC 9110 §15.2): the last one stays.
+    if (status < 200) {
+      this.#flight.interim();
+      return;
+    }
     this.#status = status;
     this.#headers = joinedFields(headers);
   }

@@ -42,8 +42,10 @@ export class Streaming implements ResponseHandler, AsyncIterator<Buffer> {
   }
 
   onResponseStart(_: RequestControl, status: number, fields: IncomingHttpHeaders): void {
-    // The one that counts is still to come (RFC 9110 §15.2).
-    if (status < 200) return;
+    if (status < 200) {
+      this.#flight.interim();
+      return;
+    }
     this.#hasHead = true;
     this.#flight.rest();
     this.#flight.pause();
