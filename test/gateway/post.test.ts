@@ -39,6 +39,15 @@ describe('where all that is said is the URL', () => {
     expect(inbox.messages).toEqual([{ data: Buffer.from('reply'), binary: true }]);
   });
 
+  test('a 204 is no reply where others are answered by events', async () => {
+    const { client, inbox } = await startScene(({ body }, response) => {
+      if (String(body) === 'a') response.writeHead(204).end();
+      else response.setHeader('content-type', 'text/event-stream').end('data: reply\n\n');
+    }, 'response: sse');
+    for (const text of ['a', 'b']) client.send(text);
+    expect(await inbox.atLeast(1)).toEqual(['reply']);
+  });
+
   test('messages go one at a time, and 60 replies come in their order', async () => {
     let open = 0;
     let most = 0;

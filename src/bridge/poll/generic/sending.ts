@@ -1,7 +1,7 @@
 import type { GenericConfig } from '../../../config/poll/index.ts';
 import type { SendConfig } from '../../../config/poll/requests.ts';
 import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
-import { type Batch, type Message, NOTHING, type Sends } from '../profile.ts';
+import { type Batch, type EventReader, type Message, NOTHING, type Sends } from '../profile.ts';
 import type { Scope } from '../values.ts';
 import { compileEdit } from './edit.ts';
 import { compileFraming } from './framing.ts';
@@ -49,9 +49,11 @@ function compileReplies(
   // Polls may be framed in another way.
   const own = framing.framing === response ? framing : { framing: response };
   const readerOf = compileStreaming(own, responseSize);
-  return { reader: (head) => readerOf(head, NO_CURSORS) };
+  // A message that is not answered is not the end, as it is of a stream that is followed.
+  return { reader: (head) => (head.status === 204 ? NO_EVENTS : readerOf(head, NO_CURSORS)) };
 }
 
+const NO_EVENTS: EventReader = { push: () => [], end: () => [] };
 const NO_CURSORS = { cursors: [], initialCursors: [] };
 
 /**
