@@ -8,7 +8,7 @@ import { BINARY, PING } from './raw.ts';
 /** Numbers below `limit`, the same ones for the same seed (mulberry32). */
 type Random = (limit: number) => number;
 
-function randomFrom(seed: number): Random {
+export function randomFrom(seed: number): Random {
   let state = seed | 0;
   return function next(limit) {
     state = (state + 0x6d2b79f5) | 0;
