@@ -13,7 +13,7 @@ import { type GoodbyeObserver, Goodbyes } from './goodbyes.ts';
 import { type Opened, SessionOpener } from './opening.ts';
 import type { LingerObserver } from './parking.ts';
 import type { Profile } from './profile.ts';
-import { type Begin, openResuming, type RunSession } from './resuming.ts';
+import { type Begin, Resuming, type RunSession } from './resuming.ts';
 
 export interface PollDeps {
   /** The clients of the route's targets; who opened them closes them, after this bridge. */
@@ -55,7 +55,7 @@ export function openPollBridge(route: RouteConfig, deps: PollDeps): PollBridge {
   const begin: Begin = async (request, signal, run) =>
     bridgeTo(await opener.open(request, signal), request.connectionId, run);
   const { linger } = sessionConfigOf(route.upstream) as PollConfig;
-  const resuming = linger && openResuming(linger, route, { begin, observer: deps.lingering });
+  const resuming = linger && new Resuming(linger, route, { begin, observer: deps.lingering });
   return {
     dial: resuming?.dial ?? begin,
     async close(withinMs = closeMs) {

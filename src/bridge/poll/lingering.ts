@@ -2,19 +2,18 @@ import { GatewayError } from '../../errors.ts';
 import { ABNORMAL } from '../../frames/close.ts';
 import { Closing, type End, failed } from '../closing.ts';
 import type { Ending, Link } from '../contract.ts';
+import { Absence } from './absence.ts';
 import type { Conversation } from './conversation.ts';
+import type { Pressure } from './outbox.ts';
 import type { Message } from './profile.ts';
 import { createPushes } from './pushes.ts';
 import { type Receiver, Redelivery } from './redelivery.ts';
 import { PollService } from './service.ts';
 
 /** A client of a lingering session, while it has one. */
-export interface Visitor extends Receiver {
+export interface Visitor extends Receiver, Pressure {
   /** How its own connection ends. */
   readonly closing: Closing;
-  /** Stops reading from it, and goes on. */
-  hold(): void;
-  release(): void;
 }
 
 export interface LingeringParts {
@@ -23,24 +22,25 @@ export interface LingeringParts {
   readonly protocol: string | undefined;
   /** The endpoint it leads to. */
   readonly target: string;
-  /** Milliseconds it waits for a client, and its end may take. */
+  /** Milliseconds it waits for a client. */
   readonly forMs: number;
+  /** Milliseconds its end may take. */
   readonly closeMs: number;
   /** Asks for a place to wait in; undefined if there is none, else the undo, to be called once. */
   park(): (() => void) | undefined;
-  /** It is over, without a client: because none came back in time, or for another reason. */
+  /** It is over, without a client: none came back in time, or it has ended in another way. */
   onOver(outcome: 'expired' | 'ended', undelivered: number): void;
 }
 
-/** Endings of a connection that its client may not know of, or did not want. */
+/** Endings of a connection that its client did not want, and may not know of. */
 const UNWANTED: ReadonlySet<string> = new Set(['CLIENT_LOST', 'PEER_SILENT', 'PEER_STALLED']);
 
 /** What the service is told of a client that has not come back. */
 const LOST: Ending = { code: ABNORMAL, reason: '', by: 'client', clean: false };
 
 /**
- * A session with a service that outlives its clients: it is ended as one with a client is, but the client's end of it is this,
- * with one visitor after the other behind it.
+ * A session with a service that outlives its clients: the client's end of it is this, with one visitor after the other behind
+ * it. How a visitor's own connection ends is another story, with this session for its other end.
  *
  *     attended ⇄ away (for a time) → over
  */
@@ -51,6 +51,7 @@ export class LingeringSession implements End {
   readonly #closing: Closing;
   readonly #service: PollService;
   readonly #redelivery: Redelivery;
+  readonly #absence: Absence;
   #visitor: Visitor | undefined;
   /** That, or the one that left. */
   #last: Visitor | undefined;
@@ -58,16 +59,11 @@ export class LingeringSession implements End {
   #hasBegun = false;
   isTold = false;
 
-  // While it is away.
-  #leave: (() => void) | undefined;
-  #waiting: AbortController | undefined;
-  #back = Promise.withResolvers<void>();
-  #awaySince: number | undefined;
-
   constructor(parts: LingeringParts) {
     const { conversation, closeMs } = parts;
-    const { queueSize, profile } = conversation;
+    const { queueSize, profile, clock } = conversation;
     this.#parts = parts;
+    this.#absence = new Absence({ ...parts, clock });
     this.#redelivery = new Redelivery({ limit: queueSize, repeatsUnconfirmed: profile.confirms === true });
     this.#closing = new Closing({ closeMs, relaysClose: false });
     this.#service = new PollService({
@@ -94,29 +90,25 @@ export class LingeringSession implements End {
     return this.#parts.protocol;
   }
 
-  /** Resolves when it is over and the service has been told, or will be. */
+  /** Resolves when it is over. */
   get over(): Promise<unknown> {
     return this.#closing.done;
-  }
-  /** Resolves when it has a client again, or is over. */
-  get back(): Promise<void> {
-    return this.#back.promise;
   }
   get hasClient(): boolean {
     return this.#visitor !== undefined;
   }
-  /** Nobody has come behind this one. */
-  isLast(visitor: Visitor): boolean {
-    return this.#last === visitor;
-  }
-
   /** Milliseconds it has been without a client. */
   get awayMs(): number {
-    return this.#awaySince === undefined ? 0 : this.#now() - this.#awaySince;
+    return this.#absence.ms;
   }
   /** Messages of its clients that the service has not accepted, as far as it is known. */
   get undelivered(): number {
     return this.#service.undelivered;
+  }
+
+  /** Of the last visitor, who has left: resolves when there is another, or the session is over. Undefined for any other one. */
+  absenceOf(visitor: Visitor): Promise<void> | undefined {
+    return this.#visitor === undefined && this.#last === visitor ? this.#absence.ended : undefined;
   }
 
   /** A client that has received so many messages may go on with it. */
@@ -130,9 +122,9 @@ export class LingeringSession implements End {
     const before = this.#visitor;
     this.#visitor = visitor;
     this.#last = visitor;
-    this.#stopWaiting();
+    this.#absence.end();
     before?.closing.begin(failed(new GatewayError('RESUMED_ELSEWHERE')));
-    if (this.#isFull) visitor.hold();
+    if (this.#isFull) visitor.onFull();
     this.#redelivery.attach(visitor, received);
     return true;
   }
@@ -147,7 +139,11 @@ export class LingeringSession implements End {
   /** A client is gone, with this ending: true if the session goes on without it. */
   leave(visitor: Visitor, ending: Ending): boolean {
     if (this.#visitor !== visitor) return true;
-    if (!this.isTold && isUnwanted(ending) && this.#wait()) return true;
+    if (!this.isTold && isUnwanted(ending) && this.#absence.begin(() => this.end(LOST))) {
+      this.#visitor = undefined;
+      this.#redelivery.detach();
+      return true;
+    }
     this.end(ending);
     return false;
   }
@@ -167,7 +163,6 @@ export class LingeringSession implements End {
   tell(ending: Ending): void {
     if (this.isTold) return;
     this.isTold = true;
-    this.#waiting?.abort();
     this.#redelivery.end();
     this.#visitor?.closing.begin(ending);
     this.#closing.onClosed(this);
@@ -201,49 +196,19 @@ export class LingeringSession implements End {
 
   bury(): void {}
 
-  /** False if there is no place to wait in. */
-  #wait(): boolean {
-    const leave = this.#parts.park();
-    if (leave === undefined) return false;
-    this.#leave = leave;
-    this.#visitor = undefined;
-    this.#redelivery.detach();
-    this.#awaySince = this.#now();
-    this.#back = Promise.withResolvers();
-    this.#waiting = new AbortController();
-    const { conversation, forMs } = this.#parts;
-    conversation.clock.sleep(forMs, this.#waiting.signal).then(
-      () => this.end(LOST),
-      () => {},
-    );
-    return true;
-  }
-
-  #stopWaiting(): void {
-    this.#waiting?.abort();
-    this.#leave?.();
-    this.#leave = undefined;
-    this.#awaySince = undefined;
-    this.#back.resolve();
-  }
-
   #onOver(ending: Ending): void {
-    this.#stopWaiting();
+    this.#absence.end();
     if (!this.hasClient) this.#parts.onOver(ending === LOST ? 'expired' : 'ended', this.undelivered);
   }
 
   #onFull(): void {
     this.#isFull = true;
-    this.#visitor?.hold();
+    this.#visitor?.onFull();
   }
 
   #onRoom(): void {
     this.#isFull = false;
-    this.#visitor?.release();
-  }
-
-  #now(): number {
-    return this.#parts.conversation.clock.now();
+    this.#visitor?.onRoom();
   }
 }
 

@@ -26,80 +26,94 @@ export interface ResumingParts {
   readonly observer?: LingerObserver | undefined;
 }
 
-/**
- * Opens the way back into sessions of a route that outlive their clients: a handshake with a resume token that is new begins
- * one, a later one of the same client goes on with it. The dial rejects as `begin` does, with BAD_REQUEST for a token
- * that is none, and with RESUME_GONE where a client has received messages of a session that it cannot go on with.
- */
-export function openResuming(
-  config: LingerConfig,
-  route: RouteConfig,
-  { begin, observer }: ResumingParts,
-): { readonly dial: Dial; close(): Promise<void> } {
-  const readToken = compileResumeToken(config.token);
-  const parking = new Parking({ max: config.max, route: route.name, observer });
-  const times = { forMs: config.for, closeMs: route.timeouts.close };
-  const isOffered = config.token.from === 'subprotocol';
+/** The way into sessions of one route that outlive their clients, and back. */
+export class Resuming {
+  readonly #parts: ResumingParts;
+  readonly #config: LingerConfig;
+  readonly #closeMs: number;
+  readonly #readToken: ReturnType<typeof compileResumeToken>;
+  readonly #parking: Parking;
 
-  /** Browsers fail a connection whose 101 names none of the subprotocols they offered. */
-  function answered(request: AdmittedRequest, { accept }: Bridge): string | undefined {
-    return accept.protocol ?? (isOffered ? request.protocols[0] : undefined);
+  constructor(config: LingerConfig, { name, timeouts }: RouteConfig, parts: ResumingParts) {
+    this.#parts = parts;
+    this.#config = config;
+    this.#closeMs = timeouts.close;
+    this.#readToken = compileResumeToken(config.token);
+    this.#parking = new Parking({ max: config.max, route: name, observer: parts.observer });
   }
 
-  async function first(request: AdmittedRequest, key: string, signal: AbortSignal): Promise<Bridge> {
-    const bridge = await begin(request, signal, (conversation, ...connection) => {
-      const lingering: LingeringSession = new LingeringSession({
-        ...times,
-        conversation,
-        protocol,
-        target: bridge.target,
-        park: () => parking.park(),
-        onOver(outcome, undelivered) {
-          parking.became(outcome);
-          parking.undelivered(undelivered);
-        },
-      });
-      void lingering.over.then(parking.enter(key, lingering));
+  /**
+   * A handshake with a resume token that is new begins a session, a later one of the same client goes on with it. Rejects as
+   * `begin` does, with BAD_REQUEST for a token that is none, and with RESUME_GONE where a client has received messages of a
+   * session that it cannot go on with.
+   */
+  readonly dial: Dial = async (admitted, signal) => {
+    const { request, token } = this.#readToken(admitted);
+    if (token === undefined) return this.#parts.begin(request, signal);
+    const key = keyOf(request, token.secret);
+    const lingering = this.#parking.find(key);
+    if (lingering !== undefined) return this.#resume(request, lingering, token);
+    if (!token.received) return this.#begin(request, key, signal);
+    throw this.#gone('there is none');
+  };
+
+  /** Ends the sessions that have no client. Resolves when all are over. Never rejects. */
+  close(): Promise<void> {
+    return this.#parking.close();
+  }
+
+  async #begin(request: AdmittedRequest, key: string, signal: AbortSignal): Promise<Bridge> {
+    const bridge = await this.#parts.begin(request, signal, (conversation, ...connection) => {
+      const lingering = this.#open(conversation, bridge.target, protocol);
+      void lingering.over.then(this.#parking.enter(key, lingering));
       return runVisit(lingering, undefined, ...connection);
     });
-    const protocol = answered(request, bridge);
+    const protocol = bridge.accept.protocol ?? this.#harmlessAnswer(request);
     return { ...bridge, accept: { ...bridge.accept, protocol } };
   }
 
-  function again(request: AdmittedRequest, lingering: LingeringSession, token: ResumeToken): Bridge {
-    const { protocol, target, connection: connectionId, awayMs, hasClient } = lingering;
-    const isSpoken = protocol === undefined || request.protocols.includes(protocol);
-    if (!isSpoken || !lingering.canResume(token.received)) {
-      parking.became('gone');
-      throw gone(isSpoken ? 'it has another number of messages' : 'it speaks another subprotocol');
-    }
+  #open(conversation: Conversation, target: string, protocol: string | undefined): LingeringSession {
+    const parking = this.#parking;
+    return new LingeringSession({
+      conversation,
+      target,
+      protocol,
+      forMs: this.#config.for,
+      closeMs: this.#closeMs,
+      park: () => parking.park(),
+      onOver(outcome, undelivered) {
+        parking.became(outcome);
+        parking.undelivered(undelivered);
+      },
+    });
+  }
+
+  #resume(request: AdmittedRequest, lingering: LingeringSession, { received }: ResumeToken): Bridge {
+    const { protocol, target, connection: connectionId, awayMs } = lingering;
+    if (protocol !== undefined && !request.protocols.includes(protocol))
+      throw this.#gone('it speaks a subprotocol that is not offered');
+    if (!lingering.canResume(received))
+      throw this.#gone('what the client has received is not what it was sent');
+    const parking = this.#parking;
     return {
       target,
       accept: { protocol },
       resumes: { connectionId, awayMs },
-      run(client, head, session) {
-        parking.became(hasClient ? 'taken_over' : 'resumed');
-        return runVisit(lingering, token.received, client, head, session);
+      run(...connection) {
+        parking.became(lingering.hasClient ? 'taken_over' : 'resumed');
+        return runVisit(lingering, received, ...connection);
       },
       abandon() {},
     };
   }
 
-  return {
-    async dial(admitted, signal) {
-      const { request, token } = readToken(admitted);
-      if (token === undefined) return begin(request, signal);
-      const key = keyOf(request, token.secret);
-      const lingering = parking.find(key);
-      if (lingering !== undefined) return again(request, lingering, token);
-      if (!token.received) return first(request, key, signal);
-      parking.became('gone');
-      throw gone('there is none');
-    },
-    close: () => parking.close(),
-  };
-}
+  /** Browsers fail a connection whose 101 names none of the subprotocols they offered; the token is never named. */
+  #harmlessAnswer({ protocols }: AdmittedRequest): string | undefined {
+    return this.#config.token.from === 'subprotocol' ? protocols[0] : undefined;
+  }
 
-function gone(detail: string): GatewayError {
-  return new GatewayError('RESUME_GONE', { detail });
+  #gone(detail: string): GatewayError {
+    this.#parking.became('gone');
+    return new GatewayError('RESUME_GONE', { detail });
+  }
 }
