@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { WebSocket } from 'ws';
 import { within } from './patience.ts';
-import type { ServiceHandler, ServiceRequest } from './poll.ts';
+import type { fixtures, ServiceHandler, ServiceRequest } from './poll.ts';
+import { randomFrom } from './talker.ts';
 
 /** Sessions that outlive their clients, between real sockets: a service with numbered messages, and clients that come back. */
 
@@ -88,4 +89,31 @@ export class Returner {
       await within(once(this.#events, 'text'), () => `message ${this.texts.length + 1} of ${count}`, ms);
     return this.texts;
   }
+}
+
+/**
+ * A client that is lost, or comes a second time, amid messages, over and over; it says how many it has. Resolves with what has
+ * come, and with how many sessions the service has seen.
+ */
+export async function dropAtRandom(
+  { service, harness }: Pick<ReturnType<typeof fixtures>, 'service' | 'harness'>,
+  drops: number,
+  seed: number,
+): Promise<{ readonly texts: readonly string[]; readonly names: number }> {
+  const feed = { last: Infinity };
+  const random = randomFrom(seed);
+  const backend = await service((request, response) =>
+    numbers(feed.last, (since) => 1 + (since % 50))(request, response),
+  );
+  const gateway = await harness({ target: backend.url, ...NUMBERS, linger: LINGER, queueSize: '4KiB' });
+  const client = new Returner(gateway);
+  for (let drop = 0; drop < drops; drop++) {
+    await client.come();
+    await client.atLeast(client.texts.length + random(12));
+    if (random(4) > 0) client.vanish();
+  }
+  feed.last = client.texts.length + 100;
+  await client.come();
+  const texts = await client.atLeast(feed.last);
+  return { texts, names: new Set(backend.requests.map(({ headers }) => headers['x-connection-id'])).size };
 }
