@@ -93,14 +93,9 @@ export function routeRules(route: RouteShape, context: Context): void {
 /** Where a handshake holds tokens, and where the gateway's own credentials go. */
 function placesOf({ auth, upstream: { credentials } }: RouteShape): Place[] {
   const tokens = auth === 'none' ? [] : auth.token;
+  // Where a part of them is wrong they are still as they were written.
   const own = Array.isArray(credentials) ? credentials : [];
-  return [
-    ...tokens,
-    ...own.flatMap(({ query }) => (query === undefined ? [] : [{ from: 'query', name: query }])),
-    ...own.flatMap(({ subprotocol }) =>
-      subprotocol === undefined ? [] : [{ from: 'subprotocol', name: subprotocol }],
-    ),
-  ];
+  return [...tokens, ...own.flatMap(({ query }) => (query ? [{ from: 'query', name: query }] : []))];
 }
 
 function proofRules({ issuer, keys, certificate, external }: AuthShape, context: Context): void {

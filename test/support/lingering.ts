@@ -51,8 +51,8 @@ export class Returner {
   readonly #events = new EventEmitter();
 
   /** `url` is that of the gateway. */
-  constructor({ url }: { readonly url: string }) {
-    this.#url = url;
+  constructor({ url }: { readonly url: string }, path = '/rooms/blue') {
+    this.#url = url + path;
   }
 
   /** Connects, and says how much has come so far unless told otherwise. Resolves when it is open. */
@@ -64,7 +64,7 @@ export class Returner {
 
   /** The same, without waiting. */
   begin(suffix = `.${this.texts.length}`): WebSocket {
-    const client = new WebSocket(`${this.#url}/rooms/blue?a=1&resume=${this.token}${suffix}`);
+    const client = new WebSocket(`${this.#url}?a=1&resume=${this.token}${suffix}`);
     client.on('error', () => {});
     this.client = client;
     client.on('message', (data: Buffer) => {

@@ -34,7 +34,7 @@ export type LingerConfig = z.output<typeof shape>;
 export const linger = shape
   .optional()
   .describe(
-    'A client that was lost, silent or stalled may come back and go on with the same session at the service; with auth: none whoever knows its token may. Absent: the session ends with its client',
+    'A client that was lost, silent or stalled may come back and go on with the same session at the service; with auth: none whoever knows its token may; absent: the session ends with its client',
   );
 
 /** A token that stands where another thing is looked for would be taken for it, and out of the handshake. */

@@ -146,10 +146,13 @@ describe('a second client with the same token', () => {
   });
 });
 
-test.each([1, 2, 3])('nothing is lost and nothing doubled over connections that end at random, seed %i', async (seed) => {
-  const { texts, names } = await dropAtRandom({ service, harness }, 50, seed);
-  expect([texts, names]).toEqual([upTo(texts.length), 1]);
-});
+test.each([1, 2, 3])(
+  'nothing is lost and nothing doubled over connections that end at random, seed %i',
+  async (seed) => {
+    const { texts, names } = await dropAtRandom({ service, harness }, 50, seed);
+    expect([texts, names]).toEqual([upTo(texts.length), 1]);
+  },
+);
 
 test('a session that nobody comes back to ends in time, and the service is told', async () => {
   const backend = await service(numbers(1));
@@ -166,7 +169,8 @@ test('a session that nobody comes back to ends in time, and the service is told'
 
 describe('while the client is away', () => {
   const SHORT = { ...NUMBERS, queueSize: '4KiB' };
-  const padded = (since: number) => JSON.stringify({ next: since + 1, events: [`${since + 1} `.padEnd(1_000)] });
+  const padded = (since: number) =>
+    JSON.stringify({ next: since + 1, events: [`${since + 1} `.padEnd(1_000)] });
 
   test('the service is polled until queueSize is full, and all of it waits', async () => {
     const backend = await service((request, response) => {
@@ -211,9 +215,11 @@ describe('while the client is away', () => {
   test('a Close of the service waits, too, behind its last messages', async () => {
     const answers = ['o\n', 'a["first"]\n', 'a["last"]\n', 'c[3000,"Go away!"]\n'];
     const polls: (() => void)[] = [];
-    const backend = await service((_request, response) => void polls.push(() => response.end(answers.shift())));
+    const backend = await service(
+      (_request, response) => void polls.push(() => response.end(answers.shift())),
+    );
     const gateway = await harness({ profile: 'sockjs', target: backend.url, path: '/echo', linger: LINGER });
-    const client = new Returner(gateway);
+    const client = new Returner(gateway, '/echo/websocket');
     client.begin();
     for (const poll of [0, 1]) {
       await until(() => polls.length > poll);
@@ -280,14 +286,17 @@ describe('a client that is given up', () => {
     expect([namesOf(backend).size, pathsOf(backend)]).toEqual([1, []]);
   });
 
-  test.each(['IDLE', 'TOKEN_EXPIRED', 'LIFETIME', 'PROTOCOL_ERROR'] as const)('for %s may not', async (code) => {
-    const backend = await service(numbers(1));
-    const gateway = await harness({ target: backend.url, ...NUMBERS, linger: LINGER });
-    await new Returner(gateway).come();
-    gateway.sessions[0]?.link?.close(failed(new GatewayError(code)));
-    await until(() => pathsOf(backend).length === 1);
-    expect((await gateway.endings[0])?.lingers).toBeUndefined();
-  });
+  test.each(['IDLE', 'TOKEN_EXPIRED', 'LIFETIME', 'PROTOCOL_ERROR'] as const)(
+    'for %s may not',
+    async (code) => {
+      const backend = await service(numbers(1));
+      const gateway = await harness({ target: backend.url, ...NUMBERS, linger: LINGER });
+      await new Returner(gateway).come();
+      gateway.sessions[0]?.link?.close(failed(new GatewayError(code)));
+      await until(() => pathsOf(backend).length === 1);
+      expect((await gateway.endings[0])?.lingers).toBeUndefined();
+    },
+  );
 });
 
 test('with `ack: pong` a client that does not say what it has gets again what it has not confirmed', async () => {
