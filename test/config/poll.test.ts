@@ -195,11 +195,8 @@ describe('a post upstream', () => {
     [`{ ${TARGET}, messages: { item: "json:/a" } }`, 'post.messages.item: has no effect with body'],
     [`{ ${TARGET}, poll: { path: /e } }`, 'post.poll'],
     [`{ ${TARGET}, linger: {} }`, 'post.linger.token: '],
-    [
-      `{ ${TARGET}, linger: { token: resume } }`,
-      'post.linger.token: expected query:NAME or subprotocol:PREFIX',
-    ],
-    [`{ ${TARGET}, linger: { token: "cookie:resume" } }`, 'post.linger.token: expected query:NAME'],
+    [`{ ${TARGET}, linger: { token: resume } }`, 'is not query:NAME or subprotocol:PREFIX'],
+    [`{ ${TARGET}, linger: { token: "cookie:resume" } }`, 'is not query:NAME or subprotocol:PREFIX'],
     [`{ ${TARGET}, open: { path: /o, cursor: "json:/c" } }`, 'post.open.cursor'],
   ])('refuses %s', (post, message) => {
     expect(problemOf(withPost(post))).toContain(message);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { WebSocket } from 'ws';
 import { within } from './patience.ts';
-import type { fixtures, ServiceHandler, ServiceRequest } from './poll.ts';
+import type { fixtures, Harness, ServiceHandler, ServiceRequest, TestService } from './poll.ts';
 import { randomFrom } from './talker.ts';
 
 /** Sessions that outlive their clients, between real sockets: a service with numbered messages, and clients that come back. */
@@ -34,6 +34,23 @@ export function numbers(last: number, size: (since: number) => number = () => 1)
     const events = Array.from({ length: next - since }, (_, index) => since + index + 1);
     response.end(JSON.stringify({ next, events }));
   };
+}
+
+/** Paths of all requests but polls. */
+export function pathsOf({ requests }: TestService): string[] {
+  return requests.filter((request) => sinceIn(request) === undefined).map(({ url }) => url);
+}
+
+/** By how many names the service knows sessions. */
+export function namesOf({ requests }: TestService): Set<unknown> {
+  return new Set(requests.map(({ headers }) => headers['x-connection-id']));
+}
+
+/** The client of the last connection is lost; resolves when the gateway has noticed. */
+export async function lost(gateway: Harness, client: Returner): Promise<void> {
+  const before = gateway.endings.length;
+  client.vanish();
+  await gateway.endings[before - 1];
 }
 
 /** `1` to `last`, as they come. */
