@@ -192,3 +192,36 @@ test('a service that is slow to take messages holds back whoever comes back, too
   }
   expect(backend.requests.map(({ body }) => String(body))).toEqual(all);
 });
+
+describe('what the service has not accepted', () => {
+  const send = { path: '/send' };
+
+  test('is counted with the last of its clients', async () => {
+    const backend = await service(() => {});
+    const session = { closeMs: 100 };
+    const gateway = await harness({ target: backend.url, send, linger: LINGER }, { session });
+    const client = new Returner(gateway);
+    (await client.come()).send('a');
+    await until(() => backend.requests.length === 1);
+    await lost(gateway, client);
+    (await client.come()).send('b');
+    client.client.close(1000);
+    await gateway.endings[1];
+    expect(gateway.sessions.map(({ undelivered }) => undelivered)).toEqual([undefined, 2]);
+  });
+
+  test('is what comes from a client that another has followed', async () => {
+    const backend = await service((_request, response) => void response.end());
+    const gateway = await harness({ target: backend.url, send, linger: LINGER });
+    const client = new Returner(gateway);
+    const first = await client.come();
+    // It does not learn of its end.
+    first.pause();
+    await client.come();
+    first.send('late');
+    await until(() => gateway.sessions[0]?.undelivered === 1);
+    client.client.send('in time');
+    await until(() => backend.requests.length === 1);
+    expect(backend.requests.map(({ body }) => String(body))).toEqual(['in time']);
+  });
+});

@@ -67,6 +67,19 @@ describe('a client that is there', () => {
     expect([client.asked.length, redelivery.canResume(2), redelivery.canResume(3)]).toEqual([2, false, true]);
   });
 
+  test('is sent what comes amid a write behind it, and nothing twice', async () => {
+    const redelivery = stand();
+    await redelivery.deliver(said('a'));
+    const client = receiver();
+    redelivery.attach(client);
+    const done = redelivery.deliver(said('b'));
+    expect(client.writes.length).toBe(1);
+    client.writes[0]?.();
+    await turns(1);
+    client.writes[1]?.();
+    expect([await done, client.got]).toEqual([true, ['a', 'b']]);
+  });
+
   test('is not sent more than may be kept until it confirms something', async () => {
     const redelivery = stand(false, 100);
     const client = receiver();
@@ -159,8 +172,8 @@ describe('a client that comes back', () => {
     void redelivery.deliver(said('a'));
     first.writes[0]?.();
     await turns(1);
-    redelivery.attach(second, 0);
     first.asked[0]?.();
+    redelivery.attach(second, 0);
     await turns(2);
     expect(redelivery.canResume(0)).toBe(true);
     second.writes[0]?.();
