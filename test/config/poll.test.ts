@@ -106,8 +106,8 @@ describe('a poll upstream', () => {
     ['profile: engine.io, path: "/io?EIO=3"', 'without a query and without placeholders'],
     ['profile: sockjs', 'path: is missing'],
     ['profile: bayeux', 'path: is missing'],
-    ['profile: sockjs, path: /echo, send: { path: /x }', 'send: unknown key'],
-    ['profile: engine', 'expected a profile that the reference names'],
+    ['profile: sockjs, path: /echo, send: { path: /x }', 'send: does not go with this profile; remove it'],
+    ['profile: engine', 'expected generic, websocket-over-http, engine.io, sockjs or bayeux'],
   ])('refuses %s', (poll, message) => {
     expect(problemOf(withPoll(poll))).toContain(message);
   });

@@ -2,7 +2,7 @@ import { type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
 import type { RouteConfig } from '../../config/schema.ts';
 import type { HeaderField } from '../../http/request.ts';
 import { pairsOf } from '../../upstream/answer-fields.ts';
-import type { HttpRequest, HttpTarget } from '../../upstream/client.ts';
+import type { HttpTarget } from '../../upstream/client.ts';
 import type { Concealment } from '../../upstream/concealment.ts';
 import type { HttpPool } from '../../upstream/http-pool.ts';
 import type { Bridge, Dial, Ending } from '../contract.ts';
@@ -10,9 +10,9 @@ import { type Clock, systemClock } from './backoff.ts';
 import { ChannelHub } from './channels.ts';
 import { runPoll } from './engine.ts';
 import { type GoodbyeObserver, Goodbyes } from './goodbyes.ts';
+import { leave } from './leaving.ts';
 import { type Opened, SessionOpener } from './opening.ts';
 import type { LingerObserver } from './parking.ts';
-import type { Profile } from './profile.ts';
 import { type Begin, Resuming, type RunSession } from './resuming.ts';
 
 export interface PollDeps {
@@ -99,23 +99,6 @@ function compileBridge(
       },
     };
   };
-}
-
-/** Tells the service of the end, if it wants to be told; its place is given back, and this resolves, when that is done. Never rejects. */
-async function leave({ lease, http, profile }: Opened, deps: BridgeDeps, ending?: Ending): Promise<void> {
-  const request = goodbyeOf(profile, ending);
-  if (request !== undefined)
-    await new Promise<void>((resolve) => deps.goodbyes.say({ http, request, onDone: resolve }));
-  deps.http.release(lease);
-}
-
-/** A profile that cannot say it must not keep the session from its end. */
-function goodbyeOf(profile: Profile, ending?: Ending): HttpRequest | undefined {
-  try {
-    return profile.close(ending);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Of an answer's fields those that tell no secret. */

@@ -42,16 +42,27 @@ export type PollConfig =
   | CloudEventsConfig
   | AwsConfig;
 
-const UNKNOWN = { error: 'expected a profile that the reference names' };
+/** Says what there is to choose from, where it is the choice that is wrong. */
+function oneOf(...profiles: readonly string[]) {
+  const error = ({ code }: { readonly code?: string }) =>
+    code === 'invalid_union' ? `expected ${profiles.join(', ')}` : 'expected a mapping with target';
+  return { error };
+}
 
 export const pollUpstream = z.discriminatedUnion(
   'profile',
   [genericService, webSocketOverHttpService, engineIoService, sockjsService, bayeuxService],
-  UNKNOWN,
+  oneOf('generic', 'websocket-over-http', 'engine.io', 'sockjs or bayeux'),
+);
+
+const profiledPost = z.discriminatedUnion(
+  'profile',
+  [genericPost, cloudEventsPost, awsPost],
+  oneOf('generic', 'cloudevents or aws'),
 );
 
 export const postUpstream = z.union(
-  [postTo, z.discriminatedUnion('profile', [genericPost, cloudEventsPost, awsPost], UNKNOWN)],
+  [postTo, profiledPost],
   'expected an http or https URL, or a mapping with target',
 );
 
