@@ -53,7 +53,7 @@ describe('a client that comes back', () => {
     const token = `resume.${'x'.repeat(22)}`;
     const client = await gateway.connect({ protocols: ['chat', token] });
     expect(client.protocol).toBe('chat');
-    await until(() => backend.requests.length === 2);
+    await until(() => backend.requests.length === 3);
     client.terminate();
     await gateway.endings[0];
     expect((await gateway.connect({ protocols: ['chat', `${token}.1`] })).protocol).toBe('chat');
