@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { pipeline, Readable, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { ExchangeFailed } from './exchange-failed.ts';
+import { Gathered } from './gathered.ts';
 
 /** Makes what takes one content coding off a body (RFC 9110 §8.4.1) that begins with a piece. */
 export type Coding = (first: Buffer) => Transform;
@@ -54,19 +55,13 @@ export function codedSize(size: number): number {
 }
 
 /** Decodes a whole body. Rejects with ExchangeFailed: `too big` beyond `size` decoded bytes, else as `decodePieces`. */
-export async function decodeWhole(
-  chunks: readonly Buffer[],
-  codings: readonly Coding[],
-  size: number,
-): Promise<Buffer> {
-  const decoded: Buffer[] = [];
-  let total = 0;
-  for await (const piece of decodePieces(Readable.from(chunks), codings)) {
-    total += piece.length;
-    if (total > size) throw new ExchangeFailed('too big', false);
-    decoded.push(piece);
+export async function decodeWhole(body: Buffer, codings: readonly Coding[], size: number): Promise<Buffer> {
+  const decoded = new Gathered();
+  for await (const piece of decodePieces(Readable.from([body]), codings)) {
+    if (decoded.size + piece.length > size) throw new ExchangeFailed('too big', false);
+    decoded.add(piece);
   }
-  return Buffer.concat(decoded);
+  return decoded.whole;
 }
 
 /**

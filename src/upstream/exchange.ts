@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ExchangeLimits, HttpAnswer } from './client.ts';
 import { type Coding, codedSize, codingsOf, decodeWhole, withoutCoding } from './decoding.ts';
 import type { ExchangeFailed } from './exchange-failed.ts';
+import { Gathered } from './gathered.ts';
 import { InFlight, joinedFields } from './in-flight.ts';
 import type { RequestControl, ResponseHandler } from './wire.ts';
 
@@ -13,7 +14,7 @@ export class Exchange implements ResponseHandler {
   readonly #limits: ExchangeLimits;
   readonly #resolve: (answer: HttpAnswer) => void;
   readonly #flight: InFlight;
-  readonly #chunks: Buffer[] = [];
+  readonly #body = new Gathered();
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #codings: readonly Coding[] = [];
@@ -35,7 +36,10 @@ export class Exchange implements ResponseHandler {
   }
 
   onResponseStart(_: RequestControl, status: number, headers: IncomingHttpHeaders): void {
-    // 1xx answers come before the one that counts (RFC 9110 §15.2): the last one stays.
+    if (status < 200) {
+      this.#flight.interim();
+      return;
+    }
     this.#status = status;
     this.#headers = joinedFields(headers);
   }
@@ -47,18 +51,18 @@ export class Exchange implements ResponseHandler {
       if (this.#size > IGNORED_BYTES) this.#succeedAtOnce();
       return;
     }
-    if (this.#chunks.length === 0 && !this.#readCodings()) return;
+    if (this.#body.size === 0 && !this.#readCodings()) return;
     if (this.#size > (this.#codings.length > 0 ? codedSize(bodySize) : bodySize)) {
       this.#flight.fail('too big');
       return;
     }
-    this.#chunks.push(chunk);
+    this.#body.add(chunk);
   }
 
   onResponseEnd(): void {
     if (this.#flight.isSettled) return;
     if (this.#codings.length > 0) void this.#decode();
-    else this.#succeed(this.#headers, Buffer.concat(this.#chunks));
+    else this.#succeed(this.#headers, this.#body.whole);
   }
 
   onResponseError(_: unknown, error: Error): void {
@@ -78,7 +82,7 @@ export class Exchange implements ResponseHandler {
 
   async #decode(): Promise<void> {
     try {
-      const body = await decodeWhole(this.#chunks, this.#codings, Number(this.#limits.bodySize));
+      const body = await decodeWhole(this.#body.whole, this.#codings, Number(this.#limits.bodySize));
       if (!this.#flight.isSettled) this.#succeed(withoutCoding(this.#headers), body);
     } catch (thrown) {
       const { kind, cause } = thrown as ExchangeFailed;

@@ -2,6 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { ExchangeFailed, type FailureKind } from './exchange-failed.ts';
 import { NotProcessed, type RequestControl } from './wire.ts';
 
+/** Answers that say only that another will come; a service has reason for a few. */
+const MOST_INTERIM = 100;
+
 /**
  * One request under way: knows whether it has left, and is cut short by its signal or by a deadline. Calls `onFailure`
  * at most once, and never after `settle`.
@@ -12,6 +15,7 @@ export class InFlight {
   #control: RequestControl | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isSettled = false;
+  #interim = 0;
   /** Why it is not to be sent any more. */
   #reason: Error | undefined;
 
@@ -31,6 +35,11 @@ export class InFlight {
   start(control: RequestControl): void {
     if (this.#reason) control.abort(this.#reason);
     else this.#control = control;
+  }
+
+  /** An answer before the one that counts (RFC 9110 §15.2) has come: of these there may not be very many. */
+  interim(): void {
+    if (++this.#interim > MOST_INTERIM) this.fail('broken', new Error('it is answered by 1xx without end'));
   }
 
   pause(): void {

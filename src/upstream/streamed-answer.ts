@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { HttpAnswer } from './client.ts';
 import { ExchangeFailed } from './exchange-failed.ts';
+import { Gathered } from './gathered.ts';
 
 /** The status and header fields of an answer; names in lower case. */
 export interface AnswerHead {
@@ -57,12 +58,10 @@ export async function collect(answer: StreamedAnswer, limits: CollectLimits): Pr
 }
 
 async function readAll(pieces: AsyncIterator<Buffer>, size: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let total = 0;
+  const read = new Gathered();
   for (let piece = await pieces.next(); !piece.done; piece = await pieces.next()) {
-    total += piece.value.length;
-    if (total > size) throw new ExchangeFailed('too big', false);
-    chunks.push(piece.value);
+    if (read.size + piece.value.length > size) throw new ExchangeFailed('too big', false);
+    read.add(piece.value);
   }
-  return Buffer.concat(chunks);
+  return read.whole;
 }

@@ -7,8 +7,11 @@ import type { RequestControl, ResponseHandler } from './wire.ts';
 
 const DONE = { done: true, value: undefined } as const;
 
+/** Bytes of small pieces that come while nobody waits for one: to pause behind each costs more than to hold them. */
+const MOST_AHEAD = 16 * 1024;
+
 /**
- * Follows one request whose answer is read while it comes. Its connection is paused whenever nobody waits for a piece,
+ * Follows one request whose answer is read while it comes. Its connection is paused when nobody waits for a piece,
  * and only while somebody does is silence counted.
  *
  *     head awaited → paused ⇄ piece awaited → ended | failed
@@ -19,11 +22,15 @@ export class Streaming implements ResponseHandler, AsyncIterator<Buffer> {
   readonly #reject: (failure: ExchangeFailed) => void;
   readonly #flight: InFlight;
   #hasHead = false;
-  /** Those that had come when the connection was paused. */
-  readonly #pieces: Buffer[] = [];
+  /** Those that have come and nobody has taken. */
+  #pieces: Buffer[] = [];
+  /** Bytes since the connection was to go on. */
+  #ahead = 0;
   /** Who waits for a piece. */
   #taker: PromiseWithResolvers<IteratorResult<Buffer>> | undefined;
   #failure: ExchangeFailed | undefined;
+  /** There is no more, and the connection can be used again. */
+  #isOver = false;
 
   constructor(
     limits: StreamLimits,
@@ -42,8 +49,10 @@ export class Streaming implements ResponseHandler, AsyncIterator<Buffer> {
   }
 
   onResponseStart(_: RequestControl, status: number, fields: IncomingHttpHeaders): void {
-    // The one that counts is still to come (RFC 9110 §15.2).
-    if (status < 200) return;
+    if (status < 200) {
+      this.#flight.interim();
+      return;
+    }
     this.#hasHead = true;
     this.#flight.rest();
     this.#flight.pause();
@@ -60,7 +69,8 @@ export class Streaming implements ResponseHandler, AsyncIterator<Buffer> {
     // undici begins with nothing after a pause: to pause again would be to stay there.
     if (piece.length === 0) return;
     this.#flight.rest();
-    this.#flight.pause();
+    this.#ahead += piece.length;
+    if (this.#ahead >= MOST_AHEAD) this.#flight.pause();
     if (this.#taker) this.#give({ done: false, value: piece });
     else this.#pieces.push(piece);
   }
@@ -68,7 +78,7 @@ export class Streaming implements ResponseHandler, AsyncIterator<Buffer> {
   onResponseEnd(): void {
     this.#flight.settle();
     // A request that follows at once would open another connection: undici lends this one again in the next turn.
-    queueMicrotask(() => setImmediate(() => this.#give(DONE)));
+    queueMicrotask(() => setImmediate(() => this.#finish()));
   }
 
   onResponseError(_: unknown, error: Error): void {
@@ -76,13 +86,15 @@ export class Streaming implements ResponseHandler, AsyncIterator<Buffer> {
   }
 
   next(): Promise<IteratorResult<Buffer>> {
-    const value = this.#pieces.shift();
-    if (value !== undefined) return Promise.resolve({ done: false, value });
+    if (this.#pieces.length > 0) return Promise.resolve({ done: false, value: this.#takeAll() });
     if (this.#failure) return Promise.reject(this.#failure);
-    if (this.#flight.isSettled) return Promise.resolve(DONE);
+    if (this.#isOver) return Promise.resolve(DONE);
     const taker = Promise.withResolvers<IteratorResult<Buffer>>();
     this.#taker = taker;
+    // Its end is on its way.
+    if (this.#flight.isSettled) return taker.promise;
     this.#flight.wait(this.#silenceMs);
+    this.#ahead = 0;
     // A piece that is there already comes before this returns.
     this.#flight.resume();
     return taker.promise;
@@ -90,10 +102,17 @@ export class Streaming implements ResponseHandler, AsyncIterator<Buffer> {
 
   /** The rest is not wanted. */
   return(): Promise<IteratorResult<Buffer>> {
-    this.#pieces.length = 0;
+    this.#pieces = [];
     if (!this.#flight.isSettled) this.#flight.giveUp(new Error('the rest of the answer is not wanted'));
-    this.#give(DONE);
+    this.#finish();
     return Promise.resolve(DONE);
+  }
+
+  #takeAll(): Buffer {
+    const [first, ...others] = this.#pieces;
+    const all = first !== undefined && others.length === 0 ? first : Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    return all;
   }
 
   #decoded(headers: IncomingHttpHeaders): Pick<StreamedAnswer, 'headers' | 'body'> {
@@ -101,6 +120,11 @@ export class Streaming implements ResponseHandler, AsyncIterator<Buffer> {
     const codings = codingsOf(headers);
     if (codings.length === 0) return { headers, body };
     return { headers: withoutCoding(headers), body: decodePieces(body, codings) };
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#give(DONE);
   }
 
   #give(result: IteratorResult<Buffer>): void {

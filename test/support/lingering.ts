@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { WebSocket } from 'ws';
 import { within } from './patience.ts';
 import type { fixtures, Harness, ServiceHandler, ServiceRequest, TestService } from './poll.ts';
-import { randomFrom } from './talker.ts';
+import { seeded } from './seeded.ts';
 
 /** Sessions that outlive their clients, between real sockets: a service with numbered messages, and clients that come back. */
 
@@ -118,7 +118,7 @@ export async function dropAtRandom(
   seed: number,
 ): Promise<{ readonly texts: readonly string[]; readonly names: number }> {
   const feed = { last: Infinity };
-  const random = randomFrom(seed);
+  const random = seeded(seed);
   const backend = await service((request, response) =>
     numbers(feed.last, (since) => 1 + (since % 50))(request, response),
   );

@@ -2,21 +2,9 @@ import { createHash, randomFillSync } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { turns } from './pairs.ts';
 import { BINARY, PING } from './raw.ts';
+import { type Random, seeded } from './seeded.ts';
 
 /** Peers that send at random and read at random, and know what has passed between them. */
-
-/** Numbers below `limit`, the same ones for the same seed (mulberry32). */
-type Random = (limit: number) => number;
-
-export function randomFrom(seed: number): Random {
-  let state = seed | 0;
-  return function next(limit) {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((((mixed ^ (mixed >>> 14)) >>> 0) * limit) / 2 ** 32) | 0;
-  };
-}
 
 const CONTINUATION = 0;
 /** All payload is a piece of this. */
@@ -153,8 +141,8 @@ export class Talker {
   constructor(socket: Socket, { speech, heard, manner, seed }: TalkerOptions) {
     this.socket = socket;
     this.#speech = speech;
-    this.#random = randomFrom(seed);
-    this.#stallRandom = randomFrom(~seed);
+    this.#random = seeded(seed);
+    this.#stallRandom = seeded(~seed);
     this.#manner = manner;
     this.#unpacker = heard === 'bytes' ? undefined : new Unpacker(this.received);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));

@@ -8,6 +8,7 @@ import { eventually } from '../support/patience.ts';
 const REQUEST = { method: 'GET', path: '/events', headers: {} };
 const { signal } = new AbortController();
 const LIMITS = { signal, silenceMs: 5_000 };
+const EARLY_HINTS = 'HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n';
 const HEAD = `HTTP/1.1 200 OK\r\nx-a: b\r\n${CHUNKED}`;
 
 /** Takes one piece after the other. */
@@ -49,6 +50,17 @@ describe('stream', () => {
       socket.write(Buffer.concat([Buffer.from(HEAD), chunk('one'), chunk('two'), Buffer.from(LAST)]));
     });
     expect(await whole(await target.stream(REQUEST, LIMITS))).toBe('onetwo');
+  });
+
+  test('gives many small pieces together', async () => {
+    const small = Buffer.concat(Array<Buffer>(20_000).fill(chunk('x')));
+    const { target } = await peer((socket) => {
+      socket.write(Buffer.concat([Buffer.from(HEAD), small, Buffer.from(LAST)]));
+    });
+    const pieces: Buffer[] = [];
+    for await (const piece of (await target.stream(REQUEST, LIMITS)).body) pieces.push(piece);
+    expect(String(Buffer.concat(pieces))).toBe('x'.repeat(20_000));
+    expect(pieces.length).toBeLessThan(200);
   });
 
   test('uses its connection again when the body has been read', async () => {
@@ -98,6 +110,11 @@ test('a stream loses nothing of a wire that goes on for a while when it has been
 });
 
 describe('a stream that fails', () => {
+  test('is broken where provisional answers do not end', async () => {
+    const { target } = await peer((socket) => void socket.write(EARLY_HINTS.repeat(200)));
+    await expect(target.stream(REQUEST, LIMITS)).rejects.toMatchObject({ kind: 'broken' });
+  });
+
   test('before its head rejects as an exchange does', async () => {
     const { server, target } = await peer(() => {});
     server.close();

@@ -26,6 +26,13 @@ describe('exchange', () => {
     expect([status, headers.link]).toEqual([200, undefined]);
   });
 
+  test('waits for no final answer behind provisional ones without end', async () => {
+    const { target } = await peer((socket) => {
+      socket.write('HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n'.repeat(200));
+    });
+    await expect(target.exchange(REQUEST, LIMITS)).rejects.toMatchObject({ kind: 'broken' });
+  });
+
   test('gives repeated fields as one, and cookies always as a list', async () => {
     const head = 'Retry-After: 1\r\nRetry-After: 2\r\nSet-Cookie: a=1\r\n';
     const { target } = await peer((socket) => socket.write(respond('', head)));

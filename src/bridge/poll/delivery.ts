@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BINARY, CONTINUATION, TEXT } from '../../frames/opcodes.ts';
 import { frameHeader } from '../../frames/writer.ts';
 import type { Traffic } from '../contract.ts';
@@ -9,6 +10,8 @@ import type { Message } from './profile.ts';
  * client that reads slowly can be told from one that has stopped, and pings go in between.
  */
 const WINDOW = 64 * 1024;
+/** And frames, each of which is written by itself. */
+const MOST_FRAGMENTS = 1_024;
 
 interface Fragment {
   readonly opcode: number;
@@ -25,7 +28,11 @@ export async function deliver(
   messages: readonly Message[],
   traffic: Traffic,
 ): Promise<boolean> {
+  let isFirst = true;
   for (const window of windowsOf(messages)) {
+    // A client may be as fast as we are: others are served between two windows.
+    if (!isFirst) await nextTurn();
+    isFirst = false;
     if (!client.takesFrames) return false;
     for (const { opcode, data, isLast } of window) {
       client.sink.write(frameHeader(opcode, data.length, { fin: isLast }));
@@ -56,7 +63,7 @@ function* windowsOf(messages: readonly Message[]): Generator<Fragment[]> {
   for (const fragment of fragmentsOf(messages)) {
     window.push(fragment);
     size += fragment.data.length;
-    if (size < WINDOW) continue;
+    if (size < WINDOW && window.length < MOST_FRAGMENTS) continue;
     yield window;
     window = [];
     size = 0;

@@ -4,6 +4,9 @@ import type { Message } from './profile.ts';
 
 /** What profiles with a wire format of their own share: how bytes are read, and how many messages go in one request. */
 
+/** In one answer: each costs more memory, and time in which nobody else is served, than it has bytes. */
+export const MOST_MESSAGES = 65_536;
+
 /** A body as text. Throws UPSTREAM_INVALID if it is not UTF-8. */
 export function textIn(body: Buffer): string {
   try {
@@ -21,6 +24,25 @@ export function jsonFromService(text: string): unknown {
 /** What a client has written. Throws INVALID_PAYLOAD if it is not JSON. */
 export function jsonFromClient(text: string): unknown {
   return read(text, () => malformed('The message is not JSON.'));
+}
+
+/** What a service has written, as JSON again. Throws UPSTREAM_INVALID for what is nested too deeply for that. */
+export function jsonToClient(value: unknown): string {
+  return written(value, () => wrongAnswer('an answer is JSON nested too deeply'));
+}
+
+/** What a client has written, as JSON again. Throws INVALID_PAYLOAD for what is nested too deeply for that. */
+export function jsonToService(value: unknown): string {
+  return written(value, () => malformed('The message is JSON nested too deeply.'));
+}
+
+/** The writer needs stack for each level, the reader does not. */
+function written(value: unknown, failure: () => GatewayError): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    throw failure();
+  }
 }
 
 function read(text: string, failure: () => GatewayError): unknown {

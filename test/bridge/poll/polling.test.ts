@@ -289,6 +289,22 @@ describe('a client that does not read', () => {
     expect(gateway.sessions[0]?.down.messages).toBeLessThan(asked);
   });
 
+  test('holds back its own polls only', async () => {
+    const backend = await service(flood);
+    const gateway = await harness({ target: backend.url, poll: { path: '/feed' } });
+    const slow = await gateway.connect();
+    slow.pause();
+    const stuck = async () => {
+      const asked = backend.requests.length;
+      await sleep(50);
+      return asked > 0 && backend.requests.length === asked;
+    };
+    await until(stuck);
+    const other = inboxOf(await gateway.connect());
+    await other.atLeast(40);
+    expect(gateway.sessions[0]?.down.messages).toBeLessThan(20);
+  });
+
   test('gets everything when it reads on in time', async () => {
     const backend = await service((request, response) => {
       if (backend.requests.length <= 30) return flood(request, response);

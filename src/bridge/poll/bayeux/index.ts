@@ -12,7 +12,7 @@ import {
   type ProfileFactory,
   type Sends,
 } from '../profile.ts';
-import { bytesIn, fitting, text } from '../wire.ts';
+import { bytesIn, fitting, jsonToClient, jsonToService, text } from '../wire.ts';
 import {
   type Bayeux,
   CONNECT,
@@ -103,10 +103,10 @@ class BayeuxProfile implements Profile {
     const said = fromService(body).map(downward);
     const begun = said.find(({ channel, successful }) => channel === HANDSHAKE && successful === true);
     if (begun) this.#clientId = begun.clientId;
-    return { ...NOTHING, messages: said.length > 0 ? [text(JSON.stringify(said))] : [] };
+    return { ...NOTHING, messages: said.length > 0 ? [text(jsonToClient(said))] : [] };
   }
 
   #post(messages: readonly Bayeux[]): HttpRequest {
-    return { method: 'POST', path: this.#path, headers: JSON_TEXT, body: JSON.stringify(messages) };
+    return { method: 'POST', path: this.#path, headers: JSON_TEXT, body: jsonToService(messages) };
   }
 }

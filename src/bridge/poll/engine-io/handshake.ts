@@ -1,5 +1,5 @@
 import { withoutParameters, withParameters } from '../../../http/query.ts';
-import { jsonFromService, wrongAnswer, wrongHandshake } from '../wire.ts';
+import { jsonFromService, jsonToClient, wrongAnswer, wrongHandshake } from '../wire.ts';
 
 /** How a session begins, in Engine.IO v4: what the client may ask for, and what the service answers. */
 
@@ -51,7 +51,7 @@ export function readOpen(packet: string): Session {
     // Optional in the protocol's description: 1e6 is the default of its services.
     maxPayload: positive(numbers.maxPayload ?? 1e6, 'maxPayload'),
     // The client is on the best transport there is.
-    open: `0${JSON.stringify({ ...said, upgrades: [] })}`,
+    open: `0${jsonToClient({ ...said, upgrades: [] })}`,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Message } from '../profile.ts';
-import { bytesIn, malformed, text, textIn, wrongAnswer } from '../wire.ts';
+import { bytesIn, MOST_MESSAGES, malformed, text, textIn, wrongAnswer } from '../wire.ts';
 
 /**
  * Packets of Engine.IO v4 (github.com/socketio/engine.io-protocol). Over WebSocket each is a message: a digit and data, or
@@ -22,7 +22,9 @@ export interface Payload {
 
 /** Takes the body of a poll apart. Throws UPSTREAM_INVALID. */
 export function packetsIn(body: Buffer): string[] {
-  return textIn(body).split(SEPARATOR);
+  const packets = textIn(body).split(SEPARATOR, MOST_MESSAGES + 1);
+  if (packets.length > MOST_MESSAGES) throw wrongAnswer(`an answer holds more than ${MOST_MESSAGES} packets`);
+  return packets;
 }
 
 /** Reads what may come once a session is open. Throws UPSTREAM_INVALID. */

@@ -8,7 +8,7 @@ import { compileInitial } from './initial.ts';
 import type { Item } from './items.ts';
 import { compilePicked, isSmaller, sum } from './picked.ts';
 import { compileResets, type Evidence } from './reset.ts';
-import { compileSource } from './source.ts';
+import { compileSource, sendable } from './source.ts';
 
 /** What each entry of `cursor` stands at; undefined where a poll is sent without. */
 export type Cursors = readonly (string | undefined)[];
@@ -122,7 +122,8 @@ function compileRead(
   { from, name }: CursorEntry['from'],
   pick: CursorEntry['pick'],
 ): (place: CursorPlace) => string | undefined {
-  if (from === 'event') return ({ items }) => items.findLast(({ id }) => id !== undefined)?.id;
+  if (from === 'event')
+    return ({ items }) => sendable(items.findLast(({ id }) => id !== undefined)?.id, 'event:id');
   if (from === 'item') return compilePicked(name, pick);
   const source = compileSource({ from, name });
   return (place) => source(place, place.document);

@@ -2,9 +2,21 @@ import { isTextType } from '../../../http/media-type.ts';
 import type { HttpAnswer } from '../../../upstream/client.ts';
 import { compilePointer } from '../json.ts';
 import type { Message } from '../profile.ts';
+import { MOST_MESSAGES } from '../wire.ts';
 import { invalid } from './invalid.ts';
-import { compileItem, compileItems, type Framing, type Item, isByLine, parse } from './items.ts';
+import {
+  compileItem,
+  compileItems,
+  type Framing,
+  type Item,
+  type ItemReader,
+  isByLine,
+  parse,
+} from './items.ts';
 import { utf8 } from './lines.ts';
+
+/** Bytes of a body that are taken apart at a time. */
+const STEP = 64 * 1024;
 
 /** An answer taken apart. */
 export interface Reading {
@@ -54,17 +66,31 @@ function compileReader(framing: Framing): (answer: HttpAnswer) => Reading {
     const document = parse(utf8(body));
     const items = find(document) ?? [];
     if (!Array.isArray(items)) throw invalid('there is no JSON array where messages should be');
+    checkCount(items);
     return readingOf(items.map(itemOf), () => document);
   }
 
   function readItems({ body }: HttpAnswer): Reading {
-    const reader = itemsOf();
-    const items = [...reader.push(body), ...reader.end()];
+    const items = allIn(body, itemsOf());
     return readingOf(items, () => items.at(-1)?.value);
   }
 
   if (isByLine(framing.framing)) return readItems;
   return { body: readBody, json: readJson, 'json-array': readArray }[framing.framing];
+}
+
+/** Takes a body apart, and goes no further than needed to know that there are too many in it. */
+function allIn(body: Buffer, reader: ItemReader): Item[] {
+  const items: Item[] = [];
+  for (let at = 0; at < body.length; at += STEP) {
+    items.push(...reader.push(body.subarray(at, at + STEP)));
+    checkCount(items);
+  }
+  return [...items, ...reader.end()];
+}
+
+function checkCount({ length }: readonly unknown[]): void {
+  if (length > MOST_MESSAGES) throw invalid(`an answer holds more than ${MOST_MESSAGES} messages`);
 }
 
 function readingOf(items: readonly Item[], document: () => unknown): Reading {

@@ -1,6 +1,14 @@
 import { type CloseStatus, mayBeSent } from '../../../frames/close.ts';
 import type { Message } from '../profile.ts';
-import { jsonFromClient, jsonFromService, malformed, textIn, textOfMessage, wrongAnswer } from '../wire.ts';
+import {
+  jsonFromClient,
+  jsonFromService,
+  MOST_MESSAGES,
+  malformed,
+  textIn,
+  textOfMessage,
+  wrongAnswer,
+} from '../wire.ts';
 
 /** Frames of SockJS 0.3 (github.com/sockjs/sockjs-protocol): a letter, and JSON behind it. The client's are arrays of texts. */
 
@@ -17,8 +25,9 @@ export function framesIn(body: Buffer): string[] {
 /** The texts of an `a` frame. Throws UPSTREAM_INVALID. */
 export function textsIn(frame: string): string[] {
   const texts = jsonFromService(frame.slice(1));
-  if (isTexts(texts)) return texts;
-  throw wrongAnswer('a SockJS frame holds what are not texts');
+  if (!isTexts(texts)) throw wrongAnswer('a SockJS frame holds what are not texts');
+  if (texts.length <= MOST_MESSAGES) return texts;
+  throw wrongAnswer(`a SockJS frame holds more than ${MOST_MESSAGES} messages`);
 }
 
 function isTexts(value: unknown): value is string[] {

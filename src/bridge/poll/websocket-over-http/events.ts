@@ -1,4 +1,5 @@
 import { GatewayError } from '../../../errors.ts';
+import { MOST_MESSAGES } from '../wire.ts';
 
 /**
  * The body of a request and of an answer of WebSocket-over-HTTP: events, one behind the other. Each is its type, with
@@ -16,8 +17,6 @@ export interface SocketEvent {
 const LINE_END = '\r\n';
 const LINE = /^([A-Z][A-Z-]*)(?: ([0-9a-fA-F]{1,8}))?$/;
 const LONGEST_LINE = 64;
-/** Each costs more memory than it has bytes. */
-const MOST_EVENTS = 65_536;
 
 /** Writes events, with lengths in lower case. */
 export function encodeEvents(events: readonly SocketEvent[]): Buffer {
@@ -35,7 +34,7 @@ export function decodeEvents(body: Buffer): SocketEvent[] {
   const events: SocketEvent[] = [];
   let at = 0;
   while (at < body.length) {
-    if (events.length === MOST_EVENTS) throw invalid(`it holds more than ${MOST_EVENTS} events`);
+    if (events.length === MOST_MESSAGES) throw invalid(`it holds more than ${MOST_MESSAGES} events`);
     const start = lineEndBehind(body, at);
     const [, type, length] = LINE.exec(body.toString('latin1', at, start - LINE_END.length)) ?? [];
     if (type === undefined) throw invalid('an event does not begin with a type and a length');

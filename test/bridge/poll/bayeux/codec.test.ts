@@ -143,3 +143,16 @@ describe('the service is told that a client has left', () => {
     expect(toldBy(profile, LEFT)).toBeUndefined();
   });
 });
+
+describe('what is nested too deeply', () => {
+  const DEEP = `[{"channel":"/a","data":${'['.repeat(100_000)}${']'.repeat(100_000)}}]`;
+  const { send, sent } = sendsOf(profileOf(BAYEUX));
+
+  test('is no message of a client', () => {
+    expect(() => send([said(DEEP)], 1)).toThrow(expect.objectContaining({ code: 'INVALID_PAYLOAD' }));
+  });
+
+  test('is no answer of a service', () => {
+    expect(() => sent?.(answer(DEEP))).toThrow(expect.objectContaining({ code: 'UPSTREAM_INVALID' }));
+  });
+});

@@ -176,3 +176,28 @@ test('the service is told of the end of a session that it has begun', () => {
   expect(profileOf(ENGINE_IO, { query: QUERY }).close()).toBeUndefined();
   expect(opened().profile.close()).toMatchObject({ method: 'POST', body: '1' });
 });
+
+describe('an answer that costs more than it has bytes', () => {
+  const MANY = 65_537;
+
+  test('is one of too many packets', () => {
+    expect(
+      read(
+        Array(MANY - 1)
+          .fill('6')
+          .join('\x1e'),
+      ).messages,
+    ).toEqual([]);
+    expect(() => read(Array(MANY).fill('6').join('\x1e'))).toThrow(
+      expect.objectContaining({ code: 'UPSTREAM_INVALID' }),
+    );
+  });
+
+  test('is one that is nested too deeply', () => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+    const open = JSON.stringify(OPEN).replace('}', `,"deep":${deep}}`);
+    expect(() => profileOf(ENGINE_IO, { query: QUERY }).opened(answer(`0${open}`))).toThrow(
+      expect.objectContaining({ code: 'UPSTREAM_INVALID' }),
+    );
+  });
+});

@@ -68,6 +68,18 @@ test('the id of events is the last that was said', () => {
 });
 
 test.each([
+  ['a control character', 'a\u0001b'],
+  ['what is not ASCII', '\u{1f600}'],
+  ['more than 4096 characters', 'x'.repeat(4_097)],
+])('the id of an event does not hold %s, which could not be sent back', (_, id) => {
+  const { rules, place } = compiled({ from: 'event:id' }, { framing: 'sse' });
+  const answer = place(`id: ${id}\ndata: a\n\n`);
+  expect(() => rules.move(answer, [undefined], [undefined])).toThrow(
+    expect.objectContaining({ code: 'UPSTREAM_INVALID' }),
+  );
+});
+
+test.each([
   [1, '12345678901234567890123', '12345678901234567890124'],
   [1, '9007199254740991', '9007199254740992'],
   [-1, '0', '-1'],

@@ -111,6 +111,18 @@ test.each(['json', 'json-array', 'ndjson'] as const)(
   },
 );
 
+test.each([
+  ['json-array', (count: number) => `[${Array(count).fill('0')}]`],
+  ['ndjson', (count: number) => '0\n'.repeat(count)],
+  ['lines', (count: number) => '0\n'.repeat(count)],
+  ['sse', (count: number) => 'data: 0\n\n'.repeat(count)],
+] as const)('%s holds 65536 messages at most', (framing, bodyOf) => {
+  expect(texts({ framing }, bodyOf(65_536))).toHaveLength(65_536);
+  expect(() => texts({ framing }, bodyOf(65_537))).toThrow(
+    expect.objectContaining({ code: 'UPSTREAM_INVALID' }),
+  );
+});
+
 test('lines are messages, but empty ones', () => {
   expect(texts({ framing: 'lines' }, 'a\r\n\nb: c\n{d')).toEqual(['a', 'b: c', '{d']);
 });

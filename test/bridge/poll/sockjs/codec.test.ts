@@ -138,3 +138,9 @@ describe('an xhr_send', () => {
     expect(sendsOf(at(FRAMED)).batch?.([large, said('["a"]'), large])).toBe(2);
   });
 });
+
+test('a frame holds 65536 messages at most', () => {
+  const frame = (count: number) => `a[${Array(count).fill('"x"')}]\n`;
+  expect(read(BARE, frame(65_536)).messages).toHaveLength(65_536);
+  expect(() => read(BARE, frame(65_537))).toThrow(expect.objectContaining({ code: 'UPSTREAM_INVALID' }));
+});
