@@ -194,8 +194,33 @@ describe('a post upstream', () => {
     ],
     [`{ ${TARGET}, messages: { item: "json:/a" } }`, 'post.messages.item: has no effect with body'],
     [`{ ${TARGET}, poll: { path: /e } }`, 'post.poll'],
+    [`{ ${TARGET}, linger: {} }`, 'post.linger.token: '],
+    [`{ ${TARGET}, linger: { token: resume } }`, 'is not query:NAME or subprotocol:PREFIX'],
+    [`{ ${TARGET}, linger: { token: "cookie:resume" } }`, 'is not query:NAME or subprotocol:PREFIX'],
     [`{ ${TARGET}, open: { path: /o, cursor: "json:/c" } }`, 'post.open.cursor'],
   ])('refuses %s', (post, message) => {
     expect(problemOf(withPost(post))).toContain(message);
+  });
+});
+
+describe('a resume token', () => {
+  function problem(token: string, rest: string): string {
+    const route = `
+  - name: feed
+    match: { path: /feed }
+    ${rest}
+    upstream: { post: { ${TARGET}, linger: { token: "${token}" } }, credentials: [{ query: key, value: "\${KEY}" }] }`;
+    return problemOf(sampleConfig({ route }), { KEY: 'a-key' });
+  }
+
+  test.each([
+    ['query:jwt', 'query:jwt'],
+    ['subprotocol:token', 'subprotocol:token.'],
+    ['subprotocol:token.of.', 'subprotocol:token.'],
+    ['query:key', 'header'],
+  ])('at %s is refused where %s, or a credential, is taken for something else', (token, source) => {
+    expect(problem(token, `auth: { issuer: main, token: ["${source}"] }`)).toContain(
+      'post.linger.token: is a place that',
+    );
   });
 });

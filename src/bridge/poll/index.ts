@@ -12,6 +12,8 @@ import { runPoll } from './engine.ts';
 import { type GoodbyeObserver, Goodbyes } from './goodbyes.ts';
 import { leave } from './leaving.ts';
 import { type Opened, SessionOpener } from './opening.ts';
+import type { LingerObserver } from './parking.ts';
+import { type Begin, Resuming, type RunSession } from './resuming.ts';
 
 export interface PollDeps {
   /** The clients of the route's targets; who opened them closes them, after this bridge. */
@@ -22,6 +24,8 @@ export interface PollDeps {
   /** That of the route's credentials. */
   readonly concealment?: Concealment | undefined;
   readonly observer?: GoodbyeObserver | undefined;
+  /** Hears of sessions whose clients are lost. */
+  readonly lingering?: LingerObserver | undefined;
 }
 
 /** The poll bridge of a route, and its end. */
@@ -48,9 +52,16 @@ export function openPollBridge(route: RouteConfig, deps: PollDeps): PollBridge {
   const bridgeTo = compileBridge(route, parts);
   const onUnanswered = (opened: Opened) => void leave(opened, parts);
   const opener = new SessionOpener(route, { http, concealment, onUnanswered });
+  const begin: Begin = async (request, signal, run) =>
+    bridgeTo(await opener.open(request, signal), request.connectionId, run);
+  const { linger } = sessionConfigOf(route.upstream) as PollConfig;
+  const resuming = linger && new Resuming(linger, route, { begin, observer: deps.lingering });
   return {
-    dial: async (request, signal) => bridgeTo(await opener.open(request, signal), request.connectionId),
-    close: (withinMs = closeMs) => goodbyes.close(withinMs),
+    dial: resuming?.dial ?? begin,
+    async close(withinMs = closeMs) {
+      await resuming?.close();
+      await goodbyes.close(withinMs);
+    },
   };
 }
 
@@ -59,11 +70,15 @@ interface BridgeDeps extends PollDeps {
   readonly goodbyes: Goodbyes;
 }
 
-function compileBridge(route: RouteConfig, deps: BridgeDeps): (opened: Opened, connection: string) => Bridge {
+/** `run` carries the messages of a session. */
+function compileBridge(
+  route: RouteConfig,
+  deps: BridgeDeps,
+): (opened: Opened, connection: string, run?: RunSession) => Bridge {
   const { queueSize, outage: outageMs } = sessionConfigOf(route.upstream) as PollConfig;
   const { clock, channels: hub = new ChannelHub(), concealment } = deps;
 
-  return function bridgeTo(opened, connection) {
+  return function bridgeTo(opened, connection, runSession = runPoll) {
     const { lease, http, profile, opening, isAsked } = opened;
     return {
       target: lease.endpoint.name,
@@ -72,10 +87,11 @@ function compileBridge(route: RouteConfig, deps: BridgeDeps): (opened: Opened, c
         const channels = hub.join(queueSize);
         const greeting = opening.messages ?? [];
         const common = { http, profile, greeting, connection, channels, queueSize, outageMs, clock };
-        const sayGoodbye = (ending: Ending) => leave(opened, deps, ending);
-        const done = runPoll({ ...common, sayGoodbye }, client, head, session);
-        void done.then(() => channels.leave());
-        return done;
+        function sayGoodbye(ending: Ending): Promise<void> {
+          channels.leave();
+          return leave(opened, deps, ending);
+        }
+        return runSession({ ...common, sayGoodbye }, client, head, session);
       },
       abandon() {
         if (isAsked) void leave(opened, deps);
