@@ -8,6 +8,7 @@ import type { Bed, Cores, Service, Tokens } from './types.ts';
 const SERVICES: readonly Service[] = [
   'echo-websocket',
   'echo-tcp',
+  'echo-http',
   'source',
   'http',
   'poll',

@@ -12,6 +12,7 @@ import { type Selection, select } from './plan.ts';
 import { showProgress } from './progress.ts';
 import { writeChart } from './report/chart.ts';
 import { writeJson } from './report/json.ts';
+import { toList } from './report/list.ts';
 import { describeMachine } from './report/machine.ts';
 import { toTable } from './report/table.ts';
 import { resultsOf } from './results.ts';
@@ -26,6 +27,10 @@ async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   if (options.help) {
     process.stdout.write(HELP);
+    return;
+  }
+  if (options.list) {
+    process.stdout.write(toList(cases));
     return;
   }
   const selection = select(options, cases, peers);

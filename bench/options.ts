@@ -14,6 +14,8 @@ export interface Options {
   json?: string;
   /** Whether bench/results is written. */
   save: boolean;
+  /** Only name the cases. */
+  list: boolean;
   help: boolean;
 }
 
@@ -22,12 +24,13 @@ export const HELP = `Usage: npm run bench -- [options]
 Measures Sallyport and every other proxy it finds on this machine, in front of the same services.
 
   --quick           a few cases within three minutes, each peer warmed until its figure is steady
-  --only a,b        cases with one of these in their names (--only list names them)
+  --only a,b        cases with one of these in their names (--list names them)
   --peers a,b       these peers only
   --rounds N        repetitions of each case and peer; medians are shown   (3; quick: 1)
   --seconds N       how long each of them measures, after a warm-up        (2; quick: 1)
   --json FILE       write the report, with every sample, there
   --save            write bench/results; a full run does so by itself
+  --list            name the cases, and measure nothing
   --help            this text
 `;
 
@@ -43,10 +46,11 @@ export function parseOptions(args: string[]): Options {
       seconds: { type: 'string' },
       json: { type: 'string' },
       save: { type: 'boolean' },
+      list: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const { quick, only, peers, rounds, seconds, json, help } = values;
+  const { quick, only, peers, rounds, seconds, json } = values;
   const whole = !quick && only === undefined && peers === undefined;
   return {
     quick,
@@ -56,7 +60,8 @@ export function parseOptions(args: string[]): Options {
     seconds: positive('seconds', seconds) ?? (quick ? 1 : 2),
     json,
     save: values.save ?? whole,
-    help,
+    list: values.list,
+    help: values.help,
   };
 }
 

@@ -16,6 +16,8 @@ export interface Sample {
   mbps?: number;
   /** KiB of the peer's memory (PSS) for each connection. */
   kibEach?: number;
+  /** Connections of the peer to the service. */
+  upstream?: number;
   /** MiB the peer's memory grew by at its peak. */
   mib?: number;
   /** Share of the wall time the peer's core was busy, 0..1. Well below 1: the load, not the peer, set the rate. */
@@ -34,6 +36,10 @@ export type Kind =
   | 'source'
   /** WebSocket to the HTTP service that answers each POST with its messages. */
   | 'poll'
+  /** WebSocket to the HTTP service that is told of events, and answers with events. */
+  | 'websocket-over-http'
+  /** WebSocket to the HTTP service whose answer to a message is the reply. */
+  | 'post'
   /** WebSocket to the echo, without a token (`open`), or with an ES256 one (`signed`). */
   | 'open'
   | 'signed'
@@ -55,7 +61,14 @@ export interface Endpoint {
 }
 
 /** The services behind every peer, each a process of its own. */
-export type Service = 'echo-websocket' | 'echo-tcp' | 'source' | 'http' | 'poll' | 'websocket-over-http';
+export type Service =
+  | 'echo-websocket'
+  | 'echo-tcp'
+  | 'echo-http'
+  | 'source'
+  | 'http'
+  | 'poll'
+  | 'websocket-over-http';
 
 /** What stands ready before a peer is started: services, a certificate, tokens, a folder for its files. */
 export interface Bed {

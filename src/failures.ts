@@ -164,6 +164,18 @@ export const FAILURES = {
     sentence: 'This kind of message is not accepted here.',
     source: 'client',
   },
+  RESUME_GONE: {
+    status: 410,
+    close: 4410,
+    sentence: 'The session that was to be resumed is over: begin a new one, with another resume token.',
+    source: 'client',
+  },
+  RESUMED_ELSEWHERE: {
+    status: 409,
+    close: 4409,
+    sentence: 'The session goes on with another connection that had its resume token.',
+    source: 'client',
+  },
   PEER_STALLED: { status: 503, close: 1013, sentence: 'The peer stopped reading.', source: 'client' },
   PEER_SILENT: { status: 503, close: 1001, sentence: 'The peer stopped answering pings.', source: 'client' },
   CLIENT_LOST: { status: 400, close: 1001, sentence: 'The client vanished.', source: 'client' },

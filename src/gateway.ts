@@ -149,7 +149,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
     certificates: () => certificates,
     routes: config.routes,
   });
-  const { files: reloads, goodbyes } = metrics;
+  const { files: reloads, goodbyes, lingering } = metrics;
   const keys = await openKeyFiles(config.routes, { files, logger, reloads });
   const certificates = new WatchedCertificates(files, logger, metrics.certificates);
   closers.add(() => certificates.close());
@@ -164,7 +164,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const { ipv6Prefix } = config.limits;
   const limits = { store: createMemoryStore(), limits: metrics.limits, ipv6Prefix };
   const proofs = { verifiers, keys, verifications: new Verifications({ ipv6Prefix }), authorize };
-  const services = { upstreams, channels, goodbyes };
+  const services = { upstreams, channels, goodbyes, lingering };
   const deps = { ...proofs, ...limits, ...services, files, reloads, logger };
   const routes = openRoutes(config, deps, route, closers);
   return { files, certificates, verifiers, metrics, events, observer, sessions, channels, routes };

@@ -115,6 +115,7 @@ function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: D
     grant,
     meter,
     protocol,
+    resumes: bridge.resumes,
     phases,
   });
   return { session, running: bridge.run(client, pending.early, session), releases: grant.releases };

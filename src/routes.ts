@@ -10,6 +10,7 @@ import type { Dial } from './bridge/contract.ts';
 import type { ChannelHub } from './bridge/poll/channels.ts';
 import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
 import { openPollBridge } from './bridge/poll/index.ts';
+import type { LingerObserver } from './bridge/poll/parking.ts';
 import { createTcpDial } from './bridge/tcp.ts';
 import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
@@ -69,6 +70,8 @@ export interface RouteDeps extends AuthenticationDeps, LimitDeps {
   readonly reloads?: FileObserver | undefined;
   /** Hears how HTTP services were told of the ends of their sessions. */
   readonly goodbyes?: GoodbyeObserver | undefined;
+  /** Hears of sessions whose clients are lost. */
+  readonly lingering?: LingerObserver | undefined;
   /** Where services publish to sessions. Absent: nobody does. */
   readonly channels?: ChannelHub | undefined;
   readonly logger: Logger;
@@ -87,8 +90,8 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const checks = createAdmission(config, { ...deps, external });
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
-  const { upstreams, channels, goodbyes } = deps;
-  const means = { upstreams, credentials, channels, goodbyes };
+  const { upstreams, channels, goodbyes, lingering } = deps;
+  const means = { upstreams, credentials, channels, goodbyes, lingering };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && openPool(config, 'http', means);
   const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, means, http) : undefined;
@@ -116,6 +119,7 @@ interface Means {
   readonly upstreams: UpstreamContext;
   readonly credentials?: Credentials | undefined;
   readonly goodbyes?: GoodbyeObserver | undefined;
+  readonly lingering?: LingerObserver | undefined;
   readonly channels?: ChannelHub | undefined;
 }
 
@@ -159,9 +163,15 @@ function openBridge(
 
 function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
   const http = openPollClients(config, means);
-  const { channels, credentials, goodbyes: observer } = means;
+  const { channels, credentials, lingering, goodbyes: observer } = means;
   const concealment = credentials?.concealment;
-  const { dial, close } = openPollBridge(config, { http, channels, observer, concealment });
+  const { dial, close } = openPollBridge(config, {
+    http,
+    channels,
+    observer,
+    lingering,
+    concealment,
+  });
   return { bridge: kind, dial, close: () => close().then(() => http.close()) } as const;
 }
 

@@ -67,10 +67,10 @@ test('every file and folder that the tour of the source names is there', () => {
   expect(missing).toEqual([]);
 });
 
-/** A bare file name is in the room that its paragraph is about. */
+/** A bare name of a file or folder is in the room that its paragraph is about. */
 function inRoom(name: string, tour: string): boolean {
-  if (name.includes('/')) return false;
-  const rooms = [...tour.matchAll(/\*\*`([\w-]+\/)`/g)].map((match) => match[1] as string);
+  if (name.slice(0, -1).includes('/')) return false;
+  const rooms = [...tour.matchAll(/\*\*`((?:[\w-]+\/)+)`/g)].map((match) => match[1] as string);
   return rooms.some((room) => existsSync(new URL(`../src/${room}${name}`, import.meta.url)));
 }
 

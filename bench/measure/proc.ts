@@ -50,6 +50,16 @@ export function cpuSeconds(...roots: number[]): number {
   return ticks / TICKS;
 }
 
+/** Open TCP connections of this machine to a port of 127.0.0.1, seen from the side that has dialled. */
+export function connectionsTo(port: number): number {
+  const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  // Column 3 is the far end, column 4 the state; 01 is ESTABLISHED.
+  const rows = read('/proc/net/tcp').split('\n');
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, , to, state]) => to === remote && state === '01').length;
+}
+
 /** Memory of the trees in KiB: PSS, where pages that n processes share count 1/n to each. */
 export function memoryKib(...roots: number[]): number {
   let kib = 0;

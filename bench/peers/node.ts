@@ -15,6 +15,7 @@ export const nodePeers: Peer[] = [
   nodePeer('httpxy', 'httpxy', PROXY),
   nodePeer('ws+ws', 'ws', { websocket: '/echo', open: '/echo', source: '/source' }),
   nodePeer('ws+net', 'ws', { tcp: '/' }),
+  nodePeer('ws+fetch', 'ws', { post: '/' }),
 ];
 
 /** Ten lines of Node without any library: what every other Node proxy has to spend. */
@@ -57,5 +58,10 @@ function scriptPeer(
 
 function options({ ports, certificate }: Bed): ProxyOptions {
   const { source, http } = ports;
-  return { echoWebSocket: ports['echo-websocket'], echoTcp: ports['echo-tcp'], source, http, ...certificate };
+  const echoes = {
+    echoWebSocket: ports['echo-websocket'],
+    echoTcp: ports['echo-tcp'],
+    echoHttp: ports['echo-http'],
+  };
+  return { ...echoes, source, http, ...certificate };
 }

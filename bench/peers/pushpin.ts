@@ -28,7 +28,7 @@ async function start(bed: Bed): Promise<RunningPeer> {
   return {
     name: 'Pushpin',
     pid: running.pid,
-    endpoint: byPath({ plain }, { poll: '/' }),
+    endpoint: byPath({ plain }, { poll: '/', 'websocket-over-http': '/' }),
     stop: running.stop,
   };
 }

@@ -12,6 +12,8 @@ const PATHS: Record<Kind, string> = {
   tcp: '/tcp',
   source: '/source',
   poll: '/poll',
+  'websocket-over-http': '/events',
+  post: '/post',
   open: '/open',
   signed: '/signed',
   http: '/',
@@ -57,6 +59,8 @@ function environment({ ports, certificate, tokens }: Bed, plain: number, tls: nu
     ECHO_TCP: ports['echo-tcp'],
     SOURCE: ports.source,
     POLL: ports.poll,
+    EVENTS: ports['websocket-over-http'],
+    ECHO_HTTP: ports['echo-http'],
     HTTP: ports.http,
   };
   return {

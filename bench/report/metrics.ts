@@ -18,6 +18,7 @@ const STYLES: Readonly<Record<Metric, MetricStyle>> = {
   p99Us: { name: 'p99', heading: () => 'p99 µs', suffix: ' µs', lessIsBetter: true },
   mbps: { name: 'throughput', heading: () => 'MB/s', suffix: ' MB/s', lessIsBetter: false },
   kibEach: { name: 'memory each', heading: () => 'KiB each', suffix: ' KiB', lessIsBetter: true },
+  upstream: { name: 'upstream', heading: () => 'upstream', suffix: ' connections', lessIsBetter: true },
   mib: { name: 'growth', heading: () => 'MiB grown', suffix: ' MiB', lessIsBetter: true },
   busy: { name: 'busy', heading: () => 'busy', suffix: '', lessIsBetter: false },
 };

@@ -11,6 +11,7 @@ import type { Duplex } from 'node:stream';
 export interface ProxyOptions {
   echoWebSocket: number;
   echoTcp: number;
+  echoHttp: number;
   source: number;
   http: number;
   cert: string;

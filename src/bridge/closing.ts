@@ -103,10 +103,14 @@ export function wordFor(name: PeerName, { code, reason, error }: Ending): CloseS
  * | client is silent           | 1001, not waited for   | 1001; TCP: RST            | 1001, gateway        | no    |
  * | upstream is silent         | 1014                   | 1014, not waited for      | 1014, upstream       | no    |
  * | the token expires          | 3000                   | 3000; TCP: RST            | 3000, gateway        | no    |
+ * | another one takes over     | 4409                   | –, it goes on ²           | 4409, gateway        | no    |
  * | idle, lifetime, shutdown   | 1001                   | 1001 once the client has closed; TCP: RST | 1001, gateway | yes |
  *
  * ¹ FIN for 1000, 1001 and no code: the client has said that it is through. Every other end is a reset, be it clean, so that
  *   a TCP service never takes half for whole.
+ *
+ * ² Of a session that lingers. There the service hears nothing either of a client that vanishes, stalls or is silent, unless
+ *   none comes back in time: then 1006.
  *
  * An HTTP service is told of every ending by the request that `close` describes, which nobody waits for. Its Close is what its
  * profile takes for one, and clean; a status that ends its session has the code that stands for it, an outage 1013, both of the

@@ -17,6 +17,16 @@ export interface Ending {
   readonly clean: boolean;
   /** Why, where there is more to know than code and reason: for the log. */
   readonly error?: GatewayError;
+  /** The session goes on at the service, without a client, until this resolves: it has a client again, or is over. */
+  readonly lingers?: Promise<void>;
+}
+
+/** A session with a service that has outlived its client, and goes on with another connection. */
+export interface Resumption {
+  /** What the service knows it by. */
+  readonly connectionId: string;
+  /** Milliseconds it was without a client. */
+  readonly awayMs: number;
 }
 
 /** The numbers of one direction of one session. */
@@ -91,6 +101,8 @@ export interface Bridge {
   /** The upstream it leads to, as logs and metrics name it. */
   readonly target: string;
   readonly accept: Acceptance;
+  /** What goes on with it; absent: it begins. */
+  readonly resumes?: Resumption;
   /** Carries bytes until one side ends, both sockets destroyed. Never rejects. `head` is what the client sent after its handshake. */
   run(client: Duplex, head: Buffer, session: SessionHandle): Promise<Ending>;
   /** The client went away before the 101: give the upstream back. */

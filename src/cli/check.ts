@@ -1,4 +1,4 @@
-import { loadConfig } from '../config/load.ts';
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import type { AddressTarget, UrlTarget } from '../config/pool.ts';
 import { formatProblem, type Warning } from '../config/problem.ts';
 import type { Config, RouteConfig, UpstreamConfig } from '../config/schema.ts';
@@ -12,10 +12,10 @@ import { checkMaterials } from './materials.ts';
 import { table } from './table.ts';
 
 /**
- * `sallyport check FILE`: warnings on stderr, what the configuration comes to on stdout. Resolves with it. Throws
+ * `sallyport check FILE`: warnings on stderr, what the configuration comes to on stdout. Resolves with what was read. Throws
  * ConfigError.
  */
-export async function check(context: Context, file: string): Promise<Config> {
+export async function check(context: Context, file: string): Promise<LoadedConfig> {
   const loaded = await loadConfig(file, context);
   const { config, warnings } = loaded;
   for (const warning of warnings) warn(warning);
@@ -23,7 +23,7 @@ export async function check(context: Context, file: string): Promise<Config> {
   context.stdout.write(
     `${table(listenerRows(config))}\n${table(limitRows(config))}\n${table(routeRows(config))}`,
   );
-  return config;
+  return loaded;
 
   function warn(warning: Warning): void {
     context.stderr.write(`warning: ${formatProblem(file, warning)}\n`);

@@ -67,12 +67,17 @@ function addCheck(program: Command, context: Context, end: (exitCode: number) =>
   takingFile(program.command('check'), context)
     .description('say what a configuration means, what is dangerous in it, and what is wrong')
     .option('--live', 'also ask its upstreams, auth services and key sets; ends with 1 if one fails')
-    .action(async (file: string, { live = false }: { live?: boolean }) => {
+    .option(
+      '--send <text>',
+      'with --live: also send this message in each session that is tried, which may change things there',
+    )
+    .action(async (file: string, { live = false, send }: { live?: boolean; send?: string }) => {
+      if (send !== undefined && !live) throw new CommandError('--send needs --live', EXIT.usage);
       const { check } = await import('./check.ts');
-      const config = await check(context, file);
+      const loaded = await check(context, file);
       if (!live) return;
       const { checkLive } = await import('./live.ts');
-      end(await checkLive(context, config));
+      end(await checkLive(context, loaded, { file, message: send }));
     });
 }
 

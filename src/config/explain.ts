@@ -47,11 +47,16 @@ function findings(issue: Issue, written: unknown): Finding[] {
 }
 
 function unknownKey(path: Path, key: string): Finding {
+  const all = keysAt(path);
+  // It stands in the language, in another of the alternatives that there are here.
+  const choice = all.includes('profile') ? 'this profile' : 'the keys beside it';
+  if (all.includes(key))
+    return { path: [...path, key], message: `does not go with ${choice}`, hint: 'remove it', atKey: true };
   const known = path.length === 0 && Object.hasOwn(KNOWN_STRANGERS, key) ? KNOWN_STRANGERS[key] : undefined;
   return {
     path: [...path, key],
     message: 'unknown key',
-    hint: known ?? misplaced(path, key) ?? suggestion(key, keysAt(path)),
+    hint: known ?? misplaced(path, key) ?? suggestion(key, all),
     atKey: true,
   };
 }

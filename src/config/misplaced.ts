@@ -24,5 +24,5 @@ function below(path: Path, key: string): string | undefined {
   const holders = keysAt(path).filter((name) =>
     [...keysAt([...path, name]), ...keysAt([...path, name, 0])].includes(key),
   );
-  return holders.length === 0 ? undefined : `in ${holders.join(' or ')}`;
+  return holders.length === 0 ? undefined : `in ${[...new Set(holders)].join(' or ')}`;
 }

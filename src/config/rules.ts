@@ -5,7 +5,7 @@ import { credentialRules } from './credential-rules.ts';
 import type { CredentialConfig } from './credentials.ts';
 import { entryRules } from './entry-rules.ts';
 import { namesIn } from './placeholders.ts';
-import { type PollConfig, sessionRules, takenHeaders } from './poll/index.ts';
+import { type Place, type PollConfig, sessionRules, takenHeaders } from './poll/index.ts';
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import type { AuthConfig } from './schema.ts';
@@ -68,6 +68,7 @@ export function routeRules(route: RouteShape, context: Context): void {
     captures: namesIn(route.match.path),
     hasClaims: route.auth !== 'none',
     taken: takenHeaders(route),
+    places: placesOf(route),
   };
   sessionRules(route.upstream, facts, (path, message) => complain(context, ['upstream', ...path], message));
   rewriteRules(route.upstream, claims, (path, message) => complain(context, ['upstream', ...path], message));
@@ -87,6 +88,14 @@ export function routeRules(route: RouteShape, context: Context): void {
   const conditions = Array.isArray(credentials) ? credentials.map(({ when }) => when) : [];
   certificateClaimRules(route.auth, conditions, (path, message) => complain(context, path, message));
   forwardRules(claims, context);
+}
+
+/** Where a handshake holds tokens, and where the gateway's own credentials go. */
+function placesOf({ auth, upstream: { credentials } }: RouteShape): Place[] {
+  const tokens = auth === 'none' ? [] : auth.token;
+  // Where a part of them is wrong they are still as they were written.
+  const own = Array.isArray(credentials) ? credentials : [];
+  return [...tokens, ...own.flatMap(({ query }) => (query ? [{ from: 'query', name: query }] : []))];
 }
 
 function proofRules({ issuer, keys, certificate, external }: AuthShape, context: Context): void {

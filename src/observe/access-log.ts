@@ -116,7 +116,12 @@ function whose(session: SessionRecord) {
   const { userAgent, origin, host, path, protocol } = session;
   const issuer = clippedIssuer(session.issuer);
   const who = { id, route, bridge, target, subject, issuer, clientAddress, peerAddress, tls, cipher };
-  return { ...who, userAgent, origin, host, path, protocol };
+  return { ...who, userAgent, origin, host, path, protocol, ...resumed(session) };
+}
+
+/** A session that begins says nothing of it. */
+function resumed({ awayMs }: SessionRecord): { resumed?: true; awayMs?: number } {
+  return awayMs === undefined ? {} : { resumed: true, awayMs: Math.round(awayMs) };
 }
 
 function asked({ kind, method, ...refused }: RefusedRequest) {

@@ -29,6 +29,8 @@ export interface SessionRecord {
   readonly path: string;
   /** The subprotocol named in the 101. */
   readonly protocol?: string;
+  /** Milliseconds for which the session that it goes on with had no client; undefined where it begins one. */
+  readonly awayMs?: number;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly up: Traffic;

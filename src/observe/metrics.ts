@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { LimitObserver } from '../admission/limit-deps.ts';
 import type { GoodbyeObserver } from '../bridge/poll/goodbyes.ts';
+import type { LingerObserver } from '../bridge/poll/parking.ts';
 import type { PushObserver } from '../bridge/poll/pushes.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';
@@ -16,6 +17,7 @@ import { createHandshakeMetrics } from './handshake-metrics.ts';
 import type { Observer, SessionRecord } from './index.ts';
 import { createIssuerMetrics, type IssuerRecords } from './issuer-metrics.ts';
 import { createLimitMetrics } from './limit-metrics.ts';
+import { createLingerMetrics } from './linger-metrics.ts';
 import { createPushMetrics } from './push-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { seriesOf } from './series.ts';
@@ -38,6 +40,8 @@ export interface Metrics extends Observer, Omit<DialObserver, 'healthChanged'> {
   readonly limits: LimitObserver;
   /** Counts what becomes of the goodbyes to HTTP services. */
   readonly goodbyes: GoodbyeObserver;
+  /** Counts what becomes of sessions whose clients are lost. */
+  readonly lingering: LingerObserver;
   /** Counts what becomes of messages that are pushed. */
   readonly pushes: PushObserver;
 }
@@ -65,7 +69,7 @@ export interface MetricsSources {
  */
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
-  const { sessions, requests, handshakes, upstreams, goodbyes } = createParts(registry, sources);
+  const { sessions, requests, handshakes, upstreams, goodbyes, lingering } = createParts(registry, sources);
   collectDefaultMetrics({ register: registry });
   registerBuildInfo(registry);
   countDroppedLines(registry, sources.droppedLines ?? (() => 0));
@@ -78,6 +82,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     files: createFileMetrics(registry),
     limits: createLimitMetrics(registry),
     goodbyes,
+    lingering,
     pushes: createPushMetrics(registry),
     opened(session, phases) {
       requests.opened(session);
@@ -102,12 +107,15 @@ export function createMetrics(sources: MetricsSources): Metrics {
 /** What has series of routes. */
 function createParts(registry: Registry, { open, endpoints = () => [], routes = [] }: MetricsSources) {
   const series = routes.map(seriesOf);
+  const sessions = createSessionMetrics(registry, open, series);
+  const lingering = series.flatMap(({ route, lingers }) => (lingers ? [route] : []));
   return {
-    sessions: createSessionMetrics(registry, open, series),
+    sessions,
     requests: createRequestMetrics(registry, series),
     handshakes: createHandshakeMetrics(registry, series),
     upstreams: createUpstreamMetrics(registry, endpoints, series),
     goodbyes: createGoodbyeMetrics(registry, series),
+    lingering: createLingerMetrics(registry, lingering, sessions.undelivered),
   };
 }
 

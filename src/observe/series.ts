@@ -1,3 +1,4 @@
+import { sessionConfigOf } from '../config/poll/index.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { servedKinds, upgradesTo } from '../config/upstream-kinds.ts';
 import type { SessionRecord } from './index.ts';
@@ -11,10 +12,13 @@ export interface RouteSeries {
   /** Undefined where it takes no upgrades. */
   readonly bridge: SessionRecord['bridge'] | undefined;
   readonly servesRequests: boolean;
+  /** Its sessions may outlive their clients. */
+  readonly lingers: boolean;
 }
 
 export function seriesOf({ name, upstream }: Pick<RouteConfig, 'name' | 'upstream'>): RouteSeries {
   const kind = upgradesTo(upstream);
   const servesRequests = servedKinds(upstream).includes('request');
-  return { route: name, bridge: kind === 'http' ? 'websocket' : kind, servesRequests };
+  const lingers = sessionConfigOf(upstream)?.linger !== undefined;
+  return { route: name, bridge: kind === 'http' ? 'websocket' : kind, servesRequests, lingers };
 }

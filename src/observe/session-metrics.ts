@@ -23,6 +23,8 @@ const LIKELY_ENDINGS = [
 export interface SessionMetrics extends Pick<Observer, 'ended'> {
   /** Brings the registry up to date, right before it is read. */
   takeStock(): void;
+  /** Messages of clients that are gone were not accepted, of a session that no connection tells of. */
+  undelivered(route: string, messages: number): void;
 }
 
 /** Counts in a registry the sessions that `open` lists and those that have ended, and what they have carried. */
@@ -44,6 +46,7 @@ export function createSessionMetrics(
   }
 
   return {
+    undelivered: (route, messages) => undelivered.inc({ route }, messages),
     ended(session, ending, durationMs) {
       const { route } = session;
       totals.add(session);

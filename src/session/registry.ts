@@ -5,8 +5,9 @@ import { Session, type SessionParts } from './session.ts';
 
 /** All open connections: who opens one registers it here, and `end` is its undo. */
 export class Sessions {
-  /** By what its service knows each by. */
-  readonly #open = new Map<string, Session>();
+  readonly #open = new Set<Session>();
+  /** By what its service knows each by; also those that go on there without a client. */
+  readonly #named = new Map<string, Session>();
   readonly #observer: () => Observer;
   #onEmpty: (() => void) | undefined;
 
@@ -23,25 +24,27 @@ export class Sessions {
     return this.#open.values();
   }
 
-  /** The open connection that its service knows by this id. */
+  /** The connection that its service knows by this id: the open one, or the last that was, while the session goes on without. */
   find(connectionId: string): Session | undefined {
-    return this.#open.get(connectionId);
+    return this.#named.get(connectionId);
   }
 
   /** Registers a connection whose 101 is written, and tells the observers. */
   open(parts: SessionParts): Session {
     const session = new Session(parts);
-    this.#open.set(session.connectionId, session);
+    this.#open.add(session);
+    this.#named.set(session.connectionId, session);
     this.#observer().opened(session, parts.phases);
     return session;
   }
 
   /** Takes a connection out that has ended, and tells the observers. Once only; later calls are no-ops. */
   end(session: Session, ending: Ending): void {
-    if (this.find(session.connectionId) !== session) return;
-    this.#open.delete(session.connectionId);
+    if (!this.#open.delete(session)) return;
     session.stop();
-    const { error } = ending;
+    const { error, lingers } = ending;
+    if (lingers === undefined) this.#forget(session);
+    else void lingers.then(() => this.#forget(session));
     const detail = error && { code: error.code, detail: error.detail, cause: error.cause };
     this.#observer().ended(session, ending, session.durationMs, detail);
     if (this.#open.size === 0) this.#onEmpty?.();
@@ -56,6 +59,11 @@ export class Sessions {
     for (const session of this) session.close(error);
     await promise;
     clearTimeout(timer);
+  }
+
+  /** Unless its name is another's by now. */
+  #forget(session: Session): void {
+    if (this.find(session.connectionId) === session) this.#named.delete(session.connectionId);
   }
 
   #destroyAll(): void {

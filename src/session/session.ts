@@ -1,6 +1,6 @@
 import type { Grant } from '../admission/grant.ts';
 import { failed } from '../bridge/closing.ts';
-import type { Ending, Link, PeerName, SessionHandle, Traffic } from '../bridge/contract.ts';
+import type { Ending, Link, PeerName, Resumption, SessionHandle, Traffic } from '../bridge/contract.ts';
 import type { Message } from '../bridge/poll/profile.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { GatewayError } from '../errors.ts';
@@ -23,6 +23,8 @@ export interface SessionParts {
   readonly meter: Meter;
   /** Named in the 101. */
   readonly protocol: string | undefined;
+  /** What goes on with it; absent: it begins. */
+  readonly resumes?: Resumption | undefined;
   /** Of its handshake: not kept. */
   readonly phases: PhaseTimes;
 }
@@ -47,6 +49,7 @@ export class Session implements SessionHandle, SessionRecord {
   readonly host: string;
   readonly path: string;
   readonly protocol: string | undefined;
+  readonly awayMs: number | undefined;
   readonly up: Traffic = { messages: 0, bytes: 0 };
   readonly down: Traffic = { messages: 0, bytes: 0 };
   undelivered?: number;
@@ -60,9 +63,10 @@ export class Session implements SessionHandle, SessionRecord {
   /** Asked to end before the bridge was there. */
   #early: Ending | undefined;
 
-  constructor({ route, bridge, target, request, grant, meter, protocol }: SessionParts) {
+  constructor({ route, bridge, target, request, grant, meter, protocol, resumes }: SessionParts) {
     this.id = request.id;
-    this.connectionId = request.connectionId;
+    this.connectionId = resumes?.connectionId ?? request.connectionId;
+    this.awayMs = resumes?.awayMs;
     this.route = route.name;
     this.bridge = bridge;
     this.target = target;

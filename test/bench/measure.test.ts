@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { cpuSeconds, memoryKib, tree } from '../../bench/measure/proc.ts';
+import { connectionsTo, cpuSeconds, memoryKib, tree } from '../../bench/measure/proc.ts';
 import { Processes } from '../../bench/measure/processes.ts';
 import { median, medians, percentile } from '../../bench/measure/stats.ts';
 
@@ -20,6 +21,24 @@ describe('medians', () => {
 it('a percentile is the value with that share below it', () => {
   expect(percentile([1, 2, 3, 4], 0.5)).toBe(3);
   expect(percentile([1, 2, 3, 4], 0.99)).toBe(4);
+});
+
+describe.runIf(process.platform === 'linux')('connections', () => {
+  it('to a port are counted once each, while both ends are there', async () => {
+    const server = createServer((socket) => socket.on('error', () => socket.destroy())).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    expect(connectionsTo(port)).toBe(0);
+    const sockets = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    expect(connectionsTo(port)).toBe(2);
+    for (const socket of sockets) socket.resetAndDestroy();
+    await expect.poll(() => connectionsTo(port)).toBe(0);
+    server.close();
+  });
 });
 
 describe.runIf(process.platform === 'linux')('processes', () => {

@@ -36,6 +36,11 @@ describe('the options', () => {
     expect(() => parseOptions([`--rounds=${rounds}`])).toThrow('--rounds takes a number');
   });
 
+  it('can ask for no more than the names of the cases', () => {
+    expect(parseOptions(['--list']).list).toBe(true);
+    expect(parseOptions([]).list).toBe(false);
+  });
+
   it('refuse what they do not know', () => {
     expect(() => parseOptions(['--fast'])).toThrow('--fast');
   });

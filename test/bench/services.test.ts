@@ -52,6 +52,19 @@ test('the service for WebSocket over HTTP says what it was told', async () => {
   expect(await ask('/', events)).toEqual({ type: 'application/websocket-events', body: events });
 });
 
+test('the service for WebSocket over HTTP answers all messages of a request, in order', async () => {
+  await start('websocket-over-http');
+  const events = Array.from({ length: 5000 }, (_, at) => `TEXT 4\r\n${String(at).padStart(4, '0')}\r\n`).join(
+    '',
+  );
+  expect((await ask('/', events)).body).toBe(events);
+});
+
+test('the service that replies says the message again, as what it came', async () => {
+  await start('echo-http');
+  expect(await ask('/', 'hello', 'text/a')).toEqual({ type: 'text/a', body: 'hello' });
+});
+
 describe('the service that is polled', () => {
   beforeEach(() => start('poll'));
 

@@ -21,16 +21,17 @@ const STALL_MS = 50;
 interface Stand {
   readonly lastWords?: (end: TcpEnd) => void;
   readonly open?: () => Promise<Pair>;
+  readonly stallMs?: number;
 }
 
-async function stand({ lastWords = () => {}, open = pairs.open }: Stand = {}) {
+async function stand({ lastWords = () => {}, open = pairs.open, stallMs = STALL_MS }: Stand = {}) {
   const pair = await open();
   onTestFinished(() => pair[Symbol.dispose]());
   const events = new Diary();
   const taken: string[] = [];
   const end: TcpEnd = new TcpEnd({
     socket: pair.ours,
-    session: sessionOf({ stallMs: STALL_MS }),
+    session: sessionOf({ stallMs }),
     take: (chunk) => taken.push(chunk.toString()) && chunk.length,
     beforeTold: () => lastWords(end),
     events,
@@ -194,7 +195,8 @@ describe('on a unix socket, which knows no reset', () => {
   });
 
   test('a broken end waits for the service to read all that was written, however much', async () => {
-    const { end, service, events } = await stand({ open });
+    // So long that a busy machine does not make a stalled one of a reader.
+    const { end, service, events } = await stand({ open, stallMs: 10_000 });
     end.start();
     service.pause();
     end.sink.write(Buffer.alloc(4 * 2 ** 20, 'x'));

@@ -106,8 +106,8 @@ describe('a poll upstream', () => {
     ['profile: engine.io, path: "/io?EIO=3"', 'without a query and without placeholders'],
     ['profile: sockjs', 'path: is missing'],
     ['profile: bayeux', 'path: is missing'],
-    ['profile: sockjs, path: /echo, send: { path: /x }', 'send: unknown key'],
-    ['profile: engine', 'expected a profile that the reference names'],
+    ['profile: sockjs, path: /echo, send: { path: /x }', 'send: does not go with this profile; remove it'],
+    ['profile: engine', 'expected generic, websocket-over-http, engine.io, sockjs or bayeux'],
   ])('refuses %s', (poll, message) => {
     expect(problemOf(withPoll(poll))).toContain(message);
   });
@@ -194,8 +194,33 @@ describe('a post upstream', () => {
     ],
     [`{ ${TARGET}, messages: { item: "json:/a" } }`, 'post.messages.item: has no effect with body'],
     [`{ ${TARGET}, poll: { path: /e } }`, 'post.poll'],
+    [`{ ${TARGET}, linger: {} }`, 'post.linger.token: '],
+    [`{ ${TARGET}, linger: { token: resume } }`, 'is not query:NAME or subprotocol:PREFIX'],
+    [`{ ${TARGET}, linger: { token: "cookie:resume" } }`, 'is not query:NAME or subprotocol:PREFIX'],
     [`{ ${TARGET}, open: { path: /o, cursor: "json:/c" } }`, 'post.open.cursor'],
   ])('refuses %s', (post, message) => {
     expect(problemOf(withPost(post))).toContain(message);
+  });
+});
+
+describe('a resume token', () => {
+  function problem(token: string, rest: string): string {
+    const route = `
+  - name: feed
+    match: { path: /feed }
+    ${rest}
+    upstream: { post: { ${TARGET}, linger: { token: "${token}" } }, credentials: [{ query: key, value: "\${KEY}" }] }`;
+    return problemOf(sampleConfig({ route }), { KEY: 'a-key' });
+  }
+
+  test.each([
+    ['query:jwt', 'query:jwt'],
+    ['subprotocol:token', 'subprotocol:token.'],
+    ['subprotocol:token.of.', 'subprotocol:token.'],
+    ['query:key', 'header'],
+  ])('at %s is refused where %s, or a credential, is taken for something else', (token, source) => {
+    expect(problem(token, `auth: { issuer: main, token: ["${source}"] }`)).toContain(
+      'post.linger.token: is a place that',
+    );
   });
 });

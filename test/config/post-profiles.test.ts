@@ -1,4 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { parseConfig } from '../../src/config/load.ts';
 import { parsed, problemOf, sampleConfig, warningsOf } from '../support/config.ts';
 
 /** A configuration with a route to a service of a profile: the YAML of its keys. */
@@ -40,7 +44,7 @@ describe('refuses', () => {
     ['profile: aws, routes: { keys: [] }', 'routes'],
     ['profile: aws, routes: { from: action, keys: [a] }', 'is not a JSON pointer'],
     ['profile: aws, hub: a', 'hub'],
-    ['profile: ace', 'the reference names'],
+    ['profile: ace', 'expected generic, cloudevents or aws'],
   ])('%s', (keys, problem) => {
     expect(problemOf(withPost(keys))).toContain(problem);
   });
@@ -60,3 +64,13 @@ test('warns of secrets that stand in the file', () => {
 });
 
 const ENV = { A: 'one' };
+
+test.each(['file:key', '[file:key]'])('reads secrets from files: %s', (secret) => {
+  const baseDir = mkdtempSync(join(tmpdir(), 'sallyport-post-'));
+  onTestFinished(() => rmSync(baseDir, { recursive: true }));
+  writeFileSync(join(baseDir, 'key'), 'from-a-file\n');
+  const text = withPost(`profile: cloudevents, hub: a, secret: ${secret}`);
+  const post = parseConfig(text, { baseDir }).config.routes[1]?.upstream.post;
+  const secrets = post?.profile === 'cloudevents' ? (post.secret ?? []) : [];
+  expect(secrets.map((one) => one.reveal())).toEqual(['from-a-file']);
+});

@@ -39,7 +39,9 @@ test('another profile has none of its keys', () => {
 });
 
 test('an unknown profile is named as such', () => {
-  expect(problemOf(withService().replace('websocket-over-http', 'websockets'))).toMatch(/expected a profile/);
+  expect(problemOf(withService().replace('websocket-over-http', 'websockets'))).toMatch(
+    /expected generic, websocket-over-http/,
+  );
 });
 
 test('the secret of signatures is shown to nobody, and comes from elsewhere', () => {

@@ -483,6 +483,32 @@ describe('the admin listener, asked by a service,', () => {
   });
 });
 
+describe('a client with a resume token', () => {
+  const path = `/?resume=${'x'.repeat(22)}`;
+
+  async function startLingering() {
+    const post = '{ target: "http://127.0.0.1:1", linger: { token: "query:resume" } }';
+    const lingering = await startGateway(
+      `routes: [{ name: r, match: { path: / }, auth: none, upstream: { post: ${post} } }]`,
+    );
+    onTestFinished(() => lingering.close());
+    return lingering;
+  }
+
+  test('is answered 410 for RESUME_GONE', async () => {
+    const { port } = await startLingering();
+    using wire = await say(port, handshake(`${path}.7`));
+    await expectRefusal(wire, 'RESUME_GONE', 410);
+  });
+
+  test('is closed with 4409 for RESUMED_ELSEWHERE', async () => {
+    const { port } = await startLingering();
+    using first = await open(port, path);
+    using _second = await open(port, path);
+    await expectClose(first, 'RESUMED_ELSEWHERE', 4409);
+  });
+});
+
 test('every row of the table was seen by a test above', () => {
   expect(ERROR_CODES.filter((code) => !seen.has(code))).toEqual([]);
 });

@@ -145,11 +145,21 @@ function unforeseen(): Record<string, unknown>[] {
   return sink.lines;
 }
 
+/** Lines of a session that goes on with one whose client was lost. */
+function resumed(): Record<string, unknown>[] {
+  const sink = new Sink();
+  const log = createAccessLog(createLogger({ destination: sink }));
+  const session = sessionRecord({ awayMs: 1.2 });
+  log.opened(session, {});
+  log.ended(session, { code: 1000, reason: '', by: 'client', clean: true }, 1);
+  return sink.lines;
+}
+
 test('the table tells of every field in every kind of line, and of none that there is not', async () => {
   const { gateway, slow } = await gatewayWithAll();
   await useAll(gateway, slow);
   const page = gateway.log.find(({ msg }) => msg === 'request served');
   expect(page).toMatchObject({ subject: 'ada', userAgent: 'fields/1', bytes: 4, requestBytes: 4 });
-  const found = new Set([...gateway.log, ...unforeseen()].flatMap(fieldsOf));
+  const found = new Set([...gateway.log, ...unforeseen(), ...resumed()].flatMap(fieldsOf));
   expect([...found].sort()).toEqual(documented().sort());
 });

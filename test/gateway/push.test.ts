@@ -103,7 +103,8 @@ describe('a message', () => {
       410,
       { __type: 'GoneException', message: expect.any(String) },
     ]);
-    expect((await ask(`/@connections/${id}?code=1006`, { method: 'DELETE' })).status).toBe(400);
+    const wrong = await ask(`/@connections/${id}?code=1006`, { method: 'DELETE' });
+    expect([wrong.status, await wrong.text()]).toEqual([400, expect.stringMatching(/^BAD_REQUEST: /)]);
   });
 
   test('may be sent to /@connections, too', async () => {

@@ -3,8 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { eventually } from './patience.ts';
 import { freePort } from './ports.ts';
 import { installedFile, programPath, startServer } from './servers.ts';
+
+const START_MS = 15_000;
 
 export interface Pushpin {
   /** Where clients connect. */
@@ -25,7 +28,24 @@ export async function startPushpin(target: number): Promise<Pushpin> {
     return { args: ['--config', file] };
   });
   onTestFinished(() => server.close());
-  return { port: server.port, controlUri: `http://127.0.0.1:${controlPort}/` };
+  const controlUri = `http://127.0.0.1:${controlPort}/`;
+  const publication = { method: 'POST', body: '{"items":[]}' };
+  // Its processes do not wait for one another: what comes too early is lost.
+  await eventually(() => answers(`http://127.0.0.1:${server.port}/`), 'Pushpin', START_MS);
+  await eventually(
+    () => answers(`${controlUri}publish/`, publication),
+    'the control port of Pushpin',
+    START_MS,
+  );
+  return { port: server.port, controlUri };
+}
+
+/** Whether there is an answer at all, and soon. */
+function answers(url: string, init: RequestInit = {}): Promise<boolean> {
+  return fetch(url, { ...init, signal: AbortSignal.timeout(1_000) }).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Its HTTP client, which Debian’s settings forbid this machine; resolves with the folder of its sockets. */

@@ -8,6 +8,8 @@ export interface DeliveriesParts {
   deliver(messages: readonly Message[]): Promise<boolean>;
   /** Resolves when the client has what was delivered before; with false if it will not say so. */
   confirm(): Promise<boolean>;
+  /** Resolves when the client has all that was delivered, where `deliver` may resolve before. */
+  readonly settled?: (() => Promise<void>) | undefined;
   /** The service has ended the session. */
   onEnd(end: ServiceEnd): void;
 }
@@ -61,6 +63,7 @@ export class Deliveries {
   /** Ends the session once what is on its way has come. */
   async end(end: ServiceEnd): Promise<void> {
     await this.#last;
+    await this.#parts.settled?.();
     this.#parts.onEnd(end);
   }
 }

@@ -2,7 +2,7 @@ import { type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
 import type { RouteConfig } from '../../config/schema.ts';
 import type { HeaderField } from '../../http/request.ts';
 import { pairsOf } from '../../upstream/answer-fields.ts';
-import type { HttpRequest, HttpTarget } from '../../upstream/client.ts';
+import type { HttpTarget } from '../../upstream/client.ts';
 import type { Concealment } from '../../upstream/concealment.ts';
 import type { HttpPool } from '../../upstream/http-pool.ts';
 import type { Bridge, Dial, Ending } from '../contract.ts';
@@ -10,8 +10,10 @@ import { type Clock, systemClock } from './backoff.ts';
 import { ChannelHub } from './channels.ts';
 import { runPoll } from './engine.ts';
 import { type GoodbyeObserver, Goodbyes } from './goodbyes.ts';
+import { leave } from './leaving.ts';
 import { type Opened, SessionOpener } from './opening.ts';
-import type { Profile } from './profile.ts';
+import type { LingerObserver } from './parking.ts';
+import { type Begin, Resuming, type RunSession } from './resuming.ts';
 
 export interface PollDeps {
   /** The clients of the route's targets; who opened them closes them, after this bridge. */
@@ -22,6 +24,8 @@ export interface PollDeps {
   /** That of the route's credentials. */
   readonly concealment?: Concealment | undefined;
   readonly observer?: GoodbyeObserver | undefined;
+  /** Hears of sessions whose clients are lost. */
+  readonly lingering?: LingerObserver | undefined;
 }
 
 /** The poll bridge of a route, and its end. */
@@ -48,9 +52,16 @@ export function openPollBridge(route: RouteConfig, deps: PollDeps): PollBridge {
   const bridgeTo = compileBridge(route, parts);
   const onUnanswered = (opened: Opened) => void leave(opened, parts);
   const opener = new SessionOpener(route, { http, concealment, onUnanswered });
+  const begin: Begin = async (request, signal, run) =>
+    bridgeTo(await opener.open(request, signal), request.connectionId, run);
+  const { linger } = sessionConfigOf(route.upstream) as PollConfig;
+  const resuming = linger && new Resuming(linger, route, { begin, observer: deps.lingering });
   return {
-    dial: async (request, signal) => bridgeTo(await opener.open(request, signal), request.connectionId),
-    close: (withinMs = closeMs) => goodbyes.close(withinMs),
+    dial: resuming?.dial ?? begin,
+    async close(withinMs = closeMs) {
+      await resuming?.close();
+      await goodbyes.close(withinMs);
+    },
   };
 }
 
@@ -59,11 +70,15 @@ interface BridgeDeps extends PollDeps {
   readonly goodbyes: Goodbyes;
 }
 
-function compileBridge(route: RouteConfig, deps: BridgeDeps): (opened: Opened, connection: string) => Bridge {
+/** `run` carries the messages of a session. */
+function compileBridge(
+  route: RouteConfig,
+  deps: BridgeDeps,
+): (opened: Opened, connection: string, run?: RunSession) => Bridge {
   const { queueSize, outage: outageMs } = sessionConfigOf(route.upstream) as PollConfig;
   const { clock, channels: hub = new ChannelHub(), concealment } = deps;
 
-  return function bridgeTo(opened, connection) {
+  return function bridgeTo(opened, connection, runSession = runPoll) {
     const { lease, http, profile, opening, isAsked } = opened;
     return {
       target: lease.endpoint.name,
@@ -72,10 +87,11 @@ function compileBridge(route: RouteConfig, deps: BridgeDeps): (opened: Opened, c
         const channels = hub.join(queueSize);
         const greeting = opening.messages ?? [];
         const common = { http, profile, greeting, connection, channels, queueSize, outageMs, clock };
-        const sayGoodbye = (ending: Ending) => leave(opened, deps, ending);
-        const done = runPoll({ ...common, sayGoodbye }, client, head, session);
-        void done.then(() => channels.leave());
-        return done;
+        function sayGoodbye(ending: Ending): Promise<void> {
+          channels.leave();
+          return leave(opened, deps, ending);
+        }
+        return runSession({ ...common, sayGoodbye }, client, head, session);
       },
       abandon() {
         if (isAsked) void leave(opened, deps);
@@ -83,23 +99,6 @@ function compileBridge(route: RouteConfig, deps: BridgeDeps): (opened: Opened, c
       },
     };
   };
-}
-
-/** Tells the service of the end, if it wants to be told; its place is given back, and this resolves, when that is done. Never rejects. */
-async function leave({ lease, http, profile }: Opened, deps: BridgeDeps, ending?: Ending): Promise<void> {
-  const request = goodbyeOf(profile, ending);
-  if (request !== undefined)
-    await new Promise<void>((resolve) => deps.goodbyes.say({ http, request, onDone: resolve }));
-  deps.http.release(lease);
-}
-
-/** A profile that cannot say it must not keep the session from its end. */
-function goodbyeOf(profile: Profile, ending?: Ending): HttpRequest | undefined {
-  try {
-    return profile.close(ending);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Of an answer's fields those that tell no secret. */

@@ -154,9 +154,8 @@ export class Sender {
       const seq = ++this.#requests;
       const request = sends.send(messages, seq);
       if (request === undefined) return UNWANTED;
-      const key = { 'idempotency-key': `${connection}:${seq}` };
-      const keyed: HttpRequest = { ...request, headers: { ...request.headers, ...key } };
-      const outcome = await sendUntilTaken({ request: keyed, sends }, this.#parts, signal);
+      const sending = { request: keyed(request, connection, seq), sends };
+      const outcome = await sendUntilTaken(sending, this.#parts, signal);
       this.#accepted += messages.length;
       return outcome;
     } catch (thrown) {
@@ -203,6 +202,11 @@ export class Sender {
     this.#parts.onFailure(thrown);
     this.#settle();
   }
+}
+
+/** The `seq`th request of a session, with what a service may tell it by if it comes again. */
+export function keyed(request: HttpRequest, connection: string, seq: number): HttpRequest {
+  return { ...request, headers: { ...request.headers, 'idempotency-key': `${connection}:${seq}` } };
 }
 
 /** One at a time is in order anyway. */

@@ -19,6 +19,8 @@ export interface PollServiceParts {
   readonly deliver: (messages: readonly Message[]) => Promise<boolean>;
   /** Resolves with true when the client has what was delivered to it; with false when the signal aborts. */
   readonly confirm: (signal: AbortSignal) => Promise<boolean>;
+  /** Resolves when the client has what was delivered, which may be away meanwhile. Absent: `deliver` resolves no sooner. */
+  readonly settled?: () => Promise<void>;
 }
 
 /**
@@ -38,11 +40,12 @@ export class PollService implements End {
   isFinished = false;
 
   constructor(parts: PollServiceParts) {
-    const { conversation, closing, pressure, deliver, confirm } = parts;
+    const { conversation, closing, pressure, deliver, confirm, settled } = parts;
     const { profile, queueSize } = conversation;
     this.#parts = parts;
     this.#deliveries = new Deliveries({
       deliver,
+      settled,
       limit: queueSize,
       confirm: () => confirm(this.#receiving.signal),
       onEnd: (end) => closing.onClose(this, end),

@@ -3,6 +3,7 @@ import type { UpstreamKind } from '../../config/upstream-kinds.ts';
 import { RelayedAnswer } from '../../http/relayed-answer.ts';
 import { trustSource } from '../../upstream/connect.ts';
 import type { Endpoint } from '../../upstream/endpoint.ts';
+import type { AdmittedRequest } from '../../upstream/forward.ts';
 import { statusAt } from '../../upstream/health/http.ts';
 import { probeTcp } from '../../upstream/health/tcp.ts';
 import { shakeHandsWith } from '../../upstream/health/websocket.ts';
@@ -28,7 +29,7 @@ const ASKS: Readonly<Record<UpstreamKind, Ask>> = {
 };
 
 /** What a service may say to a handshake without the token, the query or the path that clients bring. */
-const MAY_WANT_MORE: readonly number[] = [400, 401, 403, 404];
+export const MAY_WANT_MORE: readonly number[] = [400, 401, 403, 404];
 
 /**
  * Asks what the gateway would ask for a client that brings nothing: for a WebSocket handshake, for a page over HTTP, for
@@ -52,11 +53,16 @@ export async function ask(
 export function pathFor({ match, upstream }: RouteConfig, kind: UpstreamKind, target: Target): string {
   if (upstream.health?.path !== undefined) return upstream.health.path;
   if (kind === 'poll' || kind === 'post') return target.base?.pathname ?? '/';
-  const names = [...match.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
-  // Each part that a client chooses stands for itself by its name.
-  const captures = Object.fromEntries(names.map((name) => [name, name]));
-  const path = match.path.replace(/\{(\w+)\}/g, '$1').replace(/\*$/, '');
-  return requestTarget(target, { path, query: undefined, captures }, { match, upstream });
+  return requestTarget(target, { ...placeIn(match), query: undefined }, { match, upstream });
+}
+
+/** A path that leads to a route, and what that captures of it: each part that a client chooses stands for itself by its name. */
+export function placeIn({ path }: RouteConfig['match']): Pick<AdmittedRequest, 'path' | 'captures'> {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  return {
+    path: path.replace(/\{(\w+)\}/g, '$1').replace(/\*$/, ''),
+    captures: Object.fromEntries(names.map((name) => [name, name])),
+  };
 }
 
 async function askTcp(...[pool, endpoint, path, signal]: Parameters<Ask>): Promise<Told> {

@@ -22,7 +22,7 @@ export function targetTrials({ routes }: Config, context: UpstreamContext): Tria
 }
 
 /** The same route with one of its targets, which nothing but this asks after. */
-function withOne(route: RouteConfig, index: number): RouteConfig {
+export function withOne(route: RouteConfig, index: number): RouteConfig {
   const { upstream } = route;
   const { websocket, tcp, http, poll, post } = upstream;
   const one = {

@@ -3,6 +3,7 @@ import { optionalDuration, size, urlOrSocket } from '../fields.ts';
 import { targetsOf } from '../pool.ts';
 import { sessionHeaders } from './headers.ts';
 import { http2 } from './http2.ts';
+import { linger } from './linger.ts';
 
 /** What every session with an HTTP service has, whatever it is spoken with. */
 
@@ -56,6 +57,7 @@ export const commonFields = {
   outage: optionalDuration
     .prefault('60s')
     .describe('A service that fails for this long ends the connection with 1013'),
+  linger,
 };
 
 type Context = z.core.$RefinementCtx;

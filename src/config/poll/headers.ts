@@ -34,12 +34,20 @@ export const sessionHeaders = z
 
 export type SessionHeadersConfig = z.output<typeof mapping>;
 
+/** A place in a handshake: `query`, `subprotocol` and others, and which. */
+export interface Place {
+  readonly from: string;
+  readonly name: string;
+}
+
 /** What a route says of its requests, as far as it bears on the templates of its sessions. */
 export interface RouteFacts {
   readonly captures: readonly string[];
   readonly hasClaims: boolean;
   /** Why headers that the route says otherwise cannot be said here, by their names in CGI spelling. */
   readonly taken: ReadonlyMap<string, string>;
+  /** Where in a handshake tokens and the gateway’s own credentials stand. */
+  readonly places?: readonly Place[];
 }
 
 /** Headers that cannot be added, and placeholders that nothing fills. */

@@ -8,6 +8,7 @@ import { type EngineIoConfig, engineIoService } from './engine-io.ts';
 import { type GenericConfig, genericService } from './generic.ts';
 import { headerRules, type RouteFacts } from './headers.ts';
 import { http2Rules } from './http2.ts';
+import { lingerRules } from './linger.ts';
 import { genericPost, postTo } from './post.ts';
 import { requestRules } from './request-rules.ts';
 import { type SockjsConfig, sockjsService } from './sockjs.ts';
@@ -18,7 +19,14 @@ export type { BayeuxConfig } from './bayeux.ts';
 export type { CloudEventsConfig } from './cloudevents.ts';
 export type { EngineIoConfig } from './engine-io.ts';
 export type { GenericConfig } from './generic.ts';
-export { POLL_HEADERS, type RouteFacts, type SessionHeadersConfig, takenHeaders } from './headers.ts';
+export {
+  type Place,
+  POLL_HEADERS,
+  type RouteFacts,
+  type SessionHeadersConfig,
+  takenHeaders,
+} from './headers.ts';
+export type { LingerConfig } from './linger.ts';
 export type { SockjsConfig } from './sockjs.ts';
 export type { WebSocketOverHttpConfig } from './websocket-over-http.ts';
 
@@ -34,16 +42,27 @@ export type PollConfig =
   | CloudEventsConfig
   | AwsConfig;
 
-const UNKNOWN = { error: 'expected a profile that the reference names' };
+/** Says what there is to choose from, where it is the choice that is wrong. */
+function oneOf(...profiles: readonly string[]) {
+  const error = ({ code }: { readonly code?: string }) =>
+    code === 'invalid_union' ? `expected ${profiles.join(', ')}` : 'expected a mapping with target';
+  return { error };
+}
 
 export const pollUpstream = z.discriminatedUnion(
   'profile',
   [genericService, webSocketOverHttpService, engineIoService, sockjsService, bayeuxService],
-  UNKNOWN,
+  oneOf('generic', 'websocket-over-http', 'engine.io', 'sockjs or bayeux'),
+);
+
+const profiledPost = z.discriminatedUnion(
+  'profile',
+  [genericPost, cloudEventsPost, awsPost],
+  oneOf('generic', 'cloudevents or aws'),
 );
 
 export const postUpstream = z.union(
-  [postTo, z.discriminatedUnion('profile', [genericPost, cloudEventsPost, awsPost], UNKNOWN)],
+  [postTo, profiledPost],
   'expected an http or https URL, or a mapping with target',
 );
 
@@ -64,6 +83,7 @@ export function sessionRules({ poll, post }: SessionShape, route: RouteFacts, co
 
 function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): void {
   http2Rules(config, complain);
+  lingerRules(config.linger, route, complain);
   headerRules(config.headers, route, complain);
   if (config.profile === 'cloudevents') cloudEventsRules(config, route, complain);
   if (config.profile === 'aws') awsRules(config, complain);

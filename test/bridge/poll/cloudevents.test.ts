@@ -233,7 +233,9 @@ test('what the service does not want to hear of is not told', async () => {
   const backend = await service((_request, response) => void response.end());
   const quiet = { ...CHAT, systemEvents: [] };
   const gateway = await harness({}, { route: postRoute(quiet, backend.url) });
+  await backend.stop();
   const client = await gateway.connect();
+  await backend.start();
   client.send('a');
   await until(() => backend.requests.length === 1);
   client.close();

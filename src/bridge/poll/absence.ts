@@ -1,0 +1,54 @@
+import type { Clock } from './backoff.ts';
+
+export interface AbsenceOptions {
+  readonly clock: Clock;
+  /** Milliseconds it may last. */
+  readonly forMs: number;
+  /** Asks for a place to wait in; undefined if there is none, else the undo, to be called once. */
+  park(): (() => void) | undefined;
+}
+
+/** The time for which a session has no client. */
+export class Absence {
+  readonly #options: AbsenceOptions;
+  #leave: (() => void) | undefined;
+  #since: number | undefined;
+  #timer = new AbortController();
+  #ended = Promise.withResolvers<void>();
+
+  constructor(options: AbsenceOptions) {
+    this.#options = options;
+  }
+
+  /** Milliseconds it has lasted; 0 while there is a client. */
+  get ms(): number {
+    return this.#since === undefined ? 0 : this.#options.clock.now() - this.#since;
+  }
+
+  /** Resolves when the one that has begun is over. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** It begins, and `onLate` is called when it has lasted for too long. False: there is no place to wait in. */
+  begin(onLate: () => void): boolean {
+    const { clock, forMs, park } = this.#options;
+    const leave = park();
+    if (leave === undefined) return false;
+    this.#leave = leave;
+    this.#since = clock.now();
+    this.#ended = Promise.withResolvers();
+    this.#timer = new AbortController();
+    clock.sleep(forMs, this.#timer.signal).then(onLate, () => {});
+    return true;
+  }
+
+  /** It is over. Again is a no-op. */
+  end(): void {
+    this.#timer.abort();
+    this.#leave?.();
+    this.#leave = undefined;
+    this.#since = undefined;
+    this.#ended.resolve();
+  }
+}
