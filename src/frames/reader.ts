@@ -228,8 +228,9 @@ export class FrameReader {
     const { maxMessage, maxFragments } = this.#options;
     const total = this.#messageBytes + this.length;
     // Beyond 2^53 a length cannot be counted exactly; no such message will ever end.
-    if (total > Math.min(maxMessage, Number.MAX_SAFE_INTEGER))
-      return this.#refuse('MESSAGE_TOO_BIG', `a message of at least ${total} bytes`, `${maxMessage} bytes`);
+    const most = Math.min(maxMessage, Number.MAX_SAFE_INTEGER);
+    if (total > most)
+      return this.#refuse('MESSAGE_TOO_BIG', `a message of at least ${total} bytes`, `${most} bytes`);
     // Behind a frame that is not final comes at least one more.
     if (!this.fin && this.#fragments + 2 > maxFragments)
       return this.#refuse('MESSAGE_TOO_BIG', `more than ${maxFragments} frames`, `${maxFragments} frames`);
