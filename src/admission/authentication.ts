@@ -1,4 +1,5 @@
-import type { AuthConfig, RouteConfig } from '../config/schema.ts';
+import { sessionConfigOf } from '../config/poll/index.ts';
+import type { AuthConfig, RouteConfig, UpstreamConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import { type Authorize, checkAuthorize } from './authorize.ts';
 import { checkCertificate } from './certificate.ts';
@@ -29,17 +30,26 @@ function createAuthorization({ name, timeouts }: RouteConfig, { authorize }: Aut
   return authorize === undefined ? [] : [checkAuthorize(authorize, name, timeouts.handshake)];
 }
 
-function createProofs({ auth, origins }: RouteConfig, deps: AuthenticationDeps): Check[] {
+function createProofs({ auth, origins, upstream }: RouteConfig, deps: AuthenticationDeps): Check[] {
   if (auth === 'none') return [];
+  const { external } = auth;
   const isExempt = tokenExemption(origins);
   return [
     ...(auth.certificate ? [checkCertificate(auth.certificate, isExempt)] : []),
     ...(auth.issuer.length > 0 || auth.keys !== undefined
       ? [asksForBasic(auth, checkToken(auth, deps, isExempt))]
       : []),
-    ...(auth.external ? [checkExternal({ ...auth, external: auth.external }, askedBy(deps), isExempt)] : []),
+    ...(external
+      ? [checkExternal({ ...auth, external, hidden: resumeParameter(upstream) }, askedBy(deps), isExempt)]
+      : []),
     ...(Object.keys(auth.require).length > 0 ? [checkClaims(auth.require)] : []),
   ];
+}
+
+/** Who knows a client's resume token may go on with its session. */
+function resumeParameter(upstream: UpstreamConfig): string | undefined {
+  const token = sessionConfigOf(upstream)?.linger?.token;
+  return token?.from === 'query' ? token.name : undefined;
 }
 
 function askedBy({ external: service, verifications }: AuthenticationDeps) {

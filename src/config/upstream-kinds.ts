@@ -2,7 +2,7 @@ import type { RequestKind } from '../http/request.ts';
 import { isTree } from './tree.ts';
 
 /** What a route's upstream can be. */
-export const UPSTREAM_KINDS = ['websocket', 'tcp', 'poll', 'post', 'http'] as const;
+const UPSTREAM_KINDS = ['websocket', 'tcp', 'poll', 'post', 'http'] as const;
 export type UpstreamKind = (typeof UPSTREAM_KINDS)[number];
 
 /** The kinds an upstream names; `upstream` may be of any shape. */

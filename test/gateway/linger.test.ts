@@ -168,3 +168,17 @@ test('a client that is away takes none of the places for open connections', asyn
   await client.come();
   expect((await counted(gateway)).resumed).toBe(1);
 });
+
+test('another service that is asked who comes does not learn the token', async () => {
+  const asked: unknown[] = [];
+  const judge = await startService(({ headers }, response) => {
+    asked.push(headers['x-forwarded-uri'], headers['x-original-url']);
+    response.end();
+  });
+  onTestFinished(() => judge.stop());
+  const auth = `{ external: { url: "${judge.url}", forward: [authorization] } }`;
+  const { client } = await startScene({ auth });
+  await client.come();
+  expect(asked).toHaveLength(2);
+  for (const text of asked) expect(text).not.toContain('resume');
+});

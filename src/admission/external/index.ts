@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { AuthConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
+import { removeParameter } from '../../http/query.ts';
 import type { GatewayRequest, HeaderField } from '../../http/request.ts';
 import type { Claims } from '../claims.ts';
 import { isForgeable } from '../forgeable.ts';
@@ -23,6 +24,8 @@ interface ExternalAuth {
   readonly external: ExternalConfig;
   /** A token that has been found goes on, to this service too. */
   readonly forwardToken: boolean;
+  /** A parameter of the query that this service is not told: it may be a resume token. */
+  readonly hidden?: string | undefined;
 }
 
 /** What another service is asked with. */
@@ -41,7 +44,7 @@ interface ExternalDeps {
  * Origin, TOO_MANY_REQUESTS, AUTH_UNAVAILABLE, RATE_LIMITED for a client from whose address come too many that it refuses.
  */
 export function checkExternal(
-  { forwardToken: keepsToken, external: config }: ExternalAuth,
+  { forwardToken: keepsToken, external: config, hidden }: ExternalAuth,
   deps: ExternalDeps,
   isExempt: (request: GatewayRequest) => boolean = () => false,
   now: () => number = Date.now,
@@ -54,7 +57,7 @@ export function checkExternal(
       grant.isUnproven = true;
       return;
     }
-    const bare = keepsToken ? request : withoutToken(request, grant);
+    const bare = withoutHidden(keepsToken ? request : withoutToken(request, grant), hidden);
     const own = fieldsFrom(bare, wanted);
     if (isForgeable(request) && isCookieOnly(own))
       throw new GatewayError('ORIGIN_REFUSED', {
@@ -65,6 +68,10 @@ export function checkExternal(
     grant.claims = { ...claims, ...grant.claims, ...subjectIn(claims, config) };
     endBy(grant, expiresAt);
   };
+}
+
+function withoutHidden(request: GatewayRequest, name: string | undefined): GatewayRequest {
+  return name === undefined ? request : { ...request, query: removeParameter(request.query, name) };
 }
 
 /** The client's own fields, and ours. */
