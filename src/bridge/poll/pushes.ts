@@ -1,4 +1,5 @@
 import type { Link } from '../contract.ts';
+import { MESSAGE_OVERHEAD } from './message-cost.ts';
 import type { Message } from './profile.ts';
 
 /** How a service reaches a client of its own accord: by the connection's name, or by a channel it listens to. */
@@ -17,9 +18,6 @@ export interface PushObserver {
 /** Hears nothing. */
 export const unheard: PushObserver = { pushed() {} };
 
-/** What a message costs besides its bytes, so that empty ones are not free. */
-const OVERHEAD = 64;
-
 /** What a session has taken to pass on, in bytes: one thing of any size, or several within the limit. */
 export class Allotment {
   readonly #limit: number;
@@ -31,7 +29,7 @@ export class Allotment {
 
   /** Takes room for so many bytes; undefined if there is none, else the undo, to be called once. */
   take(bytes: number): (() => void) | undefined {
-    const cost = bytes + OVERHEAD;
+    const cost = bytes + MESSAGE_OVERHEAD;
     if (this.#bytes > 0 && this.#bytes + cost > this.#limit) return undefined;
     this.#bytes += cost;
     return () => {

@@ -101,7 +101,7 @@ describe('a session', () => {
     const hub = new ChannelHub();
     const heard: Item[] = [];
     const { promise: reads, resolve } = Promise.withResolvers<boolean>();
-    hub.join(150).subscribe('news', (item) => {
+    hub.join(550).subscribe('news', (item) => {
       heard.push(item);
       return reads;
     });
@@ -124,7 +124,7 @@ describe('a session', () => {
 
   test('is not waited for beyond the deadline', async () => {
     const hub = new ChannelHub();
-    hub.join(150).subscribe('news', () => new Promise(() => {}));
+    hub.join(550).subscribe('news', () => new Promise(() => {}));
     expect(await hub.publish('news', text('a'), 1)).toBe(0);
   });
 

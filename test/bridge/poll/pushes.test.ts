@@ -31,7 +31,7 @@ test('the next message is given to the client when it has the last one', async (
 });
 
 test('what waits has a bound, and there is room again when it is out', async () => {
-  const { taken, push } = pushing(2 * (64 + 10));
+  const { taken, push } = pushing(2 * (256 + 10));
   const first = push('0123456789');
   const second = push('0123456789');
   expect(push('')).toBe('full');
