@@ -161,6 +161,9 @@ describe('the answer to $connect', () => {
   });
 });
 
+/** Something reads it, nothing can write it. */
+const DEEP = '['.repeat(100_000) + ']'.repeat(100_000);
+
 describe('the answer to a message', () => {
   const replyTo = (body: string | Buffer, headers = {}) =>
     sendsOf(profileOf(AWS)).sent?.(answer(body, headers)).messages;
@@ -190,6 +193,13 @@ describe('the answer to a message', () => {
     const octets = Buffer.of(0, 255);
     expect(replyTo(octets, { 'content-type': 'image/png' })).toEqual([{ data: octets, binary: true }]);
   });
+
+  test.each([DEEP, `{"statusCode":200,"body":${DEEP}}`, `{"statusCode":200,"headers":{"x":${DEEP}}}`])(
+    'may not be nested too deeply',
+    (body) => {
+      expect(() => replyTo(body)).toThrow(expect.objectContaining({ code: 'UPSTREAM_INVALID' }));
+    },
+  );
 
   test('of a function that has thrown is told, and the session goes on', () => {
     const told = [{ data: '{"message":"Internal server error","connectionId":"c-1"}', binary: false }];
