@@ -1,5 +1,4 @@
 import type { Link } from '../contract.ts';
-import { MESSAGE_OVERHEAD } from './message-cost.ts';
 import type { Message } from './profile.ts';
 
 /** How a service reaches a client of its own accord: by the connection's name, or by a channel it listens to. */
@@ -18,6 +17,9 @@ export interface PushObserver {
 /** Hears nothing. */
 export const unheard: PushObserver = { pushed() {} };
 
+/** What one that waits costs in memory besides its bytes, about: everybody who waits for it is part of that. */
+const OVERHEAD = 1024;
+
 /** What a session has taken to pass on, in bytes: one thing of any size, or several within the limit. */
 export class Allotment {
   readonly #limit: number;
@@ -29,7 +31,7 @@ export class Allotment {
 
   /** Takes room for so many bytes; undefined if there is none, else the undo, to be called once. */
   take(bytes: number): (() => void) | undefined {
-    const cost = bytes + MESSAGE_OVERHEAD;
+    const cost = bytes + OVERHEAD;
     if (this.#bytes > 0 && this.#bytes + cost > this.#limit) return undefined;
     this.#bytes += cost;
     return () => {
