@@ -127,6 +127,7 @@ describe('the answer to $connect', () => {
     ['', undefined],
     ['null', undefined],
     ['{"statusCode":200}', undefined],
+    ['{"statusCode":2e2}', undefined],
     ['{"statusCode":"204","headers":null}', undefined],
     ['{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"q"}}', 'q'],
   ])('%s lets the client in', (body, protocol) => {
@@ -154,6 +155,8 @@ describe('the answer to $connect', () => {
     '{"statusCode":100}',
     '{"statusCode":"x"}',
     '{"statusCode":200.5}',
+    '{"statusCode":1e400}',
+    '{"statusCode":{"valueOf":1,"toString":1}}',
     '{"statusCode":200,"headers":"x"}',
     '{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"r"}}',
   ])('may not be %s', (body) => {

@@ -1,7 +1,7 @@
 import { GatewayError } from '../../../errors.ts';
 import type { HttpAnswer } from '../../../upstream/client.ts';
 import { compileFraming } from '../generic/framing.ts';
-import { parseJson } from '../json.ts';
+import { parseJson, scalarOf } from '../json.ts';
 import type { Message } from '../profile.ts';
 import { jsonToClient } from '../wire.ts';
 
@@ -54,7 +54,7 @@ function isError(value: unknown): boolean {
 }
 
 function readResult({ statusCode, headers, body, isBase64Encoded }: ProxyResult) {
-  const status = Number(statusCode);
+  const status = Number(scalarOf(statusCode));
   if (!Number.isInteger(status) || status < 200 || status > 599)
     throw invalid('a function’s result has no statusCode from 200 to 599');
   const messages = messagesOf(body ?? '', isBase64Encoded === true);
