@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { duration } from '../fields.ts';
+import type { Complain } from './common.ts';
+import { hasItems, type MessagesConfig } from './messages.ts';
+import type { PollsConfig } from './polls.ts';
+import { METHOD, method, requestFields } from './requests.ts';
+
+/** The request that tells the service which of its messages the client has, for services that give them again otherwise. */
+
+const shape = z.strictObject({
+  method: method.default('POST').describe(METHOD),
+  ...requestFields,
+  body: z
+    .string()
+    .describe(
+      'Its body, JSON with placeholders: {items} is what `item` makes of each item, with commas between',
+    ),
+  item: z
+    .string()
+    .describe(
+      'What is said of each item of the answer, JSON in which {item./pointer} is a part of that item',
+    ),
+  timeout: duration.prefault('30s').describe('Without an answer by then it has failed'),
+});
+
+export type ConfirmConfig = z.output<typeof shape>;
+
+export const confirm = shape
+  .optional()
+  .describe(
+    'A request behind the messages of each answer, once the client has them, or has said so (`ack: pong`), such as the deletion from a queue. It is repeated until the service takes it; what it does not take may come again; absent: none',
+  );
+
+interface Around {
+  readonly confirm?: ConfirmConfig | undefined;
+  readonly cursor?: unknown;
+  readonly poll?: PollsConfig | undefined;
+  readonly messages: MessagesConfig;
+}
+
+/** What a confirmation needs to be one. */
+export function confirmRules({ confirm, cursor, poll, messages }: Around, complain: Complain): void {
+  if (confirm === undefined) return;
+  if (poll?.mode !== 'answers')
+    complain(['confirm'], 'has an effect with `poll` only, and not with its mode: stream');
+  if (cursor !== undefined)
+    complain(['confirm'], 'does not go with `cursor`, which says the same: remove one of them');
+  if (!hasItems(messages))
+    complain(['confirm'], `there are no items in ${messages.framing}: see messages.framing`);
+  if (!confirm.body.includes('{items}'))
+    complain(
+      ['confirm', 'body'],
+      'says nothing of the messages: put {items} into it, as in {"ids": [{items}]}',
+    );
+}
