@@ -36,7 +36,9 @@ describe('a poll upstream', () => {
     [
       'poll: { path: /e, mode: stream, end: { json: { /a: 1 } } }, messages: { framing: sse, events: [a, b] }',
     ],
-    [`poll: { path: /e }, messages: { framing: ndjson }, ack: pong, confirm: { ${CONFIRM} }`],
+    [
+      `poll: { path: /e }, messages: { framing: ndjson }, ack: pong, confirm: { ${CONFIRM} }, linger: { token: query:t }`,
+    ],
   ])('accepts %s', (poll) => {
     expect(() => parsed(withPoll(poll))).not.toThrow();
   });
@@ -115,6 +117,10 @@ describe('a poll upstream', () => {
     [
       `poll: { path: /e }, messages: { framing: ndjson }, confirm: { ${CONFIRM} }, cursor: { from: json:/a, send: query:a }`,
       'confirm: does not go with `cursor`',
+    ],
+    [
+      `poll: { path: /e }, messages: { framing: ndjson }, confirm: { ${CONFIRM} }, linger: { token: query:t }`,
+      'confirm: with `linger` needs `ack: pong`',
     ],
     [`poll: { path: /e }, confirm: { ${CONFIRM} }`, 'confirm: there are no items in body'],
     [

@@ -34,17 +34,25 @@ export const confirm = shape
 interface Around {
   readonly confirm?: ConfirmConfig | undefined;
   readonly cursor?: unknown;
+  readonly ack?: 'written' | 'pong' | undefined;
+  readonly linger?: unknown;
   readonly poll?: PollsConfig | undefined;
   readonly messages: MessagesConfig;
 }
 
 /** What a confirmation needs to be one. */
-export function confirmRules({ confirm, cursor, poll, messages }: Around, complain: Complain): void {
+export function confirmRules(around: Around, complain: Complain): void {
+  const { confirm, cursor, ack, linger, poll, messages } = around;
   if (confirm === undefined) return;
   if (poll?.mode !== 'answers')
     complain(['confirm'], 'has an effect with `poll` only, and not with its mode: stream');
   if (cursor !== undefined)
     complain(['confirm'], 'does not go with `cursor`, which says the same: remove one of them');
+  if (linger !== undefined && ack !== 'pong')
+    complain(
+      ['confirm'],
+      'with `linger` needs `ack: pong`: else it is said of messages that are kept for a client that may not come back',
+    );
   if (!hasItems(messages))
     complain(['confirm'], `there are no items in ${messages.framing}: see messages.framing`);
   if (!confirm.body.includes('{items}'))
