@@ -21,10 +21,11 @@ export class StubQueue {
   readonly actions: { readonly name: string; readonly input: Input }[] = [];
   /** Actions that were done, and answered. */
   readonly done: string[] = [];
-  /** Statuses for the deletions that come next, in place of what they would do. */
+  /** Statuses for the deletions that come next, in place of what they would do: 200 for one that fails for each message. */
   readonly refusals: number[] = [];
   /** Deletions wait for it before they are answered. */
   held: Promise<unknown> = Promise.resolve();
+  #isFailing = false;
   #count = 0;
   #receipts = 0;
   #wake: (() => void)[] = [];
@@ -60,6 +61,7 @@ export class StubQueue {
   async #statusOf(name: string): Promise<number> {
     if (name !== 'DeleteMessageBatch') return 200;
     await this.held;
+    this.#isFailing = this.refusals[0] === 200;
     return this.refusals.shift() ?? 200;
   }
 
@@ -84,6 +86,8 @@ export class StubQueue {
 
   /** A handle that is not the last of its message deletes nothing. */
   #delete(entries: Input['Entries']): object {
+    if (this.#isFailing)
+      return { Failed: entries.map(({ Id }) => ({ Id, Code: 'InternalError', SenderFault: false })) };
     const handles = new Set(entries.map(({ ReceiptHandle }) => ReceiptHandle));
     this.entries = this.entries.filter(({ receipt }) => receipt === undefined || !handles.has(receipt));
     return { Successful: entries.map(({ Id }) => ({ Id })), Failed: [] };

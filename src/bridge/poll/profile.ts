@@ -22,6 +22,10 @@ export interface Receipt {
   readonly request: HttpRequest;
   /** Milliseconds it may take. */
   readonly timeoutMs: number;
+  /** Largest answer that is read, in bytes; `'ignored'`: none is. */
+  readonly answerSize: number | 'ignored';
+  /** Whether a 2xx answer says that all of it was taken; absent: each does. */
+  isTaken?(answer: HttpAnswer): boolean;
 }
 
 /** What one answer, or one event of a streamed one, is to the session. */

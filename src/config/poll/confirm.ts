@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { duration } from '../fields.ts';
 import type { Complain } from './common.ts';
-import { hasItems, type MessagesConfig } from './messages.ts';
+import { hasItems, jsonPointer, type MessagesConfig } from './messages.ts';
 import type { PollsConfig } from './polls.ts';
 import { METHOD, method, requestFields } from './requests.ts';
 
@@ -20,6 +20,11 @@ const shape = z.strictObject({
     .describe(
       'What is said of each item of the answer, JSON in which {item./pointer} is a part of that item',
     ),
+  failed: jsonPointer
+    .optional()
+    .describe(
+      'Where a 2xx answer lists what was not taken after all, which is then repeated with the rest; absent: all is taken',
+    ),
   timeout: duration.prefault('30s').describe('Without an answer by then it has failed'),
 });
 
@@ -28,7 +33,7 @@ export type ConfirmConfig = z.output<typeof shape>;
 export const confirm = shape
   .optional()
   .describe(
-    'A request behind the messages of each answer, once the client has them, or has said so (`ack: pong`), such as the deletion from a queue. It is repeated until the service takes it; what it does not take may come again; absent: none',
+    'A request behind the messages of each answer, once the client has them, or has said so (`ack: pong`), such as the deletion from a queue. It is repeated until the service answers 2xx; what it does not take may come again; absent: none',
   );
 
 interface Around {

@@ -4,7 +4,7 @@ import type { Complain } from './common.ts';
 
 /** How an answer, or a stream, holds messages. */
 
-const pointer = z
+export const jsonPointer = z
   .string()
   .regex(/^json:(\/[^/]*)*$/, 'expected json:/pointer')
   .transform((text) => text.slice(5));
@@ -22,10 +22,10 @@ const shape = z.strictObject({
     .describe(
       'What messages are to the client; absent: auto, text but for a body whose Content-Type is none of text',
     ),
-  at: pointer
+  at: jsonPointer
     .optional()
     .describe('json, json-array: where the message or the array stands; absent: it is the whole body'),
-  item: pointer
+  item: jsonPointer
     .optional()
     .describe('json-array, ndjson, sse: what of each item is the message; absent: all of it'),
   sse: z

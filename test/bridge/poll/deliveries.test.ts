@@ -98,7 +98,7 @@ describe('what has to be confirmed', () => {
 });
 
 describe('what the service is to be told of', () => {
-  const receipt = { request: { method: 'POST', path: '/done', headers: {} }, timeoutMs: 1 };
+  const receipt = { request: { method: 'POST', path: '/done', headers: {} }, timeoutMs: 1, answerSize: 1 };
 
   test.each([
     [false, ['> a', 'told /done', 'committed a', 'end 1000']],

@@ -85,13 +85,13 @@ function resets(answer: HttpAnswer, state: SessionState, cursors: CursorRules): 
 
 /** Compiles how a whole answer is read. */
 function compileAnswers(
-  { messages: framing, poll, confirm }: GenericConfig,
+  { messages: framing, poll, confirm, responseSize }: GenericConfig,
   cursors: CursorRules | undefined,
 ): (answer: HttpAnswer, state: SessionState) => Batch {
   const readMessages = compileFraming(framing);
   const waitOf = compileBackoff(poll?.backoff);
   const isLast = compileEnd(poll?.end);
-  const receiptOf = compileReceipt(confirm);
+  const receiptOf = compileReceipt(confirm, responseSize);
 
   return function read(answer, state) {
     const place = { ...answer, ...(answer.status < 300 ? readMessages(answer) : EMPTY) };

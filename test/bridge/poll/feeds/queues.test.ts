@@ -60,7 +60,7 @@ describe('SQS', () => {
 
   test('is told again where it failed, and not asked for more before', async () => {
     const { queue, gateway } = await start();
-    queue.refusals.push(500, 503, 429);
+    queue.refusals.push(500, 200, 429);
     queue.put('a');
     const inbox = inboxOf(await gateway.connect());
     await until(() => queue.entries.length === 0);

@@ -158,6 +158,20 @@ describe('a confirmation', () => {
     );
   });
 
+  test.each([
+    ['{"Failed":[{"Id":"1"}]}', false],
+    ['{"Failed":"all"}', false],
+    ['{"Failed":[],"Successful":[]}', true],
+    ['{"Failed":null}', true],
+    ['{}', true],
+    ['', true],
+  ])('answered with %s is taken: %s', (body, isTaken) => {
+    const { polls, answer } = session({ ...QUEUE, confirm: { ...QUEUE.confirm, failed: 'json:/Failed' } });
+    const { receipt } = polls.polled(answer(200, '[{"body":1}]'));
+    expect(receipt?.answerSize).toBeGreaterThan(0);
+    expect(receipt?.isTaken?.(answer(200, body))).toBe(isTaken);
+  });
+
   test('is none where there are no items, or none is wanted', () => {
     const { polls, answer } = session(QUEUE);
     expect(polls.polled(answer(200, '[]')).receipt).toBeUndefined();
