@@ -121,7 +121,7 @@ function compiled(template: string, encode: (value: unknown) => string): Templat
 
 /**
  * Compiles a body that is JSON. Within quotes a value stands as text, escaped; elsewhere as JSON, `null` where there is
- * none. `{message.json}` is the message itself; the template throws UNSUPPORTED_DATA if that is not JSON.
+ * none. `{message.json}` is the message itself; the template throws UNSUPPORTED_DATA if that is not JSON. `{items}` is JSON, too.
  */
 export function compileJson(template: string): Template {
   let isInString = false;
@@ -137,6 +137,7 @@ export function compileJson(template: string): Template {
 function jsonValue(placeholder: Placeholder, isInString: boolean): Template {
   if (placeholder.name === 'message' && placeholder.of === 'json')
     return ({ message }) => (message ? jsonIn(message) : 'null');
+  if (placeholder.name === 'items') return ({ items = '' }) => items;
   const read = compileReader(placeholder);
   if (isInString) return (scope) => JSON.stringify(plainText(read(scope))).slice(1, -1);
   return (scope) => JSON.stringify(read(scope)) ?? 'null';
