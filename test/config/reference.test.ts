@@ -56,7 +56,7 @@ describe('a key', () => {
     ['routes[].timeouts.lifetime', 'duration, or off', { kind: 'absent', means: 'off' }],
     [
       'routes[].upstream.poll.target',
-      'http or https URL, or unix:/run/app.sock, or mapping, or a list of them',
+      'http:// or https:// URL, or unix:/run/app.sock, or mapping, or a list of them',
       { kind: 'required' },
     ],
     ['routes[].upstream.text', '`true` or `false`', expect.objectContaining({ kind: 'absent' })],

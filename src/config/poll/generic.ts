@@ -40,7 +40,8 @@ function genericRules({ open, poll, send, cursor, messages, ack }: GenericConfig
     complain(['open', 'cursor'], 'has no effect without `cursor`');
   if (cursor !== undefined && poll === undefined) complain(['cursor'], 'has no effect without `poll`');
   if (ack !== undefined && cursor === undefined) complain(['ack'], 'has no effect without `cursor`');
-  if (poll === undefined && send === undefined) complain(['poll'], 'is required unless there is `send`');
+  if (poll === undefined && send === undefined)
+    complain(['poll'], 'is required unless there is `send`; write poll: { path: /events }');
   messagesRules(messages, complain);
   cursorRules({ cursor, poll, messages }, complain);
   if (poll !== undefined) pollRules(poll, messages, complain);
