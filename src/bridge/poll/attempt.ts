@@ -35,7 +35,7 @@ interface Setback extends Trouble {
 
 /**
  * Sends a request until the service has it. One that the service may have had is sent again only if the profile says that
- * it drops what it has had. Throws what ends the session: UPSTREAM_LOST (its fate is unknown), UPSTREAM_OUTAGE,
+ * it drops what it has had. Throws what ends the session: UPSTREAM_LOST or UPSTREAM_TIMEOUT (its fate is unknown), UPSTREAM_OUTAGE,
  * SERVICE_REFUSED, UPSTREAM_INVALID.
  */
 export async function sendUntilTaken(
@@ -105,5 +105,6 @@ function fateUnknown({ cause, answer }: Setback, { codes }: AttemptParts): Gatew
   const detail = 'a message may or may not have arrived';
   if (answer !== undefined)
     return serviceRefused(answer, 'a message', codes, `${answered(answer.status)}: ${detail}`);
-  return new GatewayError('UPSTREAM_LOST', { cause, detail });
+  const isLate = cause instanceof ExchangeFailed && cause.kind === 'timeout';
+  return new GatewayError(isLate ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_LOST', { cause, detail });
 }

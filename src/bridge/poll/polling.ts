@@ -1,8 +1,8 @@
 import { GatewayError } from '../../errors.ts';
-import type { HttpAnswer } from '../../upstream/client.ts';
+import type { ExchangeFailed, HttpAnswer } from '../../upstream/client.ts';
 import { type Batch, NOTHING, type Polls } from './profile.ts';
 import { afterFailure, afterRefusal, isNothing, type ReceivingParts } from './receiving.ts';
-import { judgePoll } from './verdict.ts';
+import { isEventStream, judgePoll } from './verdict.ts';
 
 export interface PollingParts extends ReceivingParts {
   readonly receives: Polls;
@@ -10,7 +10,8 @@ export interface PollingParts extends ReceivingParts {
 
 /**
  * Polls until the signal aborts or the session is over: one poll at a time, and the next only when the client has what
- * the last one brought. Only progress is followed at once: messages, and a cursor that has moved behind them. Throws what
+ * the last one brought. Only progress is followed at once: messages, and a cursor that has moved behind them; where there
+ * is none, another answer than the last one, unless that came after a wait. Throws what
  * ends the session: SERVICE_REFUSED, UPSTREAM_OUTAGE, UPSTREAM_INVALID; UPSTREAM_LOST or UPSTREAM_TIMEOUT where polls may
  * not be repeated.
  */
@@ -24,11 +25,19 @@ export async function keepPolling(parts: PollingParts, signal: AbortSignal): Pro
     checkProgress(batch);
     if (!(await take(batch))) return;
     let pauseMs = batch.waitMs ?? 0;
-    if (batch.messages.length > 0) backoff.restore();
+    if (isProgress(batch, spent)) backoff.restore();
     else pauseMs = Math.max(pauseMs, backoff.idle(spent));
     await backoff.wait(pauseMs, signal);
   }
 }
+
+/** An answer may be the same as the last one where the service has waited for it. */
+function isProgress({ messages, isRepeated = false }: Batch, spentMs: number): boolean {
+  return messages.length > 0 && (!isRepeated || spentMs >= AT_ONCE_MS);
+}
+
+/** Sooner nobody has waited for anything. */
+const AT_ONCE_MS = 500;
 
 /** The same cursor again would bring the same messages again, for ever: not even the first of them are delivered. */
 function checkProgress({ messages, cursor }: Batch): void {
@@ -36,6 +45,16 @@ function checkProgress({ messages, cursor }: Batch): void {
   throw new GatewayError('UPSTREAM_INVALID', {
     sentence: 'The service sent messages, but the cursor did not move.',
     detail: 'an answer holds messages, and the cursor that was sent',
+  });
+}
+
+/** An event stream brings nothing to whoever waits for its end, be it asked for again and again. */
+function checkEnds({ head }: ExchangeFailed): void {
+  if (!isEventStream(head)) return;
+  throw new GatewayError('UPSTREAM_INVALID', {
+    sentence: 'The service answered a poll with a stream.',
+    detail:
+      'the answer is an event stream that did not end: `poll.mode: stream` takes its messages as they come',
   });
 }
 
@@ -51,7 +70,10 @@ async function pollOnce(parts: PollingParts, signal: AbortSignal): Promise<Batch
       bodySize: answerSize,
     });
   } catch (thrown) {
-    if (isNothing(thrown, receives)) return NOTHING;
+    if (isNothing(thrown, receives)) {
+      checkEnds(thrown);
+      return NOTHING;
+    }
     await afterFailure(thrown, parts, signal);
     return undefined;
   }

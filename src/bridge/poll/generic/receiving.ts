@@ -1,8 +1,9 @@
+import { hash } from 'node:crypto';
 import type { GenericConfig } from '../../../config/poll/index.ts';
 import type { MessagesConfig } from '../../../config/poll/messages.ts';
 import type { PollsConfig } from '../../../config/poll/polls.ts';
 import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
-import type { Batch, Polls, Streams } from '../profile.ts';
+import { type Batch, NOTHING, type Polls, type Streams } from '../profile.ts';
 import { compileBackoff } from './asked-wait.ts';
 import { type CursorRules, compileCursors, hasMoved } from './cursor.ts';
 import { compileFraming, EMPTY, type Reading } from './framing.ts';
@@ -51,8 +52,18 @@ export function compileReceiving(
     mode: 'answers',
     holdMs: hold,
     marginMs: margin,
-    polled: (answer) => read(answer, state),
+    polled: read(state),
   });
+}
+
+/** Remembers the last answer by a digest of it: some are of megabytes. */
+function createRepeats(): (answer: HttpAnswer) => boolean {
+  let last: string | undefined;
+  return function isRepeated({ body }) {
+    const before = last;
+    last = hash('sha1', body, 'base64');
+    return last === before;
+  };
 }
 
 /** Compiles the request, which may hold cursors, and then of the client's query what is none. */
@@ -80,20 +91,23 @@ function resets(answer: HttpAnswer, state: SessionState, cursors: CursorRules): 
   return true;
 }
 
-/** Compiles how a whole answer is read. */
+/** Compiles how a session reads whole answers. */
 function compileAnswers(
   { messages: framing, poll }: GenericConfig,
   cursors: CursorRules | undefined,
-): (answer: HttpAnswer, state: SessionState) => Batch {
+): (state: SessionState) => (answer: HttpAnswer) => Batch {
   const readMessages = compileFraming(framing);
   const waitOf = compileBackoff(poll?.backoff);
 
-  return function read(answer, state) {
-    const reading = answer.status < 300 ? readMessages(answer) : EMPTY;
-    const batch = cursors
-      ? batchOf({ answer, reading, cursors }, state)
-      : { messages: reading.messages, cursor: 'none' as const, commit() {} };
-    return { waitMs: waitOf(answer, reading), ...batch };
+  return function reader(state) {
+    const isRepeated = createRepeats();
+    return function read(answer) {
+      const reading = answer.status < 300 ? readMessages(answer) : EMPTY;
+      const batch = cursors
+        ? batchOf({ answer, reading, cursors }, state)
+        : { ...NOTHING, messages: reading.messages, isRepeated: isRepeated(answer) };
+      return { waitMs: waitOf(answer, reading), ...batch };
+    };
   };
 }
 
@@ -113,6 +127,6 @@ function batchOf({ answer, reading, cursors }: Read, state: SessionState): Batch
   const { next, isFound, isStale } = cursors.move(place, state.cursors, state.initialCursors);
   const messages = isStale ? [] : reading.messages;
   // The same cursor again would bring the same messages again, for ever.
-  if (messages.length > 0 && !isFound) throw invalid('an answer holds no cursor');
+  if (messages.length > 0 && !isFound) throw invalid(`an answer holds no cursor at ${cursors.places}`);
   return { messages, cursor: hasMoved(next, state.cursors) ? 'moved' : 'unmoved', commit: commitTo(next) };
 }
