@@ -10,8 +10,7 @@ export interface PollingParts extends ReceivingParts {
 
 /**
  * Polls until the signal aborts or the session is over: one poll at a time, and the next only when the client has what
- * the last one brought. Only progress is followed at once: messages, and a cursor that has moved behind them; where there
- * is none, another answer than the last one, unless that came after a wait. Throws what
+ * the last one brought. Only progress is followed at once: messages, and a cursor that has moved behind them. Throws what
  * ends the session: SERVICE_REFUSED, UPSTREAM_OUTAGE, UPSTREAM_INVALID; UPSTREAM_LOST or UPSTREAM_TIMEOUT where polls may
  * not be repeated.
  */
@@ -25,19 +24,11 @@ export async function keepPolling(parts: PollingParts, signal: AbortSignal): Pro
     checkProgress(batch);
     if (!(await take(batch))) return;
     let pauseMs = batch.waitMs ?? 0;
-    if (isProgress(batch, spent)) backoff.restore();
+    if (batch.messages.length > 0) backoff.restore();
     else pauseMs = Math.max(pauseMs, backoff.idle(spent));
     await backoff.wait(pauseMs, signal);
   }
 }
-
-/** An answer may be the same as the last one where the service has waited for it. */
-function isProgress({ messages, isRepeated = false }: Batch, spentMs: number): boolean {
-  return messages.length > 0 && (!isRepeated || spentMs >= AT_ONCE_MS);
-}
-
-/** Sooner nobody has waited for anything. */
-const AT_ONCE_MS = 500;
 
 /** The same cursor again would bring the same messages again, for ever: not even the first of them are delivered. */
 function checkProgress({ messages, cursor }: Batch): void {

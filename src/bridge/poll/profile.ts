@@ -23,8 +23,6 @@ export interface Batch {
   readonly messages: readonly Message[];
   /** Where the cursor is behind them: further, or where it was; `none` where messages have none. */
   readonly cursor: 'moved' | 'unmoved' | 'none';
-  /** No cursor tells it from the answer before it, and its body is the same: as likely as not, these are the same messages. */
-  readonly isRepeated?: boolean;
   /** Called once the messages are in the client's socket: only then may the next poll leave them behind. */
   commit(): void;
   /** The service ends the session, once the messages are out. */

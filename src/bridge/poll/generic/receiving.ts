@@ -1,9 +1,8 @@
-import { hash } from 'node:crypto';
 import type { GenericConfig } from '../../../config/poll/index.ts';
 import type { MessagesConfig } from '../../../config/poll/messages.ts';
 import type { PollsConfig } from '../../../config/poll/polls.ts';
 import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
-import { type Batch, NOTHING, type Polls, type Streams } from '../profile.ts';
+import type { Batch, Polls, Streams } from '../profile.ts';
 import { compileBackoff } from './asked-wait.ts';
 import { type CursorRules, compileCursors, hasMoved } from './cursor.ts';
 import { compileFraming, EMPTY, type Reading } from './framing.ts';
@@ -52,18 +51,8 @@ export function compileReceiving(
     mode: 'answers',
     holdMs: hold,
     marginMs: margin,
-    polled: read(state),
+    polled: (answer) => read(answer, state),
   });
-}
-
-/** Remembers the last answer by a digest of it: some are of megabytes. */
-function createRepeats(): (answer: HttpAnswer) => boolean {
-  let last: string | undefined;
-  return function isRepeated({ body }) {
-    const before = last;
-    last = hash('sha1', body, 'base64');
-    return last === before;
-  };
 }
 
 /** Compiles the request, which may hold cursors, and then of the client's query what is none. */
@@ -91,23 +80,20 @@ function resets(answer: HttpAnswer, state: SessionState, cursors: CursorRules): 
   return true;
 }
 
-/** Compiles how a session reads whole answers. */
+/** Compiles how a whole answer is read. */
 function compileAnswers(
   { messages: framing, poll }: GenericConfig,
   cursors: CursorRules | undefined,
-): (state: SessionState) => (answer: HttpAnswer) => Batch {
+): (answer: HttpAnswer, state: SessionState) => Batch {
   const readMessages = compileFraming(framing);
   const waitOf = compileBackoff(poll?.backoff);
 
-  return function reader(state) {
-    const isRepeated = createRepeats();
-    return function read(answer) {
-      const reading = answer.status < 300 ? readMessages(answer) : EMPTY;
-      const batch = cursors
-        ? batchOf({ answer, reading, cursors }, state)
-        : { ...NOTHING, messages: reading.messages, isRepeated: isRepeated(answer) };
-      return { waitMs: waitOf(answer, reading), ...batch };
-    };
+  return function read(answer, state) {
+    const reading = answer.status < 300 ? readMessages(answer) : EMPTY;
+    const batch = cursors
+      ? batchOf({ answer, reading, cursors }, state)
+      : { messages: reading.messages, cursor: 'none' as const, commit() {} };
+    return { waitMs: waitOf(answer, reading), ...batch };
   };
 }
 
