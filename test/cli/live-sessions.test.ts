@@ -462,10 +462,36 @@ describe('what a newcomer trips over', () => {
       text(200, undefined, 'hi'),
       /^PERHAPS: .*post.messages: the answer has no Content-Type: its body is a binary message; /,
     ],
+    [
+      text(200, 'text/event-stream', 'data: 1\n\n'),
+      /^PERHAPS: .*post.response: .* all of it one message; write response: sse/,
+    ],
   ])('a reply that may not be one', async (answer, expected) => {
     const { url } = await service(answer);
     const { code, lines } = await within(2_000, gate(`post: { target: "${url}" }`), { message: 'hello' });
     expect([code, lines.at(-1)]).toEqual([0, expect.stringMatching(expected)]);
+  });
+
+  test.each([
+    ['text/event-stream', 'sse', 'ndjson', /not JSON: .* an event stream is response: sse/],
+    ['application/json', '{}', 'sse', /no event stream: .*; write response: message/],
+  ])('a reply of %s where another is expected', async (type, body, response, expected) => {
+    const { url } = await service(text(200, type, body));
+    const post = gate(`post: { target: "${url}", response: ${response} }`);
+    const { code, lines } = await within(2_000, post, { message: 'hello' });
+    expect([code, lines.at(-1)]).toEqual([1, expect.stringMatching(expected)]);
+    expect(lines.at(-1)).toMatch(/^FAILS: gate.yaml:\d+:\d+ routes\[0\].upstream.post.response: /);
+  });
+
+  test('a reply that does not end', async () => {
+    const { url } = await service((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+    });
+    const post = gate(`post: { target: "${url}", timeout: 100ms }`);
+    const { lines } = await within(2_000, post, { message: 'hello' });
+    expect(lines.at(-1)).toMatch(
+      /^FAILS: .*post.response: the answer is an event stream that goes on; write response: sse/,
+    );
   });
 
   test('a reply that is cut', async () => {

@@ -45,10 +45,18 @@ function ofError(error: GatewayError, scene: Scene, config: PollConfig): Fault {
     return { keys: [], message: `it needs what clients bring: ${message}`, isDoubt: true };
   const { cause, detail } = error;
   if (detail === undefined) return { keys: [], message: reasonOf(error) };
+  if (!(cause instanceof ExchangeFailed) || cause.isFinal) return ofDetail(detail, error, scene, config);
+  if (isEventStream(cause.head) && isGeneric(config)) return STREAMED_REPLY;
   // What has become of the message is told behind why.
-  const isCut = cause instanceof ExchangeFailed && !cause.isFinal;
-  return ofDetail(isCut ? `${reasonOf(cause)}: ${detail}` : detail, error, scene, config);
+  return ofDetail(`${reasonOf(error)}: ${detail}`, error, scene, config);
 }
+
+/** It has no end that one could wait for. */
+const STREAMED_REPLY: Fault = {
+  keys: ['send', 'response'],
+  message: 'the answer is an event stream that goes on',
+  hint: 'write response: sse, and each event is a message',
+};
 
 /** What cannot be read, or followed. */
 function ofDetail(detail: string, { close }: GatewayError, scene: Scene, config: PollConfig): Fault {
@@ -120,6 +128,12 @@ function ofReply(scene: Scene, config: PollConfig): Fault | undefined {
     const message = `answers ${answer.status}, whose body is the reply (refusal: relay)`;
     return { keys: ['send'], message, hint: remedyFor(answer.status), isDoubt: true };
   }
+  if (isEventStream(answer) && config.send?.response !== 'sse')
+    return {
+      ...STREAMED_REPLY,
+      message: 'the answer is an event stream, and all of it one message',
+      isDoubt: true,
+    };
   if (!first.binary || answer.headers['content-type'] !== undefined) return undefined;
   const message = 'the answer has no Content-Type: its body is a binary message';
   return { keys: ['messages'], message, hint: 'send one, or write messages: { type: text }', isDoubt: true };

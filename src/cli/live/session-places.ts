@@ -64,6 +64,18 @@ const PLACES: readonly Place[] = [
     hint: 'see the answer above: what json: is to find is looked for in JSON; header:NAME needs none',
   },
   {
+    sign: /not JSON$/,
+    scene: 'send',
+    keys: replyKeys,
+    hint: 'see the answer above: an event stream is response: sse, what is no JSON response: message',
+  },
+  {
+    sign: /no event stream/,
+    scene: 'send',
+    keys: replyKeys,
+    hint: 'write response: message, or have it stream, as by body: { set: { /stream: true } }',
+  },
+  {
     sign: /not JSON$|not UTF-8$|too deeply$/,
     keys: framingKeys,
     hint: 'see the answer above: framing: body, lines and sse take what is no JSON',
@@ -84,6 +96,10 @@ const PLACES: readonly Place[] = [
 function framingKeys({ name }: Scene, config: PollConfig): Keys {
   if (!isGeneric(config)) return ['profile'];
   return name === 'open' ? ['open'] : ['messages', 'framing'];
+}
+
+function replyKeys(_: Scene, config: PollConfig): Keys {
+  return isGeneric(config) ? ['send', 'response'] : ['profile'];
 }
 
 function cursorKeys(config: PollConfig): Keys {

@@ -133,6 +133,18 @@ describe('messages', () => {
   });
 });
 
+test('a reply that is a stream without an end is told as one', async () => {
+  const backend = await service((request, response) => {
+    if (request.url === '/send')
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+  });
+  const sending = sendingTo(backend, { timeout: '50ms', response: 'message' });
+  const gateway = await harness(sending);
+  (await gateway.connect()).send('a');
+  const detail = expect.stringContaining('`response: sse` takes it');
+  expect(await gateway.endings[0]).toMatchObject({ error: { code: 'UPSTREAM_INVALID', detail } });
+});
+
 describe('a message whose fate is unknown', () => {
   const ERRORS = { cut: 'UPSTREAM_LOST', 502: 'SERVICE_REFUSED', silence: 'UPSTREAM_TIMEOUT' } as const;
   /** Cuts the connection, or fails, after the first message has arrived. */
