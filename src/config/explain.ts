@@ -69,9 +69,20 @@ function absent(issue: Issue, value: undefined | null): Finding {
   return {
     path: issue.path,
     message: value === null ? 'is empty' : 'is missing',
-    hint: wanted === undefined ? undefined : `expected ${wanted}`,
+    hint: wanted === undefined ? undefined : `expected ${wanted}${exampleFor(issue.path, wanted)}`,
     atKey: true,
   };
+}
+
+/** What no route is without, as it is written. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  match: 'match: { path: /app }',
+  upstream: 'upstream: { http: "http://127.0.0.1:3000" }',
+};
+
+function exampleFor(path: Path, wanted: string): string {
+  const name = String(path.at(-1));
+  return wanted === FORMS.object && Object.hasOwn(EXAMPLES, name) ? `, as in ${EXAMPLES[name]}` : '';
 }
 
 function complaint(issue: Issue, value: unknown): { message: string; hint?: string } {

@@ -48,6 +48,7 @@ describe('a problem is told in words', () => {
     [{ trustedProxies: '[]' }, 'trustedProxies: unknown key; trustedProxies stands beside routes'],
     [{ onExpiry: 'close' }, 'onExpiry: unknown key; onExpiry stands in auth'],
     [{ every: '5s' }, 'every: unknown key; every stands in keepalive'],
+    [{ match: '' }, 'match: is empty; expected a mapping (key: value), as in match: { path: /app }'],
     [{ linger: '{}' }, 'linger: unknown key; linger stands in upstream.poll or upstream.post'],
     [
       { upstream: '{ poll: http://a/e }' },
