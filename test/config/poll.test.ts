@@ -173,6 +173,18 @@ describe('a poll upstream', () => {
     ['profile: bayeux', 'path: is missing'],
     ['profile: sockjs, path: /echo, send: { path: /x }', 'send: does not go with this profile; remove it'],
     ['profile: engine', 'expected generic, websocket-over-http, engine.io, sockjs or bayeux'],
+    ['profile: pushpin', 'sockjs or bayeux; did you mean poll: { profile: websocket-over-http }?'],
+    ['profile: aws', 'sockjs or bayeux; did you mean post: { profile: aws }?'],
+    [
+      'poll: { path: /e }, path: /e',
+      'poll.path: does not go with this profile; path stands in open or poll or send or close',
+    ],
+    ['poll: { path: /e }, response: message', 'poll.response: unknown key; response stands in send'],
+    ['poll: { path: /e }, hub: chat', 'poll.hub: unknown key; hub stands in post'],
+    [
+      'poll: { path: /e }, topic: a',
+      'known here: profile, target, headers, http2, responseSize, queueSize, codes',
+    ],
   ])('refuses %s', (poll, message) => {
     expect(problemOf(withPoll(poll))).toContain(message);
   });
@@ -230,8 +242,12 @@ describe('a post upstream', () => {
   });
 
   test.each([
-    ['ws://127.0.0.1:3001', 'is not a http or https URL, or unix:/run/app.sock; write http://'],
+    ['ws://127.0.0.1:3001', 'is not an http:// or https:// URL, or unix:/run/app.sock; write http://'],
     ['http://127.0.0.1:3001/?a=1', 'post: a base URL has no query'],
+    ['[http://127.0.0.1:3001]', 'a mapping with target, which may be a list'],
+    [`{ ${TARGET}, ack: pong }`, 'post.ack: unknown key; ack stands in poll'],
+    [`{ ${TARGET}, linger: 30s }`, 'is not a mapping (key: value); known here: for, token, max'],
+    [`{ ${TARGET}, profile: lambda }`, 'cloudevents or aws; did you mean post: { profile: aws }?'],
     [`{ ${TARGET}, path: "/{rom}" }`, 'post.path: nothing fills {rom} here'],
     [`{ ${TARGET}, body: '["{rom}"]' }`, 'post.body: nothing fills {rom} here'],
     [`{ ${TARGET}, body: "{message}", text: text/plain }`, 'post.body: a body is JSON or a form'],

@@ -27,7 +27,7 @@ describe('an issuer', () => {
     'cannot fetch its keys from %s',
     (url) => {
       expect(problemOf(issuer(`algorithms: [ES256], jwks: "${url}"`))).toMatch(
-        /issuers.main.jwks: .* is not an http or https URL without credentials, or a file$/,
+        /issuers.main.jwks: .* is not an http:\/\/ or https:\/\/ URL without credentials, or a file$/,
       );
     },
   );
@@ -51,7 +51,7 @@ describe('an issuer', () => {
       'issuer: https://id.example.com/',
       `issuer: "${name}"`,
     );
-    expect(problemOf(text)).toMatch(/issuers.main.issuer: discovery needs an http or https URL/);
+    expect(problemOf(text)).toMatch(/issuers.main.issuer: discovery needs an http:\/\/ or https:\/\/ URL/);
   });
 
   test('is discovered by its URL alone', () => {

@@ -5,7 +5,7 @@ import type { Backoff, Trouble } from './backoff.ts';
 import type { Batch, Profile, Sends } from './profile.ts';
 import { isStreamed, wholeRefusal } from './refusal.ts';
 import type { SessionClient } from './session-client.ts';
-import { answered, judgeSend, serviceRefused, unreadable } from './verdict.ts';
+import { answered, isEventStream, judgeSend, serviceRefused, unreadable } from './verdict.ts';
 
 export interface AttemptParts {
   readonly http: SessionClient;
@@ -35,7 +35,7 @@ interface Setback extends Trouble {
 
 /**
  * Sends a request until the service has it. One that the service may have had is sent again only if the profile says that
- * it drops what it has had. Throws what ends the session: UPSTREAM_LOST (its fate is unknown), UPSTREAM_OUTAGE,
+ * it drops what it has had. Throws what ends the session: UPSTREAM_LOST or UPSTREAM_TIMEOUT (its fate is unknown), UPSTREAM_OUTAGE,
  * SERVICE_REFUSED, UPSTREAM_INVALID.
  */
 export async function sendUntilTaken(
@@ -105,5 +105,11 @@ function fateUnknown({ cause, answer }: Setback, { codes }: AttemptParts): Gatew
   const detail = 'a message may or may not have arrived';
   if (answer !== undefined)
     return serviceRefused(answer, 'a message', codes, `${answered(answer.status)}: ${detail}`);
-  return new GatewayError('UPSTREAM_LOST', { cause, detail });
+  if (cause instanceof ExchangeFailed && isEventStream(cause.head))
+    return new GatewayError('UPSTREAM_INVALID', {
+      cause,
+      detail: `${detail}: the answer is an event stream that did not end, and \`response: sse\` takes it as it comes`,
+    });
+  const isLate = cause instanceof ExchangeFailed && cause.kind === 'timeout';
+  return new GatewayError(isLate ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_LOST', { cause, detail });
 }

@@ -24,6 +24,12 @@ export interface SenderParts extends AttemptParts {
 /** Requests of one session at a time, whatever its lanes. */
 const MOST_REQUESTS = 64;
 
+/** A message where none is taken. */
+const LISTENERS_ONLY = {
+  sentence: 'Messages are not accepted here: clients may only listen.',
+  detail: 'the route has no `send`',
+};
+
 /** The service wants to hear nothing more. */
 const UNWANTED: Outcome = { kind: 'refused', batch: NOTHING };
 
@@ -78,7 +84,7 @@ export class Sender {
     if (this.#isEnding) return;
     const { sends } = this.#parts;
     if (sends === undefined) {
-      this.#fail(new GatewayError('UNSUPPORTED_DATA'));
+      this.#fail(new GatewayError('UNSUPPORTED_DATA', LISTENERS_ONLY));
       return;
     }
     const lane = this.#laneOf(sends.lane?.(message) ?? '');

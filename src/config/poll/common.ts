@@ -10,7 +10,7 @@ import { linger } from './linger.ts';
 /** Where a service is: a URL or a unix socket. */
 export const HTTP_BASE = urlOrSocket('http', 'https').refine(
   (text) => !text.includes('?'),
-  'a base URL has no query',
+  'a base URL has no query: that goes into the `path` of a request, beside `target`',
 );
 
 /** A status that may end a session: no success, and no 304, which says that there is nothing new. */

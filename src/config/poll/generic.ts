@@ -44,7 +44,8 @@ function genericRules(config: GenericConfig, complain: Complain): void {
   if (cursor !== undefined && poll === undefined) complain(['cursor'], 'has no effect without `poll`');
   if (ack !== undefined && cursor === undefined && confirm === undefined)
     complain(['ack'], 'has no effect without `cursor` or `confirm`');
-  if (poll === undefined && send === undefined) complain(['poll'], 'is required unless there is `send`');
+  if (poll === undefined && send === undefined)
+    complain(['poll'], 'is required unless there is `send`; write poll: { path: /events }');
   messagesRules(messages, complain);
   cursorRules({ cursor, poll, messages }, complain);
   confirmRules(config, complain);

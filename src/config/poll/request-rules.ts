@@ -88,9 +88,10 @@ function bodyRules({ method, body, type, text }: Written, known: Known, complain
   if (fault !== undefined) complain(['body'], fault);
 }
 
+const EMPTY_EDIT = `has no effect: it neither sets nor removes anything; a template is a text, as in '{"text": "{message}"}'`;
+
 function editRules({ set, remove }: EditConfig, known: Known, complain: Complain): void {
-  if (Object.keys(set).length === 0 && remove.length === 0)
-    complain(['body'], 'has no effect: it neither sets nor removes anything');
+  if (Object.keys(set).length === 0 && remove.length === 0) complain(['body'], EMPTY_EDIT);
   for (const [place, value] of Object.entries(set))
     for (const text of textsIn(value)) {
       const fault = valueFault(text, known);

@@ -197,6 +197,18 @@ describe('polls', () => {
     expect([backend.requests.length, slept]).toEqual([4, [2000, 4000, 5000, 5000]]);
   });
 
+  test('end the session where they are answered by a stream that goes on', async () => {
+    const backend = await service((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+    });
+    const poll = { path: '/feed', hold: '30ms', margin: '20ms' };
+    const gateway = await harness({ target: backend.url, poll });
+    const reason = 'The service answered a poll with a stream.';
+    expect(await closeOf(await gateway.connect())).toEqual({ code: 1014, reason });
+    const detail = expect.stringContaining('`poll.mode: stream`');
+    expect(await gateway.endings[0]).toMatchObject({ error: { code: 'UPSTREAM_INVALID', detail } });
+  });
+
   test('wait as Retry-After asks, then go on', async () => {
     const backend = await service((_, response) => {
       if (backend.requests.length === 1) response.writeHead(503, { 'retry-after': '7' }).end();

@@ -8,7 +8,7 @@ import { compileInitial } from './initial.ts';
 import type { Item } from './items.ts';
 import { compilePicked, isSmaller, sum } from './picked.ts';
 import { compileResets } from './reset.ts';
-import { compileSource, sendable } from './source.ts';
+import { compileSource, placeName, sendable } from './source.ts';
 
 /** What each entry of `cursor` stands at; undefined where a poll is sent without. */
 export type Cursors = readonly (string | undefined)[];
@@ -29,6 +29,8 @@ export interface Move {
 
 /** The cursors of a route. What is read of an answer throws UPSTREAM_INVALID for what is no cursor. */
 export interface CursorRules {
+  /** Where an answer holds them, as the configuration says. */
+  readonly places: string;
   /** Where a session begins, as its client's query may say. Throws BAD_REQUEST if that could not be sent. */
   initial(scope: Scope): Cursors;
   /** A client's query without the parameters that cursors stand in for. */
@@ -47,6 +49,7 @@ export function compileCursors(entries: readonly CursorEntry[]): CursorRules {
   const rules = entries.map(compileEntry);
   const taken = rules.flatMap(({ parameters }) => parameters);
   return {
+    places: entries.map(({ from }) => placeName(from)).join(' or '),
     initial: (scope) => rules.map((rule) => rule.initial(scope)),
     otherQuery: (query) => withoutParameters(query, (one) => taken.some((name) => one.has(name))),
     put: (request, cursors) => rules.reduce((whole, { put }, index) => put(whole, cursors[index]), request),

@@ -121,12 +121,12 @@ function eventReader(framing: Framing, limit: number): ItemReader {
   };
 }
 
-/** Throws UPSTREAM_INVALID for a text that is no JSON. */
-export function parse(text: string): unknown {
+/** Throws UPSTREAM_INVALID for a text that is no JSON; `kind` is what is said of the body that it is from. */
+export function parse(text: string, kind = ''): unknown {
   try {
     return parseJson(text);
   } catch (error) {
-    throw invalid('a body is not JSON', error);
+    throw invalid(`a body${kind} is not JSON`, error);
   }
 }
 

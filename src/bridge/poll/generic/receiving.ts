@@ -121,6 +121,6 @@ function followed({ place, cursors, isLast }: Read, state: SessionState): Batch 
   // Nobody asks for what comes behind the last.
   if (isLast) return { messages, cursor: 'none', commit: commitTo(next) };
   // The same cursor again would bring the same messages again, for ever.
-  if (messages.length > 0 && !isFound) throw invalid('an answer holds no cursor');
+  if (messages.length > 0 && !isFound) throw invalid(`an answer holds no cursor at ${cursors.places}`);
   return { messages, cursor: hasMoved(next, state.cursors) ? 'moved' : 'unmoved', commit: commitTo(next) };
 }

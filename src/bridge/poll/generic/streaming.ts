@@ -1,10 +1,11 @@
 import type { GenericConfig } from '../../../config/poll/index.ts';
 import type { AnswerHead } from '../../../upstream/streamed-answer.ts';
 import { type Batch, type EventReader, type Message, NOTHING } from '../profile.ts';
+import { isEventStream } from '../verdict.ts';
 import { type CursorRules, type Cursors, hasMoved } from './cursor.ts';
 import { NO_MORE } from './end.ts';
 import type { Evidence } from './evidence.ts';
-import { invalid } from './invalid.ts';
+import { invalid, typeIn } from './invalid.ts';
 import { compileItems, type Item, type ItemReader } from './items.ts';
 
 /** A session's cursors. */
@@ -57,9 +58,8 @@ function upTo(isLast: (item: Item) => boolean, read: Batches): Batches {
 
 /** A page of whatever else would be read as a stream without an event. */
 function checkType({ headers }: AnswerHead): void {
-  const type = headers['content-type'] ?? 'text/event-stream';
-  if (!/^text\/event-stream\s*(;|$)/i.test(type))
-    throw invalid('the answer is no event stream: see its Content-Type');
+  if (headers['content-type'] !== undefined && !isEventStream({ headers }))
+    throw invalid(`the answer has ${typeIn(headers)}, and is no event stream`);
 }
 
 /** Takes items apart, and says what the service has asked for as soon as it has. */

@@ -208,7 +208,10 @@ describe('a cursor', () => {
   test('is missed beside messages', () => {
     const { polls, answer } = session(FEED);
     expect(() => polls.polled(answer(200, '{"events":[1]}'))).toThrow(
-      expect.objectContaining({ code: 'UPSTREAM_INVALID', detail: 'an answer holds no cursor' }),
+      expect.objectContaining({
+        code: 'UPSTREAM_INVALID',
+        detail: 'an answer holds no cursor at json:/next',
+      }),
     );
     expect(polls.polled(answer(200, '{"events":[]}')).messages).toEqual([]);
   });
