@@ -177,7 +177,7 @@ describe('a poll upstream', () => {
     ['profile: aws', 'sockjs or bayeux; did you mean post: { profile: aws }?'],
     [
       'poll: { path: /e }, path: /e',
-      'poll.path: does not go with this profile; path stands in open or poll or send or close',
+      'poll.path: does not go with this profile; path stands in open or poll or confirm or send or close',
     ],
     ['poll: { path: /e }, response: message', 'poll.response: unknown key; response stands in send'],
     ['poll: { path: /e }, hub: chat', 'poll.hub: unknown key; hub stands in post'],
