@@ -23,6 +23,7 @@ const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target', 'post', 'post.target
 const SECRETS = [
   'issuers.*.secret',
   'admin.secret',
+  'admin.aws.secretAccessKey',
   'routes.*.upstream.poll.grip.secret',
   'routes.*.upstream.post.secret',
   'routes.*.upstream.post.secret.*',

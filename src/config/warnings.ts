@@ -47,9 +47,10 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
   ];
 }
 
-/** That of the admin listener, and those of routes: of a lone credential, of each in a list, and of signatures. */
+/** Those of the admin listener, and those of routes: of a lone credential, of each in a list, and of signatures. */
 const CREDENTIALS = [
   'admin.secret',
+  'admin.aws.secretAccessKey',
   'routes.*.upstream.credentials.value',
   'routes.*.upstream.credentials.*.value',
   'routes.*.upstream.post.secret',

@@ -7,6 +7,7 @@ test.each([
   ['', 480],
   ['admin: { port: 0 }', 480],
   [`admin: { port: 0, secret: "\${S}" }`, 448],
+  [`admin: { port: 0, aws: { accessKeyId: AKIAIOSFODNN7EXAMPLE, secretAccessKey: "\${S}" } }`, 448],
 ])(
   '1024 open files and %s: the connections of services are kept back from clients',
   async (top, expected) => {

@@ -1,5 +1,4 @@
 import type { Backchannel } from './backchannel.ts';
-import { readBody } from './body.ts';
 import { type Published, readPublication } from './grip.ts';
 import { type Answer, json, line, type Page, type Question } from './page.ts';
 import { Remembered } from './remembered.ts';
@@ -17,8 +16,8 @@ export function publishPage(backchannel: Backchannel): Page {
     return id === undefined ? now() : remembered.once(channel, id, now);
   }
 
-  async function take({ request }: Question): Promise<Answer> {
-    const items = readPublication(await readBody(request));
+  async function take({ request, body }: Question): Promise<Answer> {
+    const items = readPublication(await body());
     // All are on their way before one is waited for: each connection gets them in their order.
     const reached = await Promise.all(items.map(publish));
     if (!/\bapplication\/json\b/i.test(request.headers.accept ?? '')) return line('Published');
