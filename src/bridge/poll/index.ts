@@ -1,4 +1,4 @@
-import { type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
+import { channelPrefixOf, type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
 import type { RouteConfig } from '../../config/schema.ts';
 import type { HeaderField } from '../../http/request.ts';
 import { pairsOf } from '../../upstream/answer-fields.ts';
@@ -75,7 +75,9 @@ function compileBridge(
   route: RouteConfig,
   deps: BridgeDeps,
 ): (opened: Opened, connection: string, run?: RunSession) => Bridge {
-  const { queueSize, outage: outageMs } = sessionConfigOf(route.upstream) as PollConfig;
+  const config = sessionConfigOf(route.upstream) as PollConfig;
+  const { queueSize, outage: outageMs } = config;
+  const channelPrefix = channelPrefixOf(config);
   const { clock, channels: hub = new ChannelHub(), concealment } = deps;
 
   return function bridgeTo(opened, connection, runSession = runPoll) {
@@ -84,7 +86,7 @@ function compileBridge(
       target: lease.endpoint.name,
       accept: { protocol: opening.protocol, headers: shown(opening.fields ?? [], concealment) },
       run(client, head, session) {
-        const channels = hub.join(queueSize);
+        const channels = hub.join(queueSize, channelPrefix);
         const greeting = opening.messages ?? [];
         const common = { http, profile, greeting, connection, channels, queueSize, outageMs, clock };
         function sayGoodbye(ending: Ending): Promise<void> {
