@@ -8,6 +8,7 @@ import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
 import type { Dial } from './bridge/contract.ts';
 import type { ChannelHub } from './bridge/poll/channels.ts';
+import { concealmentOf } from './bridge/poll/concealment.ts';
 import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
 import { openPollBridge } from './bridge/poll/index.ts';
 import type { LingerObserver } from './bridge/poll/parking.ts';
@@ -164,7 +165,7 @@ function openBridge(
 function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
   const http = openPollClients(config, means);
   const { channels, credentials, lingering, goodbyes: observer } = means;
-  const concealment = credentials?.concealment;
+  const concealment = concealmentOf(config, credentials?.concealment);
   const { dial, close } = openPollBridge(config, {
     http,
     channels,

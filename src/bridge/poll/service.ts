@@ -3,6 +3,7 @@ import { asGatewayError, type GatewayError } from '../../errors.ts';
 import { type Closing, type End, failed } from '../closing.ts';
 import type { Ending } from '../contract.ts';
 import { Backoff } from './backoff.ts';
+import { concealEnd } from './concealment.ts';
 import type { Conversation } from './conversation.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Pressure } from './outbox.ts';
@@ -41,14 +42,14 @@ export class PollService implements End {
 
   constructor(parts: PollServiceParts) {
     const { conversation, closing, pressure, deliver, confirm, settled } = parts;
-    const { profile, queueSize } = conversation;
+    const { profile, queueSize, concealment } = conversation;
     this.#parts = parts;
     this.#deliveries = new Deliveries({
       deliver,
       settled,
       limit: queueSize,
       confirm: () => confirm(this.#receiving.signal),
-      onEnd: (end) => closing.onClose(this, end),
+      onEnd: (end) => closing.onClose(this, concealEnd(end, concealment)),
     });
     this.#sender = new Sender({
       ...conversation,
