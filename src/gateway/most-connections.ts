@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { sessionConfigOf } from '../config/poll/index.ts';
-import type { Config } from '../config/schema.ts';
+import { requestsAtOnce } from '../config/poll/requests-at-once.ts';
+import type { Config, RouteConfig } from '../config/schema.ts';
 import { connectionsWithin, readDescriptorLimit } from '../listener/descriptors.ts';
 import { serviceConnections } from '../observe/admin/guard.ts';
 
@@ -11,8 +12,7 @@ export async function mostConnections(
   readLimit = readDescriptorLimit,
 ): Promise<number> {
   const openFiles = await readLimit();
-  // A poll hangs on one connection while messages are sent on another.
-  const upstream = routes.some((route) => sessionConfigOf(route.upstream) !== undefined) ? 2 : 1;
+  const upstream = Math.max(...routes.map(connectionsToUpstream));
   const fitting = connectionsWithin(openFiles, upstream, serviceConnections(admin));
   const connections = limits.connections === 'auto' ? fitting : limits.connections;
   if (connections > fitting)
@@ -22,4 +22,10 @@ export async function mostConnections(
     );
   if (connections < Infinity) logger.info({ connections, openFiles }, 'connections are bounded');
   return connections;
+}
+
+/** How many connections to its upstream one client may have open at a time. */
+function connectionsToUpstream({ upstream }: RouteConfig): number {
+  const session = sessionConfigOf(upstream);
+  return session === undefined ? 1 : requestsAtOnce(session);
 }
