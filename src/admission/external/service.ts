@@ -20,6 +20,8 @@ export interface Answer {
 /** Questions under way at a time, of everybody and of one address. */
 const BOUNDS = { all: 256, perAddress: 32 };
 const MAX_BODY_BYTES = 64 * 1024;
+/** So long the rest of an answer that nobody reads may take: by then another connection is cheaper. */
+const REST_MS = 250;
 const NOTHING = Buffer.alloc(0);
 
 /** Whether a status is a refusal that goes to the client: its own, or one that sends it to where it signs in. */
@@ -86,8 +88,8 @@ export class AuthService {
     });
     const answer = { status: statusCode, fields: headers as unknown as readonly string[], body: NOTHING };
     if (!isRefusal(statusCode)) {
-      // Nobody waits for what is not wanted; what is left of it is read for the sake of the connection.
-      void body.dump({ limit: MAX_BODY_BYTES }).then(end, end);
+      // Nobody waits for what is not wanted; what is left of it is read for the sake of the connection, which keeps its place.
+      void body.dump({ limit: MAX_BODY_BYTES, signal: AbortSignal.timeout(REST_MS) }).then(end, end);
       return answer;
     }
     const content = await beginningOf(body);
