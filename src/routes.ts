@@ -87,7 +87,7 @@ interface Opened<Handler> {
 /** Compiles a route. Throws CredentialError or the system's error if a file it names cannot be used. */
 export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const { name, match, paths } = config;
-  const external = openAuthService(config.auth);
+  const external = openAuthService(config.auth, deps.upstreams.certificates);
   const checks = createAdmission(config, { ...deps, external });
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);

@@ -4,7 +4,7 @@ import type { RouteConfig } from '../config/schema.ts';
 import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { type DialFailure, GatewayError } from '../errors.ts';
 import type { Asking, Policy } from './balance/policy.ts';
-import { type TlsTrust, trustSource } from './connect.ts';
+import { type TlsTrust, trustSource } from '../tls-trust.ts';
 import type { UpstreamContext } from './context.ts';
 import type { ProofSource } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';

@@ -139,7 +139,7 @@ describe('a problem is told in words', () => {
     ],
     [
       { auth: '{ external: { url: "ws://a" } }' },
-      'auth.external.url: "ws://a" is not a http or https URL; write http://…',
+      'auth.external.url: "ws://a" is not a http or https URL, or unix:/run/app.sock; write http://…',
     ],
     [{ upstream: '{ websocket: 7 }' }, 'upstream.websocket: 7 is not a ws or wss URL, or unix:/run/app.sock'],
     [{ upstream: '{ websocket: ws://a, txt: true }' }, 'upstream.txt: unknown key; did you mean text?'],
