@@ -140,7 +140,11 @@ describe('a route', () => {
   test.each([
     ['http://a/auth', ', tls: { verify: off }', 'auth.external.tls: has no effect: url is not https://'],
     ['unix:/run/a.sock', ', tls: { verify: off }', 'auth.external.tls: has no effect: url is not https://'],
-    ['https://a/auth', ', tls: { servername: b, cert: package.json }', 'tls.cert: has no effect without its key'],
+    [
+      'https://a/auth',
+      ', tls: { servername: b, cert: package.json }',
+      'tls.cert: has no effect without its key',
+    ],
     [`unix:/${'x'.repeat(120)}`, '', 'auth.external.url: the path of the socket has 121 bytes; at most 107'],
   ])('that asks another service at %s%s is refused', (url, more, problem) => {
     const auth = `{ external: { url: "${url}", forward: [accept]${more} } }`;
