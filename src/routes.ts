@@ -8,6 +8,7 @@ import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
 import type { Dial } from './bridge/contract.ts';
 import type { ChannelHub } from './bridge/poll/channels.ts';
+import { concealmentOf } from './bridge/poll/concealment.ts';
 import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
 import { openPollBridge } from './bridge/poll/index.ts';
 import type { LingerObserver } from './bridge/poll/parking.ts';
@@ -86,7 +87,7 @@ interface Opened<Handler> {
 /** Compiles a route. Throws CredentialError or the system's error if a file it names cannot be used. */
 export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const { name, match, paths } = config;
-  const external = openAuthService(config.auth);
+  const external = openAuthService(config.auth, deps.upstreams.certificates);
   const checks = createAdmission(config, { ...deps, external });
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
@@ -164,7 +165,7 @@ function openBridge(
 function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
   const http = openPollClients(config, means);
   const { channels, credentials, lingering, goodbyes: observer } = means;
-  const concealment = credentials?.concealment;
+  const concealment = concealmentOf(config, credentials?.concealment);
   const { dial, close } = openPollBridge(config, {
     http,
     channels,

@@ -145,7 +145,7 @@ describe('a problem is told in words', () => {
     ],
     [
       { auth: '{ external: { url: "ws://a" } }' },
-      'auth.external.url: "ws://a" is not an http:// or https:// URL; write http://…',
+      'auth.external.url: "ws://a" is not an http:// or https:// URL, or unix:/run/app.sock; write http://…',
     ],
     [
       { upstream: '{ websocket: 7 }' },

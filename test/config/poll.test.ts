@@ -29,6 +29,7 @@ describe('a poll upstream', () => {
     [`send: { path: /m }, close: { path: "/end?c={code}&n={seq}", body: '["{reason}"]' }`],
     ['send: { path: /m }, headers: { pass: [cookie], add: { x-room: "{room} {query.a|b}" } }'],
     ['send: { path: /m }, headers: { add: { x-room: plain } }'],
+    ['send: { path: /m }, headers: { add: { Authorization: Bearer key } }'],
     ['poll: { path: /e }, codes: { 302: 1001, 410: 1000, 503: 4999 }'],
     ['poll: { path: "/e/{cursor}" }, cursor: { from: "json:/next" }, ack: pong'],
     ['poll: { path: /e, end: { header: { stream-closed: true } } }'],

@@ -137,6 +137,26 @@ describe('a route', () => {
     expect(parsed(withAuth(auth, 'origins: [https://a.example.com]')).routes).toHaveLength(1);
   });
 
+  test.each([
+    ['http://a/auth', ', tls: { verify: off }', 'auth.external.tls: has no effect: url is not https://'],
+    ['unix:/run/a.sock', ', tls: { verify: off }', 'auth.external.tls: has no effect: url is not https://'],
+    [
+      'https://a/auth',
+      ', tls: { servername: b, cert: package.json }',
+      'tls.cert: has no effect without its key',
+    ],
+    [`unix:/${'x'.repeat(120)}`, '', 'auth.external.url: the path of the socket has 121 bytes; at most 107'],
+  ])('that asks another service at %s%s is refused', (url, more, problem) => {
+    const auth = `{ external: { url: "${url}", forward: [accept]${more} } }`;
+    expect(problemOf(withAuth(auth))).toContain(problem);
+  });
+
+  test('that asks another service by a unix socket has it below the file’s folder', () => {
+    const auth = '{ external: { url: "unix:run/a.sock:/auth?b=1", forward: [accept] } }';
+    const [route] = parseConfig(withAuth(auth), { baseDir: '/etc/gate' }).config.routes;
+    expect(route?.auth).toMatchObject({ external: { url: 'unix:/etc/gate/run/a.sock:/auth?b=1' } });
+  });
+
   test('that asks another service about cookies must name origins', () => {
     const asking = (forward: string) => `{ external: { url: "http://a/auth"${forward} } }`;
     expect(problemOf(withAuth(asking('')))).toMatch(/routes\[0\].origins: is required on a route/);

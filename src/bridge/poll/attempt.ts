@@ -2,6 +2,7 @@ import { asGatewayError, GatewayError } from '../../errors.ts';
 import { ExchangeFailed, type HttpAnswer, type HttpRequest } from '../../upstream/client.ts';
 import type { AnswerHead, StreamedAnswer } from '../../upstream/streamed-answer.ts';
 import type { Backoff, Trouble } from './backoff.ts';
+import { concealRefusal, type SessionConcealment } from './concealment.ts';
 import type { Batch, Profile, Sends } from './profile.ts';
 import { isStreamed, wholeRefusal } from './refusal.ts';
 import type { SessionClient } from './session-client.ts';
@@ -10,6 +11,7 @@ import { answered, isEventStream, judgeSend, serviceRefused, unreadable } from '
 export interface AttemptParts {
   readonly http: SessionClient;
   readonly codes: Profile['codes'];
+  readonly concealment?: SessionConcealment | undefined;
   /** Made for a message when it is needed. */
   backoff(): Backoff;
 }
@@ -93,11 +95,13 @@ function setbackOf(thrown: unknown): Setback {
 }
 
 /** The profile may have something to say to the client: in place of the end (of a 4xx for which there is no close code), or of its own end. */
-function refusalOf(answer: HttpAnswer, { sends }: Sending, { codes }: AttemptParts): Outcome {
+function refusalOf(answer: HttpAnswer, { sends }: Sending, { codes, concealment }: AttemptParts): Outcome {
   const { status } = answer;
+  const end = serviceRefused(answer, 'a message', codes);
+  const shown = concealRefusal(answer, end.message, concealment);
   const isClients = status >= 400 && status < 500 && codes?.[status] === undefined;
-  const batch = isClients ? sends.refused?.(answer) : sends.failed?.(answer);
-  if (batch === undefined) throw serviceRefused(answer, 'a message', codes);
+  const batch = isClients ? sends.refused?.(shown) : sends.failed?.(shown);
+  if (batch === undefined) throw end;
   return { kind: 'refused', batch };
 }
 

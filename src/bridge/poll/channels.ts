@@ -20,7 +20,7 @@ export type Subscriber = (item: Item) => Promise<boolean>;
 export interface Channels {
   /**
    * Has `subscriber` hear what is published to a channel, in place of the session's earlier one if there is one. Returns the
-   * undo, which may be called twice. Throws UPSTREAM_INVALID for a name of no or of more than 255 characters, and for more
+   * undo, which may be called twice. Throws UPSTREAM_INVALID for a name of no or, with its prefix, of more than 255 characters, and for more
    * channels than a session may listen to.
    */
   subscribe(channel: string, subscriber: Subscriber): () => void;
@@ -53,9 +53,12 @@ export class ChannelHub {
     return this.#members.size;
   }
 
-  /** Lets a session in; `limit` is how many bytes may be on their way to its client, beyond which it misses what is published. */
-  join(limit: number): SessionChannels {
-    return new Member(this.#members, limit);
+  /**
+   * Lets a session in; `limit` is how many bytes may be on their way to its client, beyond which it misses what is published.
+   * To all others its channels have names that begin with `prefix`.
+   */
+  join(limit: number, prefix = ''): SessionChannels {
+    return new Member(this.#members, limit, prefix);
   }
 
   /**
@@ -82,16 +85,19 @@ class Member implements SessionChannels {
   readonly #members: Members;
   /** For what is on its way to the client. */
   readonly #allotment: Allotment;
+  readonly #prefix: string;
   readonly #subscribers = new Map<string, Subscriber>();
   #hasLeft = false;
 
-  constructor(members: Members, limit: number) {
+  constructor(members: Members, limit: number, prefix: string) {
     this.#members = members;
+    this.#prefix = prefix;
     this.#allotment = new Allotment(limit);
   }
 
-  subscribe(channel: string, subscriber: Subscriber): () => void {
+  subscribe(name: string, subscriber: Subscriber): () => void {
     if (this.#hasLeft) return () => {};
+    const channel = this.#prefix + name;
     this.#check(channel);
     this.#subscribers.set(channel, subscriber);
     const members = this.#members.get(channel) ?? new Set();
@@ -123,7 +129,7 @@ class Member implements SessionChannels {
   }
 
   #check(channel: string): void {
-    if (channel.length === 0 || channel.length > MAX_CHANNEL_NAME)
+    if (channel.length === this.#prefix.length || channel.length > MAX_CHANNEL_NAME)
       throw invalid(`a channel’s name has 1 to ${MAX_CHANNEL_NAME} characters`);
     if (this.#subscribers.size >= MAX_CHANNELS && !this.#subscribers.has(channel))
       throw invalid(`a session listens to at most ${MAX_CHANNELS} channels`);

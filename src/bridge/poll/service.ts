@@ -3,6 +3,7 @@ import { asGatewayError, type GatewayError } from '../../errors.ts';
 import { type Closing, type End, failed } from '../closing.ts';
 import type { Ending } from '../contract.ts';
 import { Backoff } from './backoff.ts';
+import { concealEnd } from './concealment.ts';
 import type { Conversation } from './conversation.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Pressure } from './outbox.ts';
@@ -44,7 +45,7 @@ export class PollService implements End {
 
   constructor(parts: PollServiceParts) {
     const { conversation, closing, pressure, deliver, confirm, settled } = parts;
-    const { profile, queueSize } = conversation;
+    const { profile, queueSize, concealment } = conversation;
     this.#parts = parts;
     this.#deliveries = new Deliveries({
       deliver,
@@ -52,7 +53,7 @@ export class PollService implements End {
       limit: queueSize,
       confirm: () => confirm(this.#receiving.signal),
       acknowledge: (receipt) => this.#acknowledge(receipt),
-      onEnd: (end) => closing.onClose(this, end),
+      onEnd: (end) => closing.onClose(this, concealEnd(end, concealment)),
     });
     this.#sender = new Sender({
       ...conversation,

@@ -60,6 +60,16 @@ export const commonFields = {
   linger,
 };
 
+/** For profiles whose services put sessions into channels. */
+export const channelPrefix = z
+  .string()
+  .min(1)
+  .max(100)
+  .optional()
+  .describe(
+    'What stands before the name of each channel or group that its service puts sessions into, for whoever publishes: other routes’ sessions of that name do not hear it; absent: nothing, and names are shared with other routes',
+  );
+
 type Context = z.core.$RefinementCtx;
 
 /** Says what is wrong with the key at a path below the one that is checked. */

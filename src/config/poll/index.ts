@@ -114,6 +114,11 @@ function isGeneric(config: PollConfig): config is GenericConfig {
   return config.profile === undefined || config.profile === 'generic';
 }
 
+/** What stands before the names of the channels of a session, to all but its service. */
+export function channelPrefixOf(config: PollConfig): string {
+  return ('channelPrefix' in config && config.channelPrefix) || '';
+}
+
 /** The session an upstream has with an HTTP service; undefined where it has another kind of upstream. */
 export function sessionConfigOf({ poll, post }: SessionShape): PollConfig | undefined {
   return poll ?? post;

@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Backchannel } from './backchannel.ts';
-import { readBody } from './body.ts';
 import { type Published, readPublication } from './grip.ts';
 import { type Answer, json, line, type Page, type Question } from './page.ts';
 import { Remembered } from './remembered.ts';
@@ -28,8 +27,8 @@ export function publishPage(backchannel: Backchannel): Page {
     return Promise.all(reached);
   }
 
-  async function take({ request }: Question): Promise<Answer> {
-    const items = readPublication(await readBody(request));
+  async function take({ request, body }: Question): Promise<Answer> {
+    const items = readPublication(await body());
     const reached = await publishAll(items);
     if (!/\bapplication\/json\b/i.test(request.headers.accept ?? '')) return line('Published');
     return json({ published: items.map(({ channel }, index) => ({ channel, reached: reached[index] })) });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { answer, postRoute, profileOf, said, sendsOf } from '../../support/codec.ts';
 import { closeOf, fixtures, inboxOf, type ServiceRequest, until } from '../../support/poll.ts';
-import { answer, postRoute, profileOf, said, sendsOf } from '../../support/post-profiles.ts';
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);

@@ -41,6 +41,22 @@ describe('a channel', () => {
     expect(elsewhere.heard).toEqual([]);
   });
 
+  test('has a prefix to all but who has joined with one, so that equal names are two channels', async () => {
+    const hub = new ChannelHub();
+    const [one, other] = [listener(), listener()];
+    const session = hub.join(1_000, 'a:');
+    session.subscribe('news', one.subscriber);
+    hub.join(1_000).subscribe('news', other.subscriber);
+    expect([await hub.publish('a:news', text('a')), await hub.publish('news', text('b'))]).toEqual([1, 1]);
+    expect([one.heard, other.heard]).toEqual([[text('a')], [text('b')]]);
+    session.leave();
+    expect([await hub.publish('a:news', text('c')), hub.size]).toEqual([0, 1]);
+    for (const name of ['', 'x'.repeat(254)])
+      expect(() => hub.join(1_000, 'a:').subscribe(name, one.subscriber)).toThrow(
+        expect.objectContaining({ code: 'UPSTREAM_INVALID' }),
+      );
+  });
+
   test('nobody listens to reaches nobody', async () => {
     expect(await new ChannelHub().publish('news', text('a'))).toBe(0);
   });

@@ -13,6 +13,14 @@ import { closeFrame, frame, TEXT } from '../../support/raw.ts';
 
 const text = (data: string): Message => ({ data, binary: false });
 
+const ONE_BY_ONE = {
+  timeoutMs: 1_000,
+  answerSize: 'ignored',
+  resends: false,
+  concurrency: 1,
+  inOrder: true,
+} as const;
+
 function stand(changes: Partial<Profile> = {}, greeting: readonly Message[] = []) {
   const { ours, far } = connection();
   const { http, waiting, bodies } = exchanges();
@@ -113,11 +121,7 @@ describe('a profile', () => {
   test('may ask to be heard', async () => {
     const session = stand({
       sends: {
-        timeoutMs: 1_000,
-        answerSize: 'ignored',
-        resends: false,
-        concurrency: 1,
-        inOrder: true,
+        ...ONE_BY_ONE,
         send: (messages) => ({ method: 'POST', path: '/', headers: {}, body: `of ${messages.length}` }),
       },
     });
@@ -144,11 +148,7 @@ describe('a profile', () => {
 test('a session does not wait for its goodbye, but for the last messages of its client', async () => {
   const session = stand({
     sends: {
-      timeoutMs: 1_000,
-      answerSize: 'ignored',
-      resends: false,
-      concurrency: 1,
-      inOrder: true,
+      ...ONE_BY_ONE,
       send: () => ({ method: 'POST', path: '/', headers: {}, body: 'a message' }),
     },
   });

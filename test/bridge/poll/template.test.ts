@@ -8,7 +8,7 @@ import {
   compileText,
 } from '../../../src/bridge/poll/template.ts';
 import type { Scope } from '../../../src/bridge/poll/values.ts';
-import type { GatewayError } from '../../../src/errors.ts';
+import { codeOf } from '../../support/codec.ts';
 
 type Request = Scope['request'];
 const claims = {
@@ -40,15 +40,6 @@ const everything = scope({
   ending: { code: 4001, reason: 'bye "now"\n' },
   message: text('{"n": 1.10, "s": "é"}'),
 });
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    return (error as GatewayError).code;
-  }
-  return 'none';
-}
 
 describe('a path', () => {
   test.each([

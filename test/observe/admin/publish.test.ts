@@ -194,6 +194,11 @@ test.each<[string, unknown, string | RegExp]>([
   ['an empty channel', { items: [{ channel: '' }] }, /malformed\. items\[0\]\.channel: /],
   ['too long a channel', { items: [{ channel: 'x'.repeat(256) }] }, /malformed\. items\[0\]\.channel: /],
   ['too long an id', news({ content: 'a' }, { id: 'x'.repeat(256) }), /malformed\. items\[0\]\.id: /],
+  [
+    'a filter that is to change it',
+    news({ content: '%(user)s', 'content-filters': ['var-subst'] }),
+    `${MALFORMED} items[0].formats.ws-message.content-filters: there are no filters that change content\n`,
+  ],
   ['no content', news({}), `${MALFORMED} items[0]: neither content nor content-bin\n`],
   ['no base64', news({ 'content-bin': '*' }), /malformed\. items\[0\]\.formats\.ws-message\.content-bin: /],
   [
