@@ -29,6 +29,8 @@ export interface Batch {
   readonly end?: ServiceEnd | undefined;
   /** Of what is received: milliseconds the service wants to be left alone for. */
   readonly waitMs?: number | undefined;
+  /** Of a stream: milliseconds to leave the service alone for after this one and all that follow (WHATWG HTML §9.2.6). */
+  readonly retryMs?: number | undefined;
 }
 
 export const NOTHING: Batch = { messages: [], cursor: 'none', commit() {} };

@@ -52,7 +52,7 @@ function readerOf(items: ItemReader, read: (found: readonly Item[]) => Batch[]):
     const batches = read(found);
     if (items.retryMs === told) return batches;
     told = items.retryMs;
-    return [...batches, { ...NOTHING, waitMs: told }];
+    return [...batches, { ...NOTHING, retryMs: told }];
   }
 
   return { push: (piece) => bring(items.push(piece)), end: () => bring(items.end()) };
