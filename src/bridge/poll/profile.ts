@@ -154,6 +154,8 @@ export interface Profile {
   readonly confirms?: boolean | undefined;
   /** The service knows the session by the gateway's own name for it: it is told of the end even if it never answered `open`. */
   readonly isNamed?: boolean | undefined;
+  /** For the client, a connection is a session: no later one goes on with this, whatever token it has. */
+  readonly endsWithClient?: boolean | undefined;
   /** Largest answer to `open` that is read, in bytes. */
   readonly answerSize: number;
   /** The request that opens the session; undefined if none is needed. Throws what refuses the client. */
