@@ -83,10 +83,7 @@ export class Resuming {
       forMs: this.#config.for,
       closeMs: this.#closeMs,
       park: () => parking.park(),
-      onOver(outcome, undelivered) {
-        parking.became(outcome);
-        parking.undelivered(undelivered);
-      },
+      onOver: (outcome) => parking.became(outcome),
     });
   }
 
