@@ -65,6 +65,8 @@ class Visit implements End, Visitor {
     this.#lingering.start();
     peer.start(head);
     const ending = await this.closing.done;
+    // What came behind the end of the session counts, too.
+    if (!this.#isLeft) this.#session.undelivered = this.#lingering.undelivered;
     if (!this.#isLeft) return ending;
     return { ...ending, lingers: this.#lingering.absenceOf(this) ?? Promise.resolve(undefined) };
   }
@@ -126,7 +128,6 @@ class Visit implements End, Visitor {
   }
 
   #onOver(): void {
-    this.#session.undelivered = this.#lingering.undelivered;
     this.#finish();
     this.closing.onProgress();
   }
