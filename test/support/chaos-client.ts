@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
@@ -47,16 +46,17 @@ export class ChaosClient {
 
   /**
    * Speaks and listens until all is said and heard, over as many connections as it takes, and closes the last with 1000. It
-   * leaves one without a word at each of these places of `progress`; what the gateway had not read by then it says again if it
-   * `repeats`.
+   * leaves one without a word at each of these places of `progress`. What the gateway has not read by then it says again, or not;
+   * or there is `nothing`: it waits until all is read.
    */
-  async converse(drops: number[], repeats: boolean): Promise<void> {
+  async converse(drops: number[], unread: 'again' | 'lost' | 'nothing'): Promise<void> {
     const random = seeded(SEED);
     const isEnough = () => drops.length > 0 && this.progress >= (drops[0] as number);
+    const mayLeave = () => isEnough() && (unread !== 'nothing' || this.#read === this.#sent);
     while (this.codes.at(-1) !== 1000) {
-      const code = await this.#visit(isEnough);
+      const code = await this.#visit(mayLeave);
       while (isEnough()) drops.shift();
-      if (repeats) this.#sent = this.#read;
+      if (unread === 'again') this.#sent = this.#read;
       this.#read = this.#sent;
       if (code === LEFT) await sleep(random(AWAY_MS));
       else this.#beginAnew(code);
@@ -70,14 +70,15 @@ export class ChaosClient {
   }
 
   /** One connection. Resolves with the code that it was closed with. */
-  async #visit(isEnough: () => boolean): Promise<number> {
+  async #visit(mayLeave: () => boolean): Promise<number> {
     const query = `since=${this.heard.length}&resume=${this.#token}.${this.#received}`;
     const client = new WebSocket(`${this.#url}?${query}`);
     onTestFinished(() => client.terminate());
-    const closed = once(client, 'close').then(([code]) => code as number);
+    client.on('error', () => {});
+    const closed = new Promise<number>((resolve) => client.once('close', resolve));
     const look = () => {
       if (this.#isDone) client.close(1000);
-      else if (isEnough()) leave(client);
+      else if (mayLeave()) leave(client);
     };
     client.on('message', (data) => {
       this.#received++;

@@ -53,7 +53,7 @@ async function startScene(retry: string) {
 
 test(`of a service that drops what it has had, nothing is lost or doubled either way (CHAOS_SEED=${SEED})`, async () => {
   const { service, gateway, client } = await startScene('idempotent');
-  await killUntil(client.converse(places(DROPS, 2 * LAST), true), service);
+  await killUntil(client.converse(places(DROPS, 2 * LAST), 'again'), service);
   expect([client.heard, client.codes]).toEqual([NUMBERS, [1000]]);
 
   await eventually(() => endsIn(gateway).some(({ msg }) => msg === 'session ended'), 'the end', LATE_MS);
@@ -73,7 +73,7 @@ test(`of a service that drops what it has had, nothing is lost or doubled either
 
 test(`of any other, nothing is doubled, and what is lost up has a code and is counted (CHAOS_SEED=${SEED})`, async () => {
   const { service, gateway, client } = await startScene('connect-only');
-  await killUntil(client.converse(places(DROPS, 2 * LAST), false), service);
+  await killUntil(client.converse(places(DROPS, 2 * LAST), 'lost'), service);
   expect(client.heard).toEqual(NUMBERS);
   // 4410: the session has ended so while the client was away.
   for (const code of client.codes) expect(code).toBeOneOf([1000, 1014, 4410]);
