@@ -15,7 +15,7 @@ import { seeded } from './seeded.ts';
 const [port = '0', file = '', protocol = '', last = '0', cuts = '0', seed = '0'] = process.argv.slice(2);
 const random = seeded(Number(seed));
 const PAUSE_MS = 4;
-const MOST = 30;
+const MOST = 10;
 
 /** What has come up. */
 export interface Said {

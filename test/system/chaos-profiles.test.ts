@@ -27,15 +27,17 @@ import { seeded } from '../support/seeded.ts';
 
 const EACH = 100;
 /** At the least: there are more until each kind of ending was seen. */
-const SESSIONS = 15;
+const SESSIONS = 10;
 /** Of a thousand answers. */
-const CUTS = { poll: 12, post: 3 };
+const CUTS = { poll: 25, post: 3 };
 const LAST = 1_000;
 const DROPS = 20;
 /** What the client calls its own leaving, and what it does where the service says that it has forgotten it. */
 const LEFT = 1006;
 const FORGOTTEN = 4000;
 const LOST = 1014;
+/** Packets of one post: Socket.IO answers it before its application has heard them, and drops them if the session ends in between. */
+const ANSWERED = 16;
 
 const PROFILES = [
   { profile: 'engine.io', kind: 'poll', speech: 'engine.io' },
@@ -158,8 +160,12 @@ describe.each(PROFILES)(`$kind: $profile (CHAOS_SEED=${SEED})`, ({ kind, speech,
       // It may have been lost in the moment in which the session ended anyway.
       expect(line.close).toBeOneOf(code === LEFT ? [LEFT, LOST] : [code]);
       // What is missing was not read of a client that was lost, or is counted.
-      expect(said - taken.length).toBeLessThanOrEqual(line.undelivered + sent - line.up.messages);
-      if (code === 1000) expect([heard.length, taken.length, line.undelivered]).toEqual([EACH, EACH, 0]);
+      const unheard = speech === 'engine.io' && code !== 1000 ? ANSWERED : 0;
+      const missing = said - taken.length - unheard;
+      expect(missing).toBeLessThanOrEqual(line.undelivered + sent - line.up.messages);
+      if (code === 1000) expect(heard.length).toBe(EACH);
+      // Where answers are the numbers, all have been taken; else the last may be lost, and counted, behind the client's Close.
+      if (code === 1000 && kind === 'post') expect([taken.length, line.undelivered]).toEqual([EACH, 0]);
     }
 
     async function lookAll(): Promise<void> {
