@@ -1,8 +1,8 @@
 import { appendFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
-import { Server as SocketIo } from 'socket.io';
+import { buffer } from 'node:stream/consumers';
+import { decodeEvents, encodeEvents } from '../../src/bridge/poll/websocket-over-http/events.ts';
 import { cutAnswers } from './cut-answers.ts';
 import { seeded } from './seeded.ts';
 
@@ -20,7 +20,7 @@ const MOST = 10;
 /** What has come up. */
 export interface Said {
   readonly body: string;
-  /** Undefined where it was not alone in its request. */
+  /** Of its request. */
   readonly key?: string | undefined;
 }
 
@@ -39,13 +39,13 @@ function feed(send: (numbers: string[]) => void): void {
   }, PAUSE_MS);
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
+type Handler = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void;
 
 const server = createServer();
 
 function serve(handler: Handler): void {
   server.on('request', (request, response) => {
-    text(request).then(
+    buffer(request).then(
       (body) => handler(request, response, body),
       () => {},
     );
@@ -84,8 +84,10 @@ function open(name: string): void {
   feed((numbers) => box.put(numbers));
 }
 
-const PROTOCOLS: Readonly<Record<string, () => void>> = {
-  'engine.io'() {
+const PROTOCOLS: Readonly<Record<string, () => unknown>> = {
+  async 'engine.io'() {
+    // The others begin anew sooner without it.
+    const { Server: SocketIo } = await import('socket.io');
     const io = new SocketIo(server, { transports: ['polling'] });
     io.on('connection', (socket) => {
       socket.on('up', (body) => keep({ body }));
@@ -105,14 +107,14 @@ const PROTOCOLS: Readonly<Record<string, () => void>> = {
       } else if (what === 'xhr') box?.take((texts) => response.end(`a${JSON.stringify(texts)}\n`));
       else if (box === undefined) response.writeHead(404).end();
       else {
-        for (const one of JSON.parse(body)) keep({ body: one });
+        for (const one of JSON.parse(String(body))) keep({ body: one });
         response.writeHead(204).end();
       }
     }),
 
   bayeux: () =>
     serve((_, response, body) => {
-      const [message] = JSON.parse(body);
+      const [message] = JSON.parse(String(body));
       const { channel, id, clientId = crypto.randomUUID() } = message;
       const end = (reply: object, texts: readonly string[] = []) =>
         response.end(
@@ -128,39 +130,54 @@ const PROTOCOLS: Readonly<Record<string, () => void>> = {
       const box = boxes.get(clientId);
       if (box === undefined) return end({ successful: false, advice: { reconnect: 'handshake' } });
       if (channel === '/meta/connect') return box.take((texts) => end({ successful: true }, texts));
-      for (const one of JSON.parse(body)) if (one.channel === '/up') keep({ body: one.data });
+      for (const one of JSON.parse(String(body))) if (one.channel === '/up') keep({ body: one.data });
       end({ successful: true });
     }),
 
-  generic: () => serve(({ headers }, response, body) => answer(headers, response, body)),
+  'websocket-over-http': () =>
+    serve(({ headers }, response, body) => {
+      const said = decodeEvents(body).map((event) => {
+        if (event.type !== 'TEXT') return event;
+        const number = take(headers, String(event.content));
+        return { type: 'TEXT', content: Buffer.from(number) };
+      });
+      const told = said.filter(({ type }) => type !== 'DISCONNECT');
+      response.writeHead(200, { 'content-type': 'application/websocket-events' }).end(encodeEvents(told));
+    }),
+
+  generic: () => serve(({ headers }, response, body) => answer(headers, response, String(body))),
 
   cloudevents: () =>
     serve(({ headers }, response, body) => {
-      if (headers['ce-type'] === 'azure.webpubsub.user.message') answer(headers, response, body);
+      if (headers['ce-type'] === 'azure.webpubsub.user.message') answer(headers, response, String(body));
       else response.end();
     }),
 
   aws: () =>
     serve(({ headers }, response, body) => {
-      const event = JSON.parse(body);
+      const event = JSON.parse(String(body));
       const wrap = (one: string) => JSON.stringify({ statusCode: 200, body: one });
       if (event.requestContext.eventType === 'MESSAGE') answer(headers, response, event.body, wrap);
       else response.end(wrap(''));
     }),
 };
 
-/** Messages are `number`, or `session:number`. */
+/** Keeps a message, which is `number` or `session:number`; returns the number. */
+function take(headers: IncomingMessage['headers'], body: string): string {
+  keep({ body, key: String(headers['idempotency-key']) });
+  return body.slice(body.indexOf(':') + 1);
+}
+
 function answer(
   headers: IncomingMessage['headers'],
   response: ServerResponse,
   body: string,
   wrap = (one: string) => one,
 ): void {
-  keep({ body, key: String(headers['idempotency-key']) });
-  response.setHeader('content-type', 'text/plain').end(wrap(body.slice(body.indexOf(':') + 1)));
+  response.setHeader('content-type', 'text/plain').end(wrap(take(headers, body)));
 }
 
-PROTOCOLS[protocol]?.();
+await PROTOCOLS[protocol]?.();
 cutAnswers(server, Number(cuts), random);
 server.listen(Number(port), '127.0.0.1', () => {
   process.stdout.write(`${(server.address() as AddressInfo).port}\n`);

@@ -20,8 +20,6 @@ export const SEED = Number(process.env.CHAOS_SEED ?? randomInt(2 ** 31));
 /** For all of a test, on a machine that others use too. */
 export const LONG_MS = 50_000;
 const START_MS = 10_000;
-/** Of a service, in one test. */
-const KILLS = 10;
 
 export interface ChaosService {
   readonly url: string;
@@ -85,15 +83,15 @@ export async function gatewayTo(
   return gateway;
 }
 
-/** Kills a service now and then, until `done` settles. */
-export async function killUntil<T>(done: Promise<T>, service: ChaosService): Promise<T> {
+/** Kills a service now and then, so many times at most, until `done` settles. */
+export async function killUntil<T>(done: Promise<T>, service: ChaosService, most = 10): Promise<T> {
   const random = seeded(SEED);
   let isDone = false;
   const settled = done.finally(() => {
     isDone = true;
   });
   settled.catch(() => {});
-  for (let kills = 0; !isDone && kills < KILLS; kills++) {
+  for (let kills = 0; !isDone && kills < most; kills++) {
     await Promise.race([settled, sleep(300 + random(700))]);
     if (!isDone) await service.restart();
   }
