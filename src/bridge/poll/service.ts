@@ -7,7 +7,8 @@ import type { Conversation } from './conversation.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Pressure } from './outbox.ts';
 import { keepPolling } from './polling.ts';
-import type { Batch, Message, SessionControls } from './profile.ts';
+import type { Batch, Message, Receipt, SessionControls } from './profile.ts';
+import { sendReceipt } from './receipts.ts';
 import { Sender } from './sending.ts';
 import { keepStreaming } from './streaming.ts';
 
@@ -36,6 +37,8 @@ export class PollService implements End {
   readonly #sender: Sender;
   readonly #receiving = new AbortController();
   readonly #sends = new AbortController();
+  /** The last receipt; resolves when nothing more comes of it. */
+  #told: Promise<unknown> = Promise.resolve();
   isTold = false;
   isFinished = false;
 
@@ -48,6 +51,7 @@ export class PollService implements End {
       settled,
       limit: queueSize,
       confirm: () => confirm(this.#receiving.signal),
+      acknowledge: (receipt) => this.#acknowledge(receipt),
       onEnd: (end) => closing.onClose(this, end),
     });
     this.#sender = new Sender({
@@ -144,6 +148,15 @@ export class PollService implements End {
     else await keepStreaming({ ...common, receives, backoff: this.#backoff(receives.silenceMs) }, signal);
   }
 
+  /** What the client has is also told at the end, as what it said is sent. */
+  #acknowledge(receipt: Receipt): Promise<void> {
+    const { http, profile } = this.#parts.conversation;
+    const parts = { http, codes: profile.codes, backoff: () => this.#backoff() };
+    const told = sendReceipt(receipt, parts, this.#sends.signal);
+    this.#told = told.catch(() => {});
+    return told;
+  }
+
   #backoff(holdMs?: number): Backoff {
     const { outageMs, clock } = this.#parts.conversation;
     return new Backoff({ outageMs, holdMs, clock });
@@ -152,7 +165,7 @@ export class PollService implements End {
   async #finish(ending: Ending): Promise<void> {
     const { conversation, closing } = this.#parts;
     // What was received last is given up, or brings nothing more; it may wait for a client that does not read.
-    await this.#sender.end();
+    await Promise.all([this.#sender.end(), this.#told]);
     // What was answered last is read first: it may say what the goodbye has to hold.
     await nextTurn();
     void conversation.sayGoodbye(ending).then(() => this.#receiving.abort());
