@@ -285,6 +285,23 @@ describe('a post upstream', () => {
   });
 });
 
+describe('sessions that outlive their clients', () => {
+  test.each([
+    ['engine.io', 'begin a new session with each connection'],
+    ['bayeux', 'bring their own clientId'],
+  ])('are none of %s', (profile, why) => {
+    const poll = `{ profile: ${profile}, ${TARGET}, path: /p, linger: { token: "query:resume" } }`;
+    const route = `
+  - name: feed
+    match: { path: /feed }
+    auth: none
+    upstream: { poll: ${poll} }`;
+    expect(problemOf(sampleConfig({ route }))).toMatch(
+      new RegExp(`poll\\.linger: has no place here: .*${why}`),
+    );
+  });
+});
+
 describe('a resume token', () => {
   function problem(token: string, rest: string): string {
     const route = `

@@ -1,3 +1,4 @@
+import type { Aftermath } from '../contract.ts';
 import type { Clock } from './backoff.ts';
 
 export interface AbsenceOptions {
@@ -14,7 +15,7 @@ export class Absence {
   #leave: (() => void) | undefined;
   #since: number | undefined;
   #timer = new AbortController();
-  #ended = Promise.withResolvers<void>();
+  #ended = Promise.withResolvers<Aftermath | undefined>();
 
   constructor(options: AbsenceOptions) {
     this.#options = options;
@@ -25,8 +26,8 @@ export class Absence {
     return this.#since === undefined ? 0 : this.#options.clock.now() - this.#since;
   }
 
-  /** Resolves when the one that has begun is over. */
-  get ended(): Promise<void> {
+  /** Resolves when the one that has begun is over; with how the session has ended, if it has. */
+  get ended(): Promise<Aftermath | undefined> {
     return this.#ended.promise;
   }
 
@@ -43,12 +44,12 @@ export class Absence {
     return true;
   }
 
-  /** It is over. Again is a no-op. */
-  end(): void {
+  /** It is over, or the session is. Again is a no-op. */
+  end(aftermath?: Aftermath): void {
     this.#timer.abort();
     this.#leave?.();
     this.#leave = undefined;
     this.#since = undefined;
-    this.#ended.resolve();
+    this.#ended.resolve(aftermath);
   }
 }

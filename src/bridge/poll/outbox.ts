@@ -43,10 +43,18 @@ export class Outbox {
     const taken = queue.splice(0, count);
     this.#count -= taken.length;
     for (const message of taken) this.#size -= costOf(message);
-    if (this.#isFull && this.#size <= this.#limit / 2) {
-      this.#isFull = false;
-      this.#pressure.onRoom();
-    }
+    if (this.#size <= this.#limit / 2) this.#makeRoom();
     return taken;
+  }
+
+  /** No more messages are put into it: nobody is held back for its sake, least of all from hearing of the end. */
+  close(): void {
+    this.#makeRoom();
+  }
+
+  #makeRoom(): void {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    this.#pressure.onRoom();
   }
 }

@@ -42,6 +42,8 @@ export interface Batch {
   readonly end?: ServiceEnd | undefined;
   /** Of what is received: milliseconds the service wants to be left alone for. */
   readonly waitMs?: number | undefined;
+  /** Of a stream: milliseconds to leave the service alone for after this one and all that follow (WHATWG HTML §9.2.6). */
+  readonly retryMs?: number | undefined;
 }
 
 export const NOTHING: Batch = { messages: [], cursor: 'none', commit() {} };
@@ -165,6 +167,8 @@ export interface Profile {
   readonly confirms?: boolean | undefined;
   /** The service knows the session by the gateway's own name for it: it is told of the end even if it never answered `open`. */
   readonly isNamed?: boolean | undefined;
+  /** For the client, a connection is a session: no later one goes on with this, whatever token it has. */
+  readonly endsWithClient?: boolean | undefined;
   /** Largest answer to `open` that is read, in bytes. */
   readonly answerSize: number;
   /** The request that opens the session; undefined if none is needed. Throws what refuses the client. */

@@ -101,6 +101,7 @@ export class Sender {
   /** Nothing more comes. Resolves when what was taken is sent, or nothing is sent any more. Never rejects. */
   end(): Promise<void> {
     this.#isEnding = true;
+    this.#outbox.close();
     this.#held.abort();
     this.#settle();
     return this.#over.promise;

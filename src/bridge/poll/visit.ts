@@ -9,7 +9,7 @@ import type { Message } from './profile.ts';
 
 /**
  * Carries messages between a client and a session that outlives it; `received` are the messages that the client says it has.
- * Resolves with how the connection ended, and with `lingers` where the session goes on without one. Never rejects.
+ * Resolves with how the connection ended, and with `lingers` where the session goes on without it. Never rejects.
  */
 export function runVisit(
   lingering: LingeringSession,
@@ -65,8 +65,10 @@ class Visit implements End, Visitor {
     this.#lingering.start();
     peer.start(head);
     const ending = await this.closing.done;
-    const lingers = this.#lingering.absenceOf(this);
-    return this.#isLeft && lingers ? { ...ending, lingers } : ending;
+    // What came behind the end of the session counts, too.
+    if (!this.#isLeft) this.#session.undelivered = this.#lingering.undelivered;
+    if (!this.#isLeft) return ending;
+    return { ...ending, lingers: this.#lingering.absenceOf(this) ?? Promise.resolve(undefined) };
   }
 
   // What the session sees of the client.
@@ -126,7 +128,6 @@ class Visit implements End, Visitor {
   }
 
   #onOver(): void {
-    this.#session.undelivered = this.#lingering.undelivered;
     this.#finish();
     this.closing.onProgress();
   }

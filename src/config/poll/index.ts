@@ -100,7 +100,7 @@ export function sessionRules({ poll, post }: SessionShape, route: RouteFacts, co
 
 function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): void {
   http2Rules(config, complain);
-  lingerRules(config.linger, route, complain);
+  lingerRules(config, route, complain);
   headerRules(config.headers, route, complain);
   if (config.profile === 'cloudevents') cloudEventsRules(config, route, complain);
   if (config.profile === 'aws') awsRules(config, complain);

@@ -70,7 +70,7 @@ function readerOf(items: ItemReader, read: Batches): EventReader {
     const batches = read(found);
     if (items.retryMs === told) return batches;
     told = items.retryMs;
-    return [...batches, { ...NOTHING, waitMs: told }];
+    return [...batches, { ...NOTHING, retryMs: told }];
   }
 
   return { push: (piece) => bring(items.push(piece)), end: () => bring(items.end()) };

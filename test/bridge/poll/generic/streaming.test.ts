@@ -205,9 +205,9 @@ test('retry: is the pause before the next stream, told as soon as it has come', 
     const reader = stream({ framing: 'sse' }, cursor).reader();
     const batches = reader.push(Buffer.from('retry: 3000\nid: 1\ndata: a\n\n'));
     expect(textsOf(batches)).toEqual(['a']);
-    expect(batches.at(-1)).toMatchObject({ messages: [], waitMs: 3000 });
+    expect(batches.at(-1)).toMatchObject({ messages: [], retryMs: 3000 });
     expect(reader.push(Buffer.from(':\n'))).toEqual([]);
-    expect(reader.push(Buffer.from('retry: 5\n'))).toMatchObject([{ waitMs: 5 }]);
+    expect(reader.push(Buffer.from('retry: 5\n'))).toMatchObject([{ retryMs: 5 }]);
     expect(reader.end()).toEqual([]);
   }
 });
