@@ -331,6 +331,20 @@ describe('what may be for want of what clients bring does not fail', () => {
   });
 });
 
+test('what is to be confirmed is left for another, and the confirmation shown', async () => {
+  const { url, requests } = await service(json(200, [{ id: 'a"b', body: 'one' }]));
+  const text = gate(`
+poll:
+  target: "${url}"
+  poll: { path: /queue }
+  messages: { framing: json-array, item: json:/body }
+  confirm: { path: /done, body: '{ "ids": [{items}] }', item: '"{item./id}"' }`);
+  const { lines } = await within(5_000, text);
+  expect(lines).toContain('one message: one');
+  expect(lines).toContain('not confirmed, so that it comes again, by POST /done: { "ids": ["a\\"b"] }');
+  expect(requests.map((request) => request.url)).toEqual(['/queue']);
+});
+
 test('a poll that is held is given up, and the session closed', async () => {
   const { url, requests } = await service(sessions(() => {}));
   const { code, lines } = await within(200, gate(feed(url)));

@@ -7,7 +7,8 @@ import type { Conversation } from './conversation.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Pressure } from './outbox.ts';
 import { keepPolling } from './polling.ts';
-import type { Batch, Message, SessionControls } from './profile.ts';
+import type { Batch, Message, Receipt, SessionControls } from './profile.ts';
+import { sendReceipt } from './receipts.ts';
 import { Sender } from './sending.ts';
 import { keepStreaming } from './streaming.ts';
 
@@ -35,6 +36,10 @@ export class PollService implements End {
   readonly #deliveries: Deliveries;
   readonly #receiving = new AbortController();
   #startedSender: Sender | undefined;
+  /** Gives up the last receipt. */
+  readonly #receipts = new AbortController();
+  /** The last receipt, if there was one; resolves when nothing more comes of it. */
+  #told: Promise<unknown> | undefined;
   isTold = false;
   isFinished = false;
 
@@ -46,6 +51,7 @@ export class PollService implements End {
       settled,
       limit: conversation.queueSize,
       confirm: () => confirm(this.#receiving.signal),
+      acknowledge: (receipt) => this.#acknowledge(receipt),
       onEnd: (end) => closing.onClose(this, end),
     });
   }
@@ -87,7 +93,7 @@ export class PollService implements End {
     if (ending.by === 'upstream' || profile.receives?.repeats !== false) this.#receiving.abort();
     profile.finish?.();
     // With a service that has failed, or has said that it is through, there is nothing to wait for.
-    if (ending.by === 'upstream') this.#sender.stop();
+    if (ending.by === 'upstream') this.release();
     void this.#finish(ending);
   }
 
@@ -95,6 +101,7 @@ export class PollService implements End {
 
   release(): void {
     this.#sender.stop();
+    this.#receipts.abort();
   }
 
   destroy(): void {
@@ -153,6 +160,15 @@ export class PollService implements End {
     return keepStreaming({ ...common, receives, backoff: this.#backoff(receives.silenceMs) }, signal);
   }
 
+  /** What the client has is also told at the end, as what it said is sent. */
+  #acknowledge(receipt: Receipt): Promise<void> {
+    const { http, profile } = this.#parts.conversation;
+    const parts = { http, codes: profile.codes, backoff: () => this.#backoff() };
+    const told = sendReceipt(receipt, parts, this.#receipts.signal);
+    this.#told = told.catch(() => {});
+    return told;
+  }
+
   #backoff(holdMs?: number): Backoff {
     const { outageMs, clock } = this.#parts.conversation;
     return new Backoff({ outageMs, holdMs, clock });
@@ -161,7 +177,7 @@ export class PollService implements End {
   async #finish(ending: Ending): Promise<void> {
     const { conversation, closing } = this.#parts;
     // What was received last is given up, or brings nothing more; it may wait for a client that does not read.
-    await this.#sender.end();
+    await Promise.all([this.#sender.end(), this.#told]);
     // What was answered last is read first: it may say what the goodbye has to hold.
     await nextTurn();
     void conversation.sayGoodbye(ending).then(() => this.#receiving.abort());

@@ -51,7 +51,7 @@ export function closeFor(status: number, codes: Codes): number | undefined {
 /** The end of a session by the status of an answer; `asked` is what it was the answer to. */
 export function serviceRefused(
   { status }: Head,
-  asked: 'a poll' | 'a message',
+  asked: 'a poll' | 'a message' | 'a confirmation',
   codes: Codes,
   detail?: string,
 ): GatewayError {

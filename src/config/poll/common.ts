@@ -28,12 +28,12 @@ const closeCode = z
     'expected a close code such as 1000, 1008, 1011 or 4403 (1000, 1001, 1003, 1008, 1009, 1011 to 1014, or 3000 to 4999)',
   );
 
-/** When the cursor moves behind what the client was sent. */
+/** When the cursor moves behind what the client was sent, or the service is told. */
 export const ack = z
   .enum(['written', 'pong'])
   .optional()
   .describe(
-    'When the cursor moves: once the messages are written to the client’s socket, or once the client has answered a ping sent behind them, so that none is lost with it; absent: written',
+    'When the cursor moves, or `confirm` is sent: once the messages are written to the client’s socket, or once the client has answered a ping sent behind them, so that none is lost with it; absent: written',
   );
 
 export const PROFILE = 'What the service speaks: generic is what the keys beside it say; absent: generic';

@@ -2,19 +2,19 @@ import type { CursorEntry } from '../../../config/poll/cursor.ts';
 import { GatewayError } from '../../../errors.ts';
 import { removeParameter, withoutParameters, withQuery } from '../../../http/query.ts';
 import type { HttpRequest } from '../../../upstream/client.ts';
-import type { AnswerHead } from '../../../upstream/streamed-answer.ts';
 import type { Scope } from '../values.ts';
+import type { Evidence } from './evidence.ts';
 import { compileInitial } from './initial.ts';
 import type { Item } from './items.ts';
 import { compilePicked, isSmaller, sum } from './picked.ts';
-import { compileResets, type Evidence } from './reset.ts';
+import { compileResets } from './reset.ts';
 import { compileSource, sendable } from './source.ts';
 
 /** What each entry of `cursor` stands at; undefined where a poll is sent without. */
 export type Cursors = readonly (string | undefined)[];
 
 /** An answer, or an event of a stream, in which cursors may stand. */
-export interface CursorPlace extends AnswerHead, Evidence {
+export interface CursorPlace extends Evidence {
   readonly items: readonly Item[];
 }
 

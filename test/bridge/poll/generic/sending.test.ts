@@ -269,7 +269,7 @@ describe('the opening and the end', () => {
     const open = { path: '/open', session: 'json:/id' };
     const profile = posting({ open, path: '/m', close });
     profile.opened(answer('{"id":"s"}', 'application/json'));
-    expect(profile.close()).toMatchObject({ path: '/end/s?code=1006', body: '["","Ann \\"A\\"",null]' });
+    expect(profile.close()).toMatchObject({ path: '/end/s?code=1006', body: '["","Ann \\"A\\"",0]' });
   });
 
   test.each([
