@@ -118,7 +118,9 @@ function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: D
     resumes: bridge.resumes,
     phases,
   });
-  return { session, running: bridge.run(client, pending.early, session), releases: grant.releases };
+  const running = bridge.run(client, pending.early, session);
+  // A copy: an array that was added to keeps room for sixteen more, for as long as the session lasts.
+  return { session, running, releases: [...grant.releases] };
 }
 
 /** The harmless half of a token pair: browsers fail a connection that offered subprotocols and got none. */

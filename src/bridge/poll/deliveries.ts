@@ -24,12 +24,11 @@ export class Deliveries {
   readonly #parts: DeliveriesParts;
   /** Resolves when nothing is on its way. */
   #last: Promise<unknown> = Promise.resolve();
-  /** What was offered, and waits. */
-  readonly #offered: Allotment;
+  /** What was offered, and waits; absent until something is. */
+  #offered: Allotment | undefined;
 
   constructor(parts: DeliveriesParts) {
     this.#parts = parts;
-    this.#offered = new Allotment(parts.limit);
   }
 
   /**
@@ -53,6 +52,7 @@ export class Deliveries {
 
   /** Delivers what nobody has asked for; resolves with false if too much of that waits, or there is no client any more. */
   async offer(messages: readonly Message[]): Promise<boolean> {
+    this.#offered ??= new Allotment(this.#parts.limit);
     const giveBack = this.#offered.take(messages.reduce((sum, { data }) => sum + data.length, 0));
     if (giveBack === undefined) return false;
     return this.deliver(messages).finally(giveBack);

@@ -13,7 +13,7 @@ import type { SessionConcealment } from './concealment.ts';
 import { compileHeaders } from './headers.ts';
 import type { Opening, Profile, ProfileFactory } from './profile.ts';
 import { compileProfile } from './profiles.ts';
-import { createSessionClient, type SessionClient } from './session-client.ts';
+import { PinnedClient, type SessionClient } from './session-client.ts';
 import { isSuccess } from './verdict.ts';
 
 /** Header fields of a refused `open` that the client may see. */
@@ -88,7 +88,7 @@ export class SessionOpener {
     signal: AbortSignal,
     again?: () => Promise<Opened>,
   ): Promise<Opened> {
-    const http = createSessionClient(client, this.#headersOf(request), request.proof);
+    const http = new PinnedClient(client, this.#headersOf(request), request.proof);
     const profile = this.#profiles.create(request);
     try {
       const opening = await this.#ask(http, profile, signal);

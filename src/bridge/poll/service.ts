@@ -35,41 +35,32 @@ export class PollService implements End {
   readonly name = 'upstream';
   readonly #parts: PollServiceParts;
   readonly #deliveries: Deliveries;
-  readonly #sender: Sender;
   readonly #receiving = new AbortController();
-  readonly #sends = new AbortController();
-  /** The last receipt; resolves when nothing more comes of it. */
-  #told: Promise<unknown> = Promise.resolve();
+  #startedSender: Sender | undefined;
+  /** Gives up the last receipt. */
+  readonly #receipts = new AbortController();
+  /** The last receipt, if there was one; resolves when nothing more comes of it. */
+  #told: Promise<unknown> | undefined;
   isTold = false;
   isFinished = false;
 
   constructor(parts: PollServiceParts) {
-    const { conversation, closing, pressure, deliver, confirm, settled } = parts;
-    const { profile, queueSize, concealment } = conversation;
+    const { conversation, closing, deliver, confirm, settled } = parts;
+    const { concealment } = conversation;
     this.#parts = parts;
     this.#deliveries = new Deliveries({
       deliver,
       settled,
-      limit: queueSize,
+      limit: conversation.queueSize,
       confirm: () => confirm(this.#receiving.signal),
       acknowledge: (receipt) => this.#acknowledge(receipt),
       onEnd: (end) => closing.onClose(this, concealEnd(end, concealment)),
-    });
-    this.#sender = new Sender({
-      ...conversation,
-      sends: profile.sends,
-      codes: profile.codes,
-      pressure,
-      signal: this.#sends.signal,
-      backoff: () => this.#backoff(),
-      take: (batch) => this.#deliveries.take(batch),
-      onFailure: (thrown) => this.#onFailure(asGatewayError(thrown)),
     });
   }
 
   /** Messages of the client that the service has not accepted, as far as it is known. */
   get undelivered(): number {
-    return this.#sender.undelivered;
+    return this.#startedSender?.undelivered ?? 0;
   }
 
   /** Begins to receive and to send. */
@@ -83,7 +74,7 @@ export class PollService implements End {
       onFailure(thrown);
       return;
     }
-    void this.#receive().catch(onFailure);
+    void this.#receive()?.catch(onFailure);
   }
 
   /** Takes a message of the client. */
@@ -104,14 +95,15 @@ export class PollService implements End {
     if (ending.by === 'upstream' || profile.receives?.repeats !== false) this.#receiving.abort();
     profile.finish?.();
     // With a service that has failed, or has said that it is through, there is nothing to wait for.
-    if (ending.by === 'upstream') this.#sends.abort();
+    if (ending.by === 'upstream') this.release();
     void this.#finish(ending);
   }
 
   limit(): void {}
 
   release(): void {
-    this.#sends.abort();
+    this.#sender.stop();
+    this.#receipts.abort();
   }
 
   destroy(): void {
@@ -126,6 +118,26 @@ export class PollService implements End {
 
   bury(): void {}
 
+  /** Made when it is needed: many clients only listen, and each would keep it in memory. */
+  get #sender(): Sender {
+    this.#startedSender ??= this.#startSender();
+    return this.#startedSender;
+  }
+
+  #startSender(): Sender {
+    const { conversation, pressure } = this.#parts;
+    const { sends, codes } = conversation.profile;
+    return new Sender({
+      ...conversation,
+      sends,
+      codes,
+      pressure,
+      backoff: () => this.#backoff(),
+      take: (batch) => this.#deliveries.take(batch),
+      onFailure: (thrown) => this.#onFailure(asGatewayError(thrown)),
+    });
+  }
+
   #controls(): SessionControls {
     const { connection, channels } = this.#parts.conversation;
     return {
@@ -137,23 +149,24 @@ export class PollService implements End {
     };
   }
 
-  async #receive(): Promise<void> {
-    const { conversation } = this.#parts;
-    const { receives, codes } = conversation.profile;
+  /** Undefined where the service says nothing by itself. */
+  #receive(): Promise<void> | undefined {
+    const { http, clock, profile } = this.#parts.conversation;
+    const { receives, codes, confirms } = profile;
     const { signal } = this.#receiving;
-    if (receives === undefined) return;
-    const take = (batch: Batch) => this.#deliveries.take(batch, conversation.profile.confirms);
-    const common = { ...conversation, codes, take };
+    if (receives === undefined) return undefined;
+    const take = (batch: Batch) => this.#deliveries.take(batch, confirms);
+    const common = { http, clock, codes, take };
     if (receives.mode === 'answers')
-      await keepPolling({ ...common, receives, backoff: this.#backoff(receives.holdMs) }, signal);
-    else await keepStreaming({ ...common, receives, backoff: this.#backoff(receives.silenceMs) }, signal);
+      return keepPolling({ ...common, receives, backoff: this.#backoff(receives.holdMs) }, signal);
+    return keepStreaming({ ...common, receives, backoff: this.#backoff(receives.silenceMs) }, signal);
   }
 
   /** What the client has is also told at the end, as what it said is sent. */
   #acknowledge(receipt: Receipt): Promise<void> {
     const { http, profile } = this.#parts.conversation;
     const parts = { http, codes: profile.codes, backoff: () => this.#backoff() };
-    const told = sendReceipt(receipt, parts, this.#sends.signal);
+    const told = sendReceipt(receipt, parts, this.#receipts.signal);
     this.#told = told.catch(() => {});
     return told;
   }

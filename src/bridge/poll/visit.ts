@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../../errors.ts';
 import { Closing, type End, failed } from '../closing.ts';
-import type { Ending, SessionHandle, Traffic } from '../contract.ts';
-import { createLink } from '../link.ts';
+import type { Ending, PeerName, SessionHandle, Traffic } from '../contract.ts';
+import { BridgeLink } from '../link.ts';
 import { PollClient } from './client.ts';
 import type { LingeringSession, Visitor } from './lingering.ts';
 import type { Message } from './profile.ts';
@@ -54,13 +54,11 @@ class Visit implements End, Visitor {
   async run(received: number | undefined, head: Buffer): Promise<Ending> {
     const { peer } = this.#client;
     const isIn = this.#lingering.enter(this, received);
-    const link = createLink(this.closing, [peer, this]);
-    const close: typeof link.close = (ending, silent) => {
-      // Its service knows the session by this connection until it has another.
-      if (this.#lingering.absenceOf(this)) this.#lingering.end(ending);
-      else link.close(ending, silent);
+    const closing = {
+      begin: (ending: Ending, silent?: PeerName) => this.#endSession(ending, silent),
+      destroy: () => this.closing.destroy(),
     };
-    this.#session.attach({ ...link, close, push: this.#lingering.push });
+    this.#session.attach(new BridgeLink(closing, [peer, this], this.#lingering.push));
     if (!isIn) this.closing.begin(failed(new GatewayError('RESUME_GONE')));
     this.#lingering.start();
     peer.start(head);
@@ -120,6 +118,12 @@ class Visit implements End, Visitor {
   }
 
   bury(): void {}
+
+  /** Its service knows the session by this connection until it has another. */
+  #endSession(ending: Ending, silent?: PeerName): void {
+    if (this.#lingering.absenceOf(this)) this.#lingering.end(ending);
+    else this.closing.begin(ending, silent);
+  }
 
   /** What comes from a client that has been given up is not sent: another one goes on, or will. */
   #onMessage(message: Message): void {
