@@ -142,15 +142,21 @@ async function runSession(sessions: Sessions, { session, running, releases }: Ac
   }
 }
 
-function refuse({ observer }: HandshakeDeps, progress: Progress, thrown: unknown): void {
+function refuse({ observer, isDraining }: HandshakeDeps, progress: Progress, thrown: unknown): void {
   const { pending, clock, request, route, bridge } = progress;
-  const error = pending.gone ? clientLost(thrown) : asGatewayError(thrown);
+  const error = pending.gone ? clientLost(thrown) : causeOf(asGatewayError(thrown), isDraining());
   bridge?.abandon();
   const refused = refusedRequest('upgrade', pending.connection, { ...progress, target: bridge?.target });
   observer.refused(refused, error, performance.now() - clock.startedAt, clock.stop());
   if (request && route?.config.refuse === 'close')
     pending.refuseByClose(error, refusalProtocol(sourcesOf(route), request.protocols));
   else pending.refuse(error);
+}
+
+/** An upstream that was given up because the gateway ends has not failed. */
+function causeOf(error: GatewayError, isDraining: boolean): GatewayError {
+  const isCut = isDraining && error.source === 'upstream' && !error.isAnswer;
+  return isCut ? new GatewayError('DRAINING', { cause: error }) : error;
 }
 
 /** Where the route looks for tokens. */

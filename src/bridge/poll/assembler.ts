@@ -5,6 +5,7 @@ import { CONTINUATION, TEXT } from '../../frames/opcodes.ts';
 import type { FrameReader } from '../../frames/reader.ts';
 import type { Message } from './profile.ts';
 
+/** Made room for at most, before any more has come. */
 const FIRST_BYTES = 1024;
 const NOTHING = Buffer.alloc(0);
 
@@ -33,15 +34,17 @@ export class Assembler {
   add(bytes: Buffer, from: number, to: number, reader: FrameReader): void {
     const at = this.#size;
     this.#size += to - from;
-    this.#makeRoom();
+    this.#makeRoom(reader.length);
     bytes.copy(this.#bytes, at, from, to);
     mask(this.#bytes, at, this.#size, reader.key, reader.length - reader.remaining);
     if (reader.fin && reader.remaining === to - from) this.#finish();
   }
 
-  #makeRoom(): void {
+  /** Little messages get no more room than they announce: very many of them may wait. */
+  #makeRoom(announced: number): void {
     if (this.#size <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, this.#size, 2 * this.#bytes.length));
+    const first = Math.min(FIRST_BYTES, announced);
+    const larger = Buffer.allocUnsafeSlow(Math.max(first, this.#size, 2 * this.#bytes.length));
     this.#bytes.copy(larger);
     this.#bytes = larger;
   }

@@ -1,7 +1,5 @@
+import { costOf } from './message-cost.ts';
 import type { Message } from './profile.ts';
-
-/** What one queued message costs besides its bytes, so that empty ones are not free. */
-const OVERHEAD = 64;
 
 /** Holds the sender of messages back, and lets it go on. */
 export interface Pressure {
@@ -51,8 +49,4 @@ export class Outbox {
     }
     return taken;
   }
-}
-
-function costOf({ data }: Message): number {
-  return data.length + OVERHEAD;
 }

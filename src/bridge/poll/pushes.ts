@@ -17,8 +17,8 @@ export interface PushObserver {
 /** Hears nothing. */
 export const unheard: PushObserver = { pushed() {} };
 
-/** What a message costs besides its bytes, so that empty ones are not free. */
-const OVERHEAD = 64;
+/** What one that waits costs in memory besides its bytes, about: everybody who waits for it is part of that. */
+const OVERHEAD = 1024;
 
 /** What a session has taken to pass on, in bytes: one thing of any size, or several within the limit. */
 export class Allotment {

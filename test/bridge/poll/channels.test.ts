@@ -117,12 +117,12 @@ describe('a session', () => {
     const hub = new ChannelHub();
     const heard: Item[] = [];
     const { promise: reads, resolve } = Promise.withResolvers<boolean>();
-    hub.join(150).subscribe('news', (item) => {
+    hub.join(2_100).subscribe('news', (item) => {
       heard.push(item);
       return reads;
     });
     const quick = listener();
-    hub.join(1_000).subscribe('news', quick.subscriber);
+    hub.join(10_000).subscribe('news', quick.subscriber);
     const waiting = [hub.publish('news', text('a')), hub.publish('news', text('b'))];
     expect(await hub.publish('news', text('c'))).toBe(1);
     expect(quick.heard).toHaveLength(3);
@@ -140,7 +140,7 @@ describe('a session', () => {
 
   test('is not waited for beyond the deadline', async () => {
     const hub = new ChannelHub();
-    hub.join(150).subscribe('news', () => new Promise(() => {}));
+    hub.join(550).subscribe('news', () => new Promise(() => {}));
     expect(await hub.publish('news', text('a'), 1)).toBe(0);
   });
 

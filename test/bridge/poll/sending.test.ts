@@ -170,7 +170,7 @@ describe('the flow from the client', () => {
       if (open) response.end();
       else held.push(() => response.end());
     });
-    const gateway = await harness(sendingTo(backend, {}, { queueSize: '1KiB' }));
+    const gateway = await harness(sendingTo(backend, {}, { queueSize: '4KiB' }));
     const client = await rawClient(gateway);
     const frames = Array.from({ length: 300 }, (_, index) => [0x81, 0x83, 0, 0, 0, 0, ...digits(index)]);
     client.write(Buffer.from(frames.flat()));

@@ -46,7 +46,7 @@ function stand(changes: Partial<Profile> = {}, greeting: readonly Message[] = []
     greeting,
     connection: 'c1',
     channels: new ChannelHub().join(1_000),
-    queueSize: 1_000,
+    queueSize: 10_000,
     outageMs: undefined,
     clock,
     async sayGoodbye(ending: Ending) {

@@ -81,6 +81,9 @@ describe('a path', () => {
     ['/u/{session}/x', { session: '..' }, 'UPSTREAM_INVALID'],
     ['/u/.{session}?x', { session: '.' }, 'UPSTREAM_INVALID'],
     ['/u/{cursor}', { cursor: '.' }, 'UPSTREAM_INVALID'],
+    ['/u/{session}', { session: '../../admin' }, 'UPSTREAM_INVALID'],
+    ['/u/{session}', { session: 'a\\..' }, 'UPSTREAM_INVALID'],
+    ['/u/{session}', { session: 'a/..b/.../c' }, 'none'],
     ['/u?a={claims.no}&b={session}', { session: '..' }, 'none'],
   ])('%s with %j is refused: %s', (template, more, code) => {
     expect(codeOf(() => compilePath(template)(scope(more)))).toBe(code);
@@ -88,7 +91,7 @@ describe('a path', () => {
 
   test('that a captured segment would lead upward is refused', () => {
     const render = compilePath('/rooms/{room}/x');
-    for (const room of ['..', '%2e%2E', '.'])
+    for (const room of ['..', '%2e%2E', '.', '..%2Fadmin', 'a%2f%2e%2e', '..%5Ca'])
       expect(codeOf(() => render(scope({}, { captures: { room } })))).toBe('BAD_REQUEST');
   });
 

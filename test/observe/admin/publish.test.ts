@@ -60,6 +60,20 @@ const binary = (...bytes: number[]): Item => ({
   message: { data: Buffer.from(bytes), binary: true },
 });
 
+test('what reaches very many goes out item by item, so that nobody else waits for all of it', async () => {
+  const { hub, publish } = await start();
+  const turns: number[] = [];
+  let turn = 0;
+  let isOver = false;
+  const count = () => void setImmediate(() => void (++turn && !isOver && count()));
+  hub.join(1_000_000).subscribe('news', async () => turns.push(turn) > 0);
+  count();
+  const items = Array.from({ length: 5 }, (_, n) => news({ content: `${n}` }).items[0]);
+  expect(await publish({ items })).toMatchObject({ status: 200 });
+  isOver = true;
+  expect(new Set(turns).size).toBe(5);
+});
+
 test.each(['/publish', '/publish/', '/publish?x=1'])('%s answers as Pushpin does', async (path) => {
   const { listen, publish } = await start();
   const heard = listen('news');

@@ -196,6 +196,12 @@ describe('keep-alive', () => {
     expect(session.delivered).toEqual(['beat', 'beat']);
   });
 
+  test('is sent once a second at most', () => {
+    const { session } = opened(beat({ content: 'beat', timeout: 0.001, mode: 'interval' }));
+    vi.advanceTimersByTime(2_500);
+    expect(session.delivered).toEqual(['beat', 'beat']);
+  });
+
   test('is sent every 55 s unless it says when, and until it is empty', () => {
     const { session, sent } = opened(beat({ 'content-bin': Buffer.from('a\0').toString('base64') }));
     vi.advanceTimersByTime(55_000);
