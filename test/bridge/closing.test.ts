@@ -225,9 +225,9 @@ const ROWS: readonly Row[] = [
       service.stall();
       client.send(BINARY, 'x');
     },
-    client: word('UPSTREAM_LOST'),
+    client: word('UPSTREAM_TIMEOUT'),
     upstream: 'no Close',
-    log: byUpstream('UPSTREAM_LOST'),
+    log: byUpstream('UPSTREAM_TIMEOUT'),
   },
   {
     event: 'the client is silent',
