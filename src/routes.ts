@@ -11,7 +11,7 @@ import type { ChannelHub } from './bridge/poll/channels.ts';
 import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
 import { openPollBridge } from './bridge/poll/index.ts';
 import type { LingerObserver } from './bridge/poll/parking.ts';
-import { createTcpDial } from './bridge/tcp.ts';
+import { createTcpDial } from './bridge/tcp/index.ts';
 import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
 import { servedKinds, type UpstreamKind, upgradesTo } from './config/upstream-kinds.ts';
@@ -25,6 +25,7 @@ import { type Credentials, openCredentials } from './upstream/credentials.ts';
 import { compileForward, type Forward } from './upstream/forward.ts';
 import { HttpPool } from './upstream/http-pool.ts';
 import { Pool } from './upstream/pool.ts';
+import { reachPool } from './upstream/reach.ts';
 import type { FileObserver, WatchedFiles } from './watched-files.ts';
 
 /** A route of the configuration, compiled: whom it lets in, and how it serves each kind of request, if it does. */
@@ -156,7 +157,8 @@ function openBridge(
   const own = kind === 'tcp' ? 'tcp' : 'websocket';
   const pool = kind === 'http' && http ? http : openPool(config, own, means);
   const close = () => pool.close();
-  if (kind === 'tcp') return { bridge: 'tcp', dial: createTcpDial(config, pool), close };
+  if (kind === 'tcp')
+    return { bridge: 'tcp', dial: createTcpDial(config, reachPool(pool, config.upstream.balance)), close };
   const dial = createWebSocketDial(config, pool, means.credentials?.concealment);
   return { bridge: 'websocket', dial, close };
 }

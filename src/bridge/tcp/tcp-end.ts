@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
-import { GOING_AWAY, NO_STATUS, NORMAL } from '../frames/close.ts';
-import { resetSocket } from '../stream/reset.ts';
-import { Sink } from '../stream/sink.ts';
-import { Source, type Take } from '../stream/source.ts';
-import { lookAtDelivery } from '../stream/unacknowledged.ts';
-import { type End, type EndEvents, LAST_READ_MS } from './closing.ts';
-import type { Ending, SessionHandle } from './contract.ts';
+import { GOING_AWAY, NO_STATUS, NORMAL } from '../../frames/close.ts';
+import { resetSocket } from '../../stream/reset.ts';
+import { Sink } from '../../stream/sink.ts';
+import { Source, type Take } from '../../stream/source.ts';
+import { lookAtDelivery } from '../../stream/unacknowledged.ts';
+import { type End, type EndEvents, LAST_READ_MS } from '../closing.ts';
+import type { Ending, SessionHandle } from '../contract.ts';
 
 export interface TcpEndOptions {
   readonly socket: Socket;

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { GatewayError } from '../errors.ts';
-import { mask } from '../frames/mask.ts';
-import { BINARY, CONTINUATION, PING, TEXT } from '../frames/opcodes.ts';
+import { GatewayError } from '../../errors.ts';
+import { mask } from '../../frames/mask.ts';
+import { BINARY, CONTINUATION, PING, TEXT } from '../../frames/opcodes.ts';
 import {
   CUT,
   type FrameAction,
@@ -11,12 +11,12 @@ import {
   PASS,
   STOP,
   type Violation,
-} from '../frames/reader.ts';
-import { frameHeader } from '../frames/writer.ts';
-import { Closing } from './closing.ts';
-import type { Ending, SessionHandle } from './contract.ts';
-import { createLink } from './link.ts';
-import { Peer } from './peer.ts';
+} from '../../frames/reader.ts';
+import { frameHeader } from '../../frames/writer.ts';
+import { Closing } from '../closing.ts';
+import type { Ending, SessionHandle } from '../contract.ts';
+import { createLink } from '../link.ts';
+import { Peer } from '../peer.ts';
 import { TcpEnd } from './tcp-end.ts';
 
 export interface TunnelParts {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Ending, Link, SessionHandle } from '../../src/bridge/contract.ts';
-import { tunnel } from '../../src/bridge/tunnel.ts';
-import { GatewayError } from '../../src/errors.ts';
-import { connection, endingOf, sessionOf } from '../support/ends.ts';
-import { type PairMaker, startPairs, turns, turnsUntil } from '../support/pairs.ts';
-import { BINARY, CLOSE, closeFrame, frame, PING, PONG, TEXT, Wire } from '../support/raw.ts';
+import type { Ending, Link, SessionHandle } from '../../../src/bridge/contract.ts';
+import { tunnel } from '../../../src/bridge/tcp/tunnel.ts';
+import { GatewayError } from '../../../src/errors.ts';
+import { connection, endingOf, sessionOf } from '../../support/ends.ts';
+import { type PairMaker, startPairs, turns, turnsUntil } from '../../support/pairs.ts';
+import { BINARY, CLOSE, closeFrame, frame, PING, PONG, TEXT, Wire } from '../../support/raw.ts';
 
 /** A WebSocket client, in memory, joined to a TCP service on a real connection. */
 

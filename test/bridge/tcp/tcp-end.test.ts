@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Ending } from '../../src/bridge/contract.ts';
-import { TcpEnd } from '../../src/bridge/tcp-end.ts';
-import { Diary, endingOf, sessionOf } from '../support/ends.ts';
-import { type Pair, type PairMaker, startPairs, turns, turnsUntil } from '../support/pairs.ts';
-import { within } from '../support/patience.ts';
-import { openSocketPair } from '../support/sockets.ts';
+import type { Ending } from '../../../src/bridge/contract.ts';
+import { TcpEnd } from '../../../src/bridge/tcp/tcp-end.ts';
+import { Diary, endingOf, sessionOf } from '../../support/ends.ts';
+import { type Pair, type PairMaker, startPairs, turns, turnsUntil } from '../../support/pairs.ts';
+import { within } from '../../support/patience.ts';
+import { openSocketPair } from '../../support/sockets.ts';
 
 /** A TCP service as a bridge has it, on a real connection. */
 
