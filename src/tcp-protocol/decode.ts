@@ -23,47 +23,43 @@ export function decodeMessage(bytes: Uint8Array): TcpMessage {
   return message;
 }
 
+/** By type, what reads its payload. */
+const READERS: Readonly<Record<number, (payload: Payload) => TcpMessage>> = {
+  [TYPES.DATA]: (payload) => ({ type: 'DATA', data: payload.some('DATA') }),
+  [TYPES.FIN]: () => ({ type: 'FIN' }),
+  [TYPES.RESET]: (payload) => ({ type: 'RESET', ...reason(payload) }),
+  [TYPES.WINDOW]: (payload) => ({ type: 'WINDOW', credit: positive(payload.u32()) }),
+  [TYPES.OPENED]: (payload) => ({
+    type: 'OPENED',
+    resumeId: payload.bytes(RESUME_ID_BYTES),
+    resumeMs: payload.u32(),
+    expiresAt: payload.u64(),
+    session: payload.text(payload.u8()),
+    peer: payload.text(),
+  }),
+  [TYPES.FAILED]: (payload) => ({ type: 'FAILED', ...reason(payload) }),
+  [TYPES.AUTH]: (payload) => ({ type: 'AUTH', accessToken: textOf(payload.some('AUTH', MAX_TOKEN_BYTES)) }),
+  [TYPES.AUTH_OK]: (payload) => ({ type: 'AUTH_OK', expiresAt: payload.u64() }),
+  [TYPES.ACK]: (payload) => ({ type: 'ACK', offset: payload.u64() }),
+  [TYPES.RESUME]: (payload) => ({
+    type: 'RESUME',
+    resumeId: payload.bytes(RESUME_ID_BYTES),
+    offset: payload.u64(),
+    credit: payload.u32(),
+  }),
+  [TYPES.RESUMED]: (payload) => ({
+    type: 'RESUMED',
+    offset: payload.u64(),
+    credit: payload.u32(),
+    expiresAt: payload.u64(),
+  }),
+};
+
 function read(type: number | undefined, payload: Payload): TcpMessage {
-  switch (type) {
-    case TYPES.DATA:
-      return { type: 'DATA', data: payload.some('DATA') };
-    case TYPES.FIN:
-      return { type: 'FIN' };
-    case TYPES.RESET:
-      return { type: 'RESET', ...reason(payload) };
-    case TYPES.WINDOW:
-      return { type: 'WINDOW', credit: positive(payload.u32()) };
-    case TYPES.OPENED:
-      return {
-        type: 'OPENED',
-        resumeId: payload.bytes(RESUME_ID_BYTES),
-        resumeMs: payload.u32(),
-        expiresAt: payload.u64(),
-        session: payload.text(payload.u8()),
-        peer: payload.text(),
-      };
-    case TYPES.FAILED:
-      return { type: 'FAILED', ...reason(payload) };
-    case TYPES.AUTH:
-      return { type: 'AUTH', accessToken: textOf(payload.some('AUTH', MAX_TOKEN_BYTES)) };
-    case TYPES.AUTH_OK:
-      return { type: 'AUTH_OK', expiresAt: payload.u64() };
-    case TYPES.ACK:
-      return { type: 'ACK', offset: payload.u64() };
-    case TYPES.RESUME:
-      return {
-        type: 'RESUME',
-        resumeId: payload.bytes(RESUME_ID_BYTES),
-        offset: payload.u64(),
-        credit: payload.u32(),
-      };
-    case TYPES.RESUMED:
-      return { type: 'RESUMED', offset: payload.u64(), credit: payload.u32(), expiresAt: payload.u64() };
-    case undefined:
-      throw new TcpProtocolError('an empty message');
-    default:
-      throw new TcpProtocolError(`a message of type ${type}`);
-  }
+  if (type === undefined) throw new TcpProtocolError('an empty message');
+  const reader = READERS[type];
+  if (reader === undefined) throw new TcpProtocolError(`a message of type ${type}`);
+  return reader(payload);
 }
 
 function reason(payload: Payload): Reason {
