@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
+import { BETWEEN } from './segments.ts';
 import {
   BYTE_RATE,
   DURATION,
@@ -147,13 +148,15 @@ export const hostPattern = word('a host like app.example.com or *.example.com', 
     : undefined,
 );
 
+const NAME = '\\{[a-z][a-z0-9_]*\\}';
+const PATH = new RegExp(`^(/(${NAME}(${BETWEEN.source}${NAME})?|[^\\s{}*?#/%;\\\\]*))*(/\\*)?$`, 'i');
+
 /**
- * A path to match: exact, `{name}` for one segment, a trailing `/*` for everything below. No path with empty or dot
- * segments, parameters or backslashes is ever read in one way only, so that none of them would be matched.
+ * A path to match: exact, `{name}` for one segment or `{one}:{two}` for two parts of it, a trailing `/*` for everything below. No
+ * path with empty or dot segments, parameters or backslashes is ever read in one way only, so that none of them would be matched.
  */
-export const pathPattern = word('a path like /chat, /rooms/{room} or /chat/*', (text) => {
-  const isPattern =
-    /^(\/(\{[a-z][a-z0-9_]*\}|[^\s{}*?#/%;\\]*))*(\/\*)?$/i.test(text) && text.startsWith('/');
+export const pathPattern = word('a path like /chat, /rooms/{room}, /{host}:{port} or /chat/*', (text) => {
+  const isPattern = PATH.test(text) && text.startsWith('/');
   return isPattern && !/\/\/|\/\.\.?(\/|$)/.test(text) ? text : undefined;
 });
 
