@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { GatewayError } from '../errors.ts';
+import type { ChosenTarget, GatewayError } from '../errors.ts';
 import type { HeaderField } from '../http/request.ts';
 import type { AdmittedRequest } from '../upstream/forward.ts';
 import type { Message } from './poll/profile.ts';
@@ -100,6 +100,10 @@ export interface Acceptance {
 export interface Bridge {
   /** The upstream it leads to, as logs and metrics name it. */
   readonly target: string;
+  /** What metrics count its bytes under, one of a closed set; absent: nothing. */
+  readonly label?: string;
+  /** What the client has chosen, where clients choose. */
+  readonly chosen?: ChosenTarget | undefined;
   readonly accept: Acceptance;
   /** What goes on with it; absent: it begins. */
   readonly resumes?: Resumption;

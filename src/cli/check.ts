@@ -1,7 +1,8 @@
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
-import type { AddressTarget, UrlTarget } from '../config/pool.ts';
+import type { UrlTarget } from '../config/pool.ts';
 import { formatProblem, type Warning } from '../config/problem.ts';
 import type { Config, RouteConfig, UpstreamConfig } from '../config/schema.ts';
+import { type AddressTarget, fixedTargets } from '../config/tcp/targets.ts';
 import { kindsOf, servedKinds, type UpstreamKind, upgradesTo } from '../config/upstream-kinds.ts';
 import { DEFAULT_IPV6_PREFIX } from '../http/address.ts';
 import { shownUrl } from '../http/query.ts';
@@ -82,7 +83,7 @@ function kindsTo(kind: UpstreamKind, { upstream }: RouteConfig): RequestKind[] {
 function upstreamText(kind: UpstreamKind, { upstream }: RouteConfig): string {
   const targets = {
     websocket: upstream.websocket?.map(urlText),
-    tcp: upstream.tcp?.map(addressText),
+    tcp: fixedTargets(upstream.tcp).map(addressText),
     poll: upstream.poll?.target.map(urlText),
     post: upstream.post?.target.map(urlText),
     http: upstream.http?.map(urlText),

@@ -125,14 +125,17 @@ export function isUrl(text: string): boolean {
 export type ServiceAddress = Readonly<{ host: string; port: number } | { socketPath: string }>;
 
 /** `host:port` of a TCP service, IPv6 in brackets; or a unix socket. */
-const SERVICE_ADDRESS = 'host:port, like 10.0.0.9:5900, or unix:/run/app.sock';
-export const serviceAddress = word<ServiceAddress>(SERVICE_ADDRESS, (text) => {
+export const SERVICE_ADDRESS = 'host:port, like 10.0.0.9:5900, or unix:/run/app.sock';
+export const serviceAddress = word<ServiceAddress>(SERVICE_ADDRESS, readServiceAddress);
+
+/** Undefined if it is none. */
+export function readServiceAddress(text: string): ServiceAddress | undefined {
   const { socketPath, base } = readUnix(text) ?? {};
   if (socketPath !== undefined) return base === '' ? { socketPath } : undefined;
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/@]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   return match && port >= 1 && port <= 65_535 ? { host: (match[1] ?? match[2]) as string, port } : undefined;
-});
+}
 
 /** A name or address by which a host is called, in lower case, without a port; IPv6 without brackets. */
 export const hostName = word('a host name or address like gateway.internal or 10.0.0.9', (text) => {
@@ -193,6 +196,14 @@ export const loginUrl = word('an http or https URL, or a path like /login?return
   if (/^\/(?![/\\])[^\s#{}]*$/.test(plain)) return text;
   return isUrlOf(['http', 'https'], plain) && !/[\s{}]/.test(plain) ? text : undefined;
 });
+
+/** Of a target. */
+export const weight = z
+  .int()
+  .min(1)
+  .max(256)
+  .optional()
+  .describe('Its share beside the other targets; absent: 1');
 
 /** One value or a list of them, always read as a list. */
 export const oneOrMany = <T extends z.ZodType>(item: T) =>

@@ -9,6 +9,9 @@ import { type Place, type PollConfig, sessionRules, takenHeaders } from './poll/
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import type { AuthConfig } from './schema.ts';
+import type { AllowConfig } from './tcp/allow.ts';
+import { dynamicRules } from './tcp/dynamic-rules.ts';
+import type { TableConfig } from './tcp/table.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
 
 /**
@@ -35,7 +38,7 @@ interface AuthShape {
 
 interface RouteShape {
   login?: string | undefined;
-  match: { path: string; ignoreCase?: boolean | undefined };
+  match: { host?: string | undefined; path: string; ignoreCase?: boolean | undefined };
   origins?: readonly string[] | undefined;
   cors: 'upstream' | 'answer';
   auth: 'none' | AuthShape;
@@ -46,6 +49,9 @@ interface RouteShape {
     headers?: HeaderChanges | undefined;
     answerHeaders?: HeaderChanges | undefined;
     credentials?: readonly CredentialConfig[] | undefined;
+    targets?: TableConfig | undefined;
+    allow?: AllowConfig | undefined;
+    allowClaim?: string | undefined;
   };
 }
 
@@ -63,6 +69,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   poolRules(route.upstream, route.auth, route.match.path, (path, message) =>
     complain(context, ['upstream', ...path], message),
   );
+  dynamicRules(route, (path, message) => complain(context, ['upstream', ...path], message));
   const claims = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
   const facts = {
     captures: namesIn(route.match.path),

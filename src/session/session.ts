@@ -3,7 +3,7 @@ import { failed } from '../bridge/closing.ts';
 import type { Ending, Link, PeerName, Resumption, SessionHandle, Traffic } from '../bridge/contract.ts';
 import type { Message } from '../bridge/poll/profile.ts';
 import type { RouteConfig } from '../config/schema.ts';
-import type { GatewayError } from '../errors.ts';
+import type { ChosenTarget, GatewayError } from '../errors.ts';
 import type { CloseStatus } from '../frames/close.ts';
 import type { UpgradeRequest } from '../http/request.ts';
 import type { ConnectionRecord } from '../observe/admin/backchannel.ts';
@@ -18,6 +18,8 @@ export interface SessionParts {
   readonly route: RouteConfig;
   readonly bridge: SessionRecord['bridge'];
   readonly target: string;
+  readonly label?: string | undefined;
+  readonly chosen?: ChosenTarget | undefined;
   readonly request: UpgradeRequest;
   readonly grant: Grant;
   readonly meter: Meter;
@@ -38,6 +40,7 @@ export class Session implements SessionHandle, SessionRecord {
   readonly route: string;
   readonly bridge: SessionRecord['bridge'];
   readonly target: string;
+  readonly label: string | undefined;
   readonly subject: string | undefined;
   readonly issuer: string | undefined;
   readonly clientAddress: string;
@@ -55,6 +58,7 @@ export class Session implements SessionHandle, SessionRecord {
   undelivered?: number;
   readonly startedAt = Date.now();
   readonly #since = performance.now();
+  readonly #chosen: ChosenTarget | undefined;
   readonly #config: RouteConfig;
   readonly #meter: Meter;
   readonly #expiresAt: number | undefined;
@@ -63,13 +67,16 @@ export class Session implements SessionHandle, SessionRecord {
   /** Asked to end before the bridge was there. */
   #early: Ending | undefined;
 
-  constructor({ route, bridge, target, request, grant, meter, protocol, resumes }: SessionParts) {
+  constructor({ route, bridge, target, label, chosen, request, grant, meter, ...rest }: SessionParts) {
+    const { protocol, resumes } = rest;
     this.id = request.id;
     this.connectionId = resumes?.connectionId ?? request.connectionId;
     this.awayMs = resumes?.awayMs;
     this.route = route.name;
     this.bridge = bridge;
     this.target = target;
+    this.label = label;
+    this.#chosen = chosen;
     this.subject = grant.subject;
     this.issuer = grant.issuer;
     this.clientAddress = request.clientAddress;
@@ -86,6 +93,12 @@ export class Session implements SessionHandle, SessionRecord {
     this.#expiresAt = grant.expiresAt;
   }
 
+  get asked(): string | undefined {
+    return this.#chosen?.asked;
+  }
+  get rule(): string | undefined {
+    return this.#chosen?.rule;
+  }
   get stallMs(): number {
     return this.#config.timeouts.stall;
   }

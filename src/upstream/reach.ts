@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { ChosenTarget } from '../errors.ts';
 import { createPolicy } from './balance/index.ts';
 import type { Policy } from './balance/policy.ts';
 import { dial } from './dial.ts';
@@ -8,8 +9,14 @@ import type { Pool } from './pool.ts';
 /** A service of one upgrade, connected. */
 export interface Reached {
   readonly socket: Socket;
-  /** The upstream as logs and metrics name it. */
+  /** The upstream as logs name it: as it was dialled. */
   readonly name: string;
+  /** What metrics count its bytes under: one of a closed set. */
+  readonly label: string;
+  /** `host:port` as the client itself has named it, in one spelling; empty where the configuration names the service. */
+  readonly asked: string;
+  /** What was chosen, where clients choose: for the log. */
+  readonly chosen?: ChosenTarget | undefined;
   /** The session with it is over. Call it once. */
   release(): void;
 }
@@ -23,6 +30,7 @@ export function reachPool(pool: Pool, balance: Parameters<typeof createPolicy>[0
   return async function reach(asking, signal) {
     const join = (socket: Socket) => socket;
     const { value: socket, lease } = await dial(pool, { policy, asking, signal, join });
-    return { socket, name: lease.endpoint.name, release: () => lease.release() };
+    const { name, target } = lease.endpoint;
+    return { socket, name, label: target.name, asked: '', release: () => lease.release() };
   };
 }

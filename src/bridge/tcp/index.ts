@@ -21,9 +21,15 @@ function chooseProtocol(request: AdmittedRequest, known: readonly string[]): str
   return request.protocols.find((protocol) => known.includes(protocol));
 }
 
-function bridgeTo({ socket, name }: Reached, protocol: string | undefined, text: boolean): Bridge {
+function bridgeTo(
+  { socket, name, label, chosen }: Reached,
+  protocol: string | undefined,
+  text: boolean,
+): Bridge {
   return {
     target: name,
+    label,
+    chosen,
     accept: { protocol },
     run: (client, clientHead, session) => tunnel({ client, clientHead, upstream: socket, text }, session),
     abandon: () => socket.destroy(),

@@ -1,4 +1,5 @@
 import type { Config, RouteConfig } from '../../config/schema.ts';
+import { fixedTargets } from '../../config/tcp/targets.ts';
 import { kindsOf, type UpstreamKind } from '../../config/upstream-kinds.ts';
 import type { UpstreamContext } from '../../upstream/context.ts';
 import type { Endpoint } from '../../upstream/endpoint.ts';
@@ -27,7 +28,7 @@ export function withOne(route: RouteConfig, index: number): RouteConfig {
   const { websocket, tcp, http, poll, post } = upstream;
   const one = {
     websocket: pick(websocket),
-    tcp: pick(tcp),
+    tcp: pick(fixedTargets(tcp)),
     http: pick(http),
     poll: poll && { ...poll, target: pick(poll.target) ?? [] },
     post: post && { ...post, target: pick(post.target) ?? [] },
