@@ -11,6 +11,7 @@ import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
+import { wideBlocks } from './tcp/warnings.ts';
 import { places, valueAt } from './tree.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
@@ -145,6 +146,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...unnoticedLoss(route, path),
     ...unverifiedUpstream(route, path),
     ...lentCredentials(route, path),
+    ...wideBlocks(route, path),
   ];
 }
 

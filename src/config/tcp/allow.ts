@@ -87,19 +87,21 @@ const hostRule = word<HostRule>('names like *.db.internal:5432', (text) => {
   return read?.kind === 'host' ? read : undefined;
 });
 
-const entry = z.union([
-  rule,
-  z
-    .strictObject({
-      host: hostRule.describe('The names, with a port, a range of ports or * for any'),
-      resolvesTo: oneOrMany(cidr).describe('Where all of their addresses must lie, private ones among them'),
-    })
-    .transform(({ host, resolvesTo }): AllowRule => ({ ...host, resolvesTo })),
-]);
+const namesLeading = z
+  .strictObject({
+    host: hostRule.describe('The names, with a port, a range of ports or * for any'),
+    resolvesTo: oneOrMany(cidr).describe('Where all of their addresses must lie, private ones among them'),
+  })
+  .transform(({ host, resolvesTo }): AllowRule => ({ ...host, resolvesTo }));
+
+/** The alternatives side by side, so that an error can tell which one was meant. */
+const rules = z
+  .union([rule, namesLeading, z.array(z.union([rule, namesLeading])).min(1)])
+  .transform((value) => (Array.isArray(value) ? value : [value]));
 
 /** The keys of an upstream that say which targets its clients may name. */
 export const allowFields = {
-  allow: oneOrMany(entry)
+  allow: rules
     .optional()
     .describe(
       'tcp with a {placeholder} and no targets: what clients may name. Names with one * a label, which lead to public addresses only unless resolvesTo says where to; or addresses and blocks; each with a port, a range of ports or *; absent: nothing',

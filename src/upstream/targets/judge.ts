@@ -1,8 +1,8 @@
 import ipaddr from 'ipaddr.js';
 import type { AllowRule } from '../../config/tcp/allow.ts';
 import type { AddressBlock } from '../../http/address.ts';
+import { facesOf, isWithin, liesWithin, specialRange } from '../../http/special-ranges.ts';
 import type { AskedTarget } from './asked.ts';
-import { facesOf, isWithin, specialRange } from './special-ranges.ts';
 
 /** Who may be dialled: rules on names and addresses as they are asked for, and on the addresses that names turn out to have. Pure. */
 
@@ -55,7 +55,7 @@ function faultOf(rule: AllowRule, face: ipaddr.IPv4 | ipaddr.IPv6): string | und
       ? undefined
       : `${what}, and resolvesTo does not name it`;
   }
-  const isNamed = naming.some(([network, bits]) => specialRange(network) === special && bits >= special.bits);
+  const isNamed = naming.some((block) => liesWithin(block, special));
   return isNamed ? undefined : `${what}, and no block within that range names it`;
 }
 

@@ -3,6 +3,7 @@ import ipaddr from 'ipaddr.js';
 /** Addresses that lead to no public service, and what an address carries within it. Pure. */
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
+type Block = readonly [Address, number];
 
 /** IANA's special-purpose registries (RFC 6890), and where clouds tell machines their secrets. */
 const SPECIAL = [
@@ -64,8 +65,21 @@ export function specialRange(address: Address): SpecialRange | undefined {
   return isWithin(address, UNICAST) || isWithin(address, NAT64) ? undefined : NOBODYS;
 }
 
+/** Whether a block lies within a special range, and so means that one. */
+export function liesWithin([network, bits]: Block, range: SpecialRange): boolean {
+  if (range === NOBODYS) return bits >= UNICAST[1] && specialRange(network) === NOBODYS;
+  return bits >= range.bits && isWithin(network, [range.network, range.bits]);
+}
+
+/** The first special range within a block that does not lie within one itself; undefined if there is none. */
+export function specialWithin(block: Block): string | undefined {
+  if (RANGES.some((range) => liesWithin(block, range))) return undefined;
+  const range = RANGES.find(({ network }) => isWithin(network, block));
+  return range && `${range.network}/${range.bits}`;
+}
+
 /** Whether an address is of a block's kind, and in it. */
-export function isWithin(address: Address, [network, bits]: readonly [Address, number]): boolean {
+export function isWithin(address: Address, [network, bits]: Block): boolean {
   return address.kind() === network.kind() && address.match(network, bits);
 }
 
