@@ -98,8 +98,9 @@ function embeddedIn(bytes: readonly number[]): ipaddr.IPv4[] {
   const hex = Buffer.from(bytes).toString('hex');
   const at = (offset: number) => new ipaddr.IPv4(bytes.slice(offset, offset + 4));
   const last = at(12);
-  // NAT64 (RFC 6052 §2.2), its local prefix (RFC 8215) with 96 bits, IPv4-translated (RFC 2765 §2.1), IPv4-compatible (RFC 4291 §2.5.5.1).
-  if (/^0064ff9b0{16}|^0064ff9b0001|^0{16}ffff0000|^0{24}/.test(hex)) return [last];
+  // NAT64 (RFC 6052 §2.2), its local prefix (RFC 8215) with 96 bits, IPv4-translated (RFC 2765 §2.1), IPv4-compatible (RFC 4291 §2.5.5.1),
+  // as :: and ::1 are not.
+  if (/^0064ff9b0{16}|^0064ff9b0001|^0{16}ffff0000|^0{24}(?!0{7}[01]$)/.test(hex)) return [last];
   // 6to4 (RFC 3056 §2), Teredo (RFC 4380 §4): the server's, and the client's with its bits turned over.
   if (hex.startsWith('2002')) return [at(2)];
   if (hex.startsWith('20010000')) return [at(4), new ipaddr.IPv4(bytes.slice(12).map((byte) => byte ^ 0xff))];

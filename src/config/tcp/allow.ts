@@ -2,7 +2,7 @@ import { domainToASCII } from 'node:url';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import type { AddressBlock } from '../../http/address.ts';
-import { cidr, oneOrMany, word } from '../fields.ts';
+import { cidr, word } from '../fields.ts';
 
 /** The keys `allow` and `allowClaim` of an upstream: which targets clients may name. */
 
@@ -87,10 +87,13 @@ const hostRule = word<HostRule>('names like *.db.internal:5432', (text) => {
   return read?.kind === 'host' ? read : undefined;
 });
 
+/** A block is a list itself. */
+const blocks = z.union([cidr.transform((block) => [block]), z.array(cidr).min(1)]);
+
 const namesLeading = z
   .strictObject({
     host: hostRule.describe('The names, with a port, a range of ports or * for any'),
-    resolvesTo: oneOrMany(cidr).describe('Where all of their addresses must lie, private ones among them'),
+    resolvesTo: blocks.describe('Where all of their addresses must lie, private ones among them'),
   })
   .transform(({ host, resolvesTo }): AllowRule => ({ ...host, resolvesTo }));
 
