@@ -138,6 +138,8 @@ describe('a rule of allow', () => {
         [{}, 128],
       ],
     });
+    const [one] = upstreamOf(`${FREE}, allow: { host: "a:1", resolvesTo: 10.0.0.0/8 }`).allow ?? [];
+    expect(one).toMatchObject({ resolvesTo: [[{}, 8]] });
   });
 
   test.each([
