@@ -22,6 +22,7 @@ import { createPushMetrics } from './push-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { seriesOf } from './series.ts';
 import { createSessionMetrics } from './session-metrics.ts';
+import { createTargetMetrics } from './target-metrics.ts';
 import { createUpstreamMetrics } from './upstream-metrics.ts';
 
 /** Counts what the gateway does; `render` is one Prometheus scrape. */
@@ -69,7 +70,10 @@ export interface MetricsSources {
  */
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
-  const { sessions, requests, handshakes, upstreams, goodbyes, lingering } = createParts(registry, sources);
+  const { sessions, requests, handshakes, targets, upstreams, goodbyes, lingering } = createParts(
+    registry,
+    sources,
+  );
   collectDefaultMetrics({ register: registry });
   registerBuildInfo(registry);
   countDroppedLines(registry, sources.droppedLines ?? (() => 0));
@@ -88,7 +92,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
       requests.opened(session);
       handshakes.add(session.route, phases);
     },
-    ended: sessions.ended,
+    ended(...ending) {
+      sessions.ended(...ending);
+      targets.ended(ending[0]);
+    },
     refused(request, error, _durationMs, phases) {
       requests.refused(request, error);
       if (phases !== undefined) handshakes.add(request.route ?? '', phases);
@@ -98,6 +105,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     forgotten: upstreams.forgotten,
     render() {
       sessions.takeStock();
+      targets.takeStock();
       upstreams.takeStock();
       return registry.metrics();
     },
@@ -113,6 +121,7 @@ function createParts(registry: Registry, { open, endpoints = () => [], routes = 
     sessions,
     requests: createRequestMetrics(registry, series),
     handshakes: createHandshakeMetrics(registry, series),
+    targets: createTargetMetrics(registry, open),
     upstreams: createUpstreamMetrics(registry, endpoints, series),
     goodbyes: createGoodbyeMetrics(registry, series),
     lingering: createLingerMetrics(registry, lingering, sessions.undelivered),
