@@ -7,6 +7,7 @@ import { type AddressMatcher, normaliseAddress } from '../http/address.ts';
 import type { Connections } from './connections.ts';
 import { Http1Request, type PendingRequest } from './pending-request.ts';
 import { type Http1Parts, Http1Upgrade, type PendingUpgrade } from './pending-upgrade.ts';
+import { proxyHeaderOf } from './proxied.ts';
 import { answerRefusal, writeRefusal } from './refusal.ts';
 import { tlsInfoOf } from './tls-info.ts';
 import { Turns } from './turns.ts';
@@ -137,8 +138,16 @@ export function partsOf(
 ): Http1Parts {
   const { socket } = message;
   const tls = tlsInfoOf(socket);
-  const secure = tls !== undefined;
-  const parts = { id: randomUUID(), peerAddress: socket.remoteAddress, secure, tls, isLocal, trustedProxies };
+  const header = proxyHeaderOf(socket);
+  const parts = {
+    id: randomUUID(),
+    // Behind a proxy that says so, the peer is whoever connected to it.
+    peerAddress: header?.ends?.source.address ?? socket.remoteAddress,
+    secure: tls !== undefined || header?.secure === true,
+    tls,
+    isLocal: isLocal && header?.ends === undefined,
+    trustedProxies,
+  };
   const connection =
     message.httpVersion === '1.0' ? { ...parts, localAuthority: authorityOf(socket) } : parts;
   return { message, connection, connections, lingerMs };
