@@ -41,6 +41,12 @@ export function writeVersion2(ends: Ends, { authority, uniqueId, subject }: Fact
   return Buffer.concat([SIGNATURE, head, rest]);
 }
 
+/** Of a connection that is for the gateway itself, as a health check is (§2.1, §2.2). */
+export function writeLocal(version: 'v1' | 'v2'): Buffer {
+  if (version === 'v1') return Buffer.from('PROXY UNKNOWN\r\n', 'latin1');
+  return Buffer.concat([SIGNATURE, Buffer.from([0x20, 0, 0, 0])]);
+}
+
 function sameFamily({ source, destination }: Ends): Ends {
   if (isIPv6(source.address) === isIPv6(destination.address)) return { source, destination };
   return { source: mapped(source), destination: mapped(destination) };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ProxyHeaderError, readProxyHeader } from '../../src/proxy-protocol/read.ts';
 import { type Ends, SIGNATURE } from '../../src/proxy-protocol/types.ts';
-import { writeVersion1, writeVersion2 } from '../../src/proxy-protocol/write.ts';
+import { writeLocal, writeVersion1, writeVersion2 } from '../../src/proxy-protocol/write.ts';
 
 const IPV4: Ends = {
   source: { address: '192.0.2.1', port: 4711 },
@@ -57,6 +57,8 @@ describe('what is read', () => {
     ['UNKNOWN', Buffer.from('PROXY UNKNOWN ffff::1 x y z\r\n'), undefined],
     ['LOCAL', block(0x20, 0x11, Buffer.alloc(12)), undefined],
     ['a unix socket', block(0x21, 0x31, Buffer.alloc(216)), undefined],
+    ['our own of version 1', writeLocal('v1'), undefined],
+    ['our own of version 2', writeLocal('v2'), undefined],
     ['UNSPEC', block(0x21, 0, Buffer.alloc(0)), undefined],
   ])('%s, once it is there as a whole, and no byte more', (_, header, ends) => {
     for (let length = 0; length < header.length; length++)
