@@ -10,6 +10,7 @@ import { pollUpstream, postUpstream } from './poll/index.ts';
 import { addressTargets, poolFields, urlTargets } from './pool.ts';
 import { rewriteFields } from './rewrite.ts';
 import { routeRules } from './rules.ts';
+import { tcpProtocolFields } from './tcp/protocol.ts';
 import { upstreamTls } from './upstream-tls.ts';
 
 /**
@@ -56,6 +57,7 @@ const upstream = z.strictObject({
     .boolean()
     .optional()
     .describe('tcp: text messages are accepted too, as their UTF-8 bytes; absent: they are 1003'),
+  ...tcpProtocolFields,
   credentials: credentials
     .optional()
     .describe(
