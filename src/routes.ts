@@ -7,11 +7,12 @@ import { admit, createAdmission } from './admission/index.ts';
 import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
 import type { Dial } from './bridge/contract.ts';
+import type { LingerObserver } from './bridge/parking.ts';
 import type { ChannelHub } from './bridge/poll/channels.ts';
 import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
 import { openPollBridge } from './bridge/poll/index.ts';
-import type { LingerObserver } from './bridge/poll/parking.ts';
 import { createTcpDial } from './bridge/tcp/index.ts';
+import { TcpV1 } from './bridge/tcp/v1/index.ts';
 import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
 import { servedKinds, type UpstreamKind, upgradesTo } from './config/upstream-kinds.ts';
@@ -157,10 +158,16 @@ function openBridge(
   const own = kind === 'tcp' ? 'tcp' : 'websocket';
   const pool = kind === 'http' && http ? http : openPool(config, own, means);
   const close = () => pool.close();
-  if (kind === 'tcp')
-    return { bridge: 'tcp', dial: createTcpDial(config, reachPool(pool, config.upstream.balance)), close };
+  if (kind === 'tcp') return openTcp(config, pool, means);
   const dial = createWebSocketDial(config, pool, means.credentials?.concealment);
   return { bridge: 'websocket', dial, close };
+}
+
+function openTcp(config: RouteConfig, pool: Pool, { lingering }: Means) {
+  const reach = reachPool(pool, config.upstream.balance);
+  const v1 = new TcpV1(config, { reach, lingering });
+  const close = () => v1.close().then(() => pool.close());
+  return { bridge: 'tcp', dial: createTcpDial(config, reach, v1), close } as const;
 }
 
 function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {

@@ -65,6 +65,12 @@ export interface SessionHandle {
   /** Payload towards the upstream / towards the client. The bridge counts into these as bytes pass. */
   readonly up: Traffic;
   readonly down: Traffic;
+  /** When its grant ends, and it with that, in milliseconds since the epoch; undefined where it does not. */
+  readonly expiresAt: number | undefined;
+  /** The client has proven itself anew: the grant ends then. */
+  extend(expiresAt: number | undefined): void;
+  /** It turns out to go on with another one, and where that leads to. */
+  goesOn(resumption: Resumption, target: string): void;
   /** Client messages that were taken, and that the upstream has not accepted: said at the end by bridges that know. */
   undelivered?: number;
   /** Milliseconds a write may stay unread, and a Close unanswered. */

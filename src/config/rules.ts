@@ -9,6 +9,7 @@ import { type Place, type PollConfig, sessionRules, takenHeaders } from './poll/
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import type { AuthConfig } from './schema.ts';
+import { type TcpProtocolShape, tcpProtocolRules } from './tcp/protocol.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
 
 /**
@@ -39,14 +40,15 @@ interface RouteShape {
   origins?: readonly string[] | undefined;
   cors: 'upstream' | 'answer';
   auth: 'none' | AuthShape;
-  upstream: PoolShape & {
-    poll?: PollConfig | undefined;
-    post?: PollConfig | undefined;
-    stripPrefix?: string | undefined;
-    headers?: HeaderChanges | undefined;
-    answerHeaders?: HeaderChanges | undefined;
-    credentials?: readonly CredentialConfig[] | undefined;
-  };
+  upstream: PoolShape &
+    TcpProtocolShape & {
+      poll?: PollConfig | undefined;
+      post?: PollConfig | undefined;
+      stripPrefix?: string | undefined;
+      headers?: HeaderChanges | undefined;
+      answerHeaders?: HeaderChanges | undefined;
+      credentials?: readonly CredentialConfig[] | undefined;
+    };
 }
 
 /** Upstreams that go together; what admission needs in order to be safe. */
@@ -72,6 +74,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   };
   sessionRules(route.upstream, facts, (path, message) => complain(context, ['upstream', ...path], message));
   rewriteRules(route.upstream, claims, (path, message) => complain(context, ['upstream', ...path], message));
+  tcpProtocolRules(route.upstream, (path, message) => complain(context, ['upstream', ...path], message));
   credentialRules(route, (path, message) => complain(context, path, message));
   // Without a list only pages of the same host are let in, and those need no CORS.
   if (route.cors === 'answer' && route.origins === undefined) {

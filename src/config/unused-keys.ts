@@ -12,6 +12,8 @@ const NEEDS: Readonly<Record<string, Need>> = {
   'upstream.protocols': { upstream: ['tcp'] },
   'upstream.text': { upstream: ['tcp'] },
   'upstream.proxyProtocol': { upstream: ['tcp'] },
+  'upstream.tcpProtocol': { upstream: ['tcp'] },
+  'upstream.resume': { upstream: ['tcp'] },
   'upstream.upgrades': { upstream: ['http'] },
   'limits.connections': { serves: 'upgrade' },
   'limits.messages': { serves: 'upgrade' },

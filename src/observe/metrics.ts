@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { LimitObserver } from '../admission/limit-deps.ts';
+import type { LingerObserver } from '../bridge/parking.ts';
 import type { GoodbyeObserver } from '../bridge/poll/goodbyes.ts';
-import type { LingerObserver } from '../bridge/poll/parking.ts';
 import type { PushObserver } from '../bridge/poll/pushes.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';

@@ -25,6 +25,8 @@ export interface SessionParts {
   readonly protocol: string | undefined;
   /** What goes on with it; absent: it begins. */
   readonly resumes?: Resumption | undefined;
+  /** It goes by another `connectionId` from now on, in place of this one. Absent: nobody keeps them by it. */
+  readonly onRenamed?: ((before: string) => void) | undefined;
   /** Of its handshake: not kept. */
   readonly phases: PhaseTimes;
 }
@@ -34,10 +36,10 @@ export class Session implements SessionHandle, SessionRecord {
   // Copied one by one: the request's headers and the token's claims are not to stay in memory with the session.
   readonly id: string;
   /** What its service knows it by. */
-  readonly connectionId: string;
+  connectionId: string;
   readonly route: string;
   readonly bridge: SessionRecord['bridge'];
-  readonly target: string;
+  target: string;
   readonly subject: string | undefined;
   readonly issuer: string | undefined;
   readonly clientAddress: string;
@@ -49,7 +51,7 @@ export class Session implements SessionHandle, SessionRecord {
   readonly host: string;
   readonly path: string;
   readonly protocol: string | undefined;
-  readonly awayMs: number | undefined;
+  awayMs: number | undefined;
   readonly up: Traffic = { messages: 0, bytes: 0 };
   readonly down: Traffic = { messages: 0, bytes: 0 };
   undelivered?: number;
@@ -57,13 +59,14 @@ export class Session implements SessionHandle, SessionRecord {
   readonly #since = performance.now();
   readonly #config: RouteConfig;
   readonly #meter: Meter;
-  readonly #expiresAt: number | undefined;
+  readonly #onRenamed: SessionParts['onRenamed'];
+  #expiresAt: number | undefined;
   #link: Link | undefined;
   #deadlines: Deadlines | undefined;
   /** Asked to end before the bridge was there. */
   #early: Ending | undefined;
 
-  constructor({ route, bridge, target, request, grant, meter, protocol, resumes }: SessionParts) {
+  constructor({ route, bridge, target, request, grant, meter, protocol, resumes, onRenamed }: SessionParts) {
     this.id = request.id;
     this.connectionId = resumes?.connectionId ?? request.connectionId;
     this.awayMs = resumes?.awayMs;
@@ -83,6 +86,7 @@ export class Session implements SessionHandle, SessionRecord {
     this.protocol = protocol;
     this.#config = route;
     this.#meter = meter;
+    this.#onRenamed = onRenamed;
     this.#expiresAt = grant.expiresAt;
   }
 
@@ -98,6 +102,10 @@ export class Session implements SessionHandle, SessionRecord {
   get fragments(): number {
     return this.#config.limits.fragments;
   }
+  get expiresAt(): number | undefined {
+    const { auth } = this.#config;
+    return auth === 'none' || auth.onExpiry === 'ignore' ? undefined : this.#expiresAt;
+  }
   get durationMs(): number {
     return performance.now() - this.#since;
   }
@@ -108,15 +116,27 @@ export class Session implements SessionHandle, SessionRecord {
       link.close(this.#early);
       return;
     }
-    const { auth, timeouts, keepalive } = this.#config;
-    const ignoresExpiry = auth === 'none' || auth.onExpiry === 'ignore';
-    const limits = { timeouts, keepalive, expiresAt: ignoresExpiry ? undefined : this.#expiresAt };
+    const { timeouts, keepalive } = this.#config;
+    const limits = { timeouts, keepalive, expiresAt: this.expiresAt };
     this.#deadlines = new Deadlines(
       limits,
       link,
       () => this.#traffic,
       (error, silent) => this.#expire(error, silent),
     );
+  }
+
+  extend(expiresAt: number | undefined): void {
+    this.#expiresAt = expiresAt;
+    this.#deadlines?.extend(this.expiresAt);
+  }
+
+  goesOn({ connectionId, awayMs }: Resumption, target: string): void {
+    const before = this.connectionId;
+    this.connectionId = connectionId;
+    this.awayMs = awayMs;
+    this.target = target;
+    this.#onRenamed?.(before);
   }
 
   admitMessage(now?: number): number {

@@ -11,6 +11,10 @@ export interface Reached {
   readonly socket: Socket;
   /** The upstream as logs and metrics name it. */
   readonly name: string;
+  /** `host:port` as the client has named it. Absent: the configuration names the service. */
+  readonly asked?: string | undefined;
+  /** Claims that have named it: a client that shows a new token must say the same. */
+  readonly namedBy?: readonly string[] | undefined;
   /** The session with it is over. Call it once. */
   release(): void;
 }

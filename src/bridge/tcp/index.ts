@@ -4,13 +4,18 @@ import type { Reach, Reached } from '../../upstream/reach.ts';
 import type { Bridge, Dial } from '../contract.ts';
 import { leased } from '../leased.ts';
 import { tunnel } from './tunnel.ts';
+import type { TcpV1 } from './v1/index.ts';
 
-/** The bridge to a raw TCP service: messages become a byte stream, and each read from it one binary message. */
-export function createTcpDial({ upstream }: RouteConfig, reach: Reach): Dial {
+/**
+ * The bridge to a raw TCP service: who offers sallyport.tcp.v1 speaks that. For everybody else messages become a byte stream,
+ * and each read from it one binary message.
+ */
+export function createTcpDial({ upstream }: RouteConfig, reach: Reach, v1: TcpV1): Dial {
   const protocols = ['binary', ...(upstream.protocols ?? [])];
   const text = upstream.text ?? false;
 
   return async function dialTcp(request, signal) {
+    if (v1.speaks(request.protocols)) return v1.dial(request, signal);
     const reached = await reach(request, signal);
     return leased(bridgeTo(reached, chooseProtocol(request, protocols), text), reached.release);
   };
