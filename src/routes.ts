@@ -6,7 +6,8 @@ import type { Grant } from './admission/grant.ts';
 import { admit, createAdmission } from './admission/index.ts';
 import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
-import type { Dial } from './bridge/contract.ts';
+import { createRenewal, type Renewal } from './admission/renewal.ts';
+import type { Dial, InBandRefusal } from './bridge/contract.ts';
 import type { LingerObserver } from './bridge/parking.ts';
 import type { ChannelHub } from './bridge/poll/channels.ts';
 import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
@@ -16,6 +17,7 @@ import { TcpV1 } from './bridge/tcp/v1/index.ts';
 import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
 import { servedKinds, type UpstreamKind, upgradesTo } from './config/upstream-kinds.ts';
+import type { GatewayError } from './errors.ts';
 import type { GatewayRequest } from './http/request.ts';
 import type { ServedRecord, SessionRecord } from './observe/index.ts';
 import { createPassthrough, type Passthrough } from './passthrough/index.ts';
@@ -23,7 +25,7 @@ import { createMeters, type MeterFactory } from './session/meter.ts';
 import { type HttpTarget, openHttpTarget } from './upstream/client.ts';
 import type { UpstreamContext } from './upstream/context.ts';
 import { type Credentials, openCredentials } from './upstream/credentials.ts';
-import { compileForward, type Forward } from './upstream/forward.ts';
+import { type AdmittedRequest, compileForward, type Forward } from './upstream/forward.ts';
 import { HttpPool } from './upstream/http-pool.ts';
 import { Pool } from './upstream/pool.ts';
 import { reachPool } from './upstream/reach.ts';
@@ -54,6 +56,8 @@ export interface Route {
 export interface UpgradeHandler {
   readonly bridge: SessionRecord['bridge'];
   readonly dial: Dial;
+  /** How a client that offers these subprotocols is told of a refusal, if otherwise than others are. */
+  refusal?(protocols: readonly string[], error: GatewayError): InBandRefusal | undefined;
   /** What the upstream gets to see of an upgrade. */
   readonly forward: Forward;
   /** What one admitted connection may send. */
@@ -93,7 +97,9 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
   const { upstreams, channels, goodbyes, lingering } = deps;
-  const means = { upstreams, credentials, channels, goodbyes, lingering };
+  const isTcp = upgradesTo(config.upstream) === 'tcp';
+  const renewal = isTcp ? createRenewal(config, { ...deps, external }) : undefined;
+  const means = { upstreams, credentials, channels, goodbyes, lingering, renewal };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && openPool(config, 'http', means);
   const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, means, http) : undefined;
@@ -123,6 +129,8 @@ interface Means {
   readonly goodbyes?: GoodbyeObserver | undefined;
   readonly lingering?: LingerObserver | undefined;
   readonly channels?: ChannelHub | undefined;
+  /** How clients prove themselves anew while they are connected. Absent: no proof is asked for. */
+  readonly renewal?: Renewal | undefined;
 }
 
 /** Its health checks prove themselves with what anybody is lent. */
@@ -136,11 +144,12 @@ function openUpgrade(
   means: Means,
   http: Pool | undefined,
 ): Opened<UpgradeHandler> {
-  const { bridge, dial, close } = openBridge(config, means, http);
+  const { bridge, dial, refusal, close } = openBridge(config, means, http);
   return {
     handler: {
       bridge,
       dial,
+      refusal,
       forward: compileForward(config, upgradesTo(config.upstream), means.credentials),
       meter: createMeters(config, deps),
     },
@@ -163,11 +172,17 @@ function openBridge(
   return { bridge: 'websocket', dial, close };
 }
 
-function openTcp(config: RouteConfig, pool: Pool, { lingering }: Means) {
+function openTcp(config: RouteConfig, pool: Pool, { lingering, renewal }: Means) {
   const reach = reachPool(pool, config.upstream.balance);
-  const v1 = new TcpV1(config, { reach, lingering });
-  const close = () => v1.close().then(() => pool.close());
-  return { bridge: 'tcp', dial: createTcpDial(config, reach, v1), close } as const;
+  const renew =
+    renewal && ((request: AdmittedRequest, token: string) => renewal(request, request.grant, token));
+  const v1 = new TcpV1(config, { reach, renew, lingering });
+  return {
+    bridge: 'tcp',
+    dial: createTcpDial(config, reach, v1),
+    refusal: (protocols: readonly string[], error: GatewayError) => v1.refusal(protocols, error),
+    close: () => v1.close().then(() => pool.close()),
+  } as const;
 }
 
 function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {

@@ -102,6 +102,14 @@ export interface Acceptance {
   readonly headers?: readonly HeaderField[];
 }
 
+/** What a client that is refused is told on a WebSocket, before the Close with the code. */
+export interface InBandRefusal {
+  /** Named in the 101. */
+  readonly protocol: string;
+  /** A binary message. */
+  readonly message: Buffer;
+}
+
 /** A dialled upstream, ready to be joined to a client. */
 export interface Bridge {
   /** The upstream it leads to, as logs and metrics name it. */

@@ -1,35 +1,12 @@
-import { createServer, type Socket } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import type { Socket } from 'node:net';
+import { expect, test } from 'vitest';
 import { encodeMessage } from '../../src/tcp-protocol/encode.ts';
 import { WINDOW_BYTES } from '../../src/tcp-protocol/types.ts';
-import { startGateway } from '../support/gateway.ts';
 import { eventually } from '../support/patience.ts';
-import { listenAt } from '../support/sockets.ts';
-import { RawClient, type RawOptions } from '../support/tcp-v1.ts';
+import type { RawClient } from '../support/tcp-v1.ts';
+import { echo, mute, tcpScene } from '../support/tcp-v1-scene.ts';
 
 /** sallyport.tcp.v1 through a whole gateway, with services on real sockets. */
-
-type Service = (socket: Socket) => void;
-
-interface Scene {
-  readonly route?: string;
-  readonly upstream?: string;
-}
-
-async function scene(service: Service, { route = '', upstream = '' }: Scene = {}) {
-  const server = createServer({ allowHalfOpen: true }, service);
-  await listenAt({ port: 0, host: '127.0.0.1' }, server);
-  const { port } = server.address() as { port: number };
-  const gateway = await startGateway(`routes:
-  - { name: tcp, match: { path: /tcp }, auth: none, ${route} upstream: { tcp: "127.0.0.1:${port}" ${upstream} } }`);
-  onTestFinished(() => gateway.close());
-  const open = async (options?: RawOptions) => {
-    const client = await RawClient.open(gateway.url('/tcp'), options);
-    onTestFinished(() => client.socket.terminate());
-    return client;
-  };
-  return { gateway, open, server, target: `127.0.0.1:${port}` };
-}
 
 /** Answers with all that has come, sorted, once its client has finished. */
 function sort(socket: Socket): void {
@@ -40,10 +17,8 @@ function sort(socket: Socket): void {
   socket.on('end', () => socket.end(`${all.trim().split('\n').sort().join('\n')}\n`));
 }
 
-const echo: Service = (socket) => void socket.pipe(socket);
-
 test('it is chosen before all others, and OPENED says what there is to know', async () => {
-  const { open, gateway } = await scene(echo);
+  const { open, gateway } = await tcpScene(echo);
   const client = await open({ protocols: ['binary'] });
   expect(client.socket.protocol).toBe('sallyport.tcp.v1');
   const opened = await client.the('OPENED');
@@ -59,13 +34,13 @@ test('it is chosen before all others, and OPENED says what there is to know', as
 });
 
 test('where the route says off it is not spoken', async () => {
-  const { open } = await scene(echo, { upstream: ', tcpProtocol: off' });
+  const { open } = await tcpScene(echo, { upstream: ', tcpProtocol: off' });
   const client = await open({ protocols: ['binary'] });
   expect(client.socket.protocol).toBe('binary');
 });
 
 test('bytes go both ways, and are what is counted', async () => {
-  const { open, gateway, target } = await scene(echo);
+  const { open, gateway, target } = await tcpScene(echo);
   const client = await open();
   client.data('one ', 'two ', 'three');
   expect(await client.textOf(13)).toBe('one two three');
@@ -84,7 +59,7 @@ test('bytes go both ways, and are what is counted', async () => {
 });
 
 test('a service that answers only once its client has finished answers whole', async () => {
-  const { open, gateway } = await scene(sort);
+  const { open, gateway } = await tcpScene(sort);
   const client = await open();
   client.data('b\n', 'a\n');
   client.send({ type: 'FIN' });
@@ -97,7 +72,7 @@ test('a service that answers only once its client has finished answers whole', a
 
 test('a service that has finished still takes what its client sends', async () => {
   let heard = '';
-  const { open } = await scene((socket) => {
+  const { open } = await tcpScene((socket) => {
     socket.end('bye');
     socket.on('data', (chunk) => {
       heard += chunk;
@@ -113,7 +88,7 @@ test('a service that has finished still takes what its client sends', async () =
 });
 
 test('a service that resets is told as RESET, and 1014', async () => {
-  const { open, gateway } = await scene((socket) => {
+  const { open, gateway } = await tcpScene((socket) => {
     socket.on('error', () => {}).once('data', () => socket.resetAndDestroy());
   });
   const client = await open();
@@ -136,7 +111,7 @@ test.each([
   ['a Close with a code of its own', (client: RawClient) => client.socket.close(4000)],
 ])('%s of the client is a reset to the service', async (_name, leave) => {
   const ends: string[] = [];
-  const { open } = await scene((socket) => {
+  const { open } = await tcpScene((socket) => {
     socket.on('error', ({ code }: NodeJS.ErrnoException) => ends.push(String(code)));
     socket.on('end', () => ends.push('FIN')).on('data', () => ends.push('data'));
   });
@@ -150,7 +125,7 @@ test.each([
 
 test.each([1000, 1001, undefined])('a Close with %s is a FIN behind what was sent', async (code) => {
   const ends: string[] = [];
-  const { open } = await scene((socket) => {
+  const { open } = await tcpScene((socket) => {
     socket.on('error', ({ code }: NodeJS.ErrnoException) => ends.push(String(code)));
     socket.on('end', () => {
       ends.push('FIN');
@@ -174,7 +149,7 @@ test.each([1000, 1001, undefined])('a Close with %s is a FIN behind what was sen
 
 test('who does not read is sent no more than the credit given; what is given is sent', async () => {
   const MiB = 2 ** 20;
-  const { open } = await scene((socket) => {
+  const { open } = await tcpScene((socket) => {
     socket.on('error', () => {});
     socket.write(Buffer.alloc(4 * MiB));
   });
@@ -189,7 +164,7 @@ test('who does not read is sent no more than the credit given; what is given is 
 
 test('credit is given as the service takes bytes, and RESET 1008 is for who spends more', async () => {
   const sockets: Socket[] = [];
-  const { open, gateway } = await scene((socket) => {
+  const { open, gateway } = await tcpScene((socket) => {
     sockets.push(socket.on('error', () => {}).pause());
   });
   const client = await open();
@@ -229,7 +204,7 @@ test('credit is given as the service takes bytes, and RESET 1008 is for who spen
 
 test('an echo of more than both windows does not stand still, though nobody reads before it has written', async () => {
   const total = 4 * 2 ** 20;
-  const { open } = await scene((socket) => {
+  const { open } = await tcpScene((socket) => {
     const write = () => {
       const chunk: Buffer | null = socket.read();
       if (chunk !== null && !socket.write(chunk)) socket.once('drain', write);
@@ -279,7 +254,7 @@ const WRONG: readonly (readonly [string, (client: RawClient) => void])[] = [
 ];
 
 test.each(WRONG)('%s is RESET with 1002', async (_name, act) => {
-  const { open } = await scene((socket) => void socket.on('error', () => {}));
+  const { open } = await tcpScene(mute);
   const client = await open();
   await client.the('OPENED');
   act(client);
@@ -290,7 +265,7 @@ test.each(WRONG)('%s is RESET with 1002', async (_name, act) => {
 });
 
 test('half-closed connections stay under idle, and the end is told as RESET', async () => {
-  const { open } = await scene((socket) => void socket.on('error', () => {}), {
+  const { open } = await tcpScene(mute, {
     route: 'timeouts: { idle: 100ms },',
   });
   const client = await open();
@@ -303,7 +278,7 @@ test('half-closed connections stay under idle, and the end is told as RESET', as
 });
 
 test('a drain is told as RESET with 1001', async () => {
-  const { open, gateway } = await scene((socket) => void socket.on('error', () => {}));
+  const { open, gateway } = await tcpScene(mute);
   const client = await open();
   await client.the('OPENED');
   void gateway.close();

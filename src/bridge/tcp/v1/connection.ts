@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Grant } from '../../../admission/grant.ts';
 import { GatewayError } from '../../../errors.ts';
 import type { Standing, TcpMessage } from '../../../tcp-protocol/types.ts';
 import { Absence, type AbsenceOptions, isUnwanted, LOST } from '../../absence.ts';
@@ -15,6 +16,8 @@ export interface TcpConnectionParts extends AbsenceOptions {
   readonly target: string;
   /** Names it in the gateway. */
   readonly connectionId: string;
+  /** Whether a client with these claims comes to the same target. */
+  readonly leadsHere: (claims: Grant['claims']) => boolean;
   /** It may wait for its client to come back. */
   readonly isResumable: boolean;
   /** Milliseconds that the service may leave our writes unread, and that its end may take. */
@@ -73,6 +76,9 @@ export class TcpConnection implements End {
   }
   get connectionId(): string {
     return this.#parts.connectionId;
+  }
+  get leadsHere(): TcpConnectionParts['leadsHere'] {
+    return this.#parts.leadsHere;
   }
   get hasClient(): boolean {
     return this.#visitor !== undefined;

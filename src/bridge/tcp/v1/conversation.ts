@@ -94,7 +94,7 @@ export class Conversation implements MessageHandler {
         connection.acknowledge(message.offset);
         return;
       case 'AUTH':
-        void this.#authenticate(message.accessToken);
+        void this.#authenticate(message.accessToken, connection);
         return;
       default:
         throw protocolFault(`${message.type} of a client, or not as its first message`);
@@ -124,10 +124,10 @@ export class Conversation implements MessageHandler {
     this.#visitor.closing.begin({ code, reason: text, by: 'client', clean: false });
   }
 
-  async #authenticate(token: string): Promise<void> {
+  async #authenticate(token: string, { leadsHere }: TcpConnection): Promise<void> {
     const { authentication, session } = this.#parts;
     try {
-      await authentication.renew(token, session);
+      await authentication.renew(token, session, leadsHere);
       this.#visitor.send({ type: 'AUTH_OK', expiresAt: session.expiresAt ?? 0 });
     } catch (error) {
       this.#visitor.closing.begin(failed(asGatewayError(error)));

@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto';
+import { saySame } from '../../../admission/claims.ts';
 import type { RouteConfig } from '../../../config/schema.ts';
 import { GatewayError } from '../../../errors.ts';
+import { encodeMessage } from '../../../tcp-protocol/encode.ts';
 import { RESUME_ID_BYTES, TCP_PROTOCOL, TCP_RESUME_PROTOCOL } from '../../../tcp-protocol/types.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
 import type { Reach, Reached } from '../../../upstream/reach.ts';
-import type { Bridge, SessionHandle } from '../../contract.ts';
+import type { Bridge, InBandRefusal, SessionHandle } from '../../contract.ts';
 import { keyOf, type LingerObserver, Parking } from '../../parking.ts';
 import { systemClock } from '../../poll/backoff.ts';
 import { Authentication, type Renew } from './authentication.ts';
 import { TcpConnection } from './connection.ts';
 import type { Entrance, Returning } from './entrance.ts';
+import { reasonOf } from './reasons.ts';
 import { runVisit } from './visit.ts';
 
 export interface TcpV1Deps {
@@ -46,6 +49,13 @@ export class TcpV1 {
   async dial(request: AdmittedRequest, signal: AbortSignal): Promise<Bridge> {
     if (request.protocols.includes(TCP_RESUME_PROTOCOL)) return this.#resuming(request);
     return this.#beginning(request, await this.#deps.reach(request, signal));
+  }
+
+  /** How a client that speaks it is told that it is refused: accepted first, for scripts see no status. Undefined for others. */
+  refusal(protocols: readonly string[], error: GatewayError): InBandRefusal | undefined {
+    if (!this.speaks(protocols)) return undefined;
+    const message = encodeMessage({ type: 'FAILED', ...reasonOf(error) });
+    return { protocol: TCP_PROTOCOL, message: Buffer.from(message) };
   }
 
   /** Ends the connections that have no client. Resolves when all are over. Never rejects. */
@@ -106,7 +116,11 @@ export class TcpV1 {
     };
   }
 
-  #open({ socket, name, release }: Reached, request: AdmittedRequest, resumeId: Uint8Array): TcpConnection {
+  #open(
+    { socket, name, namedBy = [], release }: Reached,
+    request: AdmittedRequest,
+    resumeId: Uint8Array,
+  ): TcpConnection {
     const { timeouts, upstream } = this.#route;
     const parking = this.#parking;
     const isResumable = upstream.resume !== undefined;
@@ -114,6 +128,7 @@ export class TcpV1 {
       socket,
       target: name,
       connectionId: request.connectionId,
+      leadsHere: (claims) => saySame(namedBy, request.grant.claims, claims),
       isResumable,
       stallMs: timeouts.stall,
       closeMs: timeouts.close,
@@ -132,7 +147,7 @@ export class TcpV1 {
 
   #find(returning: Returning, request: AdmittedRequest, session: SessionHandle): TcpConnection {
     const connection = this.#parking.find(keyOf(request, secretOf(returning.resumeId)));
-    if (!connection?.canResume(returning)) {
+    if (!connection?.leadsHere(request.grant.claims) || !connection.canResume(returning)) {
       this.#parking.became('gone');
       return gone();
     }

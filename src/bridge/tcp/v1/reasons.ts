@@ -20,8 +20,14 @@ const TOKENS: Partial<Readonly<Record<ErrorCode, string>>> = {
   INTERNAL: 'proxy_internal_error',
 };
 
-/** Node's and the system's names of what went wrong while a service was dialled. */
+/** Node's, its resolver's and the system's names of what went wrong while a service was dialled. */
 const CAUSES: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'dns_error',
+  ENODATA: 'dns_error',
+  ESERVFAIL: 'dns_error',
+  EREFUSED: 'dns_error',
+  EAI_AGAIN: 'dns_error',
+  ETIMEOUT: 'dns_timeout',
   ECONNRESET: 'connection_terminated',
   ETIMEDOUT: 'connection_timeout',
   EHOSTUNREACH: 'destination_ip_unroutable',
@@ -30,7 +36,7 @@ const CAUSES: Readonly<Record<string, string>> = {
 };
 
 /** What of a cause says what it is. */
-type Cause = { readonly code?: unknown; readonly syscall?: unknown; readonly cause?: unknown };
+type Cause = { readonly code?: unknown; readonly cause?: unknown };
 
 const MAX_CAUSES = 5;
 
@@ -59,10 +65,8 @@ function tokenOfCauses(error: GatewayError): string | undefined {
   return undefined;
 }
 
-function tokenOfCause({ code, syscall }: Cause): string | undefined {
+function tokenOfCause({ code }: Cause): string | undefined {
   if (typeof code !== 'string') return undefined;
-  if (typeof syscall === 'string' && /^(query|getaddrinfo)/.test(syscall))
-    return code === 'ETIMEOUT' ? 'dns_timeout' : 'dns_error';
   if (/CERT|ALTNAME|SELF_SIGNED|UNABLE_TO/.test(code)) return 'tls_certificate_error';
   if (code.startsWith('ERR_SSL_') || code === 'EPROTO') return 'tls_protocol_error';
   return CAUSES[code];
