@@ -175,6 +175,12 @@ export const FAILURES = {
     sentence: 'This kind of message is not accepted here.',
     source: 'client',
   },
+  CREDIT_EXCEEDED: {
+    status: 400,
+    close: 1008,
+    sentence: 'More was sent than there was credit for.',
+    source: 'client',
+  },
   RESUME_GONE: {
     status: 410,
     close: 4410,

@@ -150,7 +150,9 @@ function refuse({ observer }: HandshakeDeps, progress: Progress, thrown: unknown
   bridge?.abandon();
   const refused = refusedRequest('upgrade', pending.connection, { ...progress, target: bridge?.target });
   observer.refused(refused, error, performance.now() - clock.startedAt, clock.stop());
-  if (request && route?.config.refuse === 'close')
+  const told = request && route?.upgrade?.refusal?.(request.protocols, error);
+  if (told) pending.refuseByClose(error, told.protocol, told.message);
+  else if (request && route?.config.refuse === 'close')
     pending.refuseByClose(error, refusalProtocol(sourcesOf(route), request.protocols));
   else pending.refuse(error);
 }

@@ -6,15 +6,18 @@ import type { Grant } from './admission/grant.ts';
 import { admit, createAdmission } from './admission/index.ts';
 import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
-import type { Dial } from './bridge/contract.ts';
+import { createRenewal, type Renewal } from './admission/renewal.ts';
+import type { Dial, InBandRefusal } from './bridge/contract.ts';
+import type { LingerObserver } from './bridge/parking.ts';
 import type { ChannelHub } from './bridge/poll/channels.ts';
 import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
 import { openPollBridge } from './bridge/poll/index.ts';
-import type { LingerObserver } from './bridge/poll/parking.ts';
 import { createTcpDial } from './bridge/tcp/index.ts';
+import { TcpV1 } from './bridge/tcp/v1/index.ts';
 import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
 import { servedKinds, type UpstreamKind, upgradesTo } from './config/upstream-kinds.ts';
+import type { GatewayError } from './errors.ts';
 import type { GatewayRequest } from './http/request.ts';
 import type { ServedRecord, SessionRecord } from './observe/index.ts';
 import { createPassthrough, type Passthrough } from './passthrough/index.ts';
@@ -22,7 +25,7 @@ import { createMeters, type MeterFactory } from './session/meter.ts';
 import { type HttpTarget, openHttpTarget } from './upstream/client.ts';
 import type { UpstreamContext } from './upstream/context.ts';
 import { type Credentials, openCredentials } from './upstream/credentials.ts';
-import { compileForward, type Forward } from './upstream/forward.ts';
+import { type AdmittedRequest, compileForward, type Forward } from './upstream/forward.ts';
 import { HttpPool } from './upstream/http-pool.ts';
 import { Pool } from './upstream/pool.ts';
 import { openTcpReach } from './upstream/targets/index.ts';
@@ -54,6 +57,8 @@ export interface Route {
 export interface UpgradeHandler {
   readonly bridge: SessionRecord['bridge'];
   readonly dial: Dial;
+  /** How a client that offers these subprotocols is told of a refusal, if otherwise than others are. */
+  refusal?(protocols: readonly string[], error: GatewayError): InBandRefusal | undefined;
   /** What the upstream gets to see of an upgrade. */
   readonly forward: Forward;
   /** What one admitted connection may send. */
@@ -94,7 +99,9 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const credentials = openCredentials(config, deps);
   const { upstreams, channels, goodbyes, lingering } = deps;
   const { files, logger, reloads } = deps;
-  const means = { upstreams, credentials, channels, goodbyes, lingering, files, logger, reloads };
+  const isTcp = upgradesTo(config.upstream) === 'tcp';
+  const renewal = isTcp ? createRenewal(config, { ...deps, external }) : undefined;
+  const means = { upstreams, credentials, channels, goodbyes, lingering, renewal, files, logger, reloads };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && openPool(config, 'http', means);
   const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, means, http) : undefined;
@@ -124,6 +131,8 @@ interface Means extends TableDeps {
   readonly goodbyes?: GoodbyeObserver | undefined;
   readonly lingering?: LingerObserver | undefined;
   readonly channels?: ChannelHub | undefined;
+  /** How clients prove themselves anew while they are connected. Absent: no proof is asked for. */
+  readonly renewal?: Renewal | undefined;
 }
 
 /** Its health checks prove themselves with what anybody is lent. */
@@ -141,11 +150,12 @@ function openUpgrade(
   means: Means,
   http: Pool | undefined,
 ): Opened<UpgradeHandler> {
-  const { bridge, dial, close } = openBridge(config, means, http);
+  const { bridge, dial, refusal, close } = openBridge(config, means, http);
   return {
     handler: {
       bridge,
       dial,
+      refusal,
       forward: compileForward(config, upgradesTo(config.upstream), means.credentials),
       meter: createMeters(config, deps),
     },
@@ -160,14 +170,25 @@ function openBridge(
 ): Omit<UpgradeHandler, 'meter' | 'forward'> & Pick<Opened<never>, 'close'> {
   const kind = upgradesTo(config.upstream);
   if (kind === 'poll' || kind === 'post') return openPoll(config, kind, means);
-  if (kind === 'tcp') {
-    const { reach, close } = openTcpReach(config, means.upstreams, means);
-    return { bridge: 'tcp', dial: createTcpDial(config, reach), close };
-  }
+  if (kind === 'tcp') return openTcp(config, means);
   const pool = kind === 'http' && http ? http : openPool(config, 'websocket', means);
   const close = () => pool.close();
   const dial = createWebSocketDial(config, pool, means.credentials?.concealment);
   return { bridge: 'websocket', dial, close };
+}
+
+function openTcp(config: RouteConfig, means: Means) {
+  const { upstreams, lingering, renewal } = means;
+  const { reach, close } = openTcpReach(config, upstreams, means);
+  const renew =
+    renewal && ((request: AdmittedRequest, token: string) => renewal(request, request.grant, token));
+  const v1 = new TcpV1(config, { reach, renew, lingering });
+  return {
+    bridge: 'tcp',
+    dial: createTcpDial(config, reach, v1),
+    refusal: (protocols: readonly string[], error: GatewayError) => v1.refusal(protocols, error),
+    close: () => v1.close().then(close),
+  } as const;
 }
 
 function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {

@@ -65,6 +65,12 @@ export interface SessionHandle {
   /** Payload towards the upstream / towards the client. The bridge counts into these as bytes pass. */
   readonly up: Traffic;
   readonly down: Traffic;
+  /** When its grant ends, and it with that, in milliseconds since the epoch; undefined where it does not. */
+  readonly expiresAt: number | undefined;
+  /** The client has proven itself anew: the grant ends then. */
+  extend(expiresAt: number | undefined): void;
+  /** It turns out to go on with another one, and where that leads to. */
+  goesOn(resumption: Resumption, to: Destination): void;
   /** Client messages that were taken, and that the upstream has not accepted: said at the end by bridges that know. */
   undelivered?: number;
   /** Milliseconds a write may stay unread, and a Close unanswered. */
@@ -96,14 +102,26 @@ export interface Acceptance {
   readonly headers?: readonly HeaderField[];
 }
 
-/** A dialled upstream, ready to be joined to a client. */
-export interface Bridge {
-  /** The upstream it leads to, as logs and metrics name it. */
+/** What a client that is refused is told on a WebSocket, before the Close with the code. */
+export interface InBandRefusal {
+  /** Named in the 101. */
+  readonly protocol: string;
+  /** A binary message. */
+  readonly message: Buffer;
+}
+
+/** Where a session leads to. */
+export interface Destination {
+  /** The upstream, as logs name it. */
   readonly target: string;
   /** What metrics count its bytes under, one of a closed set; absent: nothing. */
-  readonly label?: string;
+  readonly label?: string | undefined;
   /** What the client has chosen, where clients choose. */
   readonly chosen?: ChosenTarget | undefined;
+}
+
+/** A dialled upstream, ready to be joined to a client. */
+export interface Bridge extends Destination {
   readonly accept: Acceptance;
   /** What goes on with it; absent: it begins. */
   readonly resumes?: Resumption;

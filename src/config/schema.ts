@@ -11,6 +11,8 @@ import { poolFields, urlTargets } from './pool.ts';
 import { rewriteFields } from './rewrite.ts';
 import { routeRules } from './rules.ts';
 import { allowFields } from './tcp/allow.ts';
+import { tcpProtocolFields } from './tcp/protocol.ts';
+import { proxyProtocol } from './tcp/proxy-protocol.ts';
 import { tableFields } from './tcp/table.ts';
 import { tcpTargets } from './tcp/targets.ts';
 import { upstreamTls } from './upstream-tls.ts';
@@ -63,6 +65,8 @@ const upstream = z.strictObject({
     .boolean()
     .optional()
     .describe('tcp: text messages are accepted too, as their UTF-8 bytes; absent: they are 1003'),
+  proxyProtocol,
+  ...tcpProtocolFields,
   credentials: credentials
     .optional()
     .describe(
@@ -70,7 +74,9 @@ const upstream = z.strictObject({
     ),
   tls: upstreamTls
     .optional()
-    .describe('For wss:// and https:// targets; absent: the authorities that Node comes with are believed'),
+    .describe(
+      'For wss:// and https:// targets; of tcp that TLS is spoken: `on`, or the protocol that asks for it; absent: tcp in plain text, and the authorities that Node comes with are believed',
+    ),
 });
 
 const route = z

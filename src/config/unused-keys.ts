@@ -14,6 +14,9 @@ const NEEDS: Readonly<Record<string, Need>> = {
   'upstream.targets': { upstream: ['tcp'] },
   'upstream.allow': { upstream: ['tcp'] },
   'upstream.allowClaim': { upstream: ['tcp'] },
+  'upstream.proxyProtocol': { upstream: ['tcp'] },
+  'upstream.tcpProtocol': { upstream: ['tcp'] },
+  'upstream.resume': { upstream: ['tcp'] },
   'upstream.upgrades': { upstream: ['http'] },
   'limits.connections': { serves: 'upgrade' },
   'limits.messages': { serves: 'upgrade' },
@@ -124,7 +127,10 @@ function idleTls(upstream: unknown, base: Path): Finding[] {
   if (valueAt(upstream, ['tls']) === undefined) return [];
   const path = [...base, 'upstream', 'tls'];
   const kinds = kindsOf(upstream);
-  if (kinds.every((kind) => kind === 'tcp')) return [idle(path, 'with tcp alone')];
+  if (kinds.includes('tcp')) return [];
+  const tls = valueAt(upstream, ['tls']);
+  if (typeof tls === 'string' && tls !== 'on') return [idle(path, 'without tcp')];
+  if (valueAt(tls, ['starttls']) !== undefined) return [idle([...path, 'starttls'], 'without tcp')];
   const isSecure = kinds.some((kind) =>
     /"(wss|https):/i.test(JSON.stringify(valueAt(upstream, [kind])) ?? ''),
   );

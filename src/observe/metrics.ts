@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { LimitObserver } from '../admission/limit-deps.ts';
+import type { LingerObserver } from '../bridge/parking.ts';
 import type { GoodbyeObserver } from '../bridge/poll/goodbyes.ts';
-import type { LingerObserver } from '../bridge/poll/parking.ts';
 import type { PushObserver } from '../bridge/poll/pushes.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';
@@ -22,7 +22,7 @@ import { createPushMetrics } from './push-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { seriesOf } from './series.ts';
 import { createSessionMetrics } from './session-metrics.ts';
-import { createTargetMetrics } from './target-metrics.ts';
+import { TargetMetrics } from './target-metrics.ts';
 import { createUpstreamMetrics } from './upstream-metrics.ts';
 
 /** Counts what the gateway does; `render` is one Prometheus scrape. */
@@ -70,12 +70,9 @@ export interface MetricsSources {
  */
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
-  const { sessions, requests, handshakes, targets, upstreams, goodbyes, lingering } = createParts(
-    registry,
-    sources,
-  );
-  collectDefaultMetrics({ register: registry });
-  registerBuildInfo(registry);
+  const parts = createParts(registry, sources);
+  const { sessions, requests, handshakes, targets, upstreams, goodbyes, lingering } = parts;
+  registerProcess(registry);
   countDroppedLines(registry, sources.droppedLines ?? (() => 0));
   createIssuerMetrics(registry, sources.issuers ?? (() => []));
 
@@ -121,11 +118,16 @@ function createParts(registry: Registry, { open, endpoints = () => [], routes = 
     sessions,
     requests: createRequestMetrics(registry, series),
     handshakes: createHandshakeMetrics(registry, series),
-    targets: createTargetMetrics(registry, open),
+    targets: new TargetMetrics(registry, open),
     upstreams: createUpstreamMetrics(registry, endpoints, series),
     goodbyes: createGoodbyeMetrics(registry, series),
     lingering: createLingerMetrics(registry, lingering, sessions.undelivered),
   };
+}
+
+function registerProcess(registry: Registry): void {
+  collectDefaultMetrics({ register: registry });
+  registerBuildInfo(registry);
 }
 
 /** The log has its own count, which is read at each scrape. */

@@ -19,6 +19,6 @@ export interface RouteSeries {
 export function seriesOf({ name, upstream }: Pick<RouteConfig, 'name' | 'upstream'>): RouteSeries {
   const kind = upgradesTo(upstream);
   const servesRequests = servedKinds(upstream).includes('request');
-  const lingers = sessionConfigOf(upstream)?.linger !== undefined;
+  const lingers = sessionConfigOf(upstream)?.linger !== undefined || upstream.resume !== undefined;
   return { route: name, bridge: kind === 'http' ? 'websocket' : kind, servesRequests, lingers };
 }

@@ -5,62 +5,60 @@ import type { SessionRecord } from './index.ts';
 const MAX_TARGETS = 1_000;
 const OTHERS = 'other';
 
-type Carried = Pick<SessionRecord, 'route' | 'label' | 'up' | 'down'>;
-
-export interface TargetMetrics {
-  ended(session: SessionRecord): void;
-  /** Brings the registry up to date, right before it is read. */
-  takeStock(): void;
+/** What the ended sessions with one target have carried, in bytes. */
+interface Total {
+  readonly route: string;
+  readonly target: string;
+  up: number;
+  down: number;
 }
 
 /**
  * Counts in a registry the bytes that sessions have exchanged with each TCP target, by what of it the configuration names: a
  * target, or the rule that allowed one.
  */
-export function createTargetMetrics(registry: Registry, open: () => Iterable<SessionRecord>): TargetMetrics {
-  const bytes = new Counter({
-    name: 'sallyport_target_bytes_total',
-    help: 'Payload bytes exchanged with TCP targets: up is towards the target, down towards the client.',
-    labelNames: ['route', 'target', 'direction'],
-    registers: [registry],
-  });
-  /** What ended sessions have carried. */
-  const totals = new Map<string, { route: string; target: string; up: number; down: number }>();
+export class TargetMetrics {
+  readonly #open: () => Iterable<SessionRecord>;
+  readonly #bytes: Counter<'route' | 'target' | 'direction'>;
+  readonly #totals = new Map<string, Total>();
 
-  return {
-    ended(session) {
-      const total = totalOf(session);
-      if (total === undefined) return;
-      total.up += session.up.bytes;
-      total.down += session.down.bytes;
-    },
-    /** Sums ended and open sessions in one go, so that none is missed or counted twice. */
-    takeStock() {
-      bytes.reset();
-      const begun = [...open()].flatMap((session) => {
-        const total = totalOf(session);
-        return total === undefined ? [] : [{ ...total, up: session.up.bytes, down: session.down.bytes }];
-      });
-      for (const { route, target, up, down } of [...totals.values(), ...begun]) {
-        bytes.inc({ route, target, direction: 'up' }, up);
-        bytes.inc({ route, target, direction: 'down' }, down);
-      }
-    },
-  };
-
-  function totalOf({ route, label }: Carried) {
-    if (label === undefined) return undefined;
-    return obtain(route, totals.size < MAX_TARGETS || totals.has(keyOf(route, label)) ? label : OTHERS);
+  constructor(registry: Registry, open: () => Iterable<SessionRecord>) {
+    this.#open = open;
+    this.#bytes = new Counter({
+      name: 'sallyport_target_bytes_total',
+      help: 'Payload bytes exchanged with TCP targets: up is towards the target, down towards the client.',
+      labelNames: ['route', 'target', 'direction'],
+      registers: [registry],
+    });
   }
 
-  function obtain(route: string, target: string) {
-    const key = keyOf(route, target);
-    const total = totals.get(key) ?? { route, target, up: 0, down: 0 };
-    totals.set(key, total);
+  ended({ route, label, up, down }: SessionRecord): void {
+    if (label === undefined) return;
+    const total = this.#obtain(route, label);
+    total.up += up.bytes;
+    total.down += down.bytes;
+  }
+
+  /** Sums ended and open sessions in one go, right before the registry is read, so that none is missed or counted twice. */
+  takeStock(): void {
+    this.#bytes.reset();
+    for (const { route, label, up, down } of this.#open()) {
+      if (label !== undefined) this.#add({ ...this.#obtain(route, label), up: up.bytes, down: down.bytes });
+    }
+    for (const total of this.#totals.values()) this.#add(total);
+  }
+
+  #add({ route, target, up, down }: Total): void {
+    this.#bytes.inc({ route, target, direction: 'up' }, up);
+    this.#bytes.inc({ route, target, direction: 'down' }, down);
+  }
+
+  #obtain(route: string, label: string): Total {
+    const known = this.#totals.get(`${route} ${label}`);
+    if (known !== undefined) return known;
+    if (this.#totals.size >= MAX_TARGETS && label !== OTHERS) return this.#obtain(route, OTHERS);
+    const total = { route, target: label, up: 0, down: 0 };
+    this.#totals.set(`${route} ${label}`, total);
     return total;
   }
-}
-
-function keyOf(route: string, target: string): string {
-  return `${route} ${target}`;
 }

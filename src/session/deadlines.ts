@@ -24,6 +24,7 @@ const LONGEST_MS = 2_147_483_647;
  */
 export class Deadlines {
   readonly #limits: Limits;
+  #expiresAt: number | undefined;
   readonly #link: Link;
   readonly #traffic: () => number;
   readonly #expire: Expire;
@@ -33,10 +34,12 @@ export class Deadlines {
   #idleAt: number;
   #endAt: number;
   #seenTraffic = 0;
+  #isStopped = false;
 
   constructor(limits: Limits, link: Link, traffic: () => number, expire: Expire) {
     const now = performance.now();
     this.#limits = limits;
+    this.#expiresAt = limits.expiresAt;
     this.#link = link;
     this.#traffic = traffic;
     this.#expire = expire;
@@ -46,7 +49,15 @@ export class Deadlines {
     this.#arm();
   }
 
+  /** The token ends at another time from now on, as `expiresAt` of the limits says it. */
+  extend(expiresAt: number | undefined): void {
+    this.#expiresAt = expiresAt;
+    clearTimeout(this.#timer);
+    if (!this.#isStopped) this.#arm();
+  }
+
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
   }
 
@@ -59,7 +70,7 @@ export class Deadlines {
 
   /** The token's end is a time of day; everything else is counted on a clock that never jumps. */
   #untilExpiry(): number {
-    return this.#limits.expiresAt === undefined ? Infinity : this.#limits.expiresAt - Date.now();
+    return this.#expiresAt === undefined ? Infinity : this.#expiresAt - Date.now();
   }
 
   #onTimer(): void {

@@ -1,6 +1,14 @@
 import type { Grant } from '../admission/grant.ts';
 import { failed } from '../bridge/closing.ts';
-import type { Ending, Link, PeerName, Resumption, SessionHandle, Traffic } from '../bridge/contract.ts';
+import type {
+  Destination,
+  Ending,
+  Link,
+  PeerName,
+  Resumption,
+  SessionHandle,
+  Traffic,
+} from '../bridge/contract.ts';
 import type { Message } from '../bridge/poll/profile.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { ChosenTarget, GatewayError } from '../errors.ts';
@@ -14,12 +22,9 @@ import { Deadlines } from './deadlines.ts';
 import type { Meter } from './meter.ts';
 
 /** What a session is made of. */
-export interface SessionParts {
+export interface SessionParts extends Destination {
   readonly route: RouteConfig;
   readonly bridge: SessionRecord['bridge'];
-  readonly target: string;
-  readonly label?: string | undefined;
-  readonly chosen?: ChosenTarget | undefined;
   readonly request: UpgradeRequest;
   readonly grant: Grant;
   readonly meter: Meter;
@@ -27,6 +32,8 @@ export interface SessionParts {
   readonly protocol: string | undefined;
   /** What goes on with it; absent: it begins. */
   readonly resumes?: Resumption | undefined;
+  /** It goes by another `connectionId` from now on, in place of this one. Absent: nobody keeps them by it. */
+  readonly onRenamed?: ((before: string) => void) | undefined;
   /** Of its handshake: not kept. */
   readonly phases: PhaseTimes;
 }
@@ -36,11 +43,11 @@ export class Session implements SessionHandle, SessionRecord {
   // Copied one by one: the request's headers and the token's claims are not to stay in memory with the session.
   readonly id: string;
   /** What its service knows it by. */
-  readonly connectionId: string;
+  connectionId: string;
   readonly route: string;
   readonly bridge: SessionRecord['bridge'];
-  readonly target: string;
-  readonly label: string | undefined;
+  target: string;
+  label: string | undefined;
   readonly subject: string | undefined;
   readonly issuer: string | undefined;
   readonly clientAddress: string;
@@ -52,23 +59,24 @@ export class Session implements SessionHandle, SessionRecord {
   readonly host: string;
   readonly path: string;
   readonly protocol: string | undefined;
-  readonly awayMs: number | undefined;
+  awayMs: number | undefined;
   readonly up: Traffic = { messages: 0, bytes: 0 };
   readonly down: Traffic = { messages: 0, bytes: 0 };
   undelivered?: number;
   readonly startedAt = Date.now();
   readonly #since = performance.now();
-  readonly #chosen: ChosenTarget | undefined;
+  #chosen: ChosenTarget | undefined;
   readonly #config: RouteConfig;
   readonly #meter: Meter;
-  readonly #expiresAt: number | undefined;
+  readonly #onRenamed: SessionParts['onRenamed'];
+  #expiresAt: number | undefined;
   #link: Link | undefined;
   #deadlines: Deadlines | undefined;
   /** Asked to end before the bridge was there. */
   #early: Ending | undefined;
 
-  constructor({ route, bridge, target, label, chosen, request, grant, meter, ...rest }: SessionParts) {
-    const { protocol, resumes } = rest;
+  constructor(parts: SessionParts) {
+    const { route, bridge, target, label, chosen, request, grant, meter, resumes } = parts;
     this.id = request.id;
     this.connectionId = resumes?.connectionId ?? request.connectionId;
     this.awayMs = resumes?.awayMs;
@@ -87,9 +95,10 @@ export class Session implements SessionHandle, SessionRecord {
     this.origin = request.origin;
     this.host = request.host;
     this.path = request.path;
-    this.protocol = protocol;
+    this.protocol = parts.protocol;
     this.#config = route;
     this.#meter = meter;
+    this.#onRenamed = parts.onRenamed;
     this.#expiresAt = grant.expiresAt;
   }
 
@@ -111,6 +120,10 @@ export class Session implements SessionHandle, SessionRecord {
   get fragments(): number {
     return this.#config.limits.fragments;
   }
+  get expiresAt(): number | undefined {
+    const { auth } = this.#config;
+    return auth === 'none' || auth.onExpiry === 'ignore' ? undefined : this.#expiresAt;
+  }
   get durationMs(): number {
     return performance.now() - this.#since;
   }
@@ -121,15 +134,29 @@ export class Session implements SessionHandle, SessionRecord {
       link.close(this.#early);
       return;
     }
-    const { auth, timeouts, keepalive } = this.#config;
-    const ignoresExpiry = auth === 'none' || auth.onExpiry === 'ignore';
-    const limits = { timeouts, keepalive, expiresAt: ignoresExpiry ? undefined : this.#expiresAt };
+    const { timeouts, keepalive } = this.#config;
+    const limits = { timeouts, keepalive, expiresAt: this.expiresAt };
     this.#deadlines = new Deadlines(
       limits,
       link,
       () => this.#traffic,
       (error, silent) => this.#expire(error, silent),
     );
+  }
+
+  extend(expiresAt: number | undefined): void {
+    this.#expiresAt = expiresAt;
+    this.#deadlines?.extend(this.expiresAt);
+  }
+
+  goesOn({ connectionId, awayMs }: Resumption, { target, label, chosen }: Destination): void {
+    const before = this.connectionId;
+    this.connectionId = connectionId;
+    this.awayMs = awayMs;
+    this.target = target;
+    this.label = label;
+    this.#chosen = chosen;
+    this.#onRenamed?.(before);
   }
 
   admitMessage(now?: number): number {

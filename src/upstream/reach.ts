@@ -4,6 +4,7 @@ import { createPolicy } from './balance/index.ts';
 import type { Policy } from './balance/policy.ts';
 import { dial } from './dial.ts';
 import type { AdmittedRequest } from './forward.ts';
+import { introduce } from './introduction.ts';
 import type { Pool } from './pool.ts';
 
 /** A service of one upgrade, connected. */
@@ -13,8 +14,10 @@ export interface Reached {
   readonly name: string;
   /** What metrics count its bytes under: one of a closed set. */
   readonly label: string;
-  /** `host:port` as the client itself has named it, in one spelling; empty where the configuration names the service. */
-  readonly asked: string;
+  /** `host:port` as the client has named it. Absent: the configuration names the service. */
+  readonly asked?: string | undefined;
+  /** Claims that have named it: a client that shows a new token must say the same. */
+  readonly namedBy?: readonly string[] | undefined;
   /** What was chosen, where clients choose: for the log. */
   readonly chosen?: ChosenTarget | undefined;
   /** The session with it is over. Call it once. */
@@ -29,8 +32,9 @@ export function reachPool(pool: Pool, balance: Parameters<typeof createPolicy>[0
   const policy: Policy = createPolicy(balance ?? 'least-connections');
   return async function reach(asking, signal) {
     const join = (socket: Socket) => socket;
-    const { value: socket, lease } = await dial(pool, { policy, asking, signal, join });
+    const opening = { client: () => introduce(asking) };
+    const { value: socket, lease } = await dial(pool, { policy, asking, signal, join, opening });
     const { name, target } = lease.endpoint;
-    return { socket, name, label: target.name, asked: '', release: () => lease.release() };
+    return { socket, name, label: target.name, release: () => lease.release() };
   };
 }

@@ -3,14 +3,20 @@ import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { Reach, Reached } from '../../upstream/reach.ts';
 import type { Bridge, Dial } from '../contract.ts';
 import { leased } from '../leased.ts';
+import { destinationOf } from './destination.ts';
 import { tunnel } from './tunnel.ts';
+import type { TcpV1 } from './v1/index.ts';
 
-/** The bridge to a raw TCP service: messages become a byte stream, and each read from it one binary message. */
-export function createTcpDial({ upstream }: RouteConfig, reach: Reach): Dial {
+/**
+ * The bridge to a raw TCP service: who offers sallyport.tcp.v1 speaks that. For everybody else messages become a byte stream,
+ * and each read from it one binary message.
+ */
+export function createTcpDial({ upstream }: RouteConfig, reach: Reach, v1: TcpV1): Dial {
   const protocols = ['binary', ...(upstream.protocols ?? [])];
   const text = upstream.text ?? false;
 
   return async function dialTcp(request, signal) {
+    if (v1.speaks(request.protocols)) return v1.dial(request, signal);
     const reached = await reach(request, signal);
     return leased(bridgeTo(reached, chooseProtocol(request, protocols), text), reached.release);
   };
@@ -21,15 +27,10 @@ function chooseProtocol(request: AdmittedRequest, known: readonly string[]): str
   return request.protocols.find((protocol) => known.includes(protocol));
 }
 
-function bridgeTo(
-  { socket, name, label, chosen }: Reached,
-  protocol: string | undefined,
-  text: boolean,
-): Bridge {
+function bridgeTo(reached: Reached, protocol: string | undefined, text: boolean): Bridge {
+  const { socket } = reached;
   return {
-    target: name,
-    label,
-    chosen,
+    ...destinationOf(reached),
     accept: { protocol },
     run: (client, clientHead, session) => tunnel({ client, clientHead, upstream: socket, text }, session),
     abandon: () => socket.destroy(),

@@ -9,10 +9,12 @@ import type { Ending, SessionHandle } from '../contract.ts';
 
 export interface TcpEndOptions {
   readonly socket: Socket;
-  readonly session: SessionHandle;
+  readonly session: Pick<SessionHandle, 'stallMs'>;
   readonly take: Take;
   /** Called before it is told: what is still to be written. */
   readonly beforeTold: () => void;
+  /** Called when it sends no more: it may still be sent something. Absent: that is its Close. */
+  readonly onFinished?: (() => void) | undefined;
   readonly events: EndEvents;
 }
 
@@ -24,6 +26,7 @@ const GOODBYES: ReadonlySet<number> = new Set([NORMAL, GOING_AWAY, NO_STATUS]);
  * file never looks whole (RFC 9293 §3.10.7). A unix socket knows no reset: there every end looks alike.
  *
  *     open → told (FIN or RST behind what was written) → closed
+ *       └──finish──▶ finished (our FIN is out, what it sends is still wanted) ──┘
  */
 export class TcpEnd implements End {
   readonly name = 'upstream';
@@ -32,20 +35,24 @@ export class TcpEnd implements End {
   readonly sink: Sink;
   readonly #events: EndEvents;
   readonly #beforeTold: () => void;
+  readonly #onFinished: (() => void) | undefined;
   #isGone = false;
   #isCut = false;
   /** Its FIN has come. */
   #isDone = false;
   isTold = false;
+  /** Our FIN is out, or on its way. */
+  #isFinishing = false;
   /** It is told by a reset. */
   #isBroken = false;
   /** `performance.now()` when its host was first seen not to acknowledge what we sent; undefined while it does. */
   #unheardSince: number | undefined;
 
-  constructor({ socket, session, take, beforeTold, events }: TcpEndOptions) {
+  constructor({ socket, session, take, beforeTold, onFinished, events }: TcpEndOptions) {
     this.socket = socket;
     this.#events = events;
     this.#beforeTold = beforeTold;
+    this.#onFinished = onFinished;
     this.source = new Source(socket, take);
     this.sink = new Sink(socket, { stallMs: session.stallMs, onStall: () => this.#onStall() });
   }
@@ -68,17 +75,30 @@ export class TcpEnd implements End {
     return this.#isGone || this.#isDone || this.#isCut || this.#isBroken;
   }
 
-  tell({ by, code }: Ending): void {
+  /** Sends nothing more, and still receives: a FIN behind what was written. Calls `then` once it is out, or never will be. */
+  finish(then: () => void): void {
+    if (this.isTold || this.#isFinishing) return;
+    this.#isFinishing = true;
+    this.sink.finish(then);
+  }
+
+  /** Both have sent a FIN, and all before it. */
+  get isThrough(): boolean {
+    return this.#isDone && this.#isFinishing && this.socket.writableFinished;
+  }
+
+  tell(ending: Ending): void {
     if (this.isTold) return;
     this.#beforeTold();
     this.isTold = true;
-    const isGoodbye = this.#isDone || (by === 'client' && GOODBYES.has(code));
-    if (isGoodbye) {
+    if (this.#isGoodbye(ending)) {
       this.sink.end();
       return;
     }
     this.#isBroken = true;
-    this.sink.whenOut(() => void this.#resetOnceDelivered());
+    // Behind a FIN nothing can be written, to hear when it is delivered.
+    if (this.#isFinishing) this.destroy();
+    else this.sink.whenOut(() => void this.#resetOnceDelivered());
   }
 
   limit(bytes: number): void {
@@ -109,6 +129,12 @@ export class TcpEnd implements End {
     this.#isGone = true;
   }
 
+  /** Its own FIN is an answer to nothing where what it is sent goes on behind it. */
+  #isGoodbye({ by, code, clean }: Ending): boolean {
+    if (this.isThrough || (this.#isDone && this.#onFinished === undefined)) return true;
+    return clean && by === 'client' && GOODBYES.has(code);
+  }
+
   /** A reset takes with it what the service's system has not acknowledged (RFC 9293 §3.10.5). The dead are not waited for. */
   async #resetOnceDelivered(): Promise<void> {
     while (!this.socket.destroyed && !this.#isGone && this.socket.bytesWritten > 0) {
@@ -125,7 +151,8 @@ export class TcpEnd implements End {
 
   #onFin(): void {
     this.#isDone = true;
-    this.#events.onClose(this, { code: NORMAL, reason: 'The upstream closed the connection.' });
+    if (this.#onFinished !== undefined) this.#onFinished();
+    else this.#events.onClose(this, { code: NORMAL, reason: 'The upstream closed the connection.' });
   }
 
   #onLost(): void {
@@ -133,7 +160,9 @@ export class TcpEnd implements End {
     this.#isGone = true;
     this.isTold = true;
     this.sink.drop();
-    this.#events.onLost(this);
+    // It is no loss that a socket closes whose both directions are through.
+    if (this.isThrough) this.#events.onProgress();
+    else this.#events.onLost(this);
   }
 
   #onStall(): void {

@@ -17,6 +17,7 @@ import { Closing } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
 import { createLink } from '../link.ts';
 import { Peer } from '../peer.ts';
+import { Gathered } from './gathered.ts';
 import { TcpEnd } from './tcp-end.ts';
 
 export interface TunnelParts {
@@ -45,10 +46,7 @@ class Tunnel implements FrameHandler {
   readonly #closing: Closing;
   readonly #client: Peer;
   readonly #service: TcpEnd;
-  /** Payload of the chunk at hand, pushed together where it lies. */
-  #chunk: Buffer | undefined;
-  #from = 0;
-  #to = 0;
+  readonly #gathered = new Gathered();
 
   constructor({ client, upstream, text }: TunnelParts, session: SessionHandle) {
     this.#session = session;
@@ -98,15 +96,7 @@ class Tunnel implements FrameHandler {
   payload(bytes: Buffer, from: number, to: number, reader: FrameReader): void {
     this.#session.up.bytes += to - from;
     mask(bytes, from, to, reader.key, reader.length - reader.remaining);
-    if (this.#chunk === undefined) {
-      this.#chunk = bytes;
-      this.#from = from;
-      this.#to = to;
-      return;
-    }
-    // Over the header in between: one write a chunk, however many small messages it holds.
-    bytes.copyWithin(this.#to, from, to);
-    this.#to += to - from;
+    this.#gathered.add(bytes, from, to);
   }
 
   /** A TCP service knows no pings: the gateway answers. */
@@ -133,8 +123,7 @@ class Tunnel implements FrameHandler {
   }
 
   #flushUp(): void {
-    const payload = this.#chunk?.subarray(this.#from, this.#to);
-    this.#chunk = undefined;
+    const payload = this.#gathered.take();
     if (payload !== undefined && !this.#service.isTold) this.#service.sink.write(payload);
   }
 

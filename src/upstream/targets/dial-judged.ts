@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { asGatewayError, type DialFailure, GatewayError } from '../../errors.ts';
-import type { Connector, Spot } from '../connector.ts';
+import type { Connector, Opening, Spot } from '../connector.ts';
 import { race } from '../race.ts';
 import type { RuleUse } from './rule-record.ts';
 
@@ -11,6 +11,7 @@ export interface JudgedDial {
   /** One target at each of its addresses, all of them judged, in the order in which they are tried. */
   readonly spots: readonly Spot[];
   readonly connector: Connector;
+  readonly opening: Opening;
   readonly signal: AbortSignal;
   /** Milliseconds for all of it. */
   readonly timeoutMs: number;
@@ -35,12 +36,12 @@ interface Candidate {
  * (RFC 8305). Rejects with the last failure; its `dials` has all of them.
  */
 export async function dialJudged(dial: JudgedDial): Promise<Judged> {
-  const { connector, signal, timeoutMs } = dial;
+  const { connector, opening, signal, timeoutMs } = dial;
   const waiting = dial.spots.slice(0, MAX_ATTEMPTS).values();
   const failures: DialFailure[] = [];
   const course = {
     next: () => begin(waiting.next().value),
-    attempt: ({ spot }: Candidate, share: AbortSignal) => connector.connect(spot, share),
+    attempt: ({ spot }: Candidate, share: AbortSignal) => connector.connect(spot, share, opening),
     failed,
     lost: ({ use }: Candidate, outpaced: boolean) => use.over(outpaced ? 'outpaced' : 'abandoned'),
   };

@@ -51,6 +51,11 @@ function claimText(name: string): FillTarget {
   };
 }
 
+/** The claims that name a target: a client that proves itself anew must have the same. */
+export function namingClaims(template: string): string[] {
+  return targetFields(template).flatMap(({ from, name }) => (from === 'claims' ? [name] : []));
+}
+
 /** What clients are told that name no target, or none that could be one: what is expected. */
 export function malformedTarget(template: string, isTable: boolean): (detail: string) => GatewayError {
   const sentence = sentenceFor(template, isTable);

@@ -4,17 +4,26 @@ import { asGatewayError, type ChosenTarget, GatewayError } from '../../errors.ts
 import { Connector, type Spot } from '../connector.ts';
 import type { UpstreamContext } from '../context.ts';
 import type { AdmittedRequest } from '../forward.ts';
+import { introduce } from '../introduction.ts';
 import type { Resolution } from '../names/resolver.ts';
 import type { Reached } from '../reach.ts';
 import { type Target, targetsOf } from '../target.ts';
 import { type AskedTarget, readAsked } from './asked.ts';
 import { compileNarrow, type Narrow } from './claim-rules.ts';
 import { byTurns, dialJudged } from './dial-judged.ts';
-import { compileFill, type FillTarget, malformedTarget } from './fill.ts';
+import { compileFill, type FillTarget, malformedTarget, namingClaims } from './fill.ts';
 import { judge, ruleFor } from './judge.ts';
 import { RuleRecord } from './rule-record.ts';
 
 type Upstream = RouteConfig['upstream'];
+
+/** A target that a client may ask for, if its addresses are such. */
+interface Allowed {
+  readonly asked: AskedTarget;
+  readonly rule: AllowRule;
+  readonly request: AdmittedRequest;
+  readonly signal: AbortSignal;
+}
 
 /**
  * The way to services that clients name by host and port, as far as rules of the configuration allow. A name is looked up
@@ -29,6 +38,7 @@ export class FreeTargets {
   readonly #fill: FillTarget;
   readonly #malformed: (detail: string) => GatewayError;
   readonly #narrow: Narrow;
+  readonly #namedBy: readonly string[];
   readonly #connector: Connector;
   readonly #undo: (() => void)[];
 
@@ -41,6 +51,7 @@ export class FreeTargets {
     this.#malformed = malformedTarget(template, false);
     this.#fill = compileFill(template, this.#malformed);
     this.#narrow = compileNarrow(allowClaim);
+    this.#namedBy = [...namingClaims(template), ...(allowClaim === undefined ? [] : [allowClaim])];
     const isSecure = targetAt(config.upstream, { host: 'localhost', port: 1 }).secure;
     this.#connector = new Connector(config.upstream, { context, isSecure, http2: 'off' });
     const entries = allow.map((rule) => [rule, new RuleRecord(config.name, rule.text, context)] as const);
@@ -56,7 +67,7 @@ export class FreeTargets {
       chosen.asked = asked.text;
       const rule = this.#allow(asked, request);
       chosen.rule = rule.text;
-      return await this.#dial(asked, rule, chosen, signal);
+      return await this.#dial({ asked, rule, request, signal }, chosen);
     } catch (thrown) {
       const error = asGatewayError(thrown);
       error.chosen = chosen;
@@ -83,24 +94,22 @@ export class FreeTargets {
     return rule;
   }
 
-  async #dial(
-    asked: AskedTarget,
-    rule: AllowRule,
-    chosen: ChosenTarget,
-    signal: AbortSignal,
-  ): Promise<Reached> {
+  async #dial({ asked, rule, request, signal }: Allowed, chosen: ChosenTarget): Promise<Reached> {
     const addresses = judgeAll(rule, await this.#addressesOf(asked, signal));
     const { upstream, timeouts } = this.#config;
     const target = targetAt(upstream, asked);
     const { socket, address, use } = await dialJudged({
       spots: byTurns(addresses).map((one): Spot => ({ target, address: one })),
       connector: this.#connector,
+      opening: { client: () => introduce(request) },
       signal,
       timeoutMs: timeouts.handshake,
       begin: () => (this.#records.get(rule) as RuleRecord).begin(),
     });
     const name = asked.isAddress ? asked.text : `${asked.text}/${address}`;
-    return { socket, name, label: rule.text, asked: asked.text, chosen, release: () => use.over() };
+    const { text } = asked;
+    const release = () => use.over();
+    return { socket, name, label: rule.text, asked: text, namedBy: this.#namedBy, chosen, release };
   }
 
   async #addressesOf({ host, isAddress }: AskedTarget, signal: AbortSignal): Promise<readonly string[]> {

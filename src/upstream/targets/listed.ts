@@ -8,7 +8,7 @@ import type { AdmittedRequest } from '../forward.ts';
 import { Pool } from '../pool.ts';
 import { type Reach, type Reached, reachPool } from '../reach.ts';
 import { readAsked } from './asked.ts';
-import { compileFill, type FillTarget, malformedTarget } from './fill.ts';
+import { compileFill, type FillTarget, malformedTarget, namingClaims } from './fill.ts';
 import { type TableDeps, TargetTable } from './table.ts';
 
 /** A service of the table that is in use. */
@@ -28,6 +28,7 @@ export class ListedTargets {
   readonly #context: UpstreamContext;
   readonly #table: TargetTable;
   readonly #fill: FillTarget;
+  readonly #namedBy: readonly string[];
   /** Names of this route come in the query, where secrets are: as a rule they let in whoever knows them. */
   readonly #isSecret: boolean;
   /** By their addresses, the least lately used first. */
@@ -43,6 +44,7 @@ export class ListedTargets {
     this.#config = config;
     this.#context = context;
     this.#fill = compileFill(template, malformedTarget(template, true));
+    this.#namedBy = namingClaims(template);
     this.#isSecret = targetFields(template).some(({ from }) => from === 'query');
     this.#table = new TargetTable(targets, deps, (entries) => this.#closeAllBut(entries));
   }
@@ -56,7 +58,8 @@ export class ListedTargets {
       const where = this.#table.find(name);
       if (where === undefined)
         throw new GatewayError('TARGET_REFUSED', { detail: 'no target has that name' });
-      return { ...(await this.#dial(where, request, signal)), chosen };
+      const reached = await this.#dial(where, request, signal);
+      return { ...reached, namedBy: this.#namedBy, chosen };
     } catch (thrown) {
       const error = asGatewayError(thrown);
       error.chosen = chosen;

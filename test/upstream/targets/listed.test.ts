@@ -36,7 +36,6 @@ describe('a target of a table', () => {
   ])('is found by %j', async (tcp, match, visit, rule) => {
     const { visit: go, dialled } = tcpTargets({ ...tcp, targets }, { match });
     expect(await go(visit)).toMatchObject({
-      asked: '',
       name: '10.0.0.7:5900',
       label: '10.0.0.7:5900',
       chosen: { rule },
@@ -59,7 +58,6 @@ describe('a target of a table', () => {
     const { visit } = tcpTargets({ tcp: '{query.address}', targets: named }, { match: { path: '/' } });
     expect(await visit({ url: '/?address=ep-1.neon.tech.:5432' })).toMatchObject({
       name: '10.0.0.1:5432',
-      asked: '',
       chosen: { rule: 'ep-1.neon.tech.:5432' },
     });
     expect((await visit({ url: '/?address=[2001:db8::1]:1' })).name).toBe('10.0.0.2:1');

@@ -1,4 +1,6 @@
-import type { Clock } from './backoff.ts';
+import { ABNORMAL } from '../frames/close.ts';
+import type { Ending } from './contract.ts';
+import type { Clock } from './poll/backoff.ts';
 
 export interface AbsenceOptions {
   readonly clock: Clock;
@@ -6,6 +8,17 @@ export interface AbsenceOptions {
   readonly forMs: number;
   /** Asks for a place to wait in; undefined if there is none, else the undo, to be called once. */
   park(): (() => void) | undefined;
+}
+
+/** Endings of a connection that its client did not want, and may not know of. */
+const UNWANTED: ReadonlySet<string> = new Set(['CLIENT_LOST', 'PEER_SILENT', 'PEER_STALLED']);
+
+/** What the upstream is told of a client that has not come back. */
+export const LOST: Ending = { code: ABNORMAL, reason: '', by: 'client', clean: false };
+
+/** Whether a client may come back after its connection has ended so. */
+export function isUnwanted({ by, code, error }: Ending): boolean {
+  return error === undefined ? by === 'client' && code === ABNORMAL : UNWANTED.has(error.code);
 }
 
 /** The time for which a session has no client. */

@@ -1,7 +1,7 @@
-import { GatewayError } from '../../errors.ts';
-import type { AdmittedRequest } from '../../upstream/forward.ts';
-import { failed } from '../closing.ts';
-import type { LingeringSession } from './lingering.ts';
+import { GatewayError } from '../errors.ts';
+import type { AdmittedRequest } from '../upstream/forward.ts';
+import { failed } from './closing.ts';
+import type { Ending } from './contract.ts';
 
 /**
  * What becomes of sessions whose clients are lost: resumed, or taken over by a second connection while the first was open;
@@ -27,10 +27,18 @@ export interface ParkingOptions {
   readonly observer?: LingerObserver | undefined;
 }
 
+/** A session that outlives its clients. */
+export interface Resumable {
+  /** Ends it, whether or not it has a client. */
+  end(ending: Ending): void;
+  /** Resolves when it is over. */
+  readonly over: Promise<unknown>;
+}
+
 /** The sessions of one route that may be resumed, by whom and with what: those that have a client, and those that wait for one. */
-export class Parking {
+export class Parking<S extends Resumable> {
   readonly #options: ParkingOptions;
-  readonly #sessions = new Map<string, LingeringSession>();
+  readonly #sessions = new Map<string, S>();
   #waiting = 0;
   #isClosed = false;
 
@@ -38,12 +46,12 @@ export class Parking {
     this.#options = options;
   }
 
-  find(key: string): LingeringSession | undefined {
+  find(key: string): S | undefined {
     return this.#sessions.get(key);
   }
 
   /** Lets a session in; of two that have begun under one key at once, the first is ended. Returns the undo. */
-  enter(key: string, session: LingeringSession): () => void {
+  enter(key: string, session: S): () => void {
     this.find(key)?.end(failed(new GatewayError('RESUMED_ELSEWHERE')));
     this.#sessions.set(key, session);
     return () => {
