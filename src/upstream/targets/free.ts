@@ -65,8 +65,9 @@ export class FreeTargets {
     try {
       const asked = this.#read(this.#fill(request));
       chosen.asked = asked.text;
-      const rule = this.#allow(asked, request);
+      const rule = this.#ruleFor(asked);
       chosen.rule = rule.text;
+      this.#narrow(request.grant.claims, asked);
       return await this.#dial({ asked, rule, request, signal }, chosen);
     } catch (thrown) {
       const error = asGatewayError(thrown);
@@ -87,10 +88,9 @@ export class FreeTargets {
     return asked;
   }
 
-  #allow(asked: AskedTarget, { grant }: AdmittedRequest): AllowRule {
+  #ruleFor(asked: AskedTarget): AllowRule {
     const rule = ruleFor(this.#rules, asked);
     if (rule === undefined) throw refused('no rule of allow fits it');
-    this.#narrow(grant.claims, asked);
     return rule;
   }
 
