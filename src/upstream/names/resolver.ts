@@ -61,8 +61,8 @@ export class Resolver {
   /** Never rejects. Who does not want to wait any longer just leaves: the answer is there for the next. */
   resolve(name: string, kind: ResolverKind): Promise<Resolution> {
     const key = `${kind} ${name}`;
-    const known = this.#known.get(key);
-    if (known !== undefined && known.expiresAt > this.#now()) return Promise.resolve(known);
+    const known = this.#fresh(key);
+    if (known !== undefined) return Promise.resolve(known);
     const underWay = this.#flights.get(key);
     if (underWay !== undefined) return underWay;
     const flight = this.#look(name, kind).then((resolution) => {
@@ -77,14 +77,20 @@ export class Resolver {
   /** The same of a name that a client has chosen. Undefined, with nothing asked, while too many lookups are under way. */
   resolveFree(name: string, kind: ResolverKind): Promise<Resolution> | undefined {
     const key = `${kind} ${name}`;
-    const isFull = this.#flights.size >= MAX_FREE_FLIGHTS;
-    return isFull && !this.#known.has(key) && !this.#flights.has(key) ? undefined : this.resolve(name, kind);
+    const asksNobody = this.#flights.has(key) || this.#fresh(key) !== undefined;
+    return asksNobody || this.#flights.size < MAX_FREE_FLIGHTS ? this.resolve(name, kind) : undefined;
   }
 
   /** Cancels every lookup under way; later ones fail at once. */
   close(): void {
     this.#closing.abort();
     this.#known.clear();
+  }
+
+  /** What is known, and holds still. */
+  #fresh(key: string): Resolution | undefined {
+    const known = this.#known.get(key);
+    return known !== undefined && known.expiresAt > this.#now() ? known : undefined;
   }
 
   #keep(key: string, resolution: Resolution): void {
