@@ -64,8 +64,13 @@ export async function dialJudged(dial: JudgedDial): Promise<Judged> {
   function failed({ spot, use }: Candidate, thrown: unknown): void {
     const error = thrown instanceof GatewayError ? thrown : asGatewayError(thrown);
     use.over(signal.aborted ? 'abandoned' : error.code);
-    failures.push({ target: `${spot.target.name}/${spot.address}`, error });
+    failures.push({ target: spotName(spot), error });
   }
+}
+
+/** `host:port`, and behind it the address that it was dialled at, where that is another. */
+export function spotName({ target, address }: Spot): string {
+  return target.host === address ? target.name : `${target.name}/${address}`;
 }
 
 /** The first of each family by turns, so that a family without a way does not take all attempts (RFC 8305 §4). */

@@ -10,7 +10,7 @@ import type { Reached } from '../reach.ts';
 import { type Target, targetsOf } from '../target.ts';
 import { type AskedTarget, readAsked } from './asked.ts';
 import { compileNarrow, type Narrow } from './claim-rules.ts';
-import { byTurns, dialJudged } from './dial-judged.ts';
+import { byTurns, dialJudged, spotName } from './dial-judged.ts';
 import { compileFill, type FillTarget, malformedTarget, namingClaims } from './fill.ts';
 import { judge, ruleFor } from './judge.ts';
 import { RuleRecord } from './rule-record.ts';
@@ -106,8 +106,8 @@ export class FreeTargets {
       timeoutMs: timeouts.handshake,
       begin: () => (this.#records.get(rule) as RuleRecord).begin(),
     });
-    const name = asked.isAddress ? asked.text : `${asked.text}/${address}`;
     const { text } = asked;
+    const name = spotName({ target, address });
     const release = () => use.over();
     return { socket, name, label: rule.text, asked: text, namedBy: this.#namedBy, chosen, release };
   }

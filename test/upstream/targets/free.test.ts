@@ -36,6 +36,13 @@ describe('what clients name', () => {
     expect(dialled).toMatchObject([{ host: PUBLIC, port: 1 }]);
   });
 
+  test('an IPv4-mapped address is dialled as that of IPv4', async () => {
+    const { visit, dialled } = tcpTargets({ ...PARTS, allow: '10.0.0.0/8:1' });
+    const reached = await visit({ url: '/[::ffff:10.0.0.7]:1' });
+    expect(reached).toMatchObject({ asked: '[::ffff:a00:7]:1', name: '[::ffff:a00:7]:1/10.0.0.7' });
+    expect(dialled).toMatchObject([{ host: '10.0.0.7' }]);
+  });
+
   test('by a label of the host is dialled', async () => {
     const match = { host: '*.db.example.com', path: '/' };
     const { visit, dialled } = tcpTargets(
@@ -70,6 +77,7 @@ describe('what clients name', () => {
       const { refused } = tcpTargets({ ...tcp, allow: 'a:1' }, { match: { path } });
       const error = await refused({ url });
       expect([error.status, error.message]).toEqual([400, `The target is missing or malformed: ${text}`]);
+      expect(error.detail).toMatch(/^there is|is not host:port$|is not UTF-8$/);
       expect(Buffer.byteLength(error.message)).toBeLessThanOrEqual(123);
     },
   );
@@ -109,6 +117,7 @@ describe('whoever may not', () => {
     ['/a.internal:1', ['x:1', '*.internal:*']],
     ['/10.2.3.4:1', '10.2.0.0/16:*'],
     ['/10.2.3.4:1', '0.0.0.0/0:*'],
+    ['/a.example:1', [...Array(99).fill('x:1'), 'a.example:1']],
   ])('by a claim, may still: %s by %j', async (url, may) => {
     const { visit, dialled } = tcpTargets({ ...PARTS, allow, allowClaim: 'may' }, { names: internal });
     await visit({ url, claims: { may } });

@@ -24,9 +24,15 @@ describe('a target is read in one spelling', () => {
     ['[2001:DB8:0:0::7]:22', '[2001:db8::7]:22'],
     ['[::ffff:1.2.3.4]:22', '[::ffff:102:304]:22'],
     [`${'a'.repeat(63)}.x:1`, `${'a'.repeat(63)}.x:1`],
+    [`${'a.'.repeat(126)}a:1`, `${'a.'.repeat(126)}a:1`],
+    [`${'a.'.repeat(126)}a.:65535`, `${'a.'.repeat(126)}a:65535`],
     ['7seas:1', '7seas:1'],
     ['1.2.3.4.example:1', '1.2.3.4.example:1'],
   ])('%s is %s', (text, spelling) => expect(readAsked(text)?.text).toBe(spelling));
+});
+
+test('a name has 253 characters at most', () => {
+  expect(readAsked(`${'a.'.repeat(125)}abcd:1`)).toBeUndefined();
 });
 
 describe('a rule', () => {
