@@ -89,6 +89,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
       handshakes.add(session.route, phases);
     },
     ended: sessions.ended,
+    over: sessions.over,
     refused(request, error, _durationMs, phases) {
       requests.refused(request, error);
       if (phases !== undefined) handshakes.add(request.route ?? '', phases);
@@ -115,7 +116,7 @@ function createParts(registry: Registry, { open, endpoints = () => [], routes = 
     handshakes: createHandshakeMetrics(registry, series),
     upstreams: createUpstreamMetrics(registry, endpoints, series),
     goodbyes: createGoodbyeMetrics(registry, series),
-    lingering: createLingerMetrics(registry, lingering, sessions.undelivered),
+    lingering: createLingerMetrics(registry, lingering),
   };
 }
 
