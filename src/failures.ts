@@ -46,7 +46,7 @@ export const FAILURES = {
   ADMIN_LOCKED: {
     status: 403,
     close: 3003,
-    sentence: 'Nothing can be pushed or changed here until admin.secret is set.',
+    sentence: 'Nothing can be pushed or changed here until admin.secret or admin.aws is set.',
   },
   SECRET_REFUSED: {
     status: 401,

@@ -10,6 +10,7 @@ import { createRenewal, type Renewal } from './admission/renewal.ts';
 import type { Dial, InBandRefusal } from './bridge/contract.ts';
 import type { LingerObserver } from './bridge/parking.ts';
 import type { ChannelHub } from './bridge/poll/channels.ts';
+import { concealmentOf } from './bridge/poll/concealment.ts';
 import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
 import { openPollBridge } from './bridge/poll/index.ts';
 import { createTcpDial } from './bridge/tcp/index.ts';
@@ -93,7 +94,7 @@ interface Opened<Handler> {
 /** Compiles a route. Throws CredentialError or the system's error if a file it names cannot be used. */
 export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const { name, match, paths } = config;
-  const external = openAuthService(config.auth);
+  const external = openAuthService(config.auth, deps.upstreams.certificates);
   const checks = createAdmission(config, { ...deps, external });
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
@@ -194,7 +195,7 @@ function openTcp(config: RouteConfig, means: Means) {
 function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
   const http = openPollClients(config, means);
   const { channels, credentials, lingering, goodbyes: observer } = means;
-  const concealment = credentials?.concealment;
+  const concealment = concealmentOf(config, credentials?.concealment);
   const { dial, close } = openPollBridge(config, {
     http,
     channels,

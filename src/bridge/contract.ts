@@ -17,8 +17,18 @@ export interface Ending {
   readonly clean: boolean;
   /** Why, where there is more to know than code and reason: for the log. */
   readonly error?: GatewayError;
-  /** The session goes on at the service, without a client, until this resolves: it has a client again, or is over. */
-  readonly lingers?: Promise<void>;
+  /**
+   * The connection alone has ended: its session goes on at the service. Resolves with undefined when another connection has the
+   * session, and with its own end if it is over before that.
+   */
+  readonly lingers?: Promise<Aftermath | undefined>;
+}
+
+/** The end of a session that had no client any more. */
+export interface Aftermath {
+  readonly ending: Ending;
+  /** Messages of its clients that the service has not accepted, on bridges that know. */
+  readonly undelivered?: number | undefined;
 }
 
 /** A session with a service that has outlived its client, and goes on with another connection. */

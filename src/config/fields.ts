@@ -81,17 +81,23 @@ export const origin = word(ORIGINS, (text) => {
 
 /** A URL with one of the given schemes; credentials and fragments have no place in it. */
 export const url = (...schemes: string[]) =>
-  word(`a ${schemes.join(' or ')} URL`, (text) => (isUrlOf(schemes, text) ? text : undefined), {
+  word(urlForm(schemes), (text) => (isUrlOf(schemes, text) ? text : undefined), {
     hint: (text) => otherScheme(schemes, text),
   });
 
 /** The same, or a unix socket, which may have a path behind it. */
 export const urlOrSocket = (...schemes: string[]) =>
   word(
-    `a ${schemes.join(' or ')} URL, or unix:/run/app.sock`,
+    `${urlForm(schemes)}, or unix:/run/app.sock`,
     (text) => (isUrlOf(schemes, text) || readUnix(text) !== undefined ? text : undefined),
     { hint: (text) => lackOfScheme(schemes, text) ?? otherScheme(schemes, text) },
   );
+
+/** `an http:// or https:// URL`. */
+function urlForm(schemes: readonly string[]): string {
+  const article = schemes[0]?.startsWith('h') ? 'an' : 'a';
+  return `${article} ${schemes.map((scheme) => `${scheme}://`).join(' or ')} URL`;
+}
 
 /** What begins as a URL does behind its scheme: `h:3000`, `10.0.0.7/base`. */
 const HOST_AHEAD = /^(\[[\da-f:.]+\]|[\w-]+(\.[\w-]+)*)(:\d+)?(\/(?!\/)|$)/i;
@@ -191,7 +197,7 @@ function mayHoldToken(name: string): boolean {
 export const keyFile = word('file:PATH', (text) => /^file:(.+)$/.exec(text)?.[1]);
 
 /** Where people sign in: an http(s) URL, or a path of this host. `{return}` stands for the address that was wanted. */
-export const loginUrl = word('an http or https URL, or a path like /login?return={return}', (text) => {
+export const loginUrl = word('an http:// or https:// URL, or a path like /login?return={return}', (text) => {
   const plain = text.replaceAll('{return}', '');
   if (/^\/(?![/\\])[^\s#{}]*$/.test(plain)) return text;
   return isUrlOf(['http', 'https'], plain) && !/[\s{}]/.test(plain) ? text : undefined;

@@ -12,17 +12,18 @@ const FILES = [
   'listeners.*.tls.clientCa',
   'issuers.*.jwks',
   'issuers.*.publicKey',
-  'routes.*.upstream.tls.ca',
-  'routes.*.upstream.tls.cert',
-  'routes.*.upstream.tls.key',
+  ...['upstream', 'auth.external'].flatMap((one) =>
+    ['ca', 'cert', 'key'].map((file) => `routes.*.${one}.tls.${file}`),
+  ),
 ];
 /** Places that may name a unix socket: a text, a mapping, or a list of them. It need not be there yet. */
-const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target', 'post', 'post.target', 'targets'].flatMap(
-  (kind) => ['', '.*', '.*.*'].map((rest) => `routes.*.upstream.${kind}${rest}`),
-);
+const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target', 'post', 'post.target', 'targets']
+  .flatMap((kind) => ['', '.*', '.*.*'].map((rest) => `routes.*.upstream.${kind}${rest}`))
+  .concat('routes.*.auth.external.url');
 const SECRETS = [
   'issuers.*.secret',
   'admin.secret',
+  'admin.aws.secretAccessKey',
   'routes.*.upstream.poll.grip.secret',
   'routes.*.upstream.post.secret',
   'routes.*.upstream.post.secret.*',

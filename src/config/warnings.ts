@@ -48,9 +48,10 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
   ];
 }
 
-/** That of the admin listener, and those of routes: of a lone credential, of each in a list, and of signatures. */
+/** Those of the admin listener, and those of routes: of a lone credential, of each in a list, and of signatures. */
 const CREDENTIALS = [
   'admin.secret',
+  'admin.aws.secretAccessKey',
   'routes.*.upstream.credentials.value',
   'routes.*.upstream.credentials.*.value',
   'routes.*.upstream.post.secret',
@@ -144,7 +145,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...originWarnings(route, path),
     ...loginWarnings(route, path),
     ...unnoticedLoss(route, path),
-    ...unverifiedUpstream(route, path),
+    ...unverified(route, path),
     ...lentCredentials(route, path),
     ...wideBlocks(route, path),
   ];
@@ -198,11 +199,19 @@ function colonNames({ routes }: Config): Finding[] {
   });
 }
 
-function unverifiedUpstream({ upstream }: RouteConfig, path: Path): Finding[] {
-  if (upstream.tls?.verify !== 'off') return [];
+/** The upstream, and the service that is asked about clients. */
+function unverified({ auth, upstream }: RouteConfig, path: Path): Finding[] {
+  const external = auth === 'none' ? undefined : auth.external;
+  return [
+    ...(upstream.tls?.verify === 'off' ? believed([...path, 'upstream', 'tls', 'verify']) : []),
+    ...(external?.tls?.verify === 'off' ? believed([...path, 'auth', 'external', 'tls', 'verify']) : []),
+  ];
+}
+
+function believed(path: Path): Finding[] {
   return warn(
-    [...path, 'upstream', 'tls', 'verify'],
-    'whoever answers is believed: who can change the way to the upstream can read and change everything',
+    path,
+    'whoever answers is believed: who can change the way there can read and change everything',
     { hint: 'give tls.ca what its certificate is signed with, or tls.servername the name it carries' },
   );
 }

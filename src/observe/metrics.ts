@@ -72,8 +72,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   const parts = createParts(registry, sources);
   const { sessions, requests, handshakes, targets, upstreams, goodbyes, lingering } = parts;
-  registerProcess(registry);
-  countDroppedLines(registry, sources.droppedLines ?? (() => 0));
+  registerProcess(registry, sources);
   createIssuerMetrics(registry, sources.issuers ?? (() => []));
 
   return {
@@ -93,6 +92,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
       sessions.ended(...ending);
       targets.ended(ending[0]);
     },
+    over: sessions.over,
     refused(request, error, _durationMs, phases) {
       requests.refused(request, error);
       if (phases !== undefined) handshakes.add(request.route ?? '', phases);
@@ -121,13 +121,14 @@ function createParts(registry: Registry, { open, endpoints = () => [], routes = 
     targets: new TargetMetrics(registry, open),
     upstreams: createUpstreamMetrics(registry, endpoints, series),
     goodbyes: createGoodbyeMetrics(registry, series),
-    lingering: createLingerMetrics(registry, lingering, sessions.undelivered),
+    lingering: createLingerMetrics(registry, lingering),
   };
 }
 
-function registerProcess(registry: Registry): void {
+function registerProcess(registry: Registry, { droppedLines = () => 0 }: MetricsSources): void {
   collectDefaultMetrics({ register: registry });
   registerBuildInfo(registry);
+  countDroppedLines(registry, droppedLines);
 }
 
 /** The log has its own count, which is read at each scrape. */

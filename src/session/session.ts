@@ -18,7 +18,7 @@ import type { ConnectionRecord } from '../observe/admin/backchannel.ts';
 import type { SessionRecord } from '../observe/index.ts';
 import type { PhaseTimes } from '../observe/phases.ts';
 import { userAgentOf } from '../observe/user-agent.ts';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines, type Watched } from './deadlines.ts';
 import type { Meter } from './meter.ts';
 
 /** What a session is made of. */
@@ -38,8 +38,8 @@ export interface SessionParts extends Destination {
   readonly phases: PhaseTimes;
 }
 
-/** One open connection: its numbers, its limits and its deadlines. Bridges see it as a SessionHandle, observers as a record. */
-export class Session implements SessionHandle, SessionRecord {
+/** One open connection: its numbers, its limits and its deadlines. Bridges see it as a SessionHandle, observers as a record, deadlines as Watched. */
+export class Session implements SessionHandle, SessionRecord, Watched {
   // Copied one by one: the request's headers and the token's claims are not to stay in memory with the session.
   readonly id: string;
   /** What its service knows it by. */
@@ -135,13 +135,7 @@ export class Session implements SessionHandle, SessionRecord {
       return;
     }
     const { timeouts, keepalive } = this.#config;
-    const limits = { timeouts, keepalive, expiresAt: this.expiresAt };
-    this.#deadlines = new Deadlines(
-      limits,
-      link,
-      () => this.#traffic,
-      (error, silent) => this.#expire(error, silent),
-    );
+    this.#deadlines = new Deadlines({ timeouts, keepalive, expiresAt: this.expiresAt }, link, this);
   }
 
   extend(expiresAt: number | undefined): void {
@@ -169,7 +163,7 @@ export class Session implements SessionHandle, SessionRecord {
 
   /** Ends the connection from the gateway's side. */
   close(error: GatewayError): void {
-    this.#expire(error);
+    this.expire(error);
   }
 
   /** Ends the connection as its service wishes: the Close that it would have sent. */
@@ -199,11 +193,11 @@ export class Session implements SessionHandle, SessionRecord {
     this.#deadlines?.stop();
   }
 
-  get #traffic(): number {
+  get traffic(): number {
     return this.up.messages + this.up.bytes + this.down.messages + this.down.bytes;
   }
 
-  #expire(error: GatewayError, silent?: PeerName): void {
+  expire(error: GatewayError, silent?: PeerName): void {
     this.#begin(failed(error), silent);
   }
 

@@ -262,7 +262,7 @@ describe('services that are asked about clients', () => {
     const { options } = await secure();
     expect(await external(`http://127.0.0.1:${await freePort()}`)).toContain('FAILS: nothing listens there');
     expect(await external(`https://127.0.0.1:${await http(200, createHttpsServer(options))}`)).toContain(
-      'FAILS: no authority that is believed has signed its certificate: name a file with it in the environment as NODE_EXTRA_CA_CERTS',
+      'FAILS: no authority that is believed has signed its certificate: name it in auth.external.tls.ca',
     );
     expect(await external(`https://127.0.0.1:${await http(200)}`)).toContain(
       'FAILS: it speaks no TLS: write http://',

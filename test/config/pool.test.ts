@@ -28,11 +28,11 @@ describe('targets', () => {
   });
 
   test.each([
-    ['websocket: http://a', 'upstream.websocket: "http://a" is not a ws or wss URL'],
-    ['websocket: { url: http://a }', 'upstream.websocket.url: "http://a" is not a ws or wss URL'],
+    ['websocket: http://a', 'upstream.websocket: "http://a" is not a ws:// or wss:// URL'],
+    ['websocket: { url: http://a }', 'upstream.websocket.url: "http://a" is not a ws:// or wss:// URL'],
     [
       'websocket: [ws://a, { url: http://a }]',
-      'upstream.websocket[1].url: "http://a" is not a ws or wss URL',
+      'upstream.websocket[1].url: "http://a" is not a ws:// or wss:// URL',
     ],
     ['websocket: { weight: 2 }', 'upstream.websocket.url: is missing'],
     ['http: [http://a, { url: http://b, weight: 0 }]', 'upstream.http[1].weight: 0 is less than 1'],

@@ -20,6 +20,7 @@ type Column = (typeof COLUMNS)[number];
 const COLUMN_OF: Readonly<Record<string, Column>> = {
   'session opened': 'opened',
   'session ended': 'ended',
+  'connection ended': 'ended',
   'upgrade refused': 'refused',
   'request refused': 'refused',
   'request served': 'served',

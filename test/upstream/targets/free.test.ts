@@ -124,6 +124,14 @@ describe('whoever may not', () => {
     expect(dialled).toHaveLength(1);
   });
 
+  test('may only go on with a token that says the same of what has named the target', async () => {
+    const match = { path: '/{port}' };
+    const upstream = { tcp: '{claims.host}:{path.port}', allow: 'a.example:1', allowClaim: 'may' };
+    const { visit } = tcpTargets(upstream, { match, names });
+    const reached = await visit({ url: '/1', claims: { host: 'a.example', may: 'a.example:1' } });
+    expect(reached.namedBy).toEqual(['host', 'may']);
+  });
+
   test('has no claim that a target could be made of', async () => {
     const { refused } = tcpTargets({ tcp: '{claims.target}', allow: 'a:1' }, { match: { path: '/' } });
     for (const target of [undefined, '', null, 1.5, ['a:1'], {}]) {

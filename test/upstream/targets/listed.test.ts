@@ -43,6 +43,11 @@ describe('a target of a table', () => {
     expect(dialled).toMatchObject([{ host: '10.0.0.7', port: 5900 }]);
   });
 
+  test('is named by the claims that a new token must have as well', async () => {
+    const { visit } = tcpTargets({ tcp: '{claims.desk}', targets }, { match: { path: '/' } });
+    expect((await visit({ url: '/', claims: { desk: 'desk-7' } })).namedBy).toEqual(['desk']);
+  });
+
   test('needs no rule for private addresses, and may be a name or a socket', async () => {
     const { visit, dialled } = tcpTargets(
       { tcp: '{path.name}', targets },
