@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { TCP_RESUME_PROTOCOL } from '../../src/tcp-protocol/types.ts';
 import { metric } from '../support/census.ts';
 import { type DnsAnswer, startDns } from '../support/dns.ts';
 import { startUpstream } from '../support/faulty.ts';
@@ -10,6 +11,7 @@ import { startGateway } from '../support/gateway.ts';
 import { eventually } from '../support/patience.ts';
 import { BINARY, handshake, open, say } from '../support/raw.ts';
 import { RawClient } from '../support/tcp-v1.ts';
+import { bearer } from '../support/tcp-v1-scene.ts';
 
 /** TCP services that clients name, through a whole gateway: what is reached, refused, written down and counted. */
 
@@ -155,6 +157,47 @@ describe('a target that the client names by host and port', () => {
       detail: 'the claim may does not allow it',
     });
     expect(service.wires).toHaveLength(1);
+  });
+});
+
+describe('a target that a claim has named', () => {
+  const token = (desk: string) => freshToken({ desk });
+
+  test('stays while the connection does: a new token that names another ends it', async () => {
+    const [one, two] = [await echo(), await echo()];
+    const table = `targets: { one: "127.0.0.1:${one.port}", two: "127.0.0.1:${two.port}" }`;
+    const gateway = await gatewayTo(`tcp: "{claims.desk}", ${table}`, {
+      path: '/',
+      auth: '{ issuer: main }',
+    });
+    const client = await RawClient.open(gateway.url('/'), bearer(token('one')));
+    client.send({ type: 'AUTH', accessToken: token('one') });
+    await client.the('AUTH_OK');
+    client.send({ type: 'AUTH', accessToken: token('two') });
+    expect(await client.the('RESET')).toMatchObject({ code: 3003 });
+    expect([one.wires.length, two.wires.length]).toEqual([1, 0]);
+  });
+
+  test('is the one of a connection that goes on, in the log, too', async () => {
+    const service = await echo();
+    const rule = `127.0.0.1:${service.port}`;
+    const gateway = await gatewayTo(`tcp: "{claims.desk}", allow: "${rule}", resume: { for: 10s }`, {
+      path: '/',
+      auth: '{ issuer: main }',
+    });
+    const client = await RawClient.open(gateway.url('/'), bearer(token(rule)));
+    const { resumeId } = await client.the('OPENED');
+    client.socket.terminate();
+    await gateway.logged(({ msg }) => msg === 'connection ended');
+    const again = await RawClient.open(gateway.url('/'), {
+      ...bearer(token(rule)),
+      protocols: [TCP_RESUME_PROTOCOL],
+    });
+    again.send({ type: 'RESUME', resumeId, offset: 0, credit: 1_000 });
+    await again.the('RESUMED');
+    again.socket.close(1000);
+    const ended = await gateway.logged(({ msg, resumed }) => msg === 'session ended' && resumed === true);
+    expect(ended).toMatchObject({ asked: rule, rule, target: rule });
   });
 });
 

@@ -48,7 +48,7 @@ function fixedRules({ upstream }: DynamicShape, complain: Complain): void {
   }
 }
 
-function choiceRules({ upstream }: DynamicShape, template: string, complain: Complain): void {
+function choiceRules({ upstream, auth }: DynamicShape, template: string, complain: Complain): void {
   const { targets, allow, allowClaim } = upstream;
   if (targets === undefined && allow === undefined)
     complain(
@@ -62,6 +62,8 @@ function choiceRules({ upstream }: DynamicShape, template: string, complain: Com
     );
   if (allow === undefined && allowClaim !== undefined)
     complain(['allowClaim'], 'has no effect without allow, which it narrows');
+  if (allow !== undefined && allowClaim !== undefined && auth === 'none')
+    complain(['allowClaim'], 'lets nobody in: there are no claims on a route with auth: none');
   if (allow !== undefined && targets === undefined && !hasPort(template))
     complain(['tcp'], `names no port: a target is host:port, as in "${template}:5432"`);
 }

@@ -3,6 +3,15 @@ import { specialWithin } from '../../http/special-ranges.ts';
 import type { Finding, Path } from '../problem.ts';
 import type { RouteConfig } from '../schema.ts';
 import type { AllowRule } from './allow.ts';
+import { isDynamic } from './targets.ts';
+
+/** What nobody proves, everybody may. */
+export function openTunnel({ upstream: { tcp } }: RouteConfig, path: Path): Finding[] {
+  if (tcp === undefined) return [];
+  const what = isDynamic(tcp) ? 'the TCP services that it leads to' : 'this TCP service';
+  const message = `anybody who reaches the gateway can talk to ${what}`;
+  return [{ path: [...path, 'auth'], message }];
+}
 
 /** Blocks that seem to open private addresses, and do not: a special range is opened by what lies within it alone. */
 export function wideBlocks({ upstream: { allow = [] } }: RouteConfig, path: Path): Finding[] {

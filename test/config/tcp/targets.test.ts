@@ -108,6 +108,12 @@ describe('a target that clients name', () => {
   ])('is refused where nothing fills it: %s with %j', (upstream, rest, message) => {
     expect(problem(upstream, rest)).toContain(`upstream.tcp: ${message}`);
   });
+
+  test('cannot be narrowed down by a claim where there are none', () => {
+    expect(problem(`${FREE}, allow: a:1, allowClaim: x`, { auth: 'none' })).toContain(
+      'upstream.allowClaim: lets nobody in: there are no claims on a route with auth: none',
+    );
+  });
 });
 
 describe('a rule of allow', () => {
