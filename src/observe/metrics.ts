@@ -118,7 +118,7 @@ function createParts(registry: Registry, { open, endpoints = () => [], routes = 
     sessions,
     requests: createRequestMetrics(registry, series),
     handshakes: createHandshakeMetrics(registry, series),
-    targets: new TargetMetrics(registry, open),
+    targets: new TargetMetrics(registry, open, routes),
     upstreams: createUpstreamMetrics(registry, endpoints, series),
     goodbyes: createGoodbyeMetrics(registry, series),
     lingering: createLingerMetrics(registry, lingering),

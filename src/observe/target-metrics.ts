@@ -1,5 +1,7 @@
 import { Counter, type Registry } from 'prom-client';
+import type { RouteConfig } from '../config/schema.ts';
 import type { SessionRecord } from './index.ts';
+import { targetsIn } from './series.ts';
 
 /** More than any configuration names; those beyond count together. */
 const MAX_TARGETS = 1_000;
@@ -22,8 +24,14 @@ export class TargetMetrics {
   readonly #bytes: Counter<'route' | 'target' | 'direction'>;
   readonly #totals = new Map<string, Total>();
 
-  constructor(registry: Registry, open: () => Iterable<SessionRecord>) {
+  /** The series of what `routes` name are there from the start. */
+  constructor(
+    registry: Registry,
+    open: () => Iterable<SessionRecord>,
+    routes: readonly Pick<RouteConfig, 'name' | 'upstream'>[] = [],
+  ) {
     this.#open = open;
+    for (const route of routes) for (const target of targetsIn(route)) this.#obtain(route.name, target);
     this.#bytes = new Counter({
       name: 'sallyport_target_bytes_total',
       help: 'Payload bytes exchanged with TCP targets: up is towards the target, down towards the client.',

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { SessionRecord } from '../../src/observe/index.ts';
 import { TargetMetrics } from '../../src/observe/target-metrics.ts';
 import { metric } from '../support/census.ts';
+import { routeConfig } from '../support/handshakes.ts';
 import { sessionRecord } from '../support/observe.ts';
 
 function counting(open: readonly SessionRecord[] = []) {
@@ -39,4 +40,19 @@ test('beyond a thousand targets the rest is one', async () => {
   for (let at = 0; at < 1_200; at++) metrics.ended(session(`t${at}:1`, 1));
   metrics.ended(session('t7:1', 1));
   expect([await bytes('t7:1'), await bytes('other'), await bytes('t1199:1')]).toEqual([2, 200, 0]);
+});
+
+test.each([
+  [{ tcp: ['a:1', { address: 'b:2' }] }, ['a:1', 'b:2']],
+  [{ tcp: 'unix:/run/x.sock' }, ['unix:/run/x.sock']],
+  [{ tcp: '{query.a}', targets: { x: 'a:1', y: 'b:2', z: 'a:1' } }, ['a:1', 'b:2']],
+  [{ tcp: '{query.a}', allow: ['*.x:1', '10.0.0.0/8:*'] }, ['*.x:1', '10.0.0.0/8:*']],
+  [{ websocket: 'ws://a' }, []],
+])('of %j the series are there from the start', async (upstream, targets) => {
+  const registry = new Registry();
+  const metrics = new TargetMetrics(registry, () => [], [routeConfig({ name: 'r', upstream })]);
+  metrics.takeStock();
+  const text = await registry.metrics();
+  const found = [...text.matchAll(/_total\{route="r",target="(.*)",direction="up"\} 0/g)];
+  expect(found.map(([, target]) => target)).toEqual(targets);
 });
