@@ -30,6 +30,7 @@ const ROOMS = [
   'http',
   'frames',
   'tcp-protocol',
+  'proxy-protocol',
   'tls-fault',
   'causes',
   'errors',

@@ -11,6 +11,7 @@ import { addressTargets, poolFields, urlTargets } from './pool.ts';
 import { rewriteFields } from './rewrite.ts';
 import { routeRules } from './rules.ts';
 import { tcpProtocolFields } from './tcp/protocol.ts';
+import { proxyProtocol } from './tcp/proxy-protocol.ts';
 import { upstreamTls } from './upstream-tls.ts';
 
 /**
@@ -57,6 +58,7 @@ const upstream = z.strictObject({
     .boolean()
     .optional()
     .describe('tcp: text messages are accepted too, as their UTF-8 bytes; absent: they are 1003'),
+  proxyProtocol,
   ...tcpProtocolFields,
   credentials: credentials
     .optional()
@@ -65,7 +67,9 @@ const upstream = z.strictObject({
     ),
   tls: upstreamTls
     .optional()
-    .describe('For wss:// and https:// targets; absent: the authorities that Node comes with are believed'),
+    .describe(
+      'For wss:// and https:// targets; of tcp that TLS is spoken: `on`, or the protocol that asks for it; absent: tcp in plain text, and the authorities that Node comes with are believed',
+    ),
 });
 
 const route = z

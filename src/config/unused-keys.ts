@@ -11,6 +11,7 @@ type Need = { readonly upstream: readonly UpstreamKind[] } | { readonly serves: 
 const NEEDS: Readonly<Record<string, Need>> = {
   'upstream.protocols': { upstream: ['tcp'] },
   'upstream.text': { upstream: ['tcp'] },
+  'upstream.proxyProtocol': { upstream: ['tcp'] },
   'upstream.tcpProtocol': { upstream: ['tcp'] },
   'upstream.resume': { upstream: ['tcp'] },
   'upstream.upgrades': { upstream: ['http'] },
@@ -123,7 +124,10 @@ function idleTls(upstream: unknown, base: Path): Finding[] {
   if (valueAt(upstream, ['tls']) === undefined) return [];
   const path = [...base, 'upstream', 'tls'];
   const kinds = kindsOf(upstream);
-  if (kinds.every((kind) => kind === 'tcp')) return [idle(path, 'with tcp alone')];
+  if (kinds.includes('tcp')) return [];
+  const tls = valueAt(upstream, ['tls']);
+  if (typeof tls === 'string' && tls !== 'on') return [idle(path, 'without tcp')];
+  if (valueAt(tls, ['starttls']) !== undefined) return [idle([...path, 'starttls'], 'without tcp')];
   const isSecure = kinds.some((kind) =>
     /"(wss|https):/i.test(JSON.stringify(valueAt(upstream, [kind])) ?? ''),
   );

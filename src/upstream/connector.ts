@@ -3,12 +3,15 @@ import type { RouteConfig } from '../config/schema.ts';
 import { type TlsTrust, trustSource } from './connect.ts';
 import type { UpstreamContext } from './context.ts';
 import { ALPN, type Http2Mode } from './http2-connection.ts';
+import { type Introduction, type PreambleParts, preambleOf } from './preamble.ts';
 import type { Target } from './target.ts';
 
 /** How one connection is opened. */
 export interface Opening {
   /** As in Destination. */
   readonly autoEnd?: boolean;
+  /** Whom it is for, for services that are told; absent: for the gateway itself. */
+  readonly client?: (() => Introduction) | undefined;
 }
 
 /** A target at one of its addresses. */
@@ -29,6 +32,7 @@ export interface ConnectorOptions {
 /** Opens the connections of one upstream: what is the same for all of its targets, TLS above all. */
 export class Connector {
   readonly #options: ConnectorOptions;
+  readonly #first: PreambleParts;
   /** Undefined where no target speaks TLS. Connections that are open keep the one they were made with. */
   #trust: TlsTrust | undefined;
   readonly #unwatch: (() => void) | undefined;
@@ -36,6 +40,7 @@ export class Connector {
   /** Throws CertificateError if a file of the route's `tls` does not serve. */
   constructor(upstream: RouteConfig['upstream'], options: ConnectorOptions) {
     this.#options = options;
+    this.#first = { proxyProtocol: upstream.proxyProtocol, starttls: upstream.tls?.starttls };
     this.#unwatch = options.isSecure ? this.#watchTrust(upstream) : undefined;
   }
 
@@ -43,10 +48,11 @@ export class Connector {
   connect(
     { target, address }: Spot,
     signal: AbortSignal,
-    { autoEnd = false }: Opening = {},
+    { autoEnd = false, client }: Opening = {},
   ): Promise<Socket> {
     const { context, http2 } = this.#options;
-    const where = { host: address, port: target.port, socketPath: target.socketPath, autoEnd };
+    const preamble = preambleOf(this.#first, client);
+    const where = { host: address, port: target.port, socketPath: target.socketPath, autoEnd, preamble };
     const trust = this.#trust;
     if (trust === undefined || !target.secure) return context.connect(where, signal);
     // The certificate names the host that the configuration does, whatever its address.

@@ -3,6 +3,7 @@ import { createPolicy } from './balance/index.ts';
 import type { Policy } from './balance/policy.ts';
 import { dial } from './dial.ts';
 import type { AdmittedRequest } from './forward.ts';
+import { introduce } from './introduction.ts';
 import type { Pool } from './pool.ts';
 
 /** A service of one upgrade, connected. */
@@ -26,7 +27,8 @@ export function reachPool(pool: Pool, balance: Parameters<typeof createPolicy>[0
   const policy: Policy = createPolicy(balance ?? 'least-connections');
   return async function reach(asking, signal) {
     const join = (socket: Socket) => socket;
-    const { value: socket, lease } = await dial(pool, { policy, asking, signal, join });
+    const opening = { client: () => introduce(asking) };
+    const { value: socket, lease } = await dial(pool, { policy, asking, signal, join, opening });
     return { socket, name: lease.endpoint.name, release: () => lease.release() };
   };
 }

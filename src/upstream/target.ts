@@ -40,7 +40,10 @@ const DEFAULT_PORTS = { http: 80, ws: 80, https: 443, wss: 443 } as const;
 
 /** The targets of one kind that an upstream names, in their order. */
 export function targetsOf(upstream: UpstreamConfig, kind: UpstreamKind): Target[] {
-  if (kind === 'tcp') return withNames((upstream.tcp ?? []).map(fromAddress));
+  if (kind === 'tcp') {
+    const secure = upstream.tls !== undefined;
+    return withNames((upstream.tcp ?? []).map((address) => ({ ...fromAddress(address), secure })));
+  }
   const urls = kind === 'poll' || kind === 'post' ? upstream[kind]?.target : upstream[kind];
   return withNames((urls ?? []).map((target) => fromUrl(target, kind)));
 }

@@ -64,7 +64,8 @@ export class Outbound {
     const bytes = chunk.subarray(0, count);
     this.#kept?.write(this.#taken, bytes);
     this.#taken += count;
-    if (this.#kept === undefined) this.#send(bytes);
+    // What it was read into is read over as soon as this returns; the client may take it later.
+    if (this.#kept === undefined) this.#send(Buffer.from(bytes));
     else this.#sendKept(this.#kept);
     return count;
   }

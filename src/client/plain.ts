@@ -1,0 +1,71 @@
+import { ConnectionError } from './errors.ts';
+import type { Inbound } from './inbound.ts';
+import type { Wire, WireEvents } from './wire.ts';
+
+/** Bytes of a page's own that may wait in the browser. */
+const SENDING_BYTES = 1024 * 1024;
+/** How often it is looked whether they have gone: a WebSocket does not say. */
+const LOOK_MS = 10;
+/** What may wait to be read. A WebSocket cannot be held back: beyond it the connection is given up. */
+const UNREAD_BYTES = 16 * 1024 * 1024;
+
+export interface PlainEvents {
+  /** It is over: well, or with an error. */
+  onEnd(error?: ConnectionError): void;
+}
+
+/** A TCP connection through a gateway, or another relay, that speaks plain binary messages: no half-close, no windows. */
+export class PlainConnection implements WireEvents {
+  readonly #wire: Wire;
+  readonly #inbound: Inbound;
+  readonly #events: PlainEvents;
+  #isOver = false;
+  isFinishing = false;
+
+  constructor(wire: Wire, inbound: Inbound, events: PlainEvents) {
+    this.#wire = wire;
+    this.#inbound = inbound;
+    this.#events = events;
+    inbound.limit = UNREAD_BYTES;
+    wire.listen(this);
+  }
+
+  /** Resolves when little of it waits. */
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#wire.send(bytes.slice());
+    while (this.#wire.waiting > SENDING_BYTES && !this.#isOver)
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+
+  /** Everything that was written goes ahead of it; the relay then ends both directions. */
+  finish(): void {
+    this.isFinishing = true;
+    this.#wire.close(1000);
+  }
+
+  close(): void {
+    this.finish();
+  }
+
+  reset(): void {
+    this.finish();
+  }
+
+  onMessage(bytes: Uint8Array): void {
+    if (this.#isOver || bytes.length === 0 || this.#inbound.add(bytes)) return;
+    this.#wire.close(1000);
+    this.#end(new ConnectionError(1009, `more than ${UNREAD_BYTES} bytes wait to be read`));
+  }
+
+  onClose(error: ConnectionError): void {
+    this.#end(error.code === 1000 ? undefined : error);
+  }
+
+  #end(error?: ConnectionError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (error === undefined) this.#inbound.end();
+    else this.#inbound.fail(error);
+    this.#events.onEnd(error);
+  }
+}
