@@ -116,6 +116,17 @@ test('what was on its way both ways is not lost, and comes once', async () => {
   expect(kept.ends).toEqual(['FIN']);
 });
 
+test('what a client sends is acknowledged as it comes', async () => {
+  const { open } = await tcpScene(echo, { upstream: RESUME });
+  const client = await open();
+  await client.the('OPENED');
+  client.data(Buffer.alloc(40_000));
+  await client.roundTrip();
+  expect(client.has('ACK')).toBe(false);
+  client.data(Buffer.alloc(40_000));
+  expect(await client.the('ACK')).toEqual({ type: 'ACK', offset: 80_000 });
+});
+
 test('the log tells of both, the second as a connection that was resumed', async () => {
   const { open, gateway, target } = await tcpScene(echo, { upstream: RESUME });
   const first = await open();

@@ -50,7 +50,7 @@ function framed(bytes: Buffer, sizes: readonly number[] = []): Buffer {
 const page = readFileSync('config/TCP-PROTOCOL.md', 'utf8');
 const [good = '', bad = ''] = page.split('These are malformed:');
 
-test.each([...bad.matchAll(/^([\w ,^]+?) *\| ?([0-9a-f]*)$/gm)].map(([, name, hex]) => [name, hex]))(
+test.each([...bad.matchAll(/^([^|\n]+?) *\| ?([0-9a-f]*)$/gm)].map(([, name, hex]) => [name, hex]))(
   'malformed: %s',
   (_name, hex) => {
     const act = () => read(framed(Buffer.from(hex ?? '', 'hex')));
