@@ -161,5 +161,7 @@ function secretOf(resumeId: Uint8Array): string {
 }
 
 function gone(): never {
-  throw new GatewayError('RESUME_GONE');
+  throw new GatewayError('RESUME_GONE', {
+    sentence: 'The connection that was to be resumed is over: begin a new one.',
+  });
 }
