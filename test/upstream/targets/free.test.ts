@@ -156,6 +156,15 @@ describe('whoever may not', () => {
   });
 });
 
+test('an address of this machine is refused, though it is a public one', async () => {
+  const isOwn = (address: string) => address === PUBLIC;
+  const { refused, dialled } = tcpTargets({ ...PARTS, allow: '*:1' }, { names, context: { isOwn } });
+  expect((await refused({ url: '/db:1' })).detail).toBe(
+    `${PUBLIC} is an address of this machine, and no rule names it alone`,
+  );
+  expect(dialled).toEqual([]);
+});
+
 describe('the addresses of a name', () => {
   const dead = async () => {
     throw new GatewayError('UPSTREAM_REFUSED', { detail: 'no' });
