@@ -111,6 +111,8 @@ function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: D
     route: config,
     bridge: upgrade.bridge,
     target: bridge.target,
+    label: bridge.label,
+    chosen: bridge.chosen,
     request,
     grant,
     meter,
@@ -118,7 +120,9 @@ function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: D
     resumes: bridge.resumes,
     phases,
   });
-  return { session, running: bridge.run(client, pending.early, session), releases: grant.releases };
+  const running = bridge.run(client, pending.early, session);
+  // A copy: an array that was added to keeps room for sixteen more, for as long as the session lasts.
+  return { session, running, releases: [...grant.releases] };
 }
 
 /** The harmless half of a token pair: browsers fail a connection that offered subprotocols and got none. */
@@ -142,9 +146,9 @@ async function runSession(sessions: Sessions, { session, running, releases }: Ac
   }
 }
 
-function refuse({ observer }: HandshakeDeps, progress: Progress, thrown: unknown): void {
+function refuse({ observer, isDraining }: HandshakeDeps, progress: Progress, thrown: unknown): void {
   const { pending, clock, request, route, bridge } = progress;
-  const error = pending.gone ? clientLost(thrown) : asGatewayError(thrown);
+  const error = pending.gone ? clientLost(thrown) : causeOf(asGatewayError(thrown), isDraining());
   bridge?.abandon();
   const refused = refusedRequest('upgrade', pending.connection, { ...progress, target: bridge?.target });
   observer.refused(refused, error, performance.now() - clock.startedAt, clock.stop());
@@ -153,6 +157,12 @@ function refuse({ observer }: HandshakeDeps, progress: Progress, thrown: unknown
   else if (request && route?.config.refuse === 'close')
     pending.refuseByClose(error, refusalProtocol(sourcesOf(route), request.protocols));
   else pending.refuse(error);
+}
+
+/** An upstream that was given up because the gateway ends has not failed. */
+function causeOf(error: GatewayError, isDraining: boolean): GatewayError {
+  const isCut = isDraining && error.source === 'upstream' && !error.isAnswer;
+  return isCut ? new GatewayError('DRAINING', { cause: error }) : error;
 }
 
 /** Where the route looks for tokens. */

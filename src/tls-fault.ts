@@ -10,7 +10,7 @@ export interface Remedies {
   readonly name: string;
 }
 
-/** For what has no `tls` of its own in the configuration: issuers' keys, and the service that is asked about clients. */
+/** For what has no `tls` of its own in the configuration: issuers' keys. */
 export const REMEDIES_OF_URLS: Remedies = {
   plain: 'http://',
   authority: 'name a file with it in the environment as NODE_EXTRA_CA_CERTS',

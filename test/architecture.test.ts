@@ -24,6 +24,7 @@ const ROOMS = [
   'listener',
   'stream',
   'store',
+  'tls-trust',
   'watched-certificates',
   'watched-files',
   'config',

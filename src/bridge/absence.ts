@@ -1,5 +1,5 @@
 import { ABNORMAL } from '../frames/close.ts';
-import type { Ending } from './contract.ts';
+import type { Aftermath, Ending } from './contract.ts';
 import type { Clock } from './poll/backoff.ts';
 
 export interface AbsenceOptions {
@@ -27,7 +27,7 @@ export class Absence {
   #leave: (() => void) | undefined;
   #since: number | undefined;
   #timer = new AbortController();
-  #ended = Promise.withResolvers<void>();
+  #ended = Promise.withResolvers<Aftermath | undefined>();
 
   constructor(options: AbsenceOptions) {
     this.#options = options;
@@ -38,8 +38,8 @@ export class Absence {
     return this.#since === undefined ? 0 : this.#options.clock.now() - this.#since;
   }
 
-  /** Resolves when the one that has begun is over. */
-  get ended(): Promise<void> {
+  /** Resolves when the one that has begun is over; with how the session has ended, if it has. */
+  get ended(): Promise<Aftermath | undefined> {
     return this.#ended.promise;
   }
 
@@ -56,12 +56,12 @@ export class Absence {
     return true;
   }
 
-  /** It is over. Again is a no-op. */
-  end(): void {
+  /** It is over, or the session is. Again is a no-op. */
+  end(aftermath?: Aftermath): void {
     this.#timer.abort();
     this.#leave?.();
     this.#leave = undefined;
     this.#since = undefined;
-    this.#ended.resolve();
+    this.#ended.resolve(aftermath);
   }
 }

@@ -122,8 +122,8 @@ export function wordFor(name: PeerName, { code, reason, error }: Ending): CloseS
 export class Closing implements EndEvents {
   readonly #options: ClosingOptions;
   readonly #resolve: (ending: Ending) => void;
-  readonly #released = new Set<End>();
-  readonly #closed = new Set<End>();
+  readonly #released: End[] = [];
+  readonly #closed: End[] = [];
   #client!: End;
   #upstream!: End;
   #ends: readonly End[] = [];
@@ -184,8 +184,8 @@ export class Closing implements EndEvents {
   }
 
   onClosed(end: End): void {
-    this.#closed.add(end);
-    if (this.#ending === undefined || this.#closed.size < 2) return;
+    if (!this.#closed.includes(end)) this.#closed.push(end);
+    if (this.#ending === undefined || this.#closed.length < 2) return;
     clearTimeout(this.#timer);
     this.#resolve(this.#ending);
   }
@@ -228,8 +228,8 @@ export class Closing implements EndEvents {
   }
 
   #release(end: End): void {
-    if (this.#released.has(end)) return;
-    this.#released.add(end);
+    if (this.#released.includes(end)) return;
+    this.#released.push(end);
     end.limit(DRAIN_BYTES);
     end.release();
   }

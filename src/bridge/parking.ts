@@ -16,8 +16,6 @@ export interface LingerObserver {
   /** One more of them waits, or one less. */
   waits(route: string, change: 1 | -1): void;
   became(route: string, outcome: LingerOutcome): void;
-  /** One has ended that had no client, and so many messages of its clients were not accepted. */
-  undelivered(route: string, messages: number): void;
 }
 
 export interface ParkingOptions {
@@ -77,10 +75,6 @@ export class Parking<S extends Resumable> {
 
   became(outcome: LingerOutcome): void {
     this.#options.observer?.became(this.#options.route, outcome);
-  }
-
-  undelivered(messages: number): void {
-    this.#options.observer?.undelivered(this.#options.route, messages);
   }
 
   /** Ends those that wait; none waits from now on. Resolves when the service of each is told, or will be. */

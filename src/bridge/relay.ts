@@ -10,7 +10,7 @@ import {
 } from '../frames/reader.ts';
 import { Closing } from './closing.ts';
 import type { Ending, SessionHandle, Traffic } from './contract.ts';
-import { createLink } from './link.ts';
+import { BridgeLink } from './link.ts';
 import { Peer } from './peer.ts';
 
 /** One direction of a relay: the frames of one peer go on, as they came, to the other. */
@@ -82,7 +82,7 @@ export function relay(parts: RelayParts, session: SessionHandle): Promise<Ending
   up.leadTo(down.from);
   down.leadTo(up.from);
   events.join(up.from, down.from);
-  session.attach(createLink(events, [up.from, down.from]));
+  session.attach(new BridgeLink(events, [up.from, down.from]));
   down.from.start(parts.upstreamHead);
   up.from.start(parts.clientHead);
   return events.done;

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { explain } from './explain.ts';
 import { word } from './fields.ts';
@@ -56,9 +57,49 @@ function twice(first: number): string {
 /** One API key, and what is known of who has it. */
 export type ApiKey = z.output<typeof entry>;
 
-/** Reads a file of API keys, of 1 MiB at most. Throws ConfigError as `parseApiKeys` does, and where it cannot be read. */
-export async function readApiKeys(file: string): Promise<readonly ApiKey[]> {
-  return parseApiKeys(await readText(file), file);
+/** Most keys that are read while everybody else waits: a few milliseconds. */
+const PART = 50;
+
+interface ReadOptions {
+  /** A file without a word has no keys, as one of `[]` has none; else it is taken for one that is not written yet. */
+  readonly mayBeBlank?: boolean;
+}
+
+/** Reads a file of API keys, of 1 MiB at most. Rejects with ConfigError as `parseApiKeys` does, and where it cannot be read. */
+export async function readApiKeys(
+  file: string,
+  { mayBeBlank = true }: ReadOptions = {},
+): Promise<readonly ApiKey[]> {
+  const text = await readText(file);
+  if (!mayBeBlank && text.trim() === '') throw unreadable(file, 'is empty: to take all keys away, write []');
+  return parseInTurns(text, file);
+}
+
+/** As `parseApiKeys` does, but thousands of keys part by part, so that nobody waits for all of them. Rejects as that throws. */
+export async function parseInTurns(text: string, file: string): Promise<readonly ApiKey[]> {
+  const keys: ApiKey[] = [];
+  try {
+    for (const part of partsOf(text)) {
+      keys.push(...parseApiKeys(part, file));
+      await nextTurn();
+    }
+    const isUnique = (['name', 'hash'] as const).every((member) => isSet(keys.map((key) => key[member])));
+    if (isUnique) return keys;
+  } catch {
+    // It is wrong, or of another shape than most: only the whole tells where, and what it means.
+  }
+  return parseApiKeys(text, file);
+}
+
+/** A list whose entries begin at the margin, in shorter lists. */
+function partsOf(text: string): string[] {
+  const entries = text.split(/^(?=- )/m);
+  const count = Math.ceil(entries.length / PART);
+  return Array.from({ length: count }, (_, part) => entries.slice(part * PART, (part + 1) * PART).join(''));
+}
+
+function isSet(values: readonly string[]): boolean {
+  return new Set(values).size === values.length;
 }
 
 async function readText(file: string): Promise<string> {

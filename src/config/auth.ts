@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { certificateSubject } from './certificate-subject.ts';
-import { duration, headerName, keyFile, oneOrMany, tokenSource, url } from './fields.ts';
+import { duration, headerName, keyFile, oneOrMany, tokenSource, urlOrSocket } from './fields.ts';
+import { readUnix, socketFault } from './unix.ts';
+import { secureTls } from './upstream-tls.ts';
 
 /** The configuration of how clients prove who they are. */
 
@@ -30,8 +32,8 @@ const certificate = z.strictObject({
     ),
 });
 
-const external = z.strictObject({
-  url: url('http', 'https').describe(
+const externalShape = z.strictObject({
+  url: urlOrSocket('http', 'https').describe(
     'What is asked with a GET about every request: 2xx lets in, its header fields are claims; 3xx, 401 and 403 are relayed; else 503',
   ),
   forward: z
@@ -53,6 +55,18 @@ const external = z.strictObject({
       'How long a 2xx holds for the same client, headers, method and address, never beyond `expires`; absent: it is asked each time',
     ),
   within: duration.prefault('5s').describe('The whole answer must come in this time; else 503'),
+  tls: secureTls
+    .optional()
+    .describe('TLS towards it; absent: its certificate must be believed, and it is shown none'),
+});
+
+/** What cannot be dialled, or would have no effect. */
+const external = externalShape.superRefine(({ url, tls }, context) => {
+  const unix = readUnix(url);
+  const fault = unix && socketFault(unix.socketPath);
+  if (fault !== undefined) context.addIssue({ code: 'custom', path: ['url'], message: fault });
+  if (tls !== undefined && !/^https:/i.test(url))
+    context.addIssue({ code: 'custom', path: ['tls'], message: 'has no effect: url is not https://' });
 });
 
 export const auth = z.strictObject({

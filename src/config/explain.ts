@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { keysAt } from './json-schema.ts';
-import { misplaced } from './misplaced.ts';
+import { below, misplaced } from './misplaced.ts';
 import type { Finding, Path } from './problem.ts';
 import { suggest, suggestion } from './suggest.ts';
 import { valueAt } from './tree.ts';
@@ -38,7 +38,7 @@ function isOfOtherType(issue: Issue): boolean {
 
 function findings(issue: Issue, written: unknown): Finding[] {
   const { path } = issue;
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key));
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key, written));
   if (issue.code === 'invalid_key')
     return [{ path, message: `is not ${form(issue.issues[0])}`, atKey: true }];
   const value = valueAt(written, path);
@@ -46,18 +46,21 @@ function findings(issue: Issue, written: unknown): Finding[] {
   return [{ path, ...complaint(issue, value) }];
 }
 
-function unknownKey(path: Path, key: string): Finding {
-  const all = keysAt(path);
+function unknownKey(path: Path, key: string, written: unknown): Finding {
+  const here = keysAt(path, valueAt(written, path));
+  const at = { path: [...path, key], atKey: true };
   // It stands in the language, in another of the alternatives that there are here.
-  const choice = all.includes('profile') ? 'this profile' : 'the keys beside it';
-  if (all.includes(key))
-    return { path: [...path, key], message: `does not go with ${choice}`, hint: 'remove it', atKey: true };
+  if (keysAt(path).includes(key)) {
+    const choice = here.includes('profile') ? 'this profile' : 'the keys beside it';
+    const place = below(path, key, here);
+    const hint = place === undefined ? 'remove it' : `${key} stands ${place}`;
+    return { ...at, message: `does not go with ${choice}`, hint };
+  }
   const known = path.length === 0 && Object.hasOwn(KNOWN_STRANGERS, key) ? KNOWN_STRANGERS[key] : undefined;
   return {
-    path: [...path, key],
+    ...at,
     message: 'unknown key',
-    hint: known ?? misplaced(path, key) ?? suggestion(key, all),
-    atKey: true,
+    hint: known ?? misplaced(path, key, here) ?? suggestion(key, here),
   };
 }
 
@@ -66,9 +69,20 @@ function absent(issue: Issue, value: undefined | null): Finding {
   return {
     path: issue.path,
     message: value === null ? 'is empty' : 'is missing',
-    hint: wanted === undefined ? undefined : `expected ${wanted}`,
+    hint: wanted === undefined ? undefined : `expected ${wanted}${exampleFor(issue.path, wanted)}`,
     atKey: true,
   };
+}
+
+/** What no route is without, as it is written. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  match: 'match: { path: /app }',
+  upstream: 'upstream: { http: "http://127.0.0.1:3000" }',
+};
+
+function exampleFor(path: Path, wanted: string): string {
+  const name = String(path.at(-1));
+  return wanted === FORMS.object && Object.hasOwn(EXAMPLES, name) ? `, as in ${EXAMPLES[name]}` : '';
 }
 
 function complaint(issue: Issue, value: unknown): { message: string; hint?: string } {

@@ -12,17 +12,18 @@ const FILES = [
   'listeners.*.tls.clientCa',
   'issuers.*.jwks',
   'issuers.*.publicKey',
-  'routes.*.upstream.tls.ca',
-  'routes.*.upstream.tls.cert',
-  'routes.*.upstream.tls.key',
+  ...['upstream', 'auth.external'].flatMap((one) =>
+    ['ca', 'cert', 'key'].map((file) => `routes.*.${one}.tls.${file}`),
+  ),
 ];
 /** Places that may name a unix socket: a text, a mapping, or a list of them. It need not be there yet. */
-const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target', 'post', 'post.target'].flatMap((kind) =>
-  ['', '.*', '.*.*'].map((rest) => `routes.*.upstream.${kind}${rest}`),
-);
+const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target', 'post', 'post.target', 'targets']
+  .flatMap((kind) => ['', '.*', '.*.*'].map((rest) => `routes.*.upstream.${kind}${rest}`))
+  .concat('routes.*.auth.external.url');
 const SECRETS = [
   'issuers.*.secret',
   'admin.secret',
+  'admin.aws.secretAccessKey',
   'routes.*.upstream.poll.grip.secret',
   'routes.*.upstream.post.secret',
   'routes.*.upstream.post.secret.*',
@@ -32,6 +33,7 @@ const WATCHED = [
   'routes.*.auth.keys',
   'routes.*.upstream.credentials.value',
   'routes.*.upstream.credentials.*.value',
+  'routes.*.upstream.targets',
 ];
 const SECRET_FILE = 'file:';
 const MAX_BYTES = 1024 * 1024;
@@ -56,7 +58,7 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
   for (const { path, value } of texts(WATCHED)) {
     const file = fileOf({ path, value }, baseDir, findings);
     if (file === undefined) continue;
-    readText(file, path);
+    if (!isTable(path) || !isFolder(file)) readText(file, path);
     replaceAt(tree, path, `${SECRET_FILE}${file}`);
   }
   // It need not be there yet.
@@ -99,6 +101,15 @@ function isFile(path: string): boolean {
     // A secret may have any length and any characters.
     return false;
   }
+}
+
+/** A table of targets may be a folder of files. */
+function isTable(path: Path): boolean {
+  return path.at(-1) === 'targets';
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function isKeys(path: Path): boolean {

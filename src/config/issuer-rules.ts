@@ -43,7 +43,7 @@ export function issuerRules(issuer: IssuerShape, context: Context): void {
     return;
   }
   if (issuer.jwks !== undefined && isUrl(issuer.jwks) && !webUrl.safeParse(issuer.jwks).success) {
-    complain(['jwks'], 'expected an http or https URL without credentials, or a file');
+    complain(['jwks'], 'expected an http:// or https:// URL without credentials, or a file');
   }
   if (source === 'discovery') discoveryRule(issuer.issuer, complain);
   const wrong = issuer.algorithms.filter((name) => name.startsWith('HS') !== (source === 'secret'));
@@ -61,6 +61,6 @@ function discoveryRule(issuer: string, complain: Complain): void {
   if (webUrl.safeParse(issuer).success && !/[?#]/.test(issuer)) return;
   complain(
     ['issuer'],
-    'discovery needs an http or https URL without credentials, query and fragment; with another `iss`, give its key set as jwks',
+    'discovery needs an http:// or https:// URL without credentials, query and fragment; with another `iss`, give its key set as jwks',
   );
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Path } from './problem.ts';
 import { schema } from './schema.ts';
+import { isTree } from './tree.ts';
 
 /** The part of JSON Schema that zod writes for this language. */
 export interface JsonSchema {
@@ -39,9 +40,15 @@ function forEditors({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }
   Object.assign(jsonSchema, { type: [type, 'string'], pattern: '\\$\\{' });
 }
 
-/** Keys that may stand in the mapping at `path`. */
-export function keysAt(path: Path): string[] {
-  return nodesAt(path).flatMap(({ properties }) => Object.keys(properties ?? {}));
+/** Keys that may stand in the mapping at `path`, each once; of several profiles those of the one that `written` names. */
+export function keysAt(path: Path, written?: unknown): string[] {
+  const nodes = nodesAt(path).filter((node) => isProfileOf(node, written));
+  return [...new Set(nodes.flatMap(({ properties }) => Object.keys(properties ?? {})))];
+}
+
+function isProfileOf({ properties }: JsonSchema, written: unknown): boolean {
+  const profile = properties?.profile?.const;
+  return profile === undefined || !isTree(written) || (written.profile ?? 'generic') === profile;
 }
 
 /** JSON types that may stand at `path`: `string`, `integer`, `object` … */

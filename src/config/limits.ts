@@ -127,7 +127,7 @@ export const processLimits = z.strictObject({
     .union([z.literal('auto'), z.int().min(1)], 'expected auto, or a whole number of them')
     .default('auto')
     .describe(
-      'Requests and open WebSockets at a time, over all listeners; beyond it an idle connection gives way, else 503. auto: two descriptors each, three where a route polls, out of the limit of open files less 64',
+      'Requests and open WebSockets at a time, over all listeners; beyond it an idle connection gives way, else 503. auto: as many as fit into the limit of open files less 64, each with one for its client, and one for each request that it may have under way (a poll, and `concurrency` of `send` or `post`) or for its other upstream',
     ),
   ipv6Prefix: z
     .int()

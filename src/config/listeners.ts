@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { hostName } from './fields.ts';
+import { Secret } from './secret.ts';
 
 /** The configuration of the sockets that the gateway opens. */
 
@@ -72,6 +73,16 @@ const secret = z
     'expected at least 32 visible ASCII characters without spaces, as `openssl rand -base64 32` gives',
   );
 
+const aws = z.strictObject({
+  accessKeyId: z
+    .string()
+    .regex(/^\w{16,128}$/, 'expected 16 to 128 letters, digits or _, as AWS’s have')
+    .describe('The name of the key; one of your own making does'),
+  secretAccessKey: secret
+    .transform((text) => new Secret(text))
+    .describe('The key itself: from the environment, or file:PATH, never the text itself'),
+});
+
 export const admin = z.strictObject({
   host: host.default('127.0.0.1').describe('Address to listen on'),
   port: port.describe('TCP port; 0 takes any free one'),
@@ -82,6 +93,11 @@ export const admin = z.strictObject({
   secret: secret
     .optional()
     .describe(
-      'What services show as `Authorization: Bearer` to push messages, close connections and look at them: from the environment, or file:PATH, never the text itself; absent: nobody can',
+      'What services show as `Authorization: Bearer` to push messages, close connections and look at them: from the environment, or file:PATH, never the text itself; absent: only who signs as `aws` says',
+    ),
+  aws: aws
+    .optional()
+    .describe(
+      'The key with which AWS’s SDKs sign their requests (Signature Version 4), in place of the secret; absent: only who shows the secret may push, close and look',
     ),
 });

@@ -28,6 +28,12 @@ const MAX_SYNTAX_PROBLEMS = 3;
 /** The brace of `${NAME}` opens a mapping where another one is already open. */
 const QUOTE_REFERENCE = `between { and } write "\${NAME}" with quotes`;
 const QUOTE_BRACE = 'between { and } a text with braces needs quotes, as in { path: "/rooms/{room}" }';
+/** What the reader calls by names of its own. */
+const MISREAD: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'this key is there twice: remove one, or indent it if it belongs to the key above it',
+  BLOCK_AS_IMPLICIT_KEY:
+    'the keys of a mapping begin in the same column, and a text with a colon and a space needs quotes',
+};
 /** `b: &b [*a, *a]`, `c: &c [*b, *b]` … doubles with every line. */
 const MAX_ALIASES = 100;
 
@@ -51,9 +57,10 @@ export function readSource(text: string): Source | { problems: readonly Problem[
 }
 
 function syntaxProblems(text: string, document: Document.Parsed, lines: LineCounter): Problem[] {
-  const faults = [...document.errors, ...document.warnings].map(({ pos, message }) =>
-    problem(pos[0], `is not readable as YAML: ${message}`),
-  );
+  const faults: Problem[] = [...document.errors, ...document.warnings].map(({ pos, message, code }) => {
+    const found = problem(pos[0], `is not readable as YAML: ${message}`);
+    return { ...found, hint: found.hint ?? MISREAD[code] };
+  });
   visit(document, {
     Alias(_, alias, ancestors) {
       const anchored = alias.resolve(document);

@@ -11,6 +11,7 @@ import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
+import { openTunnel, wideBlocks } from './tcp/warnings.ts';
 import { places, valueAt } from './tree.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
@@ -47,9 +48,10 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
   ];
 }
 
-/** That of the admin listener, and those of routes: of a lone credential, of each in a list, and of signatures. */
+/** Those of the admin listener, and those of routes: of a lone credential, of each in a list, and of signatures. */
 const CREDENTIALS = [
   'admin.secret',
+  'admin.aws.secretAccessKey',
   'routes.*.upstream.credentials.value',
   'routes.*.upstream.credentials.*.value',
   'routes.*.upstream.post.secret',
@@ -143,14 +145,10 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...originWarnings(route, path),
     ...loginWarnings(route, path),
     ...unnoticedLoss(route, path),
-    ...unverifiedUpstream(route, path),
+    ...unverified(route, path),
     ...lentCredentials(route, path),
+    ...wideBlocks(route, path),
   ];
-}
-
-function openTunnel({ upstream }: RouteConfig, path: Path): Finding[] {
-  if (upstream.tcp === undefined) return [];
-  return warn([...path, 'auth'], 'anybody who reaches the gateway can talk to this TCP service');
 }
 
 function authWarnings({ token }: AuthConfig, path: Path): Finding[] {
@@ -196,11 +194,19 @@ function colonNames({ routes }: Config): Finding[] {
   });
 }
 
-function unverifiedUpstream({ upstream }: RouteConfig, path: Path): Finding[] {
-  if (upstream.tls?.verify !== 'off') return [];
+/** The upstream, and the service that is asked about clients. */
+function unverified({ auth, upstream }: RouteConfig, path: Path): Finding[] {
+  const external = auth === 'none' ? undefined : auth.external;
+  return [
+    ...(upstream.tls?.verify === 'off' ? believed([...path, 'upstream', 'tls', 'verify']) : []),
+    ...(external?.tls?.verify === 'off' ? believed([...path, 'auth', 'external', 'tls', 'verify']) : []),
+  ];
+}
+
+function believed(path: Path): Finding[] {
   return warn(
-    [...path, 'upstream', 'tls', 'verify'],
-    'whoever answers is believed: who can change the way to the upstream can read and change everything',
+    path,
+    'whoever answers is believed: who can change the way there can read and change everything',
     { hint: 'give tls.ca what its certificate is signed with, or tls.servername the name it carries' },
   );
 }

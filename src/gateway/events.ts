@@ -38,6 +38,7 @@ export function createEvents(logger: Logger): Events {
     opened: (session) => tell('session', session),
     ended: (session, ending, durationMs) => tell('ended', session, ending, durationMs),
     refused: (request, error) => tell('refused', request, error),
+    over() {},
     served() {},
   };
   return {

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import { sessionConfigOf } from '../config/poll/index.ts';
-import type { Config } from '../config/schema.ts';
+import { requestsAtOnce } from '../config/poll/requests-at-once.ts';
+import type { Config, RouteConfig } from '../config/schema.ts';
 import { connectionsWithin, readDescriptorLimit } from '../listener/descriptors.ts';
-import { SERVICE_CONNECTIONS } from '../observe/admin/guard.ts';
+import { serviceConnections } from '../observe/admin/guard.ts';
 
 /** How many requests and sessions there may be at a time; says so in the log, and where the limit of open files is too low. */
 export async function mostConnections(
@@ -11,10 +12,8 @@ export async function mostConnections(
   readLimit = readDescriptorLimit,
 ): Promise<number> {
   const openFiles = await readLimit();
-  const ofServices = admin?.secret === undefined ? 0 : SERVICE_CONNECTIONS;
-  // A poll hangs on one connection while messages are sent on another.
-  const upstream = routes.some((route) => sessionConfigOf(route.upstream) !== undefined) ? 2 : 1;
-  const fitting = connectionsWithin(openFiles, upstream, ofServices);
+  const upstream = Math.max(...routes.map(connectionsToUpstream));
+  const fitting = connectionsWithin(openFiles, upstream, serviceConnections(admin));
   const connections = limits.connections === 'auto' ? fitting : limits.connections;
   if (connections > fitting)
     logger.warn(
@@ -23,4 +22,10 @@ export async function mostConnections(
     );
   if (connections < Infinity) logger.info({ connections, openFiles }, 'connections are bounded');
   return connections;
+}
+
+/** How many connections to its upstream one client may have open at a time. */
+function connectionsToUpstream({ upstream }: RouteConfig): number {
+  const session = sessionConfigOf(upstream);
+  return session === undefined ? 1 : requestsAtOnce(session);
 }

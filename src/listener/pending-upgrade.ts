@@ -55,8 +55,8 @@ export interface Http1Parts {
 }
 
 /**
- * Watches its client from the moment Node hands it over. Node gives the socket no `error` listener, and a reset would end
- * the process; and a socket nobody reads tells nobody of its FIN, so it is read.
+ * Watches its client from the moment Node hands it over, with no `error` listener of Node's: who accepted the socket has
+ * given it one for life. A socket nobody reads tells nobody of its FIN, so it is read.
  */
 export class Http1Upgrade implements PendingUpgrade {
   readonly head: RequestHead;
@@ -80,8 +80,8 @@ export class Http1Upgrade implements PendingUpgrade {
     this.#lingerMs = lingerMs;
     this.#chunks = [early];
     this.#length = early.length;
-    // The error listener stays for the socket's life; after an error comes `close`.
-    this.#client.on('error', ignore).on('end', this.#onGone).on('close', this.#onGone);
+    // After an error comes `close`.
+    this.#client.on('end', this.#onGone).on('close', this.#onGone);
     this.#client.on('data', this.#onData);
   }
 
@@ -143,5 +143,3 @@ export class Http1Upgrade implements PendingUpgrade {
     this.#client.off('data', this.#onData).off('end', this.#onGone).off('close', this.#onGone);
   }
 }
-
-function ignore(): void {}

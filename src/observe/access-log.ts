@@ -15,10 +15,10 @@ type Level = 'info' | 'warn' | 'error';
 /** An `iss` longer than this is no name of anybody. */
 const MAX_ISSUER = 200;
 
-const SILENT: Observer = { opened() {}, ended() {}, refused() {}, served() {} };
+const SILENT: Observer = { opened() {}, ended() {}, over() {}, refused() {}, served() {} };
 
 /**
- * Writes the access log: a line when a session opens and when it ends, one per refusal, one per plain request. With
+ * Writes the access log: a line when a session opens and when it ends (and when a connection ends whose session goes on), one per refusal, one per plain request. With
  * `errors`, only those of a fault of the gateway's or the upstream's, which are all that are more than `info`; with `off`,
  * none.
  */
@@ -27,14 +27,17 @@ export function createAccessLog(logger: Logger, access: LogConfig['access'] = 'a
   function isWanted(level: Level): boolean {
     return (access === 'all' || level !== 'info') && logger.isLevelEnabled(level);
   }
+  function over(session: SessionRecord, ending: Ending, durationMs: number, detail: EndingDetail = {}): void {
+    const level = levelOfEnding(ending, detail.code);
+    const what = ending.lingers === undefined ? 'session ended' : 'connection ended';
+    if (isWanted(level)) logger[level](endingFields(session, ending, durationMs, detail), what);
+  }
   return {
     opened(session) {
       if (isWanted('info')) logger.info(whose(session), 'session opened');
     },
-    ended(session, ending, durationMs, detail = {}) {
-      const level = levelOfEnding(ending, detail.code);
-      if (isWanted(level)) logger[level](endingFields(session, ending, durationMs, detail), 'session ended');
-    },
+    ended: over,
+    over,
     refused(request, error, durationMs) {
       const level = levelOfRefusal(error);
       if (isWanted(level))
@@ -74,6 +77,8 @@ function endingFields(
 function refusalFields(refused: RefusedRequest, error: GatewayError, durationMs: number) {
   return {
     ...asked(refused),
+    asked: error.chosen?.asked,
+    rule: error.chosen?.rule,
     durationMs: Math.round(durationMs),
     error: error.code,
     help: helpFor(error.code),
@@ -112,11 +117,24 @@ function servedFields(request: GatewayRequest, served: ServedRecord, durationMs:
 }
 
 function whose(session: SessionRecord) {
-  const { id, route, bridge, target, subject, clientAddress, peerAddress, tls, cipher } = session;
+  const { id, route, bridge, asked, rule, target, subject, clientAddress, peerAddress, tls, cipher } =
+    session;
   const { userAgent, origin, host, path, protocol } = session;
   const issuer = clippedIssuer(session.issuer);
-  const who = { id, route, bridge, target, subject, issuer, clientAddress, peerAddress, tls, cipher };
-  return { ...who, userAgent, origin, host, path, protocol, ...resumed(session) };
+  const who = { id, route, bridge, asked, rule, target, subject, issuer };
+  return {
+    ...who,
+    clientAddress,
+    peerAddress,
+    tls,
+    cipher,
+    userAgent,
+    origin,
+    host,
+    path,
+    protocol,
+    ...resumed(session),
+  };
 }
 
 /** A session that begins says nothing of it. */

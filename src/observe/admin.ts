@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { listenError } from '../listener/error.ts';
 import { answerRequest, type Desk } from './admin/desk.ts';
-import { createGuard, SERVICE_CONNECTIONS } from './admin/guard.ts';
+import { type AdminSecrets, createGuard, serviceConnections } from './admin/guard.ts';
 import { createPages, type PageDeps } from './admin/pages.ts';
 import { matchOwnHost } from './admin-hosts.ts';
 import type { Logger } from './log.ts';
@@ -27,28 +27,26 @@ const HEADERS_MS = 5_000;
 const REQUEST_MS = 10_000;
 const CHECK_MS = 1_000;
 
-/** Where the admin listener listens; port 0 takes any free one. */
-export interface AdminOptions {
+/** Where the admin listener listens, and what must be shown to change anything; port 0 takes any free one. */
+export interface AdminOptions extends AdminSecrets {
   readonly host: string;
   readonly port: number;
   /** Host names and addresses by which it is called, besides its own address and this machine's names for itself. */
   readonly names?: readonly string[];
-  /** What must be shown to change anything; absent: nobody can. */
-  readonly secret?: string | undefined;
 }
 
 /**
  * Serves `/livez`, `/readyz` and `/metrics` on a listener of their own, apart from what clients can reach, to whoever
- * calls it by its name; to who shows the secret also `/connections` and `/publish`. Rejects with ListenerError if it cannot
+ * calls it by its name; to who shows a secret also `/connections` and `/publish`. Rejects with ListenerError if it cannot
  * listen.
  */
 export async function startAdmin(
-  { host, port, names = [], secret }: AdminOptions,
+  { host, port, names = [], ...secrets }: AdminOptions,
   { logger, ...deps }: AdminDeps,
 ): Promise<Admin> {
   const desk: Desk = {
     pages: createPages(deps),
-    guard: createGuard(secret),
+    guard: createGuard(secrets),
     isOwnHost: matchOwnHost([host, ...names]),
     logger,
   };
@@ -60,7 +58,7 @@ export async function startAdmin(
   const server = createServer(limits, function onRequest(request, response) {
     void answerRequest(desk, request, response);
   });
-  server.maxConnections = MAX_CONNECTIONS + (secret === undefined ? 0 : SERVICE_CONNECTIONS);
+  server.maxConnections = MAX_CONNECTIONS + serviceConnections(secrets);
   // Covers the scraper that asks and then does not read.
   server.setTimeout(REQUEST_MS);
   await listen(server, host, port);

@@ -12,6 +12,11 @@ export interface SessionRecord {
   readonly bridge: 'websocket' | 'tcp' | 'poll' | 'post';
   /** The endpoint it leads to. */
   readonly target: string;
+  /** What its bytes are counted under beside its route, one of a closed set; undefined where they are not. */
+  readonly label?: string | undefined;
+  /** The target in the client's words, and what allows it, where clients choose. */
+  readonly asked?: string | undefined;
+  readonly rule?: string | undefined;
   /** Who the client is, as its grant says. */
   readonly subject?: string;
   /** `iss` of the token. */
@@ -85,8 +90,13 @@ export interface EndingDetail {
 export interface Observer {
   /** The 101 is written; `phases` are those of its handshake. */
   opened(session: SessionRecord, phases: PhaseTimes): void;
-  /** Both sockets are done. The session leaves the registry in the same tick, so that no count sees it twice. */
+  /**
+   * Both sockets are done. The session leaves the registry in the same tick, so that no count sees it twice. With `lingers` in
+   * the ending it goes on at its service.
+   */
   ended(session: SessionRecord, ending: Ending, durationMs: number, detail?: EndingDetail): void;
+  /** A session is over whose last connection, which this is the record of, has ended before it. */
+  over(session: SessionRecord, ending: Ending, durationMs: number, detail?: EndingDetail): void;
   /** An upgrade or a plain request was answered with an error of ours, or of the upstream's handshake; `phases` are an upgrade's. */
   refused(request: RefusedRequest, error: GatewayError, durationMs: number, phases?: PhaseTimes): void;
   /** A plain request was answered, by the upstream unless it was a preflight. */
@@ -101,6 +111,9 @@ export function combine(...observers: readonly Observer[]): Observer {
     },
     ended(session, ending, durationMs, detail) {
       for (const observer of observers) observer.ended(session, ending, durationMs, detail);
+    },
+    over(session, ending, durationMs, detail) {
+      for (const observer of observers) observer.over(session, ending, durationMs, detail);
     },
     refused(request, error, durationMs, phases) {
       for (const observer of observers) observer.refused(request, error, durationMs, phases);

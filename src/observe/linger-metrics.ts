@@ -2,11 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { LINGER_OUTCOMES, type LingerObserver } from '../bridge/parking.ts';
 
 /** Counts in a registry what becomes of sessions whose clients are lost; `routes` are those where they linger. */
-export function createLingerMetrics(
-  registry: Registry,
-  routes: readonly string[],
-  countUndelivered: (route: string, messages: number) => void,
-): LingerObserver {
+export function createLingerMetrics(registry: Registry, routes: readonly string[]): LingerObserver {
   const registers = [registry];
   const waiting = new Gauge({
     name: 'sallyport_lingering_sessions',
@@ -27,6 +23,5 @@ export function createLingerMetrics(
   return {
     waits: (route, change) => waiting.inc({ route }, change),
     became: (route, outcome) => outcomes.inc({ route, outcome }),
-    undelivered: countUndelivered,
   };
 }

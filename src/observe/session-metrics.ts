@@ -20,11 +20,9 @@ const LIKELY_ENDINGS = [
   ['1014', 'upstream'],
 ] as const;
 
-export interface SessionMetrics extends Pick<Observer, 'ended'> {
+export interface SessionMetrics extends Pick<Observer, 'ended' | 'over'> {
   /** Brings the registry up to date, right before it is read. */
   takeStock(): void;
-  /** Messages of clients that are gone were not accepted, of a session that no connection tells of. */
-  undelivered(route: string, messages: number): void;
 }
 
 /** Counts in a registry the sessions that `open` lists and those that have ended, and what they have carried. */
@@ -35,25 +33,20 @@ export function createSessionMetrics(
 ): SessionMetrics {
   const meters = createMeters(registry);
   const { sessions, messages, bytes, undelivered, endings, durations } = meters;
+  const addTraffic = (record: Carried) => countTraffic(meters, record);
   const totals = new Totals();
   beginAtZero(series, totals, meters);
 
-  function addTraffic({ route, up, down }: Pick<SessionRecord, 'route' | 'up' | 'down'>): void {
-    messages.inc({ route, direction: 'up' }, up.messages);
-    messages.inc({ route, direction: 'down' }, down.messages);
-    bytes.inc({ route, direction: 'up' }, up.bytes);
-    bytes.inc({ route, direction: 'down' }, down.bytes);
-  }
-
   return {
-    undelivered: (route, messages) => undelivered.inc({ route }, messages),
     ended(session, ending, durationMs) {
       const { route } = session;
       totals.add(session);
-      if (session.undelivered) undelivered.inc({ route }, session.undelivered);
+      countUndelivered(undelivered, session);
       endings.inc({ route, code: closeLabel(ending.code), by: ending.by });
       durations.observe({ route }, durationMs / 1000);
     },
+    /** What its connections were was counted with them. */
+    over: (session) => countUndelivered(undelivered, session),
     /** Sums ended and open sessions in one go, so that no session ends in between and is missed or counted twice. */
     takeStock() {
       for (const meter of [sessions, messages, bytes]) meter.reset();
@@ -119,6 +112,22 @@ function createMeters(registry: Registry) {
       registers,
     }),
   };
+}
+
+type Carried = Pick<SessionRecord, 'route' | 'up' | 'down'>;
+
+function countTraffic(
+  { messages, bytes }: ReturnType<typeof createMeters>,
+  { route, up, down }: Carried,
+): void {
+  messages.inc({ route, direction: 'up' }, up.messages);
+  messages.inc({ route, direction: 'down' }, down.messages);
+  bytes.inc({ route, direction: 'up' }, up.bytes);
+  bytes.inc({ route, direction: 'down' }, down.bytes);
+}
+
+function countUndelivered(counter: Counter<'route'>, { route, undelivered }: SessionRecord): void {
+  if (undelivered) counter.inc({ route }, undelivered);
 }
 
 function undeliveredMessages(registry: Registry) {

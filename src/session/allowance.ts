@@ -5,11 +5,16 @@ import type { Buckets } from '../store/index.ts';
 
 /** One limit as one connection meets it. */
 export interface Share {
-  readonly hit: LimitHit;
+  readonly rule: ShareRule;
   /** The bucket of a lone connection; unless it has one, that of its key is asked for at every use. */
   readonly own: TokenBucket | undefined;
-  readonly buckets: Buckets;
   readonly key: string;
+}
+
+/** One limit, the same for all connections of its route. */
+export interface ShareRule {
+  readonly hit: LimitHit;
+  readonly buckets: Buckets;
   /** Beyond it the connection is closed; else it waits. */
   readonly closes: boolean;
   /** What is not there is not taken; else it is owed. */
@@ -35,7 +40,7 @@ export class Allowance {
   #dueAt = 0;
 
   constructor(shares: readonly Share[]) {
-    this.#shares = shares.toSorted((one, other) => Number(other.closes) - Number(one.closes));
+    this.#shares = shares.toSorted((one, other) => Number(other.rule.closes) - Number(one.rule.closes));
   }
 
   /** Milliseconds until one message may pass; 0: it passes now. Asked again, it is the same message. Throws RATE_LIMITED. */
@@ -56,7 +61,7 @@ export class Allowance {
   giveBack(): void {
     if (this.#dueAt === 0) return;
     this.#dueAt = 0;
-    for (const share of this.#shares) if (!share.closes) bucketOf(share).giveBack(1);
+    for (const share of this.#shares) if (!share.rule.closes) bucketOf(share).giveBack(1);
   }
 
   #charge(count: number, now: number): number {
@@ -66,13 +71,13 @@ export class Allowance {
     for (let index = 0; index < shares.length; index++) {
       const share = shares[index] as Share;
       const wait = spend(share, count, now);
-      if (wait > 0 && share.closes) refuse(share);
+      if (wait > 0 && share.rule.closes) refuse(share.rule);
       if (wait <= longest) continue;
       longest = wait;
       cause = share;
     }
     if (cause === undefined) return 0;
-    cause.onExceeded();
+    cause.rule.onExceeded();
     this.#dueAt = now + longest;
     return this.#left(now);
   }
@@ -84,14 +89,14 @@ export class Allowance {
 
 function spend(share: Share, count: number, now: number): number {
   const bucket = bucketOf(share);
-  return share.isStrict ? bucket.take(count, now) : bucket.debit(count, now);
+  return share.rule.isStrict ? bucket.take(count, now) : bucket.debit(count, now);
 }
 
-function bucketOf({ own, buckets, key }: Share): TokenBucket {
-  return own ?? buckets.bucket(key);
+function bucketOf({ own, rule, key }: Share): TokenBucket {
+  return own ?? rule.buckets.bucket(key);
 }
 
-function refuse({ hit, onExceeded }: Share): never {
+function refuse({ hit, onExceeded }: ShareRule): never {
   onExceeded();
   throw new GatewayError('RATE_LIMITED', { limit: hit });
 }

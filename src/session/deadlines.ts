@@ -10,7 +10,13 @@ export interface Limits {
   readonly expiresAt: number | undefined;
 }
 
-type Expire = (error: GatewayError, silent?: PeerName) => void;
+/** The connection whose deadlines these are. */
+export interface Watched {
+  /** Grows with every message and byte either way. */
+  readonly traffic: number;
+  /** A deadline has passed: ends it, told who does not answer if that is why. Called at most once. */
+  expire(error: GatewayError, silent?: PeerName): void;
+}
 
 /** setTimeout takes at most 2^31-1 ms; a later deadline is looked at again then. */
 const LONGEST_MS = 2_147_483_647;
@@ -18,16 +24,12 @@ const LONGEST_MS = 2_147_483_647;
 /**
  * Watches one open connection with a single timer, set to the nearest of its deadlines: keepalive, idle, lifetime and
  * the token's expiry. Nothing is done per message: when the timer fires, it looks at what has moved since.
- *
- * @param traffic grows with every message and byte either way
- * @param expire ends the connection, told who does not answer if that is why; called at most once
  */
 export class Deadlines {
   readonly #limits: Limits;
   #expiresAt: number | undefined;
   readonly #link: Link;
-  readonly #traffic: () => number;
-  readonly #expire: Expire;
+  readonly #watched: Watched;
   #timer: NodeJS.Timeout | undefined;
   #pingAt: number;
   #pongBy = Infinity;
@@ -36,13 +38,12 @@ export class Deadlines {
   #seenTraffic = 0;
   #isStopped = false;
 
-  constructor(limits: Limits, link: Link, traffic: () => number, expire: Expire) {
+  constructor(limits: Limits, link: Link, watched: Watched) {
     const now = performance.now();
     this.#limits = limits;
     this.#expiresAt = limits.expiresAt;
     this.#link = link;
-    this.#traffic = traffic;
-    this.#expire = expire;
+    this.#watched = watched;
     this.#pingAt = limits.keepalive === 'off' ? Infinity : now + limits.keepalive.every;
     this.#idleAt = now + (limits.timeouts.idle ?? Infinity);
     this.#endAt = now + (limits.timeouts.lifetime ?? Infinity);
@@ -77,12 +78,13 @@ export class Deadlines {
     const now = performance.now();
     const passed = this.#passed(now);
     if (passed !== undefined) {
-      this.#expire(new GatewayError(passed));
+      this.#watched.expire(new GatewayError(passed));
       return;
     }
     const silent = now >= this.#pongBy ? this.#judgeSilence(now) : undefined;
     if (silent !== undefined) {
-      this.#expire(new GatewayError(silent === 'client' ? 'PEER_SILENT' : 'UPSTREAM_TIMEOUT'), silent);
+      const code = silent === 'client' ? 'PEER_SILENT' : 'UPSTREAM_TIMEOUT';
+      this.#watched.expire(new GatewayError(code), silent);
       return;
     }
     if (now >= this.#pingAt) this.#ping(now);
@@ -111,7 +113,7 @@ export class Deadlines {
 
   /** Something came since the last look: idleness is counted from now on. */
   #hasMoved(now: number): boolean {
-    const traffic = this.#traffic();
+    const { traffic } = this.#watched;
     const moved = traffic !== this.#seenTraffic;
     this.#seenTraffic = traffic;
     if (moved) this.#idleAt = now + (this.#limits.timeouts.idle ?? Infinity);

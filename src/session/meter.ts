@@ -37,7 +37,6 @@ interface MeterDeps extends LimitDeps {
 type ShareOf = (request: GatewayRequest, grant: Grant) => Share;
 
 const steady: Clock = () => performance.now();
-const free = () => 0;
 
 /**
  * Compiles a route's limits of what a connection sends: one bucket for a lone connection, or one of the store's, shared by
@@ -52,11 +51,31 @@ export function createMeters({ name, limits }: MeteredRoute, deps: MeterDeps): M
     const forMessages = allowance(messageShares, request, grant);
     const forBytes = allowance(byteShares, request, grant);
     if (forMessages) grant.releases.push(() => forMessages.giveBack());
-    return {
-      admitMessage: forMessages ? (now = clock()) => forMessages.admit(now) : free,
-      admitBytes: forBytes ? (count, now = clock()) => forBytes.settle(count, now) : free,
-    };
+    return forMessages || forBytes ? new ConnectionMeter(forMessages, forBytes, clock) : UNLIMITED;
   };
+}
+
+/** Of connections that no limit meets. */
+const UNLIMITED: Meter = { admitMessage: () => 0, admitBytes: () => 0 };
+
+class ConnectionMeter implements Meter {
+  readonly #messages: Allowance | undefined;
+  readonly #bytes: Allowance | undefined;
+  readonly #clock: Clock;
+
+  constructor(messages: Allowance | undefined, bytes: Allowance | undefined, clock: Clock) {
+    this.#messages = messages;
+    this.#bytes = bytes;
+    this.#clock = clock;
+  }
+
+  admitMessage(now?: number): number {
+    return this.#messages?.admit(now ?? this.#clock()) ?? 0;
+  }
+
+  admitBytes(count: number, now?: number): number {
+    return this.#bytes?.settle(count, now ?? this.#clock()) ?? 0;
+  }
 }
 
 function allowance(shares: readonly ShareOf[], request: GatewayRequest, grant: Grant): Allowance | undefined {
@@ -74,7 +93,7 @@ function compile(
   const burst = burstOf(limit);
   const hit = { limit: kind, per };
   const closes = over === 'close';
-  const common = {
+  const rule = {
     hit,
     closes,
     // Bytes are counted when they have come.
@@ -82,7 +101,7 @@ function compile(
     buckets: store.buckets(`${route}/${kind}/${per}`, rate, burst),
     onExceeded: observer.watch(route, hit, closes ? 'closed' : 'throttled'),
   };
-  if (per === 'connection') return () => ({ ...common, own: new TokenBucket(rate, burst, now), key: '' });
+  if (per === 'connection') return () => ({ rule, own: new TokenBucket(rate, burst, now), key: '' });
   const keyOf = compileKey(per, ipv6Prefix);
-  return (request, grant) => ({ ...common, own: undefined, key: keyOf(request, grant) });
+  return (request, grant) => ({ rule, own: undefined, key: keyOf(request, grant) });
 }

@@ -1,6 +1,6 @@
-import type { Ending } from '../bridge/contract.ts';
+import type { Aftermath, Ending } from '../bridge/contract.ts';
 import type { GatewayError } from '../errors.ts';
-import type { Observer } from '../observe/index.ts';
+import type { EndingDetail, Observer } from '../observe/index.ts';
 import { Session, type SessionParts } from './session.ts';
 
 /** All open connections: who opens one registers it here, and `end` is its undo. */
@@ -45,11 +45,10 @@ export class Sessions {
   end(session: Session, ending: Ending): void {
     if (!this.#open.delete(session)) return;
     session.stop();
-    const { error, lingers } = ending;
+    const { lingers } = ending;
     if (lingers === undefined) this.#forget(session);
-    else void lingers.then(() => this.#forget(session));
-    const detail = error && { code: error.code, detail: error.detail, cause: error.cause };
-    this.#observer().ended(session, ending, session.durationMs, detail);
+    else void lingers.then((aftermath) => this.#onLingered(session, aftermath));
+    this.#observer().ended(session, ending, session.durationMs, detailOf(ending));
     if (this.#open.size === 0) this.#onEmpty?.();
   }
 
@@ -69,6 +68,15 @@ export class Sessions {
     this.#named.set(session.connectionId, session);
   }
 
+  /** Another connection has the session, or it is over. */
+  #onLingered(session: Session, aftermath: Aftermath | undefined): void {
+    this.#forget(session);
+    if (aftermath === undefined) return;
+    const { ending, undelivered } = aftermath;
+    session.undelivered = undelivered;
+    this.#observer().over(session, ending, session.durationMs, detailOf(ending));
+  }
+
   /** Unless its name is another's by now. */
   #forget(session: Session, name = session.connectionId): void {
     if (this.find(name) === session) this.#named.delete(name);
@@ -77,4 +85,8 @@ export class Sessions {
   #destroyAll(): void {
     for (const session of this) session.destroy();
   }
+}
+
+function detailOf({ error }: Ending): EndingDetail | undefined {
+  return error && { code: error.code, detail: error.detail, cause: error.cause };
 }

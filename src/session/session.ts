@@ -1,23 +1,30 @@
 import type { Grant } from '../admission/grant.ts';
 import { failed } from '../bridge/closing.ts';
-import type { Ending, Link, PeerName, Resumption, SessionHandle, Traffic } from '../bridge/contract.ts';
+import type {
+  Destination,
+  Ending,
+  Link,
+  PeerName,
+  Resumption,
+  SessionHandle,
+  Traffic,
+} from '../bridge/contract.ts';
 import type { Message } from '../bridge/poll/profile.ts';
 import type { RouteConfig } from '../config/schema.ts';
-import type { GatewayError } from '../errors.ts';
+import type { ChosenTarget, GatewayError } from '../errors.ts';
 import type { CloseStatus } from '../frames/close.ts';
 import type { UpgradeRequest } from '../http/request.ts';
 import type { ConnectionRecord } from '../observe/admin/backchannel.ts';
 import type { SessionRecord } from '../observe/index.ts';
 import type { PhaseTimes } from '../observe/phases.ts';
 import { userAgentOf } from '../observe/user-agent.ts';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines, type Watched } from './deadlines.ts';
 import type { Meter } from './meter.ts';
 
 /** What a session is made of. */
-export interface SessionParts {
+export interface SessionParts extends Destination {
   readonly route: RouteConfig;
   readonly bridge: SessionRecord['bridge'];
-  readonly target: string;
   readonly request: UpgradeRequest;
   readonly grant: Grant;
   readonly meter: Meter;
@@ -31,8 +38,8 @@ export interface SessionParts {
   readonly phases: PhaseTimes;
 }
 
-/** One open connection: its numbers, its limits and its deadlines. Bridges see it as a SessionHandle, observers as a record. */
-export class Session implements SessionHandle, SessionRecord {
+/** One open connection: its numbers, its limits and its deadlines. Bridges see it as a SessionHandle, observers as a record, deadlines as Watched. */
+export class Session implements SessionHandle, SessionRecord, Watched {
   // Copied one by one: the request's headers and the token's claims are not to stay in memory with the session.
   readonly id: string;
   /** What its service knows it by. */
@@ -40,6 +47,7 @@ export class Session implements SessionHandle, SessionRecord {
   readonly route: string;
   readonly bridge: SessionRecord['bridge'];
   target: string;
+  label: string | undefined;
   readonly subject: string | undefined;
   readonly issuer: string | undefined;
   readonly clientAddress: string;
@@ -57,6 +65,7 @@ export class Session implements SessionHandle, SessionRecord {
   undelivered?: number;
   readonly startedAt = Date.now();
   readonly #since = performance.now();
+  #chosen: ChosenTarget | undefined;
   readonly #config: RouteConfig;
   readonly #meter: Meter;
   readonly #onRenamed: SessionParts['onRenamed'];
@@ -66,13 +75,16 @@ export class Session implements SessionHandle, SessionRecord {
   /** Asked to end before the bridge was there. */
   #early: Ending | undefined;
 
-  constructor({ route, bridge, target, request, grant, meter, protocol, resumes, onRenamed }: SessionParts) {
+  constructor(parts: SessionParts) {
+    const { route, bridge, target, label, chosen, request, grant, meter, resumes } = parts;
     this.id = request.id;
     this.connectionId = resumes?.connectionId ?? request.connectionId;
     this.awayMs = resumes?.awayMs;
     this.route = route.name;
     this.bridge = bridge;
     this.target = target;
+    this.label = label;
+    this.#chosen = chosen;
     this.subject = grant.subject;
     this.issuer = grant.issuer;
     this.clientAddress = request.clientAddress;
@@ -83,13 +95,19 @@ export class Session implements SessionHandle, SessionRecord {
     this.origin = request.origin;
     this.host = request.host;
     this.path = request.path;
-    this.protocol = protocol;
+    this.protocol = parts.protocol;
     this.#config = route;
     this.#meter = meter;
-    this.#onRenamed = onRenamed;
+    this.#onRenamed = parts.onRenamed;
     this.#expiresAt = grant.expiresAt;
   }
 
+  get asked(): string | undefined {
+    return this.#chosen?.asked;
+  }
+  get rule(): string | undefined {
+    return this.#chosen?.rule;
+  }
   get stallMs(): number {
     return this.#config.timeouts.stall;
   }
@@ -117,13 +135,7 @@ export class Session implements SessionHandle, SessionRecord {
       return;
     }
     const { timeouts, keepalive } = this.#config;
-    const limits = { timeouts, keepalive, expiresAt: this.expiresAt };
-    this.#deadlines = new Deadlines(
-      limits,
-      link,
-      () => this.#traffic,
-      (error, silent) => this.#expire(error, silent),
-    );
+    this.#deadlines = new Deadlines({ timeouts, keepalive, expiresAt: this.expiresAt }, link, this);
   }
 
   extend(expiresAt: number | undefined): void {
@@ -131,11 +143,13 @@ export class Session implements SessionHandle, SessionRecord {
     this.#deadlines?.extend(this.expiresAt);
   }
 
-  goesOn({ connectionId, awayMs }: Resumption, target: string): void {
+  goesOn({ connectionId, awayMs }: Resumption, { target, label, chosen }: Destination): void {
     const before = this.connectionId;
     this.connectionId = connectionId;
     this.awayMs = awayMs;
     this.target = target;
+    this.label = label;
+    this.#chosen = chosen;
     this.#onRenamed?.(before);
   }
 
@@ -149,7 +163,7 @@ export class Session implements SessionHandle, SessionRecord {
 
   /** Ends the connection from the gateway's side. */
   close(error: GatewayError): void {
-    this.#expire(error);
+    this.expire(error);
   }
 
   /** Ends the connection as its service wishes: the Close that it would have sent. */
@@ -179,11 +193,11 @@ export class Session implements SessionHandle, SessionRecord {
     this.#deadlines?.stop();
   }
 
-  get #traffic(): number {
+  get traffic(): number {
     return this.up.messages + this.up.bytes + this.down.messages + this.down.bytes;
   }
 
-  #expire(error: GatewayError, silent?: PeerName): void {
+  expire(error: GatewayError, silent?: PeerName): void {
     this.#begin(failed(error), silent);
   }
 

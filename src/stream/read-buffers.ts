@@ -94,7 +94,7 @@ export class SocketReader {
     // What the socket had read before; and all it reads, where its buffer cannot be ours.
     socket.on('data', (chunk: Buffer) => this.#take(chunk, false));
     const onRead = (count: number, into: Buffer) => this.#onRead(count, into);
-    if (reuseBuffers(socket, onRead, () => this.#next())) socket.once('close', () => this.#onClosed());
+    if (reuseBuffers(socket, onRead, () => this.#next())) socket.on('close', () => this.#onClosed());
   }
 
   /** The chunk at hand is still in use when `take` returns: nothing may be read over it until `release`. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { RouteConfig } from '../config/schema.ts';
-import { type TlsTrust, trustSource } from './connect.ts';
+import { type TlsTrust, trustSource } from '../tls-trust.ts';
 import type { UpstreamContext } from './context.ts';
 import { ALPN, type Http2Mode } from './http2-connection.ts';
 import { type Introduction, type PreambleParts, preambleOf } from './preamble.ts';

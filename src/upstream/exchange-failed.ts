@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
 /**
  * Why an exchange brought no complete answer: `broken` is one that was cut, `undecodable` one whose Content-Encoding
  * nobody knows or whose bytes are not what that says.
@@ -6,6 +8,8 @@ export type FailureKind = 'unreachable' | 'timeout' | 'broken' | 'too big' | 'un
 
 /** An exchange that brought no complete answer. */
 export class ExchangeFailed extends Error {
+  /** The head of the answer, where only the rest of it has not come. */
+  head?: { readonly status: number; readonly headers: IncomingHttpHeaders };
   readonly kind: FailureKind;
   /** The service cannot have acted on the request: sending it again cannot double it. */
   readonly unsent: boolean;

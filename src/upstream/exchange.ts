@@ -27,7 +27,10 @@ export class Exchange implements ResponseHandler {
   ) {
     this.#limits = limits;
     this.#resolve = resolve;
-    this.#flight = new InFlight(limits.signal, reject);
+    this.#flight = new InFlight(limits.signal, (failure) => {
+      if (this.#status > 0) failure.head = { status: this.#status, headers: this.#headers };
+      reject(failure);
+    });
     this.#flight.wait(limits.timeoutMs);
   }
 

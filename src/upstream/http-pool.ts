@@ -166,8 +166,9 @@ export class HttpPool<C extends EndpointClient> {
       observer.dialled(endpoint, 'connected', now() - startedAt);
       return socket;
     } catch (error) {
-      endpoint.standing.fail(now());
-      observer.dialled(endpoint, asGatewayError(error).code, now() - startedAt);
+      const { code } = asGatewayError(error);
+      endpoint.standing.fail(now(), code);
+      observer.dialled(endpoint, code, now() - startedAt);
       throw error;
     } finally {
       clearTimeout(timer);

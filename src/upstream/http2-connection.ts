@@ -53,7 +53,7 @@ export async function openHttp2(
     // Its first frame, and in it how many requests it takes at a time (RFC 9113 §3.4).
     await once(session, 'remoteSettings', { signal: AbortSignal.any([signal, closed.signal]) });
     session.setLocalWindowSize(WINDOW_BYTES);
-    return new Http2Connection(session);
+    return new Http2Connection(session, socket);
   } catch (cause) {
     session.destroy();
     throw new GatewayError('UPSTREAM_REFUSED', { detail: 'it speaks no HTTP/2', cause });
@@ -62,10 +62,11 @@ export async function openHttp2(
 
 /**
  * One HTTP/2 connection, which many requests share. Asked to go away, it takes no more and ends with the last it has
- * (RFC 9113 §6.8).
+ * (RFC 9113 §6.8): Node would wait for the service to close it, for ever.
  */
 export class Http2Connection {
   readonly #session: ClientHttp2Session;
+  readonly #socket: Socket;
   readonly #checks: NodeJS.Timeout;
   #streams = 0;
   /** The highest stream that the service will look at. */
@@ -73,11 +74,13 @@ export class Http2Connection {
   #isAsked = false;
   #wasIdle = false;
 
-  constructor(session: ClientHttp2Session) {
+  constructor(session: ClientHttp2Session, socket: Socket) {
     this.#session = session;
+    this.#socket = socket;
     this.#checks = setInterval(this.#check, CHECK_MS);
     session.on('goaway', (_code, lastStream) => {
       this.#lastStream = Math.min(this.#lastStream, lastStream);
+      this.#leave();
     });
     session.once('close', () => clearInterval(this.#checks));
   }
@@ -102,16 +105,26 @@ export class Http2Connection {
     this.#wasIdle = false;
     sent.once('close', () => {
       this.#streams -= 1;
+      this.#leave();
     });
   }
 
   /** Ends it, and with it every request. */
   destroy(): void {
     this.#session.destroy();
+    this.#socket.destroy();
+  }
+
+  /** Goes away, if it was asked to and nothing is under way. */
+  #leave(): void {
+    if (this.#lastStream !== Number.POSITIVE_INFINITY && this.#streams === 0) this.destroy();
   }
 
   readonly #check = (): void => {
-    if (this.#session.destroyed) return;
+    if (this.#session.destroyed) {
+      this.destroy();
+      return;
+    }
     const isIdle = this.#streams === 0;
     if (this.#isAsked || (isIdle && this.#wasIdle)) {
       this.#session.destroy(this.#isAsked ? new Error('it stopped answering pings') : undefined);

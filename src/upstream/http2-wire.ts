@@ -59,6 +59,10 @@ export class Http2Wire implements Wire {
     }
     const limit = AbortSignal.any([this.#closing.signal, signal]);
     const connection = await openHttp2(socket, this.#options.origin, limit);
+    if (!connection.hasRoom) {
+      connection.destroy();
+      throw noStream();
+    }
     this.#speaksHttp1 = false;
     this.#connections.add(connection);
     connection.whenClosed(() => this.#connections.delete(connection));
@@ -103,8 +107,7 @@ export class Http2Wire implements Wire {
     const socket = await this.#connect();
     if (!(await this.adopt(socket, AbortSignal.timeout(BEGIN_MS)))) this.#spare = socket;
     const connection = this.#vacant();
-    if (!this.#speaksHttp1 && !connection)
-      throw new GatewayError('UPSTREAM_REFUSED', { detail: 'it takes no HTTP/2 stream' });
+    if (!this.#speaksHttp1 && !connection) throw noStream();
     for (const { request, handler } of this.#waiting.splice(0)) {
       if (connection?.hasRoom) connection.send(request, handler);
       else this.#waiting.push({ request, handler });
@@ -122,4 +125,8 @@ export class Http2Wire implements Wire {
     socket.destroy();
     throw new GatewayError('UPSTREAM_REFUSED', { detail: 'it has begun to speak HTTP/2' });
   }
+}
+
+function noStream(): GatewayError {
+  return new GatewayError('UPSTREAM_REFUSED', { detail: 'it takes no HTTP/2 stream' });
 }

@@ -95,9 +95,10 @@ export class InFlight {
 
 /** undici gives a list for any field that came more than once, and none for a lone Set-Cookie. */
 export function joinedFields(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  const fields = Object.entries(headers).map(([name, value]) => {
-    if (name === 'set-cookie') return [name, [value].flat()];
-    return [name, Array.isArray(value) ? value.join(', ') : value];
-  });
-  return Object.fromEntries(fields);
+  const joined: IncomingHttpHeaders = { ...headers };
+  for (const [name, value] of Object.entries(headers)) {
+    if (name === 'set-cookie') joined[name] = [value ?? []].flat();
+    else if (Array.isArray(value)) joined[name] = value.join(', ');
+  }
+  return joined;
 }

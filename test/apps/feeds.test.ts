@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import { setTimeout } from 'node:timers/promises';
 import { DurableStreamTestServer } from '@durable-streams/server';
-import { expect, onTestFinished, test } from 'vitest';
+import { startFauxqs } from 'fauxqs';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { exampleFeed } from '../support/feeds.ts';
 import { startGateway } from '../support/gateway.ts';
-import { inboxOf } from '../support/poll.ts';
+import { inboxOf, until } from '../support/poll.ts';
 import { serve } from './serve.ts';
 
 /** Services of npm whose messages are fetched, behind the examples that say how to reach them. */
@@ -57,12 +59,56 @@ test('CouchDB: the changes of a database come once each, those of before and tho
   expect(ids).toEqual([...numbers(1, COUNT).map((number) => `n${number}`), 'last']);
 });
 
-test('a durable stream comes whole and in order, with what its client adds', async () => {
+/** A durable stream of JSON; `add` makes it, adds to it and closes it. */
+async function startStream() {
   const server = new DurableStreamTestServer({ port: 0 });
   const url = await server.start();
   onTestFinished(() => server.stop());
-  const add = (method: string, body?: string) => fetch(`${url}/s`, { method, headers: JSON_BODY, body });
+  const add = (method: string, body?: string, headers = {}) =>
+    fetch(`${url}/s`, { method, headers: { ...JSON_BODY, ...headers }, body });
   expect((await add('PUT')).status).toBe(201);
+  return { url, add, close: () => add('POST', undefined, { 'stream-closed': 'true' }) };
+}
+
+describe.each([
+  ['long polls', 0, '/streams/s'],
+  ['server-sent events', 1, '/live/s'],
+])('a durable stream by %s', (_, index, path) => {
+  const follow = async (url: string, query: string) => {
+    const { client, inbox } = await listen(path + query, exampleFeed('durable-streams', url, index));
+    return { inbox, closed: once(client, 'close') };
+  };
+
+  test('comes from its beginning, from an offset or from now on, and its end is the end', async () => {
+    const { url, add, close } = await startStream();
+    await add('POST', '1');
+    const offset = (await add('POST', '2')).headers.get('stream-next-offset');
+    const all = await follow(url, '');
+    const late = await follow(url, `?offset=${offset}`);
+    const now = await follow(url, '?offset=now');
+    await all.inbox.atLeast(2);
+    let last = 2;
+    // Nobody tells when the stream is followed from now on.
+    while (now.inbox.texts.length === 0) {
+      await add('POST', `${++last}`);
+      await setTimeout(10);
+    }
+    await close();
+    const after = await follow(url, '');
+    for (const { closed } of [all, late, now, after])
+      expect((await closed).map(String)).toEqual(['1000', 'The service has no more messages.']);
+
+    const texts = numbers(1, last).map((number) => (index === 0 ? `${number}` : `[${number}]`));
+    expect(all.inbox.texts).toEqual(texts);
+    expect(after.inbox.texts).toEqual(texts);
+    expect(late.inbox.texts).toEqual(texts.slice(2));
+    expect(now.inbox.texts).toEqual(texts.slice(-now.inbox.texts.length));
+    expect(now.inbox.texts.length).toBeLessThan(last - 1);
+  });
+});
+
+test('a durable stream comes whole and in order, with what its client adds', async () => {
+  const { url, add } = await startStream();
   const { client, inbox } = await listen('/streams/s', exampleFeed('durable-streams', url));
   for (const number of numbers(1, COUNT)) await add('POST', `{"n":${number}}`);
   await inbox.atLeast(COUNT);
@@ -72,4 +118,33 @@ test('a durable stream comes whole and in order, with what its client adds', asy
   expect(found).toEqual([...numbers(1, COUNT), 'the client’s']);
   const late = await listen('/streams/s', exampleFeed('durable-streams', url));
   expect(await late.inbox.atLeast(COUNT + 1)).toEqual(inbox.texts);
+});
+
+/** fauxqs, an SQS of its own, with the queue of the example: receives of it, and what has become of its messages. */
+async function startQueue() {
+  const server = await startFauxqs({ port: 0, logger: false });
+  onTestFinished(() => server.stop());
+  const { queueUrl } = server.createQueue('jobs', { attributes: { VisibilityTimeout: '1' } });
+  const { poll, route } = exampleFeed('sqs', `http://127.0.0.1:${server.port}`);
+  const named = JSON.stringify(poll).replaceAll('http://127.0.0.1:9324/000000000000/jobs', queueUrl);
+  return { server, feed: { poll: JSON.parse(named), route } };
+}
+
+test('SQS: each message of a queue comes once to one of two clients, and none is left', async () => {
+  const { server, feed } = await startQueue();
+  const clients = [await listen('/jobs', feed), await listen('/jobs', feed)];
+  const [sender] = clients;
+  for (const number of numbers(1, COUNT)) sender?.client.send(`"${number}"`);
+  const heard = () => clients.flatMap(({ inbox }) => inbox.texts);
+  await until(() => heard().length >= COUNT, 'all messages', 30_000);
+  const left = () => {
+    const { ready, inflight } = server.inspectQueue('jobs')?.messages ?? { ready: [], inflight: [] };
+    return ready.length + inflight.length;
+  };
+  await until(() => left() === 0, 'an empty queue', 10_000);
+  expect(heard().sort()).toEqual(
+    numbers(1, COUNT)
+      .map((number) => `"${number}"`)
+      .sort(),
+  );
 });

@@ -17,7 +17,10 @@ import { serve } from './serve.ts';
 
 /** A function written for API Gateway, run as Lambda runs it, which speaks first by AWS's own SDK: the gateway is API Gateway here. */
 
-const SECRET = 'a-secret-of-services-that-speak-first';
+const CREDENTIALS = {
+  accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+  secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+};
 const INVOCATIONS = '/2015-03-31/functions/function/invocations';
 
 /** What of an event the function looks at. */
@@ -73,24 +76,18 @@ async function startScene() {
   const guarded = await startGuardedExample('lambda', {
     'http://127.0.0.1:9000': `http://127.0.0.1:${port}`,
     'port: 9090': 'port: 0',
-    '${PUSH_SECRET}': SECRET,
+    AKIACHATSOWNFUNCTION: CREDENTIALS.accessKeyId,
+    '${PUSH_KEY}': CREDENTIALS.secretAccessKey,
   });
-  sdk = sdkOf(`http://127.0.0.1:${guarded.gateway.gateway.adminAddress?.port}`);
-  onTestFinished(() => sdk.destroy());
-  return { ...guarded, sdk, members };
+  const endpoint = `http://127.0.0.1:${guarded.gateway.gateway.adminAddress?.port}/prod`;
+  sdk = sdkOf(endpoint);
+  return { ...guarded, endpoint, sdk, members };
 }
 
-/** AWS's client, which shows the secret in the place of its signature. */
-function sdkOf(endpoint: string): ApiGatewayManagementApiClient {
-  const credentials = { accessKeyId: 'x', secretAccessKey: 'x' };
-  const sdk = new ApiGatewayManagementApiClient({ endpoint, region: 'x', credentials, maxAttempts: 1 });
-  sdk.middlewareStack.add(
-    (next) => (args) => {
-      Object.assign((args.request as { headers: object }).headers, { authorization: `Bearer ${SECRET}` });
-      return next(args);
-    },
-    { step: 'finalizeRequest', priority: 'low' },
-  );
+/** AWS's client, as it is. */
+function sdkOf(endpoint: string, given = CREDENTIALS): ApiGatewayManagementApiClient {
+  const sdk = new ApiGatewayManagementApiClient({ endpoint, region: 'eu-central-1', credentials: given });
+  onTestFinished(() => sdk.destroy());
   return sdk;
 }
 
@@ -148,4 +145,23 @@ test('the SDK looks at connections, ends them, and knows of what is gone', async
   expect(await closeOf(client)).toMatchObject({ code: 1000 });
   const late = scene.sdk.send(new PostToConnectionCommand({ ConnectionId, Data: 'late' }));
   await expect(late).rejects.toThrow(GoneException);
+});
+
+test('an SDK that is refused sets its clock by the answer; with another key nothing helps', async () => {
+  const scene = await startScene();
+  const { inbox } = await connect(scene);
+  const [ConnectionId] = [...scene.members];
+  const late = sdkOf(scene.endpoint);
+  late.config.systemClockOffset = -3_600_000;
+  const early = late.send(new PostToConnectionCommand({ ConnectionId, Data: 'an hour ago' }));
+  await expect(early).rejects.toThrow('not of now');
+  await late.send(new PostToConnectionCommand({ ConnectionId, Data: 'now' }));
+  expect(await inbox.atLeast(1)).toEqual(['now']);
+  const stranger = sdkOf(scene.endpoint, { ...CREDENTIALS, secretAccessKey: 'x'.repeat(40) });
+  await expect(stranger.send(new PostToConnectionCommand({ ConnectionId, Data: 'x' }))).rejects.toMatchObject(
+    {
+      name: 'InvalidSignatureException',
+      message: expect.stringContaining('does not match'),
+    },
+  );
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Closing } from '../../src/bridge/closing.ts';
-import { createLink } from '../../src/bridge/link.ts';
+import { BridgeLink } from '../../src/bridge/link.ts';
 import { endingOf, FakeEnd } from '../support/ends.ts';
 
 function linked() {
@@ -8,7 +8,7 @@ function linked() {
   const upstream = new FakeEnd('upstream');
   const closing = new Closing({ closeMs: 1, relaysClose: false });
   closing.join(client, upstream);
-  return { client, upstream, closing, link: createLink(closing, [client, upstream]) };
+  return { client, upstream, closing, link: new BridgeLink(closing, [client, upstream]) };
 }
 
 test('both ends are asked for a sign of life', () => {

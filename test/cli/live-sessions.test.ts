@@ -178,21 +178,21 @@ describe('what ends a session is told with the key that may be wrong', () => {
       json(200, { ...TWO, last: undefined }),
       'gate.yaml:11:25',
       'cursor.from',
-      'an answer holds no cursor: it ends the session with 1014; say where in the answer it stands',
+      'an answer holds no cursor at json:/last: it ends the session with 1014; say where in the answer above it stands',
     ],
     [
       'no JSON',
       (_: unknown, response) => void response.end('<html>'),
       'gate.yaml:12:30',
       'messages.framing',
-      'a body is not JSON: it ends the session with 1014; see the answer above: framing: body, lines and sse take what is no JSON',
+      'a body with no Content-Type is not JSON: it ends the session with 1014; see the answer above: framing: body, lines and sse take what is no JSON',
     ],
     [
       'no array',
       json(200, { messages: {}, last: 1 }),
       'gate.yaml:12:46',
       'messages.at',
-      'there is no JSON array where messages should be: it ends the session with 1014; say where it stands (messages.at), or take the answer as one message (framing: json)',
+      'there is no JSON array at json:/messages: it ends the session with 1014; say where it stands (messages.at), or take the answer as one message (framing: json)',
     ],
     [
       'a refusal',
@@ -267,7 +267,7 @@ poll:
       1,
       'open   POST /v1/sessions/room',
       '200 application/json: {}',
-      'FAILS: gate.yaml:9:52 routes[0].upstream.poll.open.session: an answer holds no session: no session begins; say where in the answer it stands',
+      'FAILS: gate.yaml:9:52 routes[0].upstream.poll.open.session: an answer holds no session at json:/id: no session begins; say where in the answer above it stands',
       NOT_SENT,
     ]);
   });
@@ -329,6 +329,20 @@ describe('what may be for want of what clients bring does not fail', () => {
       'PERHAPS: gate.yaml:12:46 routes[0].upstream.poll.messages.at: nothing stands at json:/messages in the answer: it is no message; well if there is none now',
     );
   });
+});
+
+test('what is to be confirmed is left for another, and the confirmation shown', async () => {
+  const { url, requests } = await service(json(200, [{ id: 'a"b', body: 'one' }]));
+  const text = gate(`
+poll:
+  target: "${url}"
+  poll: { path: /queue }
+  messages: { framing: json-array, item: json:/body }
+  confirm: { path: /done, body: '{ "ids": [{items}] }', item: '"{item./id}"' }`);
+  const { lines } = await within(5_000, text);
+  expect(lines).toContain('one message: one');
+  expect(lines).toContain('not confirmed, so that it comes again, by POST /done: { "ids": ["a\\"b"] }');
+  expect(requests.map((request) => request.url)).toEqual(['/queue']);
 });
 
 test('a poll that is held is given up, and the session closed', async () => {
@@ -429,7 +443,7 @@ poll:
     const { code, lines } = await within(2_000, stream(url));
     expect(code).toBe(1);
     expect(lines.find((line) => line.startsWith('FAILS'))).toMatch(
-      /^FAILS: gate\.yaml:11:30 routes\[0\]\.upstream\.poll\.messages\.framing: the answer is no event stream: see its Content-Type: it ends the session with 1014; ask for/,
+      /^FAILS: gate\.yaml:11:30 routes\[0\]\.upstream\.poll\.messages\.framing: the answer has Content-Type application\/json, and is no event stream: it ends the session with 1014; ask for/,
     );
   });
 });
@@ -445,6 +459,87 @@ test('an answer that is compressed is told as it is read', async () => {
   const { code, lines } = await within(2_000, gate(feed(url)));
   expect(code).toBe(0);
   expect(lines).toContain('200 application/json: {"messages":["one",{"number":2}],"last":7}');
+});
+
+describe('what a newcomer trips over', () => {
+  const text = (status: number, type: string | undefined, body: string): ServiceHandler =>
+    function answer(_request, response) {
+      response.writeHead(status, type === undefined ? {} : { 'content-type': type }).end(body);
+    };
+
+  test.each([
+    [
+      text(404, 'text/html', 'Cannot POST /'),
+      /^PERHAPS: .*post: answers 404, .*\(refusal: relay\); see the path/,
+    ],
+    [
+      text(200, undefined, 'hi'),
+      /^PERHAPS: .*post.messages: the answer has no Content-Type: its body is a binary message; /,
+    ],
+    [
+      text(200, 'text/event-stream', 'data: 1\n\n'),
+      /^PERHAPS: .*post.response: .* all of it one message; write response: sse/,
+    ],
+  ])('a reply that may not be one', async (answer, expected) => {
+    const { url } = await service(answer);
+    const { code, lines } = await within(2_000, gate(`post: { target: "${url}" }`), { message: 'hello' });
+    expect([code, lines.at(-1)]).toEqual([0, expect.stringMatching(expected)]);
+  });
+
+  test.each([
+    ['text/event-stream', 'sse', 'ndjson', /not JSON: .* an event stream is response: sse/],
+    ['application/json', '{}', 'sse', /no event stream: .*; write response: message/],
+  ])('a reply of %s where another is expected', async (type, body, response, expected) => {
+    const { url } = await service(text(200, type, body));
+    const post = gate(`post: { target: "${url}", response: ${response} }`);
+    const { code, lines } = await within(2_000, post, { message: 'hello' });
+    expect([code, lines.at(-1)]).toEqual([1, expect.stringMatching(expected)]);
+    expect(lines.at(-1)).toMatch(/^FAILS: gate.yaml:\d+:\d+ routes\[0\].upstream.post.response: /);
+  });
+
+  test('a reply that does not end', async () => {
+    const { url } = await service((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+    });
+    const post = gate(`post: { target: "${url}", timeout: 100ms }`);
+    const { lines } = await within(2_000, post, { message: 'hello' });
+    expect(lines.at(-1)).toMatch(
+      /^FAILS: .*post.response: the answer is an event stream that goes on; write response: sse/,
+    );
+  });
+
+  test('a reply that is cut', async () => {
+    const { url } = await service((_request, response) => void response.destroy());
+    const { lines } = await within(2_000, gate(`post: { target: "${url}" }`), { message: 'hello' });
+    expect(lines.at(-1)).toMatch(/post: other side closed: a message may or may not have arrived: it ends /);
+  });
+
+  test('a poll that is answered at once, and not told where to go on', async () => {
+    const { url } = await service(json(200, []));
+    const { code, lines } = await within(2_000, gate(`poll: { target: "${url}", poll: { path: /events } }`));
+    const perhaps = lines.find((line) => line.startsWith('PERHAPS'));
+    expect([code, perhaps]).toEqual([
+      0,
+      expect.stringMatching(/poll.poll: answers at once, and there is no `cursor`/),
+    ]);
+  });
+
+  test('a stream that is taken for an answer', async () => {
+    const { url } = await service((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+    });
+    const { code, lines } = await within(200, gate(`poll: { target: "${url}", poll: { path: /events } }`));
+    expect([code, lines[2]]).toEqual([1, '200 text/event-stream']);
+    expect(lines.find((line) => line.startsWith('FAILS'))).toMatch(/poll.poll: .*; write mode: stream, and/);
+  });
+
+  test('a page where a session should be opened', async () => {
+    const { url } = await service(text(200, 'text/html', '<html>'));
+    const { lines } = await within(2_000, gate(feed(url)));
+    expect(lines.find((line) => line.startsWith('FAILS'))).toMatch(
+      /poll.open: a body with Content-Type text\/html is not JSON: no session begins; .* json: is to find/,
+    );
+  });
 });
 
 describe('a service that cannot be reached', () => {

@@ -110,9 +110,37 @@ describe('a file of API keys', () => {
   });
 });
 
-describe('certificates for upstreams', () => {
-  const config = (tls: string) =>
-    sampleConfig().replace('ws://127.0.0.1:3000', `wss://127.0.0.1:3000, tls: { ${tls} }`);
+test('a table of targets that cannot be used is told with its lines', async () => {
+  const config = sampleConfig().replace(
+    'websocket: ws://127.0.0.1:3000',
+    'tcp: "{query.token}", targets: file:desks.txt',
+  );
+  const { code, err } = await checked(config, { 'desks.txt': 's3cret: nowhere\n# ours\ns3cret\n' });
+  expect(code).toBe(2);
+  expect(err).toMatch(
+    /gate.yaml:9:\d+ routes\[0\].upstream.targets: \S+desks.txt:1:1 what follows the name is not host:port/,
+  );
+  expect(err).toMatch(/desks.txt:3:1 is not name: host:port/);
+  expect(err).not.toContain('s3cret');
+  expect(await checked(config, { 'desks.txt': 'a: h:1\n' })).toMatchObject({ code: 0 });
+});
+
+/** A route with this `tls`, by whose it is. */
+const TLS_OF = {
+  upstream: (tls: string) =>
+    sampleConfig().replace('ws://127.0.0.1:3000', `wss://127.0.0.1:3000, tls: { ${tls} }`),
+  'auth.external': (tls: string) =>
+    sampleConfig().replace(
+      'auth: { issuer: main',
+      `auth: { external: { url: "https://127.0.0.1:1", forward: [accept], tls: { ${tls} } }, issuer: main`,
+    ),
+};
+
+describe.each(['upstream', 'auth.external'] as const)('certificates for %s', (whose) => {
+  const config = TLS_OF[whose];
+  /** What is said of its `tls`, or of a key in it, and at which line. */
+  const said = (key: string, words: string) =>
+    new RegExp(`gate.yaml:\\d+:\\d+ routes\\[0\\].${whose}.tls${key}: ${words}`);
   const ALL = config('ca: ca.pem, cert: me.crt, key: me.key');
 
   test('that go with their key are in order', async () => {
@@ -127,7 +155,10 @@ describe('certificates for upstreams', () => {
     const { code, err } = await checked(ALL, files);
     expect(code).toBe(2);
     expect(err).toMatch(
-      /gate.yaml:9:\d+ routes\[0\].upstream.tls: the private key \S+me.key does not belong to the certificate \S+me.crt: write both of one renewal\n$/,
+      said(
+        '',
+        'the private key \\S+me.key does not belong to the certificate \\S+me.crt: write both of one renewal\n$',
+      ),
     );
   });
 
@@ -138,7 +169,7 @@ describe('certificates for upstreams', () => {
     });
     const { err } = await checked(config('cert: me.crt, key: me.key'), { 'me.crt': cert, 'me.key': key });
     expect(err).toMatch(
-      /routes\[0\].upstream.tls.cert: the certificate \S+me.crt expired on Jan {2}1 .* 2002 GMT; renew it\n$/,
+      said('.cert', 'the certificate \\S+me.crt expired on Jan {2}1 .* 2002 GMT; renew it\n$'),
     );
   });
 
@@ -150,9 +181,7 @@ describe('certificates for upstreams', () => {
   test('that cannot be read are told with their line', async () => {
     const { code, err } = await checked(config('cert: me.crt, key: me.key'), { 'me.crt': 'x' });
     expect(code).toBe(2);
-    expect(err).toMatch(
-      /gate.yaml:9:\d+ routes\[0\].upstream.tls.key: cannot read \S+me.key; there is no such/,
-    );
+    expect(err).toMatch(said('.key', 'cannot read \\S+me.key; there is no such'));
   });
 });
 

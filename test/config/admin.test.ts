@@ -57,3 +57,34 @@ describe('admin.secret', () => {
     ]);
   });
 });
+
+describe('admin.aws', () => {
+  const withKey = (secret: string, id = 'AKIAIOSFODNN7EXAMPLE') =>
+    sampleConfig({ top: `admin: { port: 9090, aws: { accessKeyId: ${id}, secretAccessKey: ${secret} } }` });
+
+  test('has its key from the environment, or a file, and shows it to nobody', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-admin-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'aws.secret'), `${SECRET}\n`);
+    for (const text of [withKey(`"\${S}"`), withKey('file:aws.secret')]) {
+      const { config } = parseConfig(text, { env: { S: SECRET }, baseDir: folder });
+      expect(config.admin?.aws?.secretAccessKey.reveal()).toBe(SECRET);
+      expect(JSON.stringify(config)).not.toContain(SECRET);
+    }
+  });
+
+  test('is warned of where its key stands in the file', () => {
+    expect(warningsOf(withKey(SECRET))).toEqual([
+      'admin.aws.secretAccessKey: stands in the file for all to read',
+    ]);
+  });
+
+  test.each([
+    ['a key that is too short', withKey(`"\${S}"`), 'y'.repeat(31), 'admin.aws.secretAccessKey: '],
+    ['a name that is none', withKey(`"\${S}"`, 'a/b'), SECRET, 'admin.aws.accessKeyId: '],
+  ])('with %s is refused, and nothing of the key is shown', (_what, text, secret, place) => {
+    const problem = problemOf(text, { S: secret });
+    expect(problem).toContain(place);
+    expect(problem).not.toMatch(/[xy]{4}/);
+  });
+});

@@ -3,7 +3,7 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseApiKeys, readApiKeys } from '../../src/config/api-keys.ts';
+import { parseApiKeys, parseInTurns, readApiKeys } from '../../src/config/api-keys.ts';
 import { ConfigError, formatProblem } from '../../src/config/problem.ts';
 import { folderWith } from '../support/cli.ts';
 
@@ -138,5 +138,49 @@ describe('a file that cannot be read is told by its name', () => {
     writeFileSync(file, '');
     truncateSync(file, 2 ** 20 + 1);
     expect(await problemOf(file)).toBe('is larger than 1 MiB');
+  });
+});
+
+describe('a file of many keys', () => {
+  const keyed = (number: number) =>
+    `- name: k${number}\n  hash: sha256:${String(number).padStart(64, '0')}\n`;
+  const many = (count: number) => Array.from({ length: count }, (_, number) => keyed(number)).join('');
+  const fileOf = async (text: string) => join(await folderWith({ 'keys.yaml': text }), 'keys.yaml');
+
+  test('is read part by part, with a turn for others behind each', async () => {
+    let turns = 0;
+    const reading = parseInTurns(`---\n# ours\n${many(1_000)}`, 'keys.yaml');
+    const count = () => {
+      turns++;
+      timer = setImmediate(count);
+    };
+    let timer = setImmediate(count);
+    const keys = await reading;
+    clearImmediate(timer);
+    expect(keys).toEqual(parseApiKeys(many(1_000), 'keys.yaml'));
+    expect(turns).toBeGreaterThanOrEqual(19);
+  });
+
+  test.each([
+    [
+      'a key that comes twice',
+      many(200) + keyed(7),
+      /keys.yaml:401:9 \[200\].name: is that of the key at \[7\] too/,
+    ],
+    ['a fault', `${many(200)}- name: other\n`, /keys.yaml:401:3 \[200\].hash: is missing/],
+  ])('tells %s at its place', async (_what, text, problem) => {
+    await expect(readApiKeys(await fileOf(text))).rejects.toThrow(problem);
+  });
+
+  test.each([
+    [
+      'that refers to what is said elsewhere',
+      `- { name: a, hash: "${ONE}", claims: &c { a: 1 } }\n${many(100)}- { name: b, hash: "${TWO}", claims: *c }\n`,
+    ],
+    ['in brackets', `[\n{ name: a, hash: "${ONE}" },\n{ name: b, hash: "${TWO}" }\n]`],
+    ['that are set in', `  - { name: a, hash: "${ONE}" }\n  - { name: b, hash: "${TWO}" }\n`],
+    ['with a name over two lines', `- name: "a\n    - b"\n  hash: ${ONE}\n${many(100)}`],
+  ])('%s is what it is as a whole', async (_what, text) => {
+    expect(await readApiKeys(await fileOf(text))).toEqual(parseApiKeys(text, 'keys.yaml'));
   });
 });

@@ -65,7 +65,7 @@ describe('a login', () => {
     'is not %s',
     (login) => {
       expect(problems(site(BEARER, `login: ${JSON.stringify(login)}`))[0]).toMatch(
-        /^routes\[0\].login: .* is not an http or https URL/,
+        /^routes\[0\].login: .* is not an http:\/\/ or https:\/\/ URL/,
       );
     },
   );

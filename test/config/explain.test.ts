@@ -48,6 +48,12 @@ describe('a problem is told in words', () => {
     [{ trustedProxies: '[]' }, 'trustedProxies: unknown key; trustedProxies stands beside routes'],
     [{ onExpiry: 'close' }, 'onExpiry: unknown key; onExpiry stands in auth'],
     [{ every: '5s' }, 'every: unknown key; every stands in keepalive'],
+    [{ match: '' }, 'match: is empty; expected a mapping (key: value), as in match: { path: /app }'],
+    [{ linger: '{}' }, 'linger: unknown key; linger stands in upstream.poll or upstream.post'],
+    [
+      { upstream: '{ poll: http://a/e }' },
+      'upstream.poll: "http://a/e" is not a mapping, as in { target: "http://127.0.0.1:3000", poll: { path: /events } }',
+    ],
     [
       { auth: '{ issuer: main, require: { n: { x: 1 } } }' },
       'auth.require.n.anyOf: is missing; expected a list',
@@ -69,19 +75,19 @@ describe('a problem is told in words', () => {
     ],
     [
       { match: '{ path: {room} }' },
-      'match.path: a mapping is not a path like /chat, /rooms/{room} or /chat/*; a text with braces needs quotes',
+      'match.path: a mapping is not a path like /chat, /rooms/{room}, /{host}:{port} or /chat/*; a text with braces needs quotes',
     ],
     [
       { upstream: '{ http: h:3000 }' },
-      'upstream.http: "h:3000" is not a http or https URL, or unix:/run/app.sock; http:// is missing in front of it',
+      'upstream.http: "h:3000" is not an http:// or https:// URL, or unix:/run/app.sock; http:// is missing in front of it',
     ],
     [
       { upstream: '{ websocket: [{ url: 10.0.0.7/x }] }' },
-      'upstream.websocket[0].url: "10.0.0.7/x" is not a ws or wss URL, or unix:/run/app.sock; ws:// is missing in front of it',
+      'upstream.websocket[0].url: "10.0.0.7/x" is not a ws:// or wss:// URL, or unix:/run/app.sock; ws:// is missing in front of it',
     ],
     [
       { upstream: '{ http: http//h }' },
-      'upstream.http: "http//h" is not a http or https URL, or unix:/run/app.sock',
+      'upstream.http: "http//h" is not an http:// or https:// URL, or unix:/run/app.sock',
     ],
     [{ keepalive: 'on' }, 'keepalive: "on" does not fit; expected off, or a mapping with every and within'],
     [{ keepalive: '{ every: 5 }' }, 'keepalive.every: 5 is not a duration like 250ms, 30s, 5m or 12h'],
@@ -127,21 +133,24 @@ describe('a problem is told in words', () => {
     [{ name: '""' }, 'name: "" is not a name of letters, digits, - _ . (at most 64)'],
     [
       { upstream: '{ websocket: http://a }' },
-      'upstream.websocket: "http://a" is not a ws or wss URL, or unix:/run/app.sock; write ws://…',
+      'upstream.websocket: "http://a" is not a ws:// or wss:// URL, or unix:/run/app.sock; write ws://…',
     ],
     [
       { upstream: '{ websocket: [ws://a, http://a] }' },
-      'upstream.websocket[1]: "http://a" is not a ws or wss URL, or unix:/run/app.sock; write ws://…',
+      'upstream.websocket[1]: "http://a" is not a ws:// or wss:// URL, or unix:/run/app.sock; write ws://…',
     ],
     [
       { upstream: '{ http: wss://a }' },
-      'upstream.http: "wss://a" is not a http or https URL, or unix:/run/app.sock; write https://…',
+      'upstream.http: "wss://a" is not an http:// or https:// URL, or unix:/run/app.sock; write https://…',
     ],
     [
       { auth: '{ external: { url: "ws://a" } }' },
-      'auth.external.url: "ws://a" is not a http or https URL; write http://…',
+      'auth.external.url: "ws://a" is not an http:// or https:// URL, or unix:/run/app.sock; write http://…',
     ],
-    [{ upstream: '{ websocket: 7 }' }, 'upstream.websocket: 7 is not a ws or wss URL, or unix:/run/app.sock'],
+    [
+      { upstream: '{ websocket: 7 }' },
+      'upstream.websocket: 7 is not a ws:// or wss:// URL, or unix:/run/app.sock',
+    ],
     [{ upstream: '{ websocket: ws://a, txt: true }' }, 'upstream.txt: unknown key; did you mean text?'],
   ] as [Record<string, string>, string][])('%j', (parts, expected) => {
     const problem = problemsOf(route(parts))[0];
@@ -204,12 +213,12 @@ describe('what nobody may see stays unseen', () => {
 
   test('the password in a URL', () => {
     expect(problemsOf(route({ upstream: '{ websocket: ws://me:s3cr3t@a }' }))[0]?.message).toBe(
-      '"ws://…@a" is not a ws or wss URL, or unix:/run/app.sock',
+      '"ws://…@a" is not a ws:// or wss:// URL, or unix:/run/app.sock',
     );
   });
 
   test('the value of a variable', () => {
     const [problem] = problemsOf(route({ upstream: `{ websocket: "\${URL}" }` }), { URL: 'https://s3cr3t' });
-    expect(problem?.message).toBe(`"\${URL}" is not a ws or wss URL, or unix:/run/app.sock`);
+    expect(problem?.message).toBe(`"\${URL}" is not a ws:// or wss:// URL, or unix:/run/app.sock`);
   });
 });

@@ -79,6 +79,8 @@ describe('YAML', () => {
   test.each([
     ['a: [1', /^1:6 : is not readable as YAML/],
     ['a: 1\na: 2', /^2:1 : is not readable as YAML: Map keys must be unique/],
+    ['a: 1\na: 2', /there twice: remove one, or indent it/],
+    ['a:\n - b: c\n    d: e', /^2:\d+ .*the keys of a mapping begin in the same column/],
     ['a: 1\n---\nb: 2', /^2:1 : is not readable as YAML: Source contains multiple documents/],
     ['a: *b', /^1:4 : \*b has no anchor &b before it/],
     ['a: !!binary aGVsbG8=', /^1:4 : is not readable as YAML: Unresolved tag/],

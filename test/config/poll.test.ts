@@ -11,6 +11,8 @@ function withPoll(poll: string, auth = 'none'): string {
   return sampleConfig({ route });
 }
 
+const CONFIRM = `path: /done, body: '{"ids": [{items}]}', item: '"{item./id}"'`;
+
 describe('a poll upstream', () => {
   test.each([
     ['poll: { path: "/{room}?wait={hold}&{query}" }'],
@@ -27,8 +29,17 @@ describe('a poll upstream', () => {
     [`send: { path: /m }, close: { path: "/end?c={code}&n={seq}", body: '["{reason}"]' }`],
     ['send: { path: /m }, headers: { pass: [cookie], add: { x-room: "{room} {query.a|b}" } }'],
     ['send: { path: /m }, headers: { add: { x-room: plain } }'],
+    ['send: { path: /m }, headers: { add: { Authorization: Bearer key } }'],
     ['poll: { path: /e }, codes: { 302: 1001, 410: 1000, 503: 4999 }'],
     ['poll: { path: "/e/{cursor}" }, cursor: { from: "json:/next" }, ack: pong'],
+    ['poll: { path: /e, end: { header: { stream-closed: true } } }'],
+    ['poll: { path: /e, end: [{ status: [204, 304] }, { json: { /more: false }, status: [200] }] }'],
+    [
+      'poll: { path: /e, mode: stream, end: { json: { /a: 1 } } }, messages: { framing: sse, events: [a, b] }',
+    ],
+    [
+      `poll: { path: /e }, messages: { framing: ndjson }, ack: pong, confirm: { ${CONFIRM} }, linger: { token: query:t }`,
+    ],
   ])('accepts %s', (poll) => {
     expect(() => parsed(withPoll(poll))).not.toThrow();
   });
@@ -83,6 +94,61 @@ describe('a poll upstream', () => {
     ['poll: { path: /e }, messages: { at: "json:/x" }', 'has an effect with json and json-array only'],
     ['poll: { path: /e }, messages: { item: "json:/x" }', 'has no effect with body'],
     ['poll: { path: /e }, ack: pong', 'has no effect without `cursor`'],
+    ['poll: { path: /e, end: {} }', 'says nothing of the answer: give status, header, json'],
+    ['poll: { path: /e, end: { status: [410] } }', '2xx, 304 or 408; `codes` is for others'],
+    ['poll: { path: /e, end: { json: { more: 1 } } }', 'is not a JSON pointer'],
+    [
+      'poll: { path: /e, mode: stream, end: { header: { a: b } } }, messages: { framing: sse }',
+      'poll.end: with mode: stream it is an event that says the end: give `json`',
+    ],
+    [
+      'poll: { path: /e, mode: stream, end: [{ json: { /a: 1 } }, { json: { /a: 1 }, status: [200] }] }, messages: { framing: sse }',
+      'poll.end[1]: with mode: stream it is an event',
+    ],
+    [
+      'poll: { path: /e, mode: stream, end: { json: { /a: 1 } } }, messages: { framing: lines }',
+      'poll.end: there is no JSON in lines',
+    ],
+    ['poll: { path: /e }, messages: { events: a }', 'messages.events: has an effect with sse only'],
+    [`send: { path: /e }, confirm: { ${CONFIRM} }`, 'confirm: has an effect with `poll` only'],
+    [
+      `poll: { path: /e, mode: stream }, messages: { framing: ndjson }, confirm: { ${CONFIRM} }`,
+      'confirm: has an effect with `poll` only, and not with its mode: stream',
+    ],
+    [
+      `poll: { path: /e }, messages: { framing: ndjson }, confirm: { ${CONFIRM} }, cursor: { from: json:/a, send: query:a }`,
+      'confirm: does not go with `cursor`',
+    ],
+    [
+      `poll: { path: /e }, messages: { framing: ndjson }, confirm: { ${CONFIRM} }, linger: { token: query:t }`,
+      'confirm: with `linger` needs `ack: pong`',
+    ],
+    [`poll: { path: /e }, confirm: { ${CONFIRM} }`, 'confirm: there are no items in body'],
+    [
+      `poll: { path: /e }, messages: { framing: ndjson }, confirm: { path: /d, body: '{}', item: '{}' }`,
+      'confirm.body: says nothing of the messages: put {items} into it',
+    ],
+    [
+      `poll: { path: /e }, messages: { framing: ndjson }, confirm: { path: /d, body: '["{items}"]', item: '{}' }`,
+      'confirm.body: {items} stands outside of quotes',
+    ],
+    [
+      `poll: { path: /e }, messages: { framing: ndjson }, confirm: { path: /d, body: 'a={items}', type: application/x-www-form-urlencoded, item: 'x' }`,
+      'confirm.body: {items} stands in JSON only',
+    ],
+    [
+      `poll: { path: /e }, messages: { framing: ndjson }, confirm: { path: /d, body: '[{items}]', item: '{"a":"{item./a}"' }`,
+      'confirm.item: is not JSON',
+    ],
+    [
+      `poll: { path: /e }, messages: { framing: ndjson }, confirm: { path: /d, body: '[{items}]', item: '"{item.a}"' }`,
+      'confirm.item: nothing fills {item.a} here',
+    ],
+    [
+      `poll: { path: /e }, messages: { framing: ndjson }, confirm: { path: "/{item./a}", body: '[{items}]', item: '1' }`,
+      'confirm.path: nothing fills {item./a} here',
+    ],
+    [`poll: { path: /e, method: POST, body: '[{items}]' }`, 'nothing fills {items} here'],
     ['poll: { path: /e }, codes: { 200: 1000 }', 'is not a status from 300 to 599, but 304'],
     ['poll: { path: /e }, codes: { 304: 1000 }', 'is not a status from 300 to 599, but 304'],
     ['poll: { path: /e }, codes: { 410: 1006 }', 'is not a close code such as 1000'],
@@ -108,6 +174,18 @@ describe('a poll upstream', () => {
     ['profile: bayeux', 'path: is missing'],
     ['profile: sockjs, path: /echo, send: { path: /x }', 'send: does not go with this profile; remove it'],
     ['profile: engine', 'expected generic, websocket-over-http, engine.io, sockjs or bayeux'],
+    ['profile: pushpin', 'sockjs or bayeux; did you mean poll: { profile: websocket-over-http }?'],
+    ['profile: aws', 'sockjs or bayeux; did you mean post: { profile: aws }?'],
+    [
+      'poll: { path: /e }, path: /e',
+      'poll.path: does not go with this profile; path stands in open or poll or confirm or send or close',
+    ],
+    ['poll: { path: /e }, response: message', 'poll.response: unknown key; response stands in send'],
+    ['poll: { path: /e }, hub: chat', 'poll.hub: unknown key; hub stands in post'],
+    [
+      'poll: { path: /e }, topic: a',
+      'known here: profile, target, headers, http2, responseSize, queueSize, codes',
+    ],
   ])('refuses %s', (poll, message) => {
     expect(problemOf(withPoll(poll))).toContain(message);
   });
@@ -165,8 +243,12 @@ describe('a post upstream', () => {
   });
 
   test.each([
-    ['ws://127.0.0.1:3001', 'is not a http or https URL, or unix:/run/app.sock; write http://'],
+    ['ws://127.0.0.1:3001', 'is not an http:// or https:// URL, or unix:/run/app.sock; write http://'],
     ['http://127.0.0.1:3001/?a=1', 'post: a base URL has no query'],
+    ['[http://127.0.0.1:3001]', 'a mapping with target, which may be a list'],
+    [`{ ${TARGET}, ack: pong }`, 'post.ack: unknown key; ack stands in poll'],
+    [`{ ${TARGET}, linger: 30s }`, 'is not a mapping (key: value); known here: for, token, max'],
+    [`{ ${TARGET}, profile: lambda }`, 'cloudevents or aws; did you mean post: { profile: aws }?'],
     [`{ ${TARGET}, path: "/{rom}" }`, 'post.path: nothing fills {rom} here'],
     [`{ ${TARGET}, body: '["{rom}"]' }`, 'post.body: nothing fills {rom} here'],
     [`{ ${TARGET}, body: "{message}", text: text/plain }`, 'post.body: a body is JSON or a form'],
@@ -200,6 +282,23 @@ describe('a post upstream', () => {
     [`{ ${TARGET}, open: { path: /o, cursor: "json:/c" } }`, 'post.open.cursor'],
   ])('refuses %s', (post, message) => {
     expect(problemOf(withPost(post))).toContain(message);
+  });
+});
+
+describe('sessions that outlive their clients', () => {
+  test.each([
+    ['engine.io', 'begin a new session with each connection'],
+    ['bayeux', 'bring their own clientId'],
+  ])('are none of %s', (profile, why) => {
+    const poll = `{ profile: ${profile}, ${TARGET}, path: /p, linger: { token: "query:resume" } }`;
+    const route = `
+  - name: feed
+    match: { path: /feed }
+    auth: none
+    upstream: { poll: ${poll} }`;
+    expect(problemOf(sampleConfig({ route }))).toMatch(
+      new RegExp(`poll\\.linger: has no place here: .*${why}`),
+    );
   });
 });
 

@@ -27,6 +27,7 @@ describe('gapsIn', () => {
     only: undefined,
     fallback: { kind: 'required' },
     keys: [],
+    profiles: [],
   };
   const used = [{ name: 'examples/one.yaml', tree: { drain: '3s' } }];
 
@@ -56,7 +57,7 @@ describe('a key', () => {
     ['routes[].timeouts.lifetime', 'duration, or off', { kind: 'absent', means: 'off' }],
     [
       'routes[].upstream.poll.target',
-      'http or https URL, or unix:/run/app.sock, or mapping, or a list of them',
+      'http:// or https:// URL, or unix:/run/app.sock, or mapping, or a list of them',
       { kind: 'required' },
     ],
     ['routes[].upstream.text', '`true` or `false`', expect.objectContaining({ kind: 'absent' })],
@@ -81,9 +82,23 @@ describe('a key', () => {
   });
 
   test('is there once, though it stands in several alternatives', () => {
-    const places = keys.map(({ place }) => place);
+    const places = keys.map(({ place, of }) => (of === undefined ? place : `${place} of ${of.profile}`));
     expect(new Set(places).size).toBe(places.length);
     expect(places).toContain('routes[].upstream.websocket.weight');
+  });
+
+  test('of one profile has the default it has there, and those of all are told once', () => {
+    const at = (place: string) => keys.filter((key) => key.place === `routes[].upstream.${place}`);
+    const told = at('poll.path').map(({ of, fallback }) => [of?.profile, fallback]);
+    expect(told).toEqual([
+      ['websocket-over-http', { kind: 'absent', means: 'the client’s own path' }],
+      ['engine.io', { kind: 'default', value: '/socket.io/' }],
+      ['sockjs', { kind: 'required' }],
+      ['bayeux', { kind: 'required' }],
+    ]);
+    expect(at('poll.headers').map(({ of }) => of?.profile)).toEqual([undefined, 'websocket-over-http']);
+    expect(at('poll.outage').map(({ of }) => of)).toEqual([undefined]);
+    expect(at('post.hub').map(({ meaning }) => meaning)).toEqual([expect.stringMatching(/^The hub that/)]);
   });
 
   test('of a mapping that many keys are in has a table of its own', () => {

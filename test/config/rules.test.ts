@@ -27,7 +27,7 @@ describe('an issuer', () => {
     'cannot fetch its keys from %s',
     (url) => {
       expect(problemOf(issuer(`algorithms: [ES256], jwks: "${url}"`))).toMatch(
-        /issuers.main.jwks: .* is not an http or https URL without credentials, or a file$/,
+        /issuers.main.jwks: .* is not an http:\/\/ or https:\/\/ URL without credentials, or a file$/,
       );
     },
   );
@@ -51,7 +51,7 @@ describe('an issuer', () => {
       'issuer: https://id.example.com/',
       `issuer: "${name}"`,
     );
-    expect(problemOf(text)).toMatch(/issuers.main.issuer: discovery needs an http or https URL/);
+    expect(problemOf(text)).toMatch(/issuers.main.issuer: discovery needs an http:\/\/ or https:\/\/ URL/);
   });
 
   test('is discovered by its URL alone', () => {
@@ -135,6 +135,26 @@ describe('a route', () => {
       /routes\[0\].origins: is required on a route that takes tokens from cookies$/,
     );
     expect(parsed(withAuth(auth, 'origins: [https://a.example.com]')).routes).toHaveLength(1);
+  });
+
+  test.each([
+    ['http://a/auth', ', tls: { verify: off }', 'auth.external.tls: has no effect: url is not https://'],
+    ['unix:/run/a.sock', ', tls: { verify: off }', 'auth.external.tls: has no effect: url is not https://'],
+    [
+      'https://a/auth',
+      ', tls: { servername: b, cert: package.json }',
+      'tls.cert: has no effect without its key',
+    ],
+    [`unix:/${'x'.repeat(120)}`, '', 'auth.external.url: the path of the socket has 121 bytes; at most 107'],
+  ])('that asks another service at %s%s is refused', (url, more, problem) => {
+    const auth = `{ external: { url: "${url}", forward: [accept]${more} } }`;
+    expect(problemOf(withAuth(auth))).toContain(problem);
+  });
+
+  test('that asks another service by a unix socket has it below the file’s folder', () => {
+    const auth = '{ external: { url: "unix:run/a.sock:/auth?b=1", forward: [accept] } }';
+    const [route] = parseConfig(withAuth(auth), { baseDir: '/etc/gate' }).config.routes;
+    expect(route?.auth).toMatchObject({ external: { url: 'unix:/etc/gate/run/a.sock:/auth?b=1' } });
   });
 
   test('that asks another service about cookies must name origins', () => {

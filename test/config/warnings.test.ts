@@ -144,6 +144,10 @@ describe('a route', () => {
     expect(warningsOf(verifyOff)).toEqual([
       expect.stringMatching(/^routes\[0\].upstream.tls.verify: whoever answers is believed/),
     ]);
+    const asked = '{ url: "https://127.0.0.1:1", forward: [accept], tls: { verify: off } }';
+    expect(
+      warningsOf(sampleConfig().replace('auth: { issuer: main', `auth: { external: ${asked}, issuer: main`)),
+    ).toEqual([expect.stringMatching(/^routes\[0\].auth.external.tls.verify: whoever answers is believed/)]);
   });
 
   test('that strips all there is of its only path is warned of', () => {

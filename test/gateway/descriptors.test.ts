@@ -114,7 +114,7 @@ test('a session that polls and sends at the same time is counted with both its c
   const folder = await folderWith({
     'gate.yaml': `listeners: [{ host: 127.0.0.1, port: 0 }]
 routes:
-  - { name: r, match: { path: /* }, auth: none, upstream: { poll: { target: "http://127.0.0.1:1", poll: { path: / } } } }
+  - { name: r, match: { path: /* }, auth: none, upstream: { poll: { target: "http://127.0.0.1:1", poll: { path: / }, send: { path: / } } } }
 `,
   });
   const daemon = new Process(['serve', join(folder, 'gate.yaml')], {}, { openFiles: OPEN_FILES });

@@ -429,6 +429,22 @@ describe('after the 101', () => {
   });
 });
 
+test('answers 503 for DRAINING, too, where an upstream is still asked when it stops', async () => {
+  const service = createServer();
+  await once(service.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void service.close());
+  const { port } = service.address() as AddressInfo;
+  await using stopping = await startGateway(
+    `routes: [{ name: a, match: { path: / }, auth: none, upstream: { post: { target: "http://127.0.0.1:${port}", open: { path: /open }, path: /x } } }]`,
+  );
+  using wire = await say(stopping.port, handshake('/'));
+  await once(service, 'request');
+  const stopped = stopping.close();
+  const { message } = new GatewayError('DRAINING');
+  expect(await wire.answer()).toMatchObject({ status: 503, body: `DRAINING: ${message}\n` });
+  await stopped;
+});
+
 test('the admin listener answers 403 for HOST_REFUSED', async () => {
   const lines = ['GET /metrics HTTP/1.1', 'Host: rebound.example.com', 'Connection: close'];
   using wire = await say(gateway.gateway.adminAddress?.port ?? 0, `${lines.join('\r\n')}\r\n\r\n`);

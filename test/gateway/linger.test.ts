@@ -51,11 +51,24 @@ async function counted(gateway: TestGateway) {
   };
 }
 
+async function openSessions(gateway: TestGateway): Promise<number> {
+  return metric(await gateway.metrics(), 'sallyport_sessions_open', { route: 'feed' });
+}
+
 const NOUGHT = { lingering: 0, undelivered: 0, resumed: 0, taken_over: 0, expired: 0, ended: 0, gone: 0 };
 
-/** Resolves when the `count`th session has ended. */
+/** Resolves when the `count`th connection has ended. */
 async function ended({ log }: TestGateway, count = 1): Promise<void> {
-  await until(() => log.filter(({ msg }) => msg === 'session ended').length === count);
+  await until(() => log.filter(isEnd).length === count);
+}
+
+function isEnd({ msg }: Record<string, unknown>): boolean {
+  return msg === 'connection ended' || msg === 'session ended';
+}
+
+/** All that is said of ends of sessions. */
+function ends({ log }: TestGateway) {
+  return log.filter(({ msg }) => msg === 'session ended');
 }
 
 test('the log and the metrics tell of it, and the token is in neither', async () => {
@@ -73,13 +86,13 @@ test('the log and the metrics tell of it, and the token is in neither', async ()
   expect(await counted(gateway)).toEqual({ ...NOUGHT, resumed: 1, taken_over: 1 });
   client.client.close(1000);
   await ended(gateway, 3);
-  const lines = gateway.log.filter(({ msg }) => msg === 'session opened' || msg === 'session ended');
+  const lines = gateway.log.filter((line) => line.msg === 'session opened' || isEnd(line));
   expect(lines.map(({ msg, resumed, close }) => [msg, resumed, close])).toEqual([
     ['session opened', undefined, undefined],
-    ['session ended', undefined, 1006],
+    ['connection ended', undefined, 1006],
     ['session opened', true, undefined],
     ['session opened', true, undefined],
-    ['session ended', true, 4409],
+    ['connection ended', true, 4409],
     ['session ended', true, 1000],
   ]);
   expect(lines[2]?.awayMs).toEqual(expect.any(Number));
@@ -141,7 +154,47 @@ test('nobody comes back: the service is told 1006, and what it has not accepted 
   await until(() => told().length === 1);
   expect(told()).toEqual(['/leave?code=1006']);
   await until(async () => (await counted(gateway)).expired === 1);
+  await gateway.logged(({ msg }) => msg === 'session ended');
   expect(await counted(gateway)).toEqual({ ...NOUGHT, expired: 1, undelivered: 2 });
+  const [lost] = gateway.log.filter(({ msg }) => msg === 'connection ended');
+  const { time: _, durationMs, ...rest } = lost as Record<string, unknown>;
+  expect(ends(gateway)).toEqual([
+    {
+      ...rest,
+      msg: 'session ended',
+      undelivered: 2,
+      time: expect.anything(),
+      durationMs: expect.any(Number),
+    },
+  ]);
+  expect(ends(gateway)[0]).toMatchObject({
+    close: 1006,
+    by: 'client',
+    clean: false,
+    up: { messages: 2, bytes: 2 },
+  });
+  expect(Number(ends(gateway)[0]?.durationMs)).toBeGreaterThanOrEqual(Number(durationMs));
+  expect(await openSessions(gateway)).toBe(0);
+});
+
+test('the service fails while nobody is there: one line says so, with the code and the count', async () => {
+  const sends: (() => void)[] = [];
+  const { gateway, client } = await startScene({
+    handler: (_, response) => void sends.push(() => response.writeHead(401).end()),
+  });
+  (await client.come()).send('a');
+  client.client.send('b');
+  await until(() => sends.length === 1);
+  client.vanish();
+  await ended(gateway);
+  expect([ends(gateway), await openSessions(gateway)]).toEqual([[], 0]);
+  sends[0]?.();
+  await ended(gateway, 2);
+  const [line] = ends(gateway);
+  expect(line).toMatchObject({ close: 3000, by: 'upstream', error: 'SERVICE_REFUSED', undelivered: 2 });
+  expect(line).toMatchObject({ up: { messages: 2 }, down: { messages: 0 } });
+  expect(await counted(gateway)).toEqual({ ...NOUGHT, ended: 1, undelivered: 2 });
+  expect(String(await once(client.begin('.1'), 'error'))).toContain('410');
 });
 
 test('the gateway stops: the service is told of sessions without clients, too', async () => {
@@ -152,6 +205,9 @@ test('the gateway stops: the service is told of sessions without clients, too', 
   await ended(gateway);
   await gateway.close();
   expect(told()).toEqual(['/leave?code=1001']);
+  expect(ends(gateway)).toMatchObject([
+    { close: 1001, by: 'gateway', error: 'GOING_AWAY', clean: true, undelivered: 0 },
+  ]);
 });
 
 test('a client that is away takes none of the places for open connections', async () => {

@@ -104,16 +104,19 @@ describe('a message', () => {
       { __type: 'GoneException', message: expect.any(String) },
     ]);
     const wrong = await ask(`/@connections/${id}?code=1006`, { method: 'DELETE' });
-    expect([wrong.status, await wrong.text()]).toEqual([400, expect.stringMatching(/^BAD_REQUEST: /)]);
+    expect([wrong.status, await wrong.json()]).toEqual([
+      400,
+      { message: expect.stringMatching(/^BAD_REQUEST: /) },
+    ]);
   });
 
-  test('may be sent to /@connections, too', async () => {
+  test.each(['', '/prod', '/$default'])('may be sent to %s/@connections, too', async (stage) => {
     const { ask, connect } = await startPushing();
     const { id, inbox } = await connect();
-    expect((await ask(`/@connections/${id}`, typed('text/plain', 'x'))).status).toBe(200);
+    expect((await ask(`${stage}/@connections/${id}`, typed('text/plain', 'x'))).status).toBe(200);
     expect(await inbox.atLeast(1)).toEqual(['x']);
-    expect((await ask(`/@connections/${id}`)).status).toBe(200);
-    expect((await ask(`/@connections/${id}`, { method: 'DELETE' })).status).toBe(204);
+    expect((await ask(`${stage}/@connections/${id}`)).status).toBe(200);
+    expect((await ask(`${stage}/@connections/${id}`, { method: 'DELETE' })).status).toBe(204);
   });
 
   test('is refused with 400 where wait is neither none nor left out', async () => {
@@ -266,6 +269,7 @@ describe('the secret', () => {
     ['POST', `/connections/${NOBODY}`],
     ['GET', `/connections/${NOBODY}`],
     ['DELETE', `/@connections/${NOBODY}`],
+    ['DELETE', `/prod/@connections/${NOBODY}`],
     ['POST', '/publish'],
   ] as const;
 
@@ -281,7 +285,7 @@ describe('the secret', () => {
     for (const [method, path] of PATHS) {
       const answer = await ask(path, { method, headers });
       expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer realm="admin"']);
-      expect(await answer.text()).toMatch(/^SECRET_REFUSED: .*admin\.secret/);
+      expect(await answer.text()).toMatch(/SECRET_REFUSED: .*admin\.secret/);
     }
     expect((await ask('/metrics', { headers: {} })).status).toBe(200);
     expect(JSON.stringify(gateway.log) + (await gateway.metrics())).not.toContain(PUSH_SECRET);
@@ -326,7 +330,9 @@ describe('the secret', () => {
       const answer = await ask(path, { method, headers: AUTHORIZED });
       expect([answer.status, await answer.text()]).toEqual([
         403,
-        'ADMIN_LOCKED: Nothing can be pushed or changed here until admin.secret is set.\n',
+        expect.stringContaining(
+          'ADMIN_LOCKED: Nothing can be pushed or changed here until admin.secret or admin.aws is set.',
+        ),
       ]);
     }
     for (const path of ['/metrics', '/livez', '/readyz']) expect((await ask(path)).status).toBe(200);
@@ -338,6 +344,8 @@ test.each([
   ['GET', '/connections/'],
   ['GET', '/connections/a/b'],
   ['POST', '/publish/x'],
+  ['GET', '/a/b/@connections/c'],
+  ['GET', '//@connections/c'],
 ])('%s %s is no address', async (method, path) => {
   const { ask } = await startPushing();
   expect((await ask(path, { method, headers: AUTHORIZED })).status).toBe(404);

@@ -260,6 +260,7 @@ describe('combine', () => {
     const named = (name: string) => ({
       opened: (...all: unknown[]) => void heard.push([name, 'opened', ...all]),
       ended: (...all: unknown[]) => void heard.push([name, 'ended', ...all]),
+      over: (...all: unknown[]) => void heard.push([name, 'over', ...all]),
       refused: (...all: unknown[]) => void heard.push([name, 'refused', ...all]),
       served: (...all: unknown[]) => void heard.push([name, 'served', ...all]),
     });
@@ -269,11 +270,13 @@ describe('combine', () => {
     const [session, request] = [sessionRecord(), gatewayRequest()];
     both.opened(session, { parse: 1 });
     both.ended(session, BYE, 5, { code: 'IDLE' });
+    both.over(session, BYE, 5, { code: 'GOING_AWAY' });
     both.refused(refused, error, 6, { parse: 2 });
     both.served(request, servedRecord(), 7);
     const calls = [
       ['opened', session, { parse: 1 }],
       ['ended', session, BYE, 5, { code: 'IDLE' }],
+      ['over', session, BYE, 5, { code: 'GOING_AWAY' }],
       ['refused', refused, error, 6, { parse: 2 }],
       ['served', request, servedRecord(), 7],
     ];

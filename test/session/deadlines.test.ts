@@ -41,15 +41,15 @@ function watch(limits: Partial<Limits>, silenceOf = ({ silence }: Seen, _now: nu
     destroy() {},
   };
   const all: Limits = { timeouts: {}, keepalive: 'off', expiresAt: undefined, ...limits };
-  const deadlines = new Deadlines(
-    all,
-    link,
-    () => seen.traffic,
-    (error: GatewayError, silent?: PeerName) => {
+  const deadlines = new Deadlines(all, link, {
+    get traffic() {
+      return seen.traffic;
+    },
+    expire(error: GatewayError, silent?: PeerName) {
       seen.ended = error.code;
       seen.buried = silent;
     },
-  );
+  });
   return { seen, deadlines };
 }
 

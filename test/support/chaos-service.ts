@@ -5,12 +5,12 @@ import { text } from 'node:stream/consumers';
 import { seeded } from './seeded.ts';
 
 /**
- * A service in a process of its own that cuts what it says: `node chaos-service.ts PORT FILE LAST FAULTS SEED`. `GET /feed?since=N`
+ * A service in a process of its own that cuts what it says: `node chaos-service.ts PORT FILE LAST DOWN UP SEED`. `GET /feed?since=N`
  * answers with some of the numbers from N+1 to LAST, `GET /stream` streams them as events behind Last-Event-ID; both hold
- * where there are none. `POST /up` appends what it was sent, with its Idempotency-Key, to FILE. FAULTS of a thousand answers are
- * cut: some of their bytes are sent, or none, and the connection ends. Prints its port.
+ * where there are none. `POST /up` appends what it was sent, with its Idempotency-Key, to FILE. Of a thousand answers DOWN and UP
+ * are cut: some of their bytes are sent, or none, and the connection ends. Prints its port.
  */
-const [port = '0', file = '', last = '0', faults = '0', seed = '0'] = process.argv.slice(2);
+const [port = '0', file = '', last = '0', down = '0', up = '0', seed = '0'] = process.argv.slice(2);
 const random = seeded(Number(seed));
 const MOST = 150;
 const PAUSE_MS = 3;
@@ -21,7 +21,8 @@ export interface Taken {
   readonly body: string;
 }
 
-const isFaulty = () => random(1000) < Number(faults);
+/** Whether an answer is cut where so many of a thousand are. */
+const isCut = (rate: string) => random(1000) < Number(rate);
 
 /** Some connections end in order, amid what they carry, others are reset. */
 function cut(socket: Socket, bytes: string): void {
@@ -35,11 +36,11 @@ function cut(socket: Socket, bytes: string): void {
 const chunk = (body: string) => `${body.length.toString(16)}\r\n${body}\r\n`;
 
 /** As Node writes it where nothing is cut: with a length, or in chunks. */
-function answer({ socket }: IncomingMessage, response: ServerResponse, body: string): void {
+function answer({ socket, method }: IncomingMessage, response: ServerResponse, body: string): void {
   const isChunked = random(2) === 0;
   const framing = isChunked ? 'transfer-encoding: chunked' : `content-length: ${body.length}`;
   const written = isChunked ? `${chunk(body)}0\r\n\r\n` : body;
-  if (isFaulty())
+  if (isCut(method === 'POST' ? up : down))
     cut(socket, `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${framing}\r\n\r\n${written}`);
   else if (isChunked) response.writeHead(200).end(body);
   else response.writeHead(200, { 'content-length': body.length }).end(body);
@@ -67,12 +68,12 @@ function answerStream({ headers, socket }: IncomingMessage, response: ServerResp
     if (numbers.length === 0 || !socket.writable) return;
     since += numbers.length;
     const events = numbers.map((one) => `id: ${one}\ndata: ${one}\n\n`).join('');
-    if (isFaulty()) {
+    if (isCut(down)) {
       cut(socket, chunk(events));
       return;
     }
     response.write(events);
-    if (isFaulty()) response.end();
+    if (isCut(down)) response.end();
     else setTimeout(sendLot, PAUSE_MS);
   }
   sendLot();
@@ -81,7 +82,7 @@ function answerStream({ headers, socket }: IncomingMessage, response: ServerResp
 /** Half of what is cut has not been taken. */
 async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const taken: Taken = { key: String(request.headers['idempotency-key']), body: await text(request) };
-  if (isFaulty()) {
+  if (isCut(up)) {
     cut(request.socket, ' ');
     return;
   }

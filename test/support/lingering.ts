@@ -58,9 +58,14 @@ export function upTo(last: number): string[] {
   return Array.from({ length: last }, (_, index) => String(index + 1));
 }
 
+/** The secret of a resume token. */
+export function freshSecret(): string {
+  return randomBytes(18).toString('base64url');
+}
+
 /** One client with a resume token that it comes back with. */
 export class Returner {
-  readonly token = randomBytes(18).toString('base64url');
+  readonly token = freshSecret();
   readonly #url: string;
   /** All that has come, over all connections. */
   readonly texts: string[] = [];

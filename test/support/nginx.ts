@@ -3,22 +3,43 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { programPath, type RunningServer, startServer } from './servers.ts';
 
-/** nginx with one location for all paths, in which these lines stand; `gateway` is the port given. Stopped with the test. */
-export async function startNginx(gateway: number, location: readonly string[]): Promise<RunningServer> {
+const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+
+interface NginxParts {
+  /** Files of modules, by their whole paths. */
+  readonly modules?: readonly string[];
+  /** Lines within `http`. */
+  readonly http: readonly string[];
+  /** Lines within its one server. */
+  readonly server: readonly string[];
+}
+
+/** Starts nginx with a server on a port of its own; stopped with the test. */
+export async function startNginxWith(parts: NginxParts): Promise<RunningServer> {
   const program = programPath('nginx', 'nginx-light');
   const server = await startServer(program, async (folder, port) => {
     const file = join(folder, 'nginx.conf');
-    await writeFile(file, configuration(folder, port, gateway, location));
+    await writeFile(file, configuration(folder, port, parts));
     return { args: ['-p', folder, '-e', 'stderr', '-c', file] };
   });
   onTestFinished(() => server.close());
   return server;
 }
 
-const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+/** nginx with one location for all paths, in which these lines stand; `gateway` is the port given. Stopped with the test. */
+export function startNginx(gateway: number, location: readonly string[]): Promise<RunningServer> {
+  return startNginxWith({
+    http: [
+      "map $http_upgrade $connection_upgrade { default upgrade; '' close; }",
+      `upstream gateway { server 127.0.0.1:${gateway}; }`,
+    ],
+    server: ['location / {', ...location.map((line) => `  ${line}`), '}'],
+  });
+}
 
-function configuration(folder: string, port: number, gateway: number, location: readonly string[]): string {
+function configuration(folder: string, port: number, { modules = [], http, server }: NginxParts): string {
   return `
+${modules.map((file) => `load_module ${file};`).join('\n')}
 daemon off;
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 worker_processes 1;
@@ -28,13 +49,10 @@ events {}
 http {
   access_log off;
   ${TEMPORARY.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n  ')}
-  map $http_upgrade $connection_upgrade { default upgrade; '' close; }
-  upstream gateway { server 127.0.0.1:${gateway}; }
+  ${http.join('\n  ')}
   server {
     listen 127.0.0.1:${port};
-    location / {
-      ${location.join('\n      ')}
-    }
+    ${server.join('\n    ')}
   }
 }
 `;

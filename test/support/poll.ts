@@ -13,6 +13,7 @@ import { WebSocket } from 'ws';
 import type { Bridge, Ending, Link, SessionHandle } from '../../src/bridge/contract.ts';
 import type { Clock } from '../../src/bridge/poll/backoff.ts';
 import type { ChannelHub } from '../../src/bridge/poll/channels.ts';
+import type { SessionConcealment } from '../../src/bridge/poll/concealment.ts';
 import { openPollBridge } from '../../src/bridge/poll/index.ts';
 import { type RouteConfig, schema } from '../../src/config/schema.ts';
 import { asGatewayError } from '../../src/errors.ts';
@@ -41,6 +42,7 @@ export interface HarnessOptions {
   readonly request?: Partial<AdmittedRequest>;
   readonly clock?: Clock;
   readonly channels?: ChannelHub;
+  readonly concealment?: SessionConcealment;
   /** Gives every bridge up before the 101. */
   readonly abandon?: boolean;
   /** Runs the bridge only after this event of the client's socket. */

@@ -37,6 +37,8 @@ export interface Surroundings {
   readonly sockets: Socket[];
   /** What observers heard: `target outcome`, and `target forgotten`. */
   readonly heard: string[];
+  /** Targets that went out of service, each with the cause, or came back. */
+  readonly outages: string[];
   /** Addresses by name; an error for a name that has none. */
   readonly names: Map<string, readonly string[] | Error>;
 }
@@ -49,6 +51,7 @@ export function surroundings(): Surroundings {
   const dialled: string[] = [];
   const sockets: Socket[] = [];
   const heard: string[] = [];
+  const outages: string[] = [];
 
   async function lookUp(name: string): Promise<Addresses> {
     const addresses = names.get(name) ?? new Error('silence');
@@ -71,11 +74,12 @@ export function surroundings(): Surroundings {
   const observer = {
     dialled: ({ name }: { name: string }, outcome: string) => void heard.push(`${name} ${outcome}`),
     forgotten: ({ name }: { name: string }) => void heard.push(`${name} forgotten`),
-    healthChanged: () => {},
+    healthChanged: ({ name }: { name: string }, outage?: { readonly cause?: unknown }) =>
+      void outages.push(`${name} ${outage === undefined ? 'back' : outage.cause}`),
   };
   const resolver = new Resolver({ now, lookups: { dns: lookUp, system: lookUp } });
   const context = createUpstreamContext({ now, connect, observer, resolver, random: () => 0.5 });
-  return { context, clock, behaviour, dialled, sockets, heard, names };
+  return { context, clock, behaviour, dialled, sockets, heard, outages, names };
 }
 
 function fakeSocket(): Socket {

@@ -1,102 +1,40 @@
-import { spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
+import {
+  type ChaosService,
+  gatewayTo,
+  killUntil,
+  LONG_MS,
+  numbersTo,
+  places,
+  SEED,
+  startChaosService,
+} from '../support/chaos.ts';
 import type { Taken } from '../support/chaos-service.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import type { TestGateway } from '../support/gateway.ts';
 import { within } from '../support/patience.ts';
-import { seeded } from '../support/seeded.ts';
 
 /**
  * A service that cuts its answers and is killed again and again: no message is lost, none is doubled unseen, and no session ends
- * without a word. What is cut and when can be played again with CHAOS_SEED; how the kernel and two processes share their time cannot.
+ * without a word.
  */
 
-const SEED = Number(process.env.CHAOS_SEED ?? randomInt(2 ** 31));
-const SERVICE = fileURLToPath(new URL('../support/chaos-service.ts', import.meta.url));
 const LAST = 10_000;
-const LONG_MS = 50_000;
-const NUMBERS = Array.from({ length: LAST }, (_, index) => String(index + 1));
+const NUMBERS = numbersTo(LAST);
 /** Of a thousand answers. */
 const OFTEN = 150;
 const SELDOM = 3;
 const SESSIONS = 40;
-/** Of the service, in one test. */
-const KILLS = 10;
 
-const undo: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
-
-interface ChaosService {
-  readonly port: number;
-  /** Kills it, and starts it anew on its port. */
-  restart(): Promise<void>;
-  /** What has come up. */
-  taken(): Promise<Taken[]>;
-}
-
-async function startService(faults: number): Promise<ChaosService> {
-  const folder = await mkdtemp(join(tmpdir(), 'chaos-'));
-  const file = join(folder, 'taken');
-  undo.push(() => rm(folder, { recursive: true }));
-  let starts = 0;
-  let port = 0;
-  let kill: () => Promise<unknown>;
-
-  async function start(): Promise<void> {
-    const options = [port, file, LAST, faults, SEED + starts++].map(String);
-    const child = spawn(process.execPath, [SERVICE, ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const exited = once(child, 'exit');
-    kill = () => {
-      child.kill('SIGKILL');
-      return exited;
-    };
-    const [line] = await once(child.stdout, 'data');
-    port = Number(String(line));
-  }
-  await start();
-  undo.push(() => kill());
-
-  return {
-    get port() {
-      return port;
-    },
-    async restart() {
-      await kill();
-      await start();
-    },
-    async taken() {
-      const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(Boolean);
-      return lines.map((line) => JSON.parse(line) as Taken);
-    },
-  };
-}
-
-async function gatewayTo({ port }: ChaosService, upstream: object): Promise<TestGateway> {
-  const [[kind, session]] = Object.entries(upstream) as [[string, object]];
-  const route = {
-    name: 'chaos',
-    match: { path: '/' },
-    auth: 'none',
-    upstream: { [kind]: { target: `http://127.0.0.1:${port}`, ...session } },
-  };
-  const gateway = await startGateway(`routes: [${JSON.stringify(route)}]`);
-  undo.push(() => gateway.close());
-  return gateway;
-}
+const startService = () => startChaosService('chaos-service.ts', LAST, OFTEN, SELDOM);
+const takenBy = (service: ChaosService) => service.lines<Taken>();
 
 /** A client that has connected, and the code it is closed with. */
 async function connect(gateway: TestGateway, path: string) {
   const client = new WebSocket(gateway.url(path));
-  undo.push(() => client.terminate());
+  onTestFinished(() => client.terminate());
   const ended = once(client, 'close').then(([code]) => code as number);
   await within(once(client, 'open'), 'an open WebSocket');
   return { client, ended };
@@ -107,27 +45,6 @@ async function lastLine(gateway: TestGateway, session: number) {
   const endings = () => gateway.log.filter(({ msg }) => msg === 'session ended');
   await gateway.logged(() => endings().length > session, LONG_MS);
   return endings()[session] as { close: number; undelivered?: number; up: { messages: number } };
-}
-
-/** Places at random between nothing and all, the first of them first. */
-function places(count: number, seed: number): number[] {
-  const random = seeded(seed);
-  return Array.from({ length: count }, () => random(LAST)).sort((one, other) => one - other);
-}
-
-/** Kills the service now and then, until `done` settles. */
-async function killUntil(done: Promise<unknown>, service: ChaosService): Promise<void> {
-  const random = seeded(SEED);
-  let isDone = false;
-  const settled = done.finally(() => {
-    isDone = true;
-  });
-  settled.catch(() => {});
-  for (let kills = 0; !isDone && kills < KILLS; kills++) {
-    await Promise.race([settled, sleep(300 + random(700))]);
-    if (!isDone) await service.restart();
-  }
-  await settled;
 }
 
 const CURSOR = { initial: '{query.since|0}' };
@@ -171,9 +88,9 @@ describe(`${LAST} messages down (CHAOS_SEED=${SEED})`, () => {
     { name, feed: { ...feed, ack: 'pong' }, who: 'a client that is dropped and comes back', drops: 12 },
   ]);
   test.for(ways)('come once each by $name to $who', async ({ feed, drops }) => {
-    const service = await startService(OFTEN);
+    const service = await startService();
     const gateway = await gatewayTo(service, { poll: feed });
-    const all = hearAll(gateway, places(drops, SEED));
+    const all = hearAll(gateway, places(drops, LAST));
     await killUntil(all, service);
     expect(await all).toEqual(NUMBERS);
   });
@@ -181,11 +98,11 @@ describe(`${LAST} messages down (CHAOS_SEED=${SEED})`, () => {
 
 describe(`${LAST} messages up (CHAOS_SEED=${SEED})`, () => {
   test('of a service that drops what it has had: each comes, and again only with the same key', async () => {
-    const service = await startService(SELDOM);
+    const service = await startService();
     const gateway = await gatewayTo(service, { post: { path: '/up', retry: 'idempotent' } });
     const { client } = await connect(gateway, '/');
     for (const number of NUMBERS) client.send(number);
-    const bodies = async () => new Set((await service.taken()).map(({ body }) => body));
+    const bodies = async () => new Set((await takenBy(service)).map(({ body }) => body));
 
     async function takeAll(): Promise<void> {
       while ((await bodies()).size < LAST) await sleep(100);
@@ -195,14 +112,14 @@ describe(`${LAST} messages up (CHAOS_SEED=${SEED})`, () => {
 
     expect(await lastLine(gateway, 0)).toMatchObject({ close: 1000, undelivered: 0, up: { messages: LAST } });
     expect([...(await bodies())]).toEqual(NUMBERS);
-    const taken = await service.taken();
+    const taken = await takenBy(service);
     expect(taken.length).toBeGreaterThan(LAST);
     expect(new Set(taken.map(({ key }) => key)).size).toBe(LAST);
     expect(new Set(taken.map(({ key, body }) => `${key} ${body}`)).size).toBe(LAST);
   });
 
   test('of any other: none comes twice, and a session that has lost one ends with a code and the count', async () => {
-    const service = await startService(SELDOM);
+    const service = await startService();
     const gateway = await gatewayTo(service, { post: { path: '/up', response: 'message' } });
     const EACH = LAST / SESSIONS;
     const codes: number[] = [];
@@ -219,7 +136,7 @@ describe(`${LAST} messages up (CHAOS_SEED=${SEED})`, () => {
       const line = await lastLine(gateway, session);
       expect(line).toMatchObject({ close: codes.at(-1), up: { messages: EACH } });
       expect(answers + (line.undelivered ?? 0)).toBe(EACH);
-      const taken = (await service.taken()).flatMap(({ body }) => numberOf(body, session) ?? []);
+      const taken = (await takenBy(service)).flatMap(({ body }) => numberOf(body, session) ?? []);
       // The fate of the one that the session ended with is not known.
       expect(taken).toEqual(Array.from({ length: taken.length }, (_, index) => index + 1));
       expect(taken.length - answers).toBeOneOf(codes.at(-1) === 1000 ? [0] : [0, 1]);

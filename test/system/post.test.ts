@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
@@ -69,6 +70,27 @@ routes:
   const inbox = inboxOf(webSocket);
   for (const text of ['one', 'quiet', 'bad', 'two']) webSocket.send(text);
   expect(await inbox.atLeast(3)).toEqual(['one of tests', 'bad', 'two of tests']);
+});
+
+test('the scripts of the guide answer as it says', async () => {
+  const guide = await readFile('config/guide/http-services.md', 'utf8');
+  const [, php = ''] = /```php\n(.*?)```/s.exec(guide) ?? [];
+  const [, cgi = ''] = /```sh\n(#!.*?)```/s.exec(guide) ?? [];
+  const servers = [await startPhp({ 'message.php': php }), await startCgi({ 'cgi-bin/message': cgi })];
+  const urls = servers.map(
+    ({ port }, at) => `http://127.0.0.1:${port}${['/message.php', '/cgi-bin/message'][at]}`,
+  );
+  const gateway = await startGateway(`
+routes:
+  - { name: php, match: { path: /php }, auth: none, upstream: { post: "${urls[0]}" } }
+  - { name: cgi, match: { path: /cgi }, auth: none, upstream: { post: "${urls[1]}" } }`);
+  onTestFinished(() => gateway.close());
+  for (const path of ['/php', '/cgi']) {
+    const { webSocket } = await converse(gateway.url(path), [], {});
+    const inbox = inboxOf(webSocket);
+    for (const text of ['one', 'zwei ü']) webSocket.send(text);
+    expect(await inbox.atLeast(2)).toEqual(['you said one', 'you said zwei ü']);
+  }
 });
 
 /** A model with the API that many have: what it was asked, and its answers under way. */

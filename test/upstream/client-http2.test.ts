@@ -12,6 +12,7 @@ import { makeCertificate } from '../support/certificates.ts';
 import { type Asked, frame, http2ClientOf, http2Peer, rawHttp2Peer } from '../support/http2-target.ts';
 import { eventually } from '../support/patience.ts';
 import { portOf } from '../support/servers.ts';
+import { listenAt } from '../support/sockets.ts';
 
 const GET = { method: 'GET', path: '/poll', headers: {} };
 const POST = { method: 'POST', path: '/x', headers: { host: 'a.example', 'x-a': 'b' }, body: 'hello' };
@@ -42,6 +43,12 @@ async function outcome(exchange: Promise<{ body: Buffer }>): Promise<unknown> {
 /** `:status: 200` in HPACK. */
 const OK = Buffer.from([0x88]);
 
+/** A request without a body, in the first stream. */
+const ASKED = frame(1, 5, 1).subarray(3);
+
+/** Streams are looked at up to this one. */
+const goaway = (stream: number) => frame(7, 0, 0, Buffer.of(0, 0, 0, stream, 0, 0, 0, 0));
+
 const BROKEN = { kind: 'broken', unsent: false };
 const UNTOUCHED = { kind: 'unreachable', unsent: true };
 
@@ -65,6 +72,35 @@ describe('over HTTP/2', () => {
     await eventually(() => asked.length === 5, 'all polls');
     expect(sessions.size).toBe(3);
   });
+
+  test('a connection that takes none is not kept', async () => {
+    const { sessions, asked, target } = await http2Peer(ok, { settings: { maxConcurrentStreams: 0 } });
+    expect(await outcome(target.exchange(GET, LIMITS))).toEqual(UNTOUCHED);
+    await eventually(() => [...sessions].every(({ destroyed }) => destroyed), 'the end of it');
+    expect([sessions.size, asked.length]).toEqual([1, 0]);
+  });
+
+  test.each([
+    ['at once', '', goaway(0)],
+    ['with its last answer', ASKED, Buffer.concat([frame(1, 5, 1, OK), goaway(1)])],
+  ])(
+    'a connection that is to go away is closed, though the service keeps it: %s',
+    async (_when, cue, answer) => {
+      const { promise: gone, resolve } = Promise.withResolvers<unknown>();
+      const server = createTcpServer({ allowHalfOpen: true }, (socket) => {
+        const ping = () => void setImmediate(() => socket.write(frame(6, 0, 0, Buffer.alloc(8)), ping));
+        socket.on('error', resolve).on('end', ping);
+        socket.write(frame(4, 0, 0));
+        socket.on('data', (bytes) => {
+          if (bytes.includes(cue)) socket.write(answer);
+        });
+      });
+      await listenAt({ port: 0, host: '127.0.0.1' }, server);
+      const target = http2ClientOf(`http://localhost:${portOf(server)}`, 'on');
+      await outcome(target.exchange(GET, LIMITS));
+      expect(await gone).toMatchObject({ syscall: 'write' });
+    },
+  );
 
   test('a connection takes another when one has been answered', async () => {
     const { sessions, target } = await http2Peer(ok, { settings: { maxConcurrentStreams: 1 } });

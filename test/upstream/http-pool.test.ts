@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { GatewayError } from '../../src/errors.ts';
 import { createPolicy } from '../../src/upstream/balance/index.ts';
 import { HttpPool } from '../../src/upstream/http-pool.ts';
 import { Pool } from '../../src/upstream/pool.ts';
@@ -130,6 +131,16 @@ describe('the client of an endpoint', () => {
     await Promise.all(taken);
     expect(dialled).toEqual(['10.0.0.1:80', '10.0.0.1:80']);
     expect(await taken[0]).not.toBe(await taken[1]);
+  });
+
+  test('takes its endpoint out of service with a cause, when none can be dialled any more', async () => {
+    const { connect, taken, behaviour, outages } = await start(['10.0.0.1']);
+    const { client } = await connect();
+    client.take();
+    behaviour.set('10.0.0.1:80', new GatewayError('UPSTREAM_REFUSED'));
+    client.take();
+    await expect(taken[1]).rejects.toThrow();
+    expect(outages).toEqual(['app.internal:80/10.0.0.1 UPSTREAM_REFUSED']);
   });
 
   test('may be given without a dial, and none is told of', async () => {

@@ -3,6 +3,7 @@ import type { AuthConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
 import { removeParameter } from '../../http/query.ts';
 import type { GatewayRequest, HeaderField } from '../../http/request.ts';
+import type { CertificateWatch } from '../../watched-certificates.ts';
 import type { Claims } from '../claims.ts';
 import { isForgeable } from '../forgeable.ts';
 import { type Check, endBy } from '../grant.ts';
@@ -13,10 +14,16 @@ import { fieldsFrom, ourFields } from './question.ts';
 import { RememberedAnswers } from './remembered.ts';
 import { AuthService, type ExternalConfig } from './service.ts';
 
-/** Opens the service that a route asks about its clients, if it asks one; whoever opens it closes it. */
-export function openAuthService(auth: 'none' | AuthConfig): AuthService | undefined {
+/**
+ * Opens the service that a route asks about its clients, if it asks one; whoever opens it closes it. Throws CertificateError for a
+ * file of its `tls` that cannot be used.
+ */
+export function openAuthService(
+  auth: 'none' | AuthConfig,
+  certificates: CertificateWatch,
+): AuthService | undefined {
   if (auth === 'none' || auth.external === undefined) return undefined;
-  return new AuthService(auth.external);
+  return new AuthService(auth.external, undefined, certificates);
 }
 
 /** What the configuration says of it. */

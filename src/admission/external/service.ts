@@ -3,7 +3,9 @@ import type { AuthConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
 import type { HeaderField } from '../../http/request.ts';
 import { CounterTable } from '../../store/counters.ts';
-import { REMEDIES_OF_URLS, tlsFault } from '../../tls-fault.ts';
+import { type Remedies, tlsFault } from '../../tls-fault.ts';
+import { type CertificateWatch, unwatched } from '../../watched-certificates.ts';
+import { type Way, wayTo } from './connecting.ts';
 
 /** Another service, which is asked about clients over HTTP. */
 
@@ -20,7 +22,15 @@ export interface Answer {
 /** Questions under way at a time, of everybody and of one address. */
 const BOUNDS = { all: 256, perAddress: 32 };
 const MAX_BODY_BYTES = 64 * 1024;
+/** So long the rest of an answer that nobody reads may take: by then another connection is cheaper. */
+const REST_MS = 250;
 const NOTHING = Buffer.alloc(0);
+
+const REMEDIES: Remedies = {
+  plain: 'http://',
+  authority: 'name it in auth.external.tls.ca',
+  name: 'write the one that counts in auth.external.tls.servername',
+};
 
 /** Whether a status is a refusal that goes to the client: its own, or one that sends it to where it signs in. */
 export function isRefusal(status: number): boolean {
@@ -30,19 +40,20 @@ export function isRefusal(status: number): boolean {
 /** The connections to one such service, kept for questions to come. */
 export class AuthService {
   readonly #pool: Pool;
-  readonly #path: string;
+  readonly #way: Way;
   readonly #within: number;
   readonly #bounds: typeof BOUNDS;
   readonly #places = new CounterTable();
 
-  constructor({ url, within }: ExternalConfig, bounds = BOUNDS) {
-    const { origin, pathname, search } = new URL(url);
-    this.#path = pathname + search;
-    this.#within = within;
+  /** Throws CertificateError for a file of `tls` that cannot be used. */
+  constructor(config: ExternalConfig, bounds = BOUNDS, certificates: CertificateWatch = unwatched) {
+    this.#way = wayTo(config, certificates);
+    this.#within = config.within;
     this.#bounds = bounds;
+    const { origin, connect } = this.#way;
     // The one deadline is ours, and it is that of all of the answer.
-    const timeouts = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: within } };
-    this.#pool = new Pool(origin, { connections: bounds.all, pipelining: 1, ...timeouts });
+    const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
+    this.#pool = new Pool(origin, { connections: bounds.all, pipelining: 1, connect, ...timeouts });
   }
 
   /**
@@ -60,7 +71,7 @@ export class AuthService {
       return await this.#exchange(fields, deadline.signal, end);
     } catch (thrown) {
       end();
-      const cause = tlsFault(thrown, REMEDIES_OF_URLS);
+      const cause = tlsFault(thrown, REMEDIES);
       throw new GatewayError('AUTH_UNAVAILABLE', { detail: 'the auth service does not answer', cause });
     }
 
@@ -72,6 +83,7 @@ export class AuthService {
 
   /** Drops its connections; again is a no-op. */
   close(): Promise<void> {
+    this.#way.close();
     return this.#pool.destroy();
   }
 
@@ -79,15 +91,15 @@ export class AuthService {
   async #exchange(fields: readonly HeaderField[], signal: AbortSignal, end: () => void): Promise<Answer> {
     const { statusCode, headers, body } = await this.#pool.request({
       method: 'GET',
-      path: this.#path,
+      path: this.#way.path,
       headers: fields.flat(),
       responseHeaders: 'raw',
       signal,
     });
     const answer = { status: statusCode, fields: headers as unknown as readonly string[], body: NOTHING };
     if (!isRefusal(statusCode)) {
-      // Nobody waits for what is not wanted; what is left of it is read for the sake of the connection.
-      void body.dump({ limit: MAX_BODY_BYTES }).then(end, end);
+      // Nobody waits for what is not wanted; what is left of it is read for the sake of the connection, which keeps its place.
+      void body.dump({ limit: MAX_BODY_BYTES, signal: AbortSignal.timeout(REST_MS) }).then(end, end);
       return answer;
     }
     const content = await beginningOf(body);

@@ -69,7 +69,7 @@ export async function openApiKeys(file: string, deps: KeysDeps): Promise<ApiKeys
   async function renew(): Promise<void> {
     try {
       const before = keys;
-      keys = await readKeys(file);
+      keys = await readKeys(file, before.size === 0);
       const changes = changesBetween(before, keys);
       if (changes === undefined) return;
       reloads?.reloaded('keys', 'renewed');
@@ -81,8 +81,9 @@ export async function openApiKeys(file: string, deps: KeysDeps): Promise<ApiKeys
   }
 }
 
-async function readKeys(file: string): Promise<ByHash> {
-  return new Map((await readApiKeys(file)).map((key) => [key.hash, key]));
+/** Where there are keys, a file without a word is one that somebody is about to write, or could not. */
+async function readKeys(file: string, mayBeBlank = true): Promise<ByHash> {
+  return new Map((await readApiKeys(file, { mayBeBlank })).map((key) => [key.hash, key]));
 }
 
 /** By the names of the keys; undefined if nothing has changed. */

@@ -32,16 +32,20 @@ export class Assembler {
   /** A piece of the payload of the frame at hand, still masked. Throws as `begin` does. */
   add(bytes: Buffer, from: number, to: number, reader: FrameReader): void {
     const at = this.#size;
+    const isLast = reader.fin && reader.remaining === to - from;
     this.#size += to - from;
-    this.#makeRoom();
+    // Little messages get no more room than they announce: very many of them may wait.
+    const first = Math.min(FIRST_BYTES, reader.length);
+    this.#makeRoom(isLast ? this.#size : Math.max(first, 2 * this.#bytes.length));
     bytes.copy(this.#bytes, at, from, to);
     mask(this.#bytes, at, this.#size, reader.key, reader.length - reader.remaining);
-    if (reader.fin && reader.remaining === to - from) this.#finish();
+    if (isLast) this.#finish();
   }
 
-  #makeRoom(): void {
+  /** `wanted`: what may be needed in all. */
+  #makeRoom(wanted: number): void {
     if (this.#size <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, this.#size, 2 * this.#bytes.length));
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#size, wanted));
     this.#bytes.copy(larger);
     this.#bytes = larger;
   }

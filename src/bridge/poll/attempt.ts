@@ -2,14 +2,16 @@ import { asGatewayError, GatewayError } from '../../errors.ts';
 import { ExchangeFailed, type HttpAnswer, type HttpRequest } from '../../upstream/client.ts';
 import type { AnswerHead, StreamedAnswer } from '../../upstream/streamed-answer.ts';
 import type { Backoff, Trouble } from './backoff.ts';
+import { concealRefusal, type SessionConcealment } from './concealment.ts';
 import type { Batch, Profile, Sends } from './profile.ts';
 import { isStreamed, wholeRefusal } from './refusal.ts';
 import type { SessionClient } from './session-client.ts';
-import { answered, judgeSend, serviceRefused, unreadable } from './verdict.ts';
+import { answered, isEventStream, judgeSend, serviceRefused, unreadable } from './verdict.ts';
 
 export interface AttemptParts {
   readonly http: SessionClient;
   readonly codes: Profile['codes'];
+  readonly concealment?: SessionConcealment | undefined;
   /** Made for a message when it is needed. */
   backoff(): Backoff;
 }
@@ -35,7 +37,7 @@ interface Setback extends Trouble {
 
 /**
  * Sends a request until the service has it. One that the service may have had is sent again only if the profile says that
- * it drops what it has had. Throws what ends the session: UPSTREAM_LOST (its fate is unknown), UPSTREAM_OUTAGE,
+ * it drops what it has had. Throws what ends the session: UPSTREAM_LOST or UPSTREAM_TIMEOUT (its fate is unknown), UPSTREAM_OUTAGE,
  * SERVICE_REFUSED, UPSTREAM_INVALID.
  */
 export async function sendUntilTaken(
@@ -93,11 +95,13 @@ function setbackOf(thrown: unknown): Setback {
 }
 
 /** The profile may have something to say to the client: in place of the end (of a 4xx for which there is no close code), or of its own end. */
-function refusalOf(answer: HttpAnswer, { sends }: Sending, { codes }: AttemptParts): Outcome {
+function refusalOf(answer: HttpAnswer, { sends }: Sending, { codes, concealment }: AttemptParts): Outcome {
   const { status } = answer;
+  const end = serviceRefused(answer, 'a message', codes);
+  const shown = concealRefusal(answer, end.message, concealment);
   const isClients = status >= 400 && status < 500 && codes?.[status] === undefined;
-  const batch = isClients ? sends.refused?.(answer) : sends.failed?.(answer);
-  if (batch === undefined) throw serviceRefused(answer, 'a message', codes);
+  const batch = isClients ? sends.refused?.(shown) : sends.failed?.(shown);
+  if (batch === undefined) throw end;
   return { kind: 'refused', batch };
 }
 
@@ -105,5 +109,11 @@ function fateUnknown({ cause, answer }: Setback, { codes }: AttemptParts): Gatew
   const detail = 'a message may or may not have arrived';
   if (answer !== undefined)
     return serviceRefused(answer, 'a message', codes, `${answered(answer.status)}: ${detail}`);
-  return new GatewayError('UPSTREAM_LOST', { cause, detail });
+  if (cause instanceof ExchangeFailed && isEventStream(cause.head))
+    return new GatewayError('UPSTREAM_INVALID', {
+      cause,
+      detail: `${detail}: the answer is an event stream that did not end, and \`response: sse\` takes it as it comes`,
+    });
+  const isLate = cause instanceof ExchangeFailed && cause.kind === 'timeout';
+  return new GatewayError(isLate ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_LOST', { cause, detail });
 }

@@ -9,6 +9,8 @@ const SHORTEST_IDLE_MS = 1_000;
 const IDLE_PART = 1 / 5;
 /** Of the same: an answer that took this long was held. */
 const HELD_PART = 1 / 2;
+/** One that took less was not, however little a service says that it holds. */
+const SHORTEST_HELD_MS = 100;
 /** Whatever a service asks for. */
 const LONGEST_WISH_MS = 300_000;
 
@@ -89,7 +91,7 @@ export class Backoff {
    */
   idle(elapsedMs: number): number {
     this.#recover();
-    if (elapsedMs >= this.#holdMs * HELD_PART) {
+    if (elapsedMs >= Math.max(this.#holdMs * HELD_PART, SHORTEST_HELD_MS)) {
       this.#idles = 0;
       return 0;
     }

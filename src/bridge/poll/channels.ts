@@ -20,7 +20,7 @@ export type Subscriber = (item: Item) => Promise<boolean>;
 export interface Channels {
   /**
    * Has `subscriber` hear what is published to a channel, in place of the session's earlier one if there is one. Returns the
-   * undo, which may be called twice. Throws UPSTREAM_INVALID for a name of no or of more than 255 characters, and for more
+   * undo, which may be called twice. Throws UPSTREAM_INVALID for a name of no or, with its prefix, of more than 255 characters, and for more
    * channels than a session may listen to.
    */
   subscribe(channel: string, subscriber: Subscriber): () => void;
@@ -53,9 +53,12 @@ export class ChannelHub {
     return this.#members.size;
   }
 
-  /** Lets a session in; `limit` is how many bytes may be on their way to its client, beyond which it misses what is published. */
-  join(limit: number): SessionChannels {
-    return new Member(this.#members, limit);
+  /**
+   * Lets a session in; `limit` is how many bytes may be on their way to its client, beyond which it misses what is published.
+   * To all others its channels have names that begin with `prefix`.
+   */
+  join(limit: number, prefix = ''): SessionChannels {
+    return new Member(this.#members, limit, prefix);
   }
 
   /**
@@ -80,36 +83,43 @@ type Members = Map<string, Set<Member>>;
 class Member implements SessionChannels {
   /** Those of all sessions. */
   readonly #members: Members;
+  readonly #limit: number;
   /** For what is on its way to the client. */
-  readonly #allotment: Allotment;
-  readonly #subscribers = new Map<string, Subscriber>();
+  #allotment: Allotment | undefined;
+  readonly #prefix: string;
+  /** Most sessions listen to nothing, and have none. */
+  #subscribers: Map<string, Subscriber> | undefined;
   #hasLeft = false;
 
-  constructor(members: Members, limit: number) {
+  constructor(members: Members, limit: number, prefix: string) {
     this.#members = members;
-    this.#allotment = new Allotment(limit);
+    this.#prefix = prefix;
+    this.#limit = limit;
   }
 
-  subscribe(channel: string, subscriber: Subscriber): () => void {
+  subscribe(name: string, subscriber: Subscriber): () => void {
     if (this.#hasLeft) return () => {};
-    this.#check(channel);
-    this.#subscribers.set(channel, subscriber);
+    const channel = this.#prefix + name;
+    const subscribers = this.#subscribers ?? new Map<string, Subscriber>();
+    this.#check(channel, subscribers);
+    this.#subscribers = subscribers.set(channel, subscriber);
     const members = this.#members.get(channel) ?? new Set();
     this.#members.set(channel, members.add(this));
     return () => {
-      if (this.#subscribers.get(channel) === subscriber) this.#drop(channel);
+      if (subscribers.get(channel) === subscriber) this.#drop(channel);
     };
   }
 
   leave(): void {
     this.#hasLeft = true;
-    for (const channel of [...this.#subscribers.keys()]) this.#drop(channel);
+    for (const channel of [...(this.#subscribers?.keys() ?? [])]) this.#drop(channel);
   }
 
   /** Gives an item to the session. Never rejects. */
   async take(channel: string, item: Item): Promise<PushOutcome> {
-    const subscriber = this.#subscribers.get(channel);
+    const subscriber = this.#subscribers?.get(channel);
     if (subscriber === undefined) return 'gone';
+    this.#allotment ??= new Allotment(this.#limit);
     const giveBack = this.#allotment.take(item.kind === 'message' ? item.message.data.length : 0);
     if (giveBack === undefined) return 'full';
     try {
@@ -122,15 +132,15 @@ class Member implements SessionChannels {
     }
   }
 
-  #check(channel: string): void {
-    if (channel.length === 0 || channel.length > MAX_CHANNEL_NAME)
+  #check(channel: string, subscribers: ReadonlyMap<string, Subscriber>): void {
+    if (channel.length === this.#prefix.length || channel.length > MAX_CHANNEL_NAME)
       throw invalid(`a channel’s name has 1 to ${MAX_CHANNEL_NAME} characters`);
-    if (this.#subscribers.size >= MAX_CHANNELS && !this.#subscribers.has(channel))
+    if (subscribers.size >= MAX_CHANNELS && !subscribers.has(channel))
       throw invalid(`a session listens to at most ${MAX_CHANNELS} channels`);
   }
 
   #drop(channel: string): void {
-    this.#subscribers.delete(channel);
+    this.#subscribers?.delete(channel);
     const members = this.#members.get(channel);
     members?.delete(this);
     if (members?.size === 0) this.#members.delete(channel);

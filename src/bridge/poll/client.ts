@@ -35,7 +35,9 @@ export class PollClient implements FrameHandler {
   readonly peer: Peer;
   readonly #session: SessionHandle;
   readonly #assembler: Assembler;
-  readonly #acknowledgement: Acknowledgement;
+  readonly #onSilence: () => void;
+  /** Where it has been asked to confirm something. */
+  #acknowledgement: Acknowledgement | undefined;
 
   constructor({ socket, session, events, onMessage, onSilence = () => {} }: PollClientParts) {
     const maxMessage = session.messageSize === Infinity ? DEFAULT_MESSAGE_SIZE : session.messageSize;
@@ -50,7 +52,7 @@ export class PollClient implements FrameHandler {
       events,
     });
     this.#assembler = new Assembler(onMessage);
-    this.#acknowledgement = new Acknowledgement(this.peer, session.stallMs, onSilence);
+    this.#onSilence = onSilence;
   }
 
   /** Sends the messages, in order. Resolves with true when the kernel has them all, with false if none may be sent any more. */
@@ -60,6 +62,7 @@ export class PollClient implements FrameHandler {
 
   /** Resolves with true when it has read what was sent to it; with false when `signal` aborts. */
   confirm(signal: AbortSignal): Promise<boolean> {
+    this.#acknowledgement ??= new Acknowledgement(this.peer, this.#session.stallMs, this.#onSilence);
     return this.#acknowledgement.ask(signal);
   }
 
@@ -80,9 +83,9 @@ export class PollClient implements FrameHandler {
 
   /** An HTTP service knows no pings: the gateway answers. */
   control(opcode: number, payload: Buffer): FrameAction {
-    if (opcode === PONG && this.#acknowledgement.isAnswer(payload)) return CUT;
+    if (opcode === PONG && this.#acknowledgement?.isAnswer(payload)) return CUT;
     const settled = this.peer.onControl(opcode, payload);
-    if (opcode === PONG && settled !== undefined) this.#acknowledgement.remind();
+    if (opcode === PONG && settled !== undefined) this.#acknowledgement?.remind();
     const action = settled ?? this.peer.admit();
     if (action === STOP) return STOP;
     if (opcode === PING) this.peer.sendPong(payload);

@@ -1,6 +1,7 @@
 import type { Ending } from '../contract.ts';
 import type { Clock } from './backoff.ts';
 import type { Channels } from './channels.ts';
+import type { SessionConcealment } from './concealment.ts';
 import type { Message, Profile } from './profile.ts';
 import type { SessionClient } from './session-client.ts';
 
@@ -18,6 +19,8 @@ export interface Conversation {
   /** Milliseconds of failure after which the service is given up; undefined: never. */
   readonly outageMs: number | undefined;
   readonly clock: Clock;
+  /** Of what the client must not read. Absent: there is no such thing. */
+  readonly concealment?: SessionConcealment | undefined;
   /** Sees to it that the service is told of the end. Resolves when it is, or never will be: the session does not wait for that. */
   sayGoodbye(ending: Ending): Promise<void>;
 }

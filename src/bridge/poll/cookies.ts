@@ -8,35 +8,32 @@ const MAX_COOKIE_SIZE = 4096;
  * session talks to that target only: domains and paths (RFC 6265 §5.2) do not matter. Holds 20 cookies of 4 KiB;
  * what is beyond is not taken.
  */
-export interface CookieJar {
+export class CookieJar {
+  /** As sent back, by their names. */
+  readonly #cookies = new Map<string, string>();
+
   /** Takes the Set-Cookie fields of an answer. */
-  store(headers: IncomingHttpHeaders): void;
+  store(headers: IncomingHttpHeaders): void {
+    for (const field of headers['set-cookie'] ?? []) this.#take(field);
+  }
+
   /** The Cookie field to send: the client's own with the target's over them; undefined if there are none. */
-  header(own: string | undefined): string | undefined;
-}
+  header(own: string | undefined): string | undefined {
+    const cookies = this.#cookies;
+    if (cookies.size === 0) return own;
+    const kept = (own?.split(/; */) ?? []).filter((pair) => !cookies.has(nameOf(pair)));
+    return [...kept, ...cookies.values()].join('; ');
+  }
 
-export function createCookieJar(): CookieJar {
-  const jar = new Map<string, string>();
-
-  function take(field: string): void {
+  #take(field: string): void {
+    const cookies = this.#cookies;
     const [pair = '', ...attributes] = field.split(';');
     const split = pair.indexOf('=');
     const name = pair.slice(0, Math.max(split, 0)).trim();
     if (name === '' || pair.length > MAX_COOKIE_SIZE) return;
-    if (attributes.some(isPast)) jar.delete(name);
-    else if (jar.has(name) || jar.size < MAX_COOKIES) jar.set(name, pair.trim());
+    if (attributes.some(isPast)) cookies.delete(name);
+    else if (cookies.has(name) || cookies.size < MAX_COOKIES) cookies.set(name, pair.trim());
   }
-
-  return {
-    store(headers) {
-      headers['set-cookie']?.forEach(take);
-    },
-    header(own) {
-      if (jar.size === 0) return own;
-      const kept = (own?.split(/; */) ?? []).filter((pair) => !jar.has(nameOf(pair)));
-      return [...kept, ...jar.values()].join('; ');
-    },
-  };
 }
 
 function nameOf(pair: string): string {

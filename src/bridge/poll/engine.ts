@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { GatewayError } from '../../errors.ts';
 import { Closing, failed } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
-import { createLink } from '../link.ts';
+import { BridgeLink } from '../link.ts';
 import { PollClient } from './client.ts';
 import type { Conversation } from './conversation.ts';
 import { createPushes } from './pushes.ts';
@@ -36,7 +36,7 @@ export function runPoll(
   });
   closing.join(client.peer, service);
   const push = createPushes(conversation.queueSize, (messages) => service.deliver(messages));
-  session.attach({ ...createLink(closing, [client.peer, service]), push });
+  session.attach(new BridgeLink(closing, [client.peer, service], push));
   service.start();
   client.peer.start(head);
   return closing.done.then(function onDone(ending) {

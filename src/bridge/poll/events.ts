@@ -6,13 +6,16 @@ export class Yield {
   hasMoved = false;
   /** Milliseconds the service wants to be left alone for once it has ended. */
   waitMs = 0;
+  /** And once each of those that follow has. */
+  retryMs: number | undefined;
   /** Nothing more is to come: there is no client any more, or it was the end. */
   isOver = false;
 
-  add({ messages, cursor, waitMs }: Batch): void {
+  add({ messages, cursor, waitMs, retryMs }: Batch): void {
     this.messages += messages.length;
     this.hasMoved ||= cursor === 'moved';
     this.waitMs = waitMs ?? this.waitMs;
+    this.retryMs = retryMs ?? this.retryMs;
   }
 }
 
@@ -53,5 +56,6 @@ function joined(batches: readonly Batch[]): Batch {
     },
     end: all.at(-1)?.end,
     waitMs: all.findLast(({ waitMs }) => waitMs !== undefined)?.waitMs,
+    retryMs: all.findLast(({ retryMs }) => retryMs !== undefined)?.retryMs,
   };
 }

@@ -41,7 +41,7 @@ export function compileHeaders({
       headers.host = host === 'client' ? request.authority : host;
     for (const [field, value] of request.upstreamHeaders) {
       const name = field.toLowerCase();
-      if (passed.has(name) || TOLD_BY_US.test(name)) headers[name] = joined(name, headers[name], value);
+      if (passed.has(name) || TOLD_BY_US.test(name)) headers[name] = joined(name, headers, value);
     }
     return { ...headers, ...fieldsFor({ request }) };
   };
@@ -54,7 +54,7 @@ function isEndToEnd(name: string): boolean {
 }
 
 /** Fields of one name in one (RFC 9110 §5.3); cookies have a separator of their own (RFC 9113 §8.2.3). */
-function joined(name: string, before: string | undefined, value: string): string {
-  if (before === undefined) return value;
-  return `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
+function joined(name: string, fields: Readonly<Record<string, string>>, value: string): string {
+  if (!Object.hasOwn(fields, name)) return value;
+  return `${fields[name]}${name === 'cookie' ? '; ' : ', '}${value}`;
 }

@@ -1,14 +1,14 @@
-import { type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
+import { channelPrefixOf, type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
 import type { RouteConfig } from '../../config/schema.ts';
 import type { HeaderField } from '../../http/request.ts';
 import { pairsOf } from '../../upstream/answer-fields.ts';
 import type { HttpTarget } from '../../upstream/client.ts';
-import type { Concealment } from '../../upstream/concealment.ts';
 import type { HttpPool } from '../../upstream/http-pool.ts';
 import type { Bridge, Dial, Ending } from '../contract.ts';
 import type { LingerObserver } from '../parking.ts';
 import { type Clock, systemClock } from './backoff.ts';
 import { ChannelHub } from './channels.ts';
+import type { SessionConcealment } from './concealment.ts';
 import { runPoll } from './engine.ts';
 import { type GoodbyeObserver, Goodbyes } from './goodbyes.ts';
 import { leave } from './leaving.ts';
@@ -21,8 +21,7 @@ export interface PollDeps {
   readonly clock?: Clock | undefined;
   /** Where services publish. Absent: nobody does. */
   readonly channels?: ChannelHub | undefined;
-  /** That of the route's credentials. */
-  readonly concealment?: Concealment | undefined;
+  readonly concealment?: SessionConcealment | undefined;
   readonly observer?: GoodbyeObserver | undefined;
   /** Hears of sessions whose clients are lost. */
   readonly lingering?: LingerObserver | undefined;
@@ -75,8 +74,10 @@ function compileBridge(
   route: RouteConfig,
   deps: BridgeDeps,
 ): (opened: Opened, connection: string, run?: RunSession) => Bridge {
-  const { queueSize, outage: outageMs } = sessionConfigOf(route.upstream) as PollConfig;
+  const config = sessionConfigOf(route.upstream) as PollConfig;
+  const { queueSize, outage: outageMs } = config;
   const { clock, channels: hub = new ChannelHub(), concealment } = deps;
+  const common = { queueSize, outageMs, clock, concealment };
 
   return function bridgeTo(opened, connection, runSession = runPoll) {
     const { lease, http, profile, opening, isAsked } = opened;
@@ -84,14 +85,13 @@ function compileBridge(
       target: lease.endpoint.name,
       accept: { protocol: opening.protocol, headers: shown(opening.fields ?? [], concealment) },
       run(client, head, session) {
-        const channels = hub.join(queueSize);
-        const greeting = opening.messages ?? [];
-        const common = { http, profile, greeting, connection, channels, queueSize, outageMs, clock };
+        const channels = hub.join(queueSize, channelPrefixOf(config));
+        const own = { http, profile, greeting: opening.messages ?? [], connection, channels };
         function sayGoodbye(ending: Ending): Promise<void> {
           channels.leave();
           return leave(opened, deps, ending);
         }
-        return runSession({ ...common, sayGoodbye }, client, head, session);
+        return runSession({ ...common, ...own, sayGoodbye }, client, head, session);
       },
       abandon() {
         if (isAsked) void leave(opened, deps);
@@ -102,6 +102,9 @@ function compileBridge(
 }
 
 /** Of an answer's fields those that tell no secret. */
-function shown(fields: readonly HeaderField[], concealment: Concealment | undefined): readonly HeaderField[] {
+function shown(
+  fields: readonly HeaderField[],
+  concealment: SessionConcealment | undefined,
+): readonly HeaderField[] {
   return concealment === undefined ? fields : pairsOf(concealment.fields(fields.flat()));
 }

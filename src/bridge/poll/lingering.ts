@@ -1,7 +1,7 @@
 import { GatewayError } from '../../errors.ts';
 import { Absence, isUnwanted, LOST } from '../absence.ts';
 import { Closing, type End, failed } from '../closing.ts';
-import type { Ending, Link } from '../contract.ts';
+import type { Aftermath, Ending, Link } from '../contract.ts';
 import type { Conversation } from './conversation.ts';
 import type { Pressure } from './outbox.ts';
 import type { Message } from './profile.ts';
@@ -28,7 +28,7 @@ export interface LingeringParts {
   /** Asks for a place to wait in; undefined if there is none, else the undo, to be called once. */
   park(): (() => void) | undefined;
   /** It is over, without a client: none came back in time, or it has ended in another way. */
-  onOver(outcome: 'expired' | 'ended', undelivered: number): void;
+  onOver(outcome: 'expired' | 'ended'): void;
 }
 
 /**
@@ -99,8 +99,8 @@ export class LingeringSession implements End {
     return this.#service.undelivered;
   }
 
-  /** Of the last visitor, who has left: resolves when there is another, or the session is over. Undefined for any other one. */
-  absenceOf(visitor: Visitor): Promise<void> | undefined {
+  /** Of the last visitor, who has left: `lingers` of its connection's ending. Undefined for any other one. */
+  absenceOf(visitor: Visitor): Promise<Aftermath | undefined> | undefined {
     return this.#visitor === undefined && this.#last === visitor ? this.#absence.ended : undefined;
   }
 
@@ -190,8 +190,8 @@ export class LingeringSession implements End {
   bury(): void {}
 
   #onOver(ending: Ending): void {
-    this.#absence.end();
-    if (!this.hasClient) this.#parts.onOver(ending === LOST ? 'expired' : 'ended', this.undelivered);
+    this.#absence.end({ ending, undelivered: this.undelivered });
+    if (!this.hasClient) this.#parts.onOver(ending === LOST ? 'expired' : 'ended');
   }
 
   #onFull(): void {

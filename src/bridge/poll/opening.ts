@@ -5,15 +5,15 @@ import { RelayedAnswer } from '../../http/relayed-answer.ts';
 import { createPolicy } from '../../upstream/balance/index.ts';
 import type { Policy } from '../../upstream/balance/policy.ts';
 import { ExchangeFailed, type HttpAnswer, type HttpTarget } from '../../upstream/client.ts';
-import type { Concealment } from '../../upstream/concealment.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { Connected, HttpPool } from '../../upstream/http-pool.ts';
 import type { Lease } from '../../upstream/lease.ts';
 import { systemClock } from './backoff.ts';
+import type { SessionConcealment } from './concealment.ts';
 import { compileHeaders } from './headers.ts';
 import type { Opening, Profile, ProfileFactory } from './profile.ts';
 import { compileProfile } from './profiles.ts';
-import { createSessionClient, type SessionClient } from './session-client.ts';
+import { PinnedClient, type SessionClient } from './session-client.ts';
 import { isSuccess } from './verdict.ts';
 
 /** Header fields of a refused `open` that the client may see. */
@@ -32,7 +32,7 @@ export interface Opened {
 
 export interface OpenerParts {
   readonly http: HttpPool<HttpTarget>;
-  readonly concealment?: Concealment | undefined;
+  readonly concealment?: SessionConcealment | undefined;
   /** A service may have opened a session that nobody waits for any more; whoever hears it releases the lease. */
   readonly onUnanswered: (opened: Opened) => void;
 }
@@ -41,7 +41,7 @@ export interface OpenerParts {
 export class SessionOpener {
   readonly #route: RouteConfig;
   readonly #http: HttpPool<HttpTarget>;
-  readonly #concealment: Concealment | undefined;
+  readonly #concealment: SessionConcealment | undefined;
   readonly #policy: Policy;
   readonly #headersOf: ReturnType<typeof compileHeaders>;
   readonly #profiles: ProfileFactory;
@@ -88,7 +88,7 @@ export class SessionOpener {
     signal: AbortSignal,
     again?: () => Promise<Opened>,
   ): Promise<Opened> {
-    const http = createSessionClient(client, this.#headersOf(request), request.proof);
+    const http = new PinnedClient(client, this.#headersOf(request), request.proof);
     const profile = this.#profiles.create(request);
     try {
       const opening = await this.#ask(http, profile, signal);
@@ -160,7 +160,7 @@ function failureOf(thrown: unknown): GatewayError {
 }
 
 /** The service's own refusal, as the answer to the upgrade. */
-function relayed({ status, headers, body }: HttpAnswer, concealment?: Concealment): RelayedAnswer {
+function relayed({ status, headers, body }: HttpAnswer, concealment?: SessionConcealment): RelayedAnswer {
   const kept = RELAYED.flatMap((name) => {
     const value = headers[name];
     return typeof value === 'string' && !concealment?.isIn(value) ? [[name, value] as const] : [];

@@ -1,7 +1,5 @@
+import { costOf } from './message-cost.ts';
 import type { Message } from './profile.ts';
-
-/** What one queued message costs besides its bytes, so that empty ones are not free. */
-const OVERHEAD = 64;
 
 /** Holds the sender of messages back, and lets it go on. */
 export interface Pressure {
@@ -45,14 +43,18 @@ export class Outbox {
     const taken = queue.splice(0, count);
     this.#count -= taken.length;
     for (const message of taken) this.#size -= costOf(message);
-    if (this.#isFull && this.#size <= this.#limit / 2) {
-      this.#isFull = false;
-      this.#pressure.onRoom();
-    }
+    if (this.#size <= this.#limit / 2) this.#makeRoom();
     return taken;
   }
-}
 
-function costOf({ data }: Message): number {
-  return data.length + OVERHEAD;
+  /** No more messages are put into it: nobody is held back for its sake, least of all from hearing of the end. */
+  close(): void {
+    this.#makeRoom();
+  }
+
+  #makeRoom(): void {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    this.#pressure.onRoom();
+  }
 }

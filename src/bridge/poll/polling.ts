@@ -1,8 +1,8 @@
 import { GatewayError } from '../../errors.ts';
-import type { HttpAnswer } from '../../upstream/client.ts';
+import type { ExchangeFailed, HttpAnswer } from '../../upstream/client.ts';
 import { type Batch, NOTHING, type Polls } from './profile.ts';
 import { afterFailure, afterRefusal, isNothing, type ReceivingParts } from './receiving.ts';
-import { judgePoll } from './verdict.ts';
+import { isEventStream, judgePoll } from './verdict.ts';
 
 export interface PollingParts extends ReceivingParts {
   readonly receives: Polls;
@@ -39,6 +39,16 @@ function checkProgress({ messages, cursor }: Batch): void {
   });
 }
 
+/** An event stream brings nothing to whoever waits for its end, be it asked for again and again. */
+function checkEnds({ head }: ExchangeFailed): void {
+  if (!isEventStream(head)) return;
+  throw new GatewayError('UPSTREAM_INVALID', {
+    sentence: 'The service answered a poll with a stream.',
+    detail:
+      'the answer is an event stream that did not end: `poll.mode: stream` takes its messages as they come',
+  });
+}
+
 /** Undefined if the poll failed or the cursor was reset; the wait before the next one is then over. */
 async function pollOnce(parts: PollingParts, signal: AbortSignal): Promise<Batch | undefined> {
   const { http, receives, codes } = parts;
@@ -51,7 +61,10 @@ async function pollOnce(parts: PollingParts, signal: AbortSignal): Promise<Batch
       bodySize: answerSize,
     });
   } catch (thrown) {
-    if (isNothing(thrown, receives)) return NOTHING;
+    if (isNothing(thrown, receives)) {
+      checkEnds(thrown);
+      return NOTHING;
+    }
     await afterFailure(thrown, parts, signal);
     return undefined;
   }

@@ -17,6 +17,17 @@ export interface ServiceEnd {
   readonly reason: string;
 }
 
+/** A request that tells the service which messages the client has; those that it does not take may come again. */
+export interface Receipt {
+  readonly request: HttpRequest;
+  /** Milliseconds it may take. */
+  readonly timeoutMs: number;
+  /** Largest answer that is read, in bytes; `'ignored'`: none is. */
+  readonly answerSize: number | 'ignored';
+  /** Whether a 2xx answer says that all of it was taken; absent: each does. */
+  isTaken?(answer: HttpAnswer): boolean;
+}
+
 /** What one answer, or one event of a streamed one, is to the session. */
 export interface Batch {
   /** For the client, in order. */
@@ -25,10 +36,14 @@ export interface Batch {
   readonly cursor: 'moved' | 'unmoved' | 'none';
   /** Called once the messages are in the client's socket: only then may the next poll leave them behind. */
   commit(): void;
+  /** What is sent before that. Absent: the service is told by the next poll, or by nothing. */
+  readonly receipt?: Receipt | undefined;
   /** The service ends the session, once the messages are out. */
   readonly end?: ServiceEnd | undefined;
   /** Of what is received: milliseconds the service wants to be left alone for. */
   readonly waitMs?: number | undefined;
+  /** Of a stream: milliseconds to leave the service alone for after this one and all that follow (WHATWG HTML §9.2.6). */
+  readonly retryMs?: number | undefined;
 }
 
 export const NOTHING: Batch = { messages: [], cursor: 'none', commit() {} };
@@ -148,10 +163,12 @@ export interface Profile {
   readonly sends?: Sends | undefined;
   /** Close codes for statuses, in place of the gateway's own: each that is named ends the session. */
   readonly codes?: Readonly<Record<number, number>> | undefined;
-  /** The cursor moves only once the client has answered a ping sent behind the messages; absent: once they are written. */
+  /** The cursor moves, or a receipt is sent, only once the client has answered a ping sent behind the messages; absent: once they are written. */
   readonly confirms?: boolean | undefined;
   /** The service knows the session by the gateway's own name for it: it is told of the end even if it never answered `open`. */
   readonly isNamed?: boolean | undefined;
+  /** For the client, a connection is a session: no later one goes on with this, whatever token it has. */
+  readonly endsWithClient?: boolean | undefined;
   /** Largest answer to `open` that is read, in bytes. */
   readonly answerSize: number;
   /** The request that opens the session; undefined if none is needed. Throws what refuses the client. */

@@ -17,8 +17,11 @@ export interface PushObserver {
 /** Hears nothing. */
 export const unheard: PushObserver = { pushed() {} };
 
-/** What a message costs besides its bytes, so that empty ones are not free. */
-const OVERHEAD = 64;
+/** What one that waits costs in memory besides its bytes, about: everybody who waits for it is part of that. */
+const OVERHEAD = 1024;
+
+/** Nothing is on its way. */
+const SETTLED = Promise.resolve();
 
 /** What a session has taken to pass on, in bytes: one thing of any size, or several within the limit. */
 export class Allotment {
@@ -48,9 +51,11 @@ export function createPushes(
   limit: number,
   deliver: (messages: readonly Message[]) => Promise<boolean>,
 ): NonNullable<Link['push']> {
-  const allotment = new Allotment(limit);
-  let last: Promise<unknown> = Promise.resolve();
+  // To most sessions nothing is pushed.
+  let allotment: Allotment | undefined;
+  let last: Promise<unknown> = SETTLED;
   return function push(message) {
+    allotment ??= new Allotment(limit);
     const giveBack = allotment.take(message.data.length);
     if (giveBack === undefined) return 'full';
     const done = last.then(() => deliver([message])).finally(giveBack);

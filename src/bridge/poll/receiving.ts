@@ -23,7 +23,7 @@ interface Failing extends Pick<ReceivingParts, 'codes' | 'backoff'> {
 }
 
 /** Our own deadline, on a service that had the request: it has nothing, and may hold it for as long as it likes. */
-export function isNothing(thrown: unknown, { repeats }: Pick<Polls, 'repeats'>): boolean {
+export function isNothing(thrown: unknown, { repeats }: Pick<Polls, 'repeats'>): thrown is ExchangeFailed {
   return repeats && thrown instanceof ExchangeFailed && thrown.kind === 'timeout' && !thrown.unsent;
 }
 

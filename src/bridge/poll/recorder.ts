@@ -1,5 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
-import type { HttpAnswer, HttpRequest, HttpTarget } from '../../upstream/client.ts';
+import { ExchangeFailed, type HttpAnswer, type HttpRequest, type HttpTarget } from '../../upstream/client.ts';
 import type { StreamedAnswer } from '../../upstream/streamed-answer.ts';
 import { type Clock, systemClock } from './backoff.ts';
 import type { Batch, ServiceEnd } from './profile.ts';
@@ -85,6 +85,8 @@ export class Recorder {
       stream: async (request, limits) => {
         const exchange = this.#note(request);
         const answer = await timed(exchange, () => target.stream(request, limits));
+        const { status, headers } = answer;
+        exchange.answer = { status, headers, body: Buffer.alloc(0) };
         return { ...answer, body: copied(answer, exchange) };
       },
     };
@@ -110,6 +112,8 @@ async function timed<Answer>(exchange: Exchange, ask: () => Promise<Answer>): Pr
     return await ask();
   } catch (thrown) {
     exchange.failure = thrown;
+    if (thrown instanceof ExchangeFailed && thrown.head)
+      exchange.answer = { ...thrown.head, body: Buffer.alloc(0) };
     throw thrown;
   } finally {
     exchange.ms = performance.now() - startedAt;
@@ -118,10 +122,10 @@ async function timed<Answer>(exchange: Exchange, ask: () => Promise<Answer>): Pr
 
 /** The body of a streamed answer; its beginning is written down as it is read. */
 async function* copied({ status, headers, body }: StreamedAnswer, exchange: Exchange) {
-  exchange.answer = { status, headers, body: Buffer.alloc(0) };
+  let kept = Buffer.alloc(0);
   try {
     for await (const piece of body) {
-      const kept = Buffer.concat([exchange.answer.body, piece]).subarray(0, KEPT_BYTES);
+      kept = Buffer.concat([kept, piece]).subarray(0, KEPT_BYTES);
       exchange.answer = { status, headers, body: kept };
       yield piece;
     }

@@ -6,6 +6,7 @@ import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { Bridge, Dial, Ending, SessionHandle } from '../contract.ts';
 import { keyOf, type LingerObserver, Parking } from '../parking.ts';
 import type { Conversation } from './conversation.ts';
+import { runPoll } from './engine.ts';
 import { LingeringSession } from './lingering.ts';
 import { compileResumeToken, type ResumeToken } from './resume-token.ts';
 import { runVisit } from './visit.ts';
@@ -64,6 +65,7 @@ export class Resuming {
 
   async #begin(request: AdmittedRequest, key: string, signal: AbortSignal): Promise<Bridge> {
     const bridge = await this.#parts.begin(request, signal, (conversation, ...connection) => {
+      if (conversation.profile.endsWithClient) return runPoll(conversation, ...connection);
       const lingering = this.#open(conversation, bridge.target, protocol);
       void lingering.over.then(this.#parking.enter(key, lingering));
       return runVisit(lingering, undefined, ...connection);
@@ -81,10 +83,7 @@ export class Resuming {
       forMs: this.#config.for,
       closeMs: this.#closeMs,
       park: () => parking.park(),
-      onOver(outcome, undelivered) {
-        parking.became(outcome);
-        parking.undelivered(undelivered);
-      },
+      onOver: (outcome) => parking.became(outcome),
     });
   }
 

@@ -13,8 +13,6 @@ export interface SenderParts extends AttemptParts {
   /** Bytes of messages that may wait to be sent. */
   readonly queueSize: number;
   readonly pressure: Pressure;
-  /** Aborts: nothing is sent any more. */
-  readonly signal: AbortSignal;
   /** Brings to the client what was answered. Resolves when it has it. */
   take(batch: Batch): Promise<boolean>;
   /** The session cannot go on. */
@@ -23,6 +21,12 @@ export interface SenderParts extends AttemptParts {
 
 /** Requests of one session at a time, whatever its lanes. */
 const MOST_REQUESTS = 64;
+
+/** A message where none is taken. */
+const LISTENERS_ONLY = {
+  sentence: 'Messages are not accepted here: clients may only listen.',
+  detail: 'the route has no `send`',
+};
 
 /** The service wants to hear nothing more. */
 const UNWANTED: Outcome = { kind: 'refused', batch: NOTHING };
@@ -47,9 +51,12 @@ export class Sender {
   readonly #parts: SenderParts;
   readonly #outbox: Outbox;
   readonly #lanes = new Map<string, Lane>();
-  readonly #over = Promise.withResolvers<void>();
+  /** Aborts: nothing is sent any more. */
+  readonly #sending = new AbortController();
   /** Gives up what the service may hold. */
   readonly #held = new AbortController();
+  /** For whoever waits for the end. */
+  #onOver: (() => void) | undefined;
   #requests = 0;
   /** Those whose place is taken: until the client has what was answered. */
   #active = 0;
@@ -64,7 +71,6 @@ export class Sender {
   constructor(parts: SenderParts) {
     this.#parts = parts;
     this.#outbox = new Outbox(parts.queueSize, parts.pressure);
-    parts.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** Messages of the client that the service has not accepted, as far as it is known. */
@@ -78,7 +84,7 @@ export class Sender {
     if (this.#isEnding) return;
     const { sends } = this.#parts;
     if (sends === undefined) {
-      this.#fail(new GatewayError('UNSUPPORTED_DATA'));
+      this.#fail(new GatewayError('UNSUPPORTED_DATA', LISTENERS_ONLY));
       return;
     }
     const lane = this.#laneOf(sends.lane?.(message) ?? '');
@@ -92,16 +98,26 @@ export class Sender {
     this.#settle();
   }
 
-  /** Nothing more comes. Resolves when what was taken is sent, or nothing is sent any more. Never rejects. */
+  /** Nothing more comes. Resolves when what was taken is sent, or nothing is sent any more. Call it once. Never rejects. */
   end(): Promise<void> {
     this.#isEnding = true;
+    this.#outbox.close();
+    this.#held.abort();
+    return new Promise((resolve) => {
+      this.#onOver = resolve;
+      this.#settle();
+    });
+  }
+
+  /** Nothing is sent any more, not even again. Again is a no-op. */
+  stop(): void {
+    this.#sending.abort();
     this.#held.abort();
     this.#settle();
-    return this.#over.promise;
   }
 
   get #isStopped(): boolean {
-    return this.#hasFailed || this.#parts.signal.aborted;
+    return this.#hasFailed || this.#sending.signal.aborted;
   }
 
   #laneOf(name: string): Lane {
@@ -149,7 +165,7 @@ export class Sender {
 
   async #send(sends: Sends, lane: Lane, messages: readonly Message[]): Promise<Outcome> {
     const { connection } = this.#parts;
-    const { signal } = lane.name === sends.heldLane ? this.#held : this.#parts;
+    const { signal } = lane.name === sends.heldLane ? this.#held : this.#sending;
     try {
       const seq = ++this.#requests;
       const request = sends.send(messages, seq);
@@ -172,11 +188,6 @@ export class Sender {
     return this.#isEnding && name === heldLane;
   }
 
-  readonly #onAbort = (): void => {
-    this.#held.abort();
-    this.#settle();
-  };
-
   #onDone(lane: Lane): void {
     if (lane.active === 0 && lane.waiting.length === 0) this.#lanes.delete(lane.name);
     this.#pump(lane);
@@ -192,7 +203,7 @@ export class Sender {
   #settle(): void {
     const { sends } = this.#parts;
     const isAllSent = this.#outbox.count === 0 || this.#isStopped;
-    if (this.#isEnding && isAllSent && this.#unanswered === 0) this.#over.resolve();
+    if (this.#isEnding && isAllSent && this.#unanswered === 0) this.#onOver?.();
     if (this.#isNudged && !this.#isEnding && !this.#isStopped && this.#active === 0 && sends)
       this.#start(sends, this.#laneOf(''), 0);
   }

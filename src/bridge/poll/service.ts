@@ -3,11 +3,13 @@ import { asGatewayError, type GatewayError } from '../../errors.ts';
 import { type Closing, type End, failed } from '../closing.ts';
 import type { Ending } from '../contract.ts';
 import { Backoff } from './backoff.ts';
+import { concealEnd } from './concealment.ts';
 import type { Conversation } from './conversation.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Pressure } from './outbox.ts';
 import { keepPolling } from './polling.ts';
-import type { Batch, Message, SessionControls } from './profile.ts';
+import type { Batch, Message, Receipt, SessionControls } from './profile.ts';
+import { sendReceipt } from './receipts.ts';
 import { Sender } from './sending.ts';
 import { keepStreaming } from './streaming.ts';
 
@@ -33,38 +35,32 @@ export class PollService implements End {
   readonly name = 'upstream';
   readonly #parts: PollServiceParts;
   readonly #deliveries: Deliveries;
-  readonly #sender: Sender;
   readonly #receiving = new AbortController();
-  readonly #sends = new AbortController();
+  #startedSender: Sender | undefined;
+  /** Gives up the last receipt. */
+  readonly #receipts = new AbortController();
+  /** The last receipt, if there was one; resolves when nothing more comes of it. */
+  #told: Promise<unknown> | undefined;
   isTold = false;
   isFinished = false;
 
   constructor(parts: PollServiceParts) {
-    const { conversation, closing, pressure, deliver, confirm, settled } = parts;
-    const { profile, queueSize } = conversation;
+    const { conversation, closing, deliver, confirm, settled } = parts;
+    const { concealment } = conversation;
     this.#parts = parts;
     this.#deliveries = new Deliveries({
       deliver,
       settled,
-      limit: queueSize,
+      limit: conversation.queueSize,
       confirm: () => confirm(this.#receiving.signal),
-      onEnd: (end) => closing.onClose(this, end),
-    });
-    this.#sender = new Sender({
-      ...conversation,
-      sends: profile.sends,
-      codes: profile.codes,
-      pressure,
-      signal: this.#sends.signal,
-      backoff: () => this.#backoff(),
-      take: (batch) => this.#deliveries.take(batch),
-      onFailure: (thrown) => this.#onFailure(asGatewayError(thrown)),
+      acknowledge: (receipt) => this.#acknowledge(receipt),
+      onEnd: (end) => closing.onClose(this, concealEnd(end, concealment)),
     });
   }
 
   /** Messages of the client that the service has not accepted, as far as it is known. */
   get undelivered(): number {
-    return this.#sender.undelivered;
+    return this.#startedSender?.undelivered ?? 0;
   }
 
   /** Begins to receive and to send. */
@@ -78,7 +74,7 @@ export class PollService implements End {
       onFailure(thrown);
       return;
     }
-    void this.#receive().catch(onFailure);
+    void this.#receive()?.catch(onFailure);
   }
 
   /** Takes a message of the client. */
@@ -99,14 +95,15 @@ export class PollService implements End {
     if (ending.by === 'upstream' || profile.receives?.repeats !== false) this.#receiving.abort();
     profile.finish?.();
     // With a service that has failed, or has said that it is through, there is nothing to wait for.
-    if (ending.by === 'upstream') this.#sends.abort();
+    if (ending.by === 'upstream') this.release();
     void this.#finish(ending);
   }
 
   limit(): void {}
 
   release(): void {
-    this.#sends.abort();
+    this.#sender.stop();
+    this.#receipts.abort();
   }
 
   destroy(): void {
@@ -121,6 +118,26 @@ export class PollService implements End {
 
   bury(): void {}
 
+  /** Made when it is needed: many clients only listen, and each would keep it in memory. */
+  get #sender(): Sender {
+    this.#startedSender ??= this.#startSender();
+    return this.#startedSender;
+  }
+
+  #startSender(): Sender {
+    const { conversation, pressure } = this.#parts;
+    const { sends, codes } = conversation.profile;
+    return new Sender({
+      ...conversation,
+      sends,
+      codes,
+      pressure,
+      backoff: () => this.#backoff(),
+      take: (batch) => this.#deliveries.take(batch),
+      onFailure: (thrown) => this.#onFailure(asGatewayError(thrown)),
+    });
+  }
+
   #controls(): SessionControls {
     const { connection, channels } = this.#parts.conversation;
     return {
@@ -132,16 +149,26 @@ export class PollService implements End {
     };
   }
 
-  async #receive(): Promise<void> {
-    const { conversation } = this.#parts;
-    const { receives, codes } = conversation.profile;
+  /** Undefined where the service says nothing by itself. */
+  #receive(): Promise<void> | undefined {
+    const { http, clock, profile } = this.#parts.conversation;
+    const { receives, codes, confirms } = profile;
     const { signal } = this.#receiving;
-    if (receives === undefined) return;
-    const take = (batch: Batch) => this.#deliveries.take(batch, conversation.profile.confirms);
-    const common = { ...conversation, codes, take };
+    if (receives === undefined) return undefined;
+    const take = (batch: Batch) => this.#deliveries.take(batch, confirms);
+    const common = { http, clock, codes, take };
     if (receives.mode === 'answers')
-      await keepPolling({ ...common, receives, backoff: this.#backoff(receives.holdMs) }, signal);
-    else await keepStreaming({ ...common, receives, backoff: this.#backoff(receives.silenceMs) }, signal);
+      return keepPolling({ ...common, receives, backoff: this.#backoff(receives.holdMs) }, signal);
+    return keepStreaming({ ...common, receives, backoff: this.#backoff(receives.silenceMs) }, signal);
+  }
+
+  /** What the client has is also told at the end, as what it said is sent. */
+  #acknowledge(receipt: Receipt): Promise<void> {
+    const { http, profile } = this.#parts.conversation;
+    const parts = { http, codes: profile.codes, backoff: () => this.#backoff() };
+    const told = sendReceipt(receipt, parts, this.#receipts.signal);
+    this.#told = told.catch(() => {});
+    return told;
   }
 
   #backoff(holdMs?: number): Backoff {
@@ -152,7 +179,7 @@ export class PollService implements End {
   async #finish(ending: Ending): Promise<void> {
     const { conversation, closing } = this.#parts;
     // What was received last is given up, or brings nothing more; it may wait for a client that does not read.
-    await this.#sender.end();
+    await Promise.all([this.#sender.end(), this.#told]);
     // What was answered last is read first: it may say what the goodbye has to hold.
     await nextTurn();
     void conversation.sayGoodbye(ending).then(() => this.#receiving.abort());

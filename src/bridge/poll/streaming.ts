@@ -20,16 +20,15 @@ const HARDLY_MS = 1_000;
  */
 export async function keepStreaming(parts: StreamingParts, signal: AbortSignal): Promise<void> {
   const { backoff, clock } = parts;
-  // What the service has asked for once holds for all that follow, as in an event stream (WHATWG HTML §9.2.6).
-  let waitMs = 0;
+  let retryMs = 0;
   while (!signal.aborted) {
     const askedAt = clock.now();
     const brought = await streamOnce(parts, signal);
     if (brought === undefined) continue;
     if (brought.isOver) return;
-    waitMs = brought.waitMs || waitMs;
+    retryMs = brought.retryMs ?? retryMs;
     const spent = clock.now() - askedAt;
-    let pauseMs = waitMs;
+    let pauseMs = Math.max(brought.waitMs, retryMs);
     if (isProgress(brought, spent)) backoff.restore();
     else pauseMs = Math.max(pauseMs, backoff.idle(spent));
     await backoff.wait(pauseMs, signal);

@@ -11,6 +11,9 @@ export type Template = (scope: Scope) => string;
 
 type Piece = string | Template;
 
+/** A dot segment, also one that is none before a service, or a proxy in front of it, has taken escapes of slashes for slashes. */
+const LEADS_UPWARD = /^[^?]*(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?:[/?]|%2f|%5c|$)/i;
+
 /**
  * Compiles a path such as `/rooms/{room}/events?after={cursor}`. Values are percent-encoded, so that none can add a segment
  * or a parameter; `{query}` alone is put in as it is, being a query already, and of what was captured only what is not
@@ -31,7 +34,7 @@ export function compilePath(template: string): Template {
   if (!template.includes('{')) return render;
   return function renderPath(scope) {
     const path = render(scope);
-    if (/^[^?]*\/(?:\.|%2e){1,2}(?:[/?]|$)/i.test(path))
+    if (LEADS_UPWARD.test(path))
       throw new GatewayError(isServices ? 'UPSTREAM_INVALID' : 'BAD_REQUEST', {
         detail: 'a value is a dot segment of a path',
       });
@@ -118,7 +121,7 @@ function compiled(template: string, encode: (value: unknown) => string): Templat
 
 /**
  * Compiles a body that is JSON. Within quotes a value stands as text, escaped; elsewhere as JSON, `null` where there is
- * none. `{message.json}` is the message itself; the template throws UNSUPPORTED_DATA if that is not JSON.
+ * none. `{message.json}` is the message itself; the template throws UNSUPPORTED_DATA if that is not JSON. `{items}` is JSON, too.
  */
 export function compileJson(template: string): Template {
   let isInString = false;
@@ -134,6 +137,7 @@ export function compileJson(template: string): Template {
 function jsonValue(placeholder: Placeholder, isInString: boolean): Template {
   if (placeholder.name === 'message' && placeholder.of === 'json')
     return ({ message }) => (message ? jsonIn(message) : 'null');
+  if (placeholder.name === 'items') return ({ items = '' }) => items;
   const read = compileReader(placeholder);
   if (isInString) return (scope) => JSON.stringify(plainText(read(scope))).slice(1, -1);
   return (scope) => JSON.stringify(read(scope)) ?? 'null';

@@ -1,7 +1,5 @@
+import { costOf } from './message-cost.ts';
 import type { Message } from './profile.ts';
-
-/** What a message costs besides its bytes, so that empty ones are not free. */
-const OVERHEAD = 64;
 
 /** The messages of a session that its client is not known to have, in order; each goes by how many came before it. */
 export class Unconfirmed {
@@ -27,7 +25,7 @@ export class Unconfirmed {
   /** Keeps messages behind the others. */
   add(messages: readonly Message[]): void {
     for (const message of messages) this.#messages.push(message);
-    this.#bytes += costOf(messages);
+    this.#bytes += costOfAll(messages);
   }
 
   /** All but the first `position` messages of the session. */
@@ -39,7 +37,7 @@ export class Unconfirmed {
   confirm(position: number): void {
     const known = this.#messages.splice(0, Math.max(0, position - this.#first));
     this.#first += known.length;
-    this.#bytes -= costOf(known);
+    this.#bytes -= costOfAll(known);
   }
 
   /** Keeps nothing any more. */
@@ -48,6 +46,6 @@ export class Unconfirmed {
   }
 }
 
-function costOf(messages: readonly Message[]): number {
-  return messages.reduce((sum, { data }) => sum + data.length + OVERHEAD, 0);
+function costOfAll(messages: readonly Message[]): number {
+  return messages.reduce((sum, message) => sum + costOf(message), 0);
 }

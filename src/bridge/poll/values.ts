@@ -4,7 +4,7 @@ import type { Placeholder } from '../../config/placeholders.ts';
 import { GatewayError } from '../../errors.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { Ending } from '../contract.ts';
-import { parseJson } from './json.ts';
+import { compilePointer, parseJson } from './json.ts';
 import type { Message } from './profile.ts';
 
 /** What of the upgrade placeholders stand for. */
@@ -20,9 +20,13 @@ export interface Scope {
   readonly cursor?: string | undefined;
   /** Milliseconds a poll may be held. */
   readonly holdMs?: number | undefined;
-  /** The number of the message in its session, from 1. */
+  /** The number of the last message of the session, from 1. */
   readonly seq?: number | undefined;
   readonly message?: Message | undefined;
+  /** An item of an answer, as JSON. */
+  readonly item?: unknown;
+  /** What is said of several of them, with commas between. */
+  readonly items?: string | undefined;
   /** How the session ended. */
   readonly ending?: Pick<Ending, 'code' | 'reason'> | undefined;
 }
@@ -46,6 +50,10 @@ const READERS: Readonly<Record<string, Reader>> = {
 /** Placeholders that stand for a part of something. */
 const PART_READERS: Readonly<Record<string, (of: string) => Reader>> = {
   query: (of) => (scope) => parameter(scope, of),
+  item(of) {
+    const find = compilePointer(of);
+    return ({ item }) => find(item);
+  },
   claims(of) {
     const read = claimReader(of);
     return ({ request }) => read(request.grant.claims);

@@ -40,6 +40,11 @@ export function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
+/** Whether an answer is one of server-sent events (WHATWG HTML §9.2). */
+export function isEventStream(head: Pick<HttpAnswer, 'headers'> | undefined): boolean {
+  return /^text\/event-stream\s*(;|$)/i.test(head?.headers['content-type'] ?? '');
+}
+
 /** Close codes for statuses, where the profile has no other; the failure table's for the rest. */
 const CLOSES: Readonly<Record<number, number>> = { 401: 3000, 403: 3003, 413: 1009, 415: 1003 };
 
@@ -51,16 +56,29 @@ export function closeFor(status: number, codes: Codes): number | undefined {
 /** The end of a session by the status of an answer; `asked` is what it was the answer to. */
 export function serviceRefused(
   { status }: Head,
-  asked: 'a poll' | 'a message',
+  asked: 'a poll' | 'a message' | 'a confirmation',
   codes: Codes,
   detail?: string,
 ): GatewayError {
   return new GatewayError('SERVICE_REFUSED', {
     close: closeFor(status, codes),
     sentence: `The service answered ${status} to ${asked}.`,
-    detail: detail ?? answered(status),
+    detail: detail ?? `${answered(status)} to ${asked}${lookAt(status)}`,
   });
 }
+
+/** What is wrong with a request that is answered so, more often than not. */
+function lookAt(status: number): string {
+  if (status >= 300 && status < 400) return ': no redirect is followed';
+  return LOOK_AT[status] ?? '';
+}
+
+const LOOK_AT: Readonly<Record<number, string>> = {
+  401: ': see `headers`, and `credentials` of the upstream',
+  403: ': see `headers`, and `credentials` of the upstream',
+  404: ': see its `path`, and that of `target`',
+  405: ': see its `method`',
+};
 
 /** For the log. */
 export function answered(status: number): string {

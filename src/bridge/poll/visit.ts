@@ -1,15 +1,15 @@
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../../errors.ts';
 import { Closing, type End, failed } from '../closing.ts';
-import type { Ending, SessionHandle, Traffic } from '../contract.ts';
-import { createLink } from '../link.ts';
+import type { Ending, PeerName, SessionHandle, Traffic } from '../contract.ts';
+import { BridgeLink } from '../link.ts';
 import { PollClient } from './client.ts';
 import type { LingeringSession, Visitor } from './lingering.ts';
 import type { Message } from './profile.ts';
 
 /**
  * Carries messages between a client and a session that outlives it; `received` are the messages that the client says it has.
- * Resolves with how the connection ended, and with `lingers` where the session goes on without one. Never rejects.
+ * Resolves with how the connection ended, and with `lingers` where the session goes on without it. Never rejects.
  */
 export function runVisit(
   lingering: LingeringSession,
@@ -54,19 +54,19 @@ class Visit implements End, Visitor {
   async run(received: number | undefined, head: Buffer): Promise<Ending> {
     const { peer } = this.#client;
     const isIn = this.#lingering.enter(this, received);
-    const link = createLink(this.closing, [peer, this]);
-    const close: typeof link.close = (ending, silent) => {
-      // Its service knows the session by this connection until it has another.
-      if (this.#lingering.absenceOf(this)) this.#lingering.end(ending);
-      else link.close(ending, silent);
+    const closing = {
+      begin: (ending: Ending, silent?: PeerName) => this.#endSession(ending, silent),
+      destroy: () => this.closing.destroy(),
     };
-    this.#session.attach({ ...link, close, push: this.#lingering.push });
+    this.#session.attach(new BridgeLink(closing, [peer, this], this.#lingering.push));
     if (!isIn) this.closing.begin(failed(new GatewayError('RESUME_GONE')));
     this.#lingering.start();
     peer.start(head);
     const ending = await this.closing.done;
-    const lingers = this.#lingering.absenceOf(this);
-    return this.#isLeft && lingers ? { ...ending, lingers } : ending;
+    // What came behind the end of the session counts, too.
+    if (!this.#isLeft) this.#session.undelivered = this.#lingering.undelivered;
+    if (!this.#isLeft) return ending;
+    return { ...ending, lingers: this.#lingering.absenceOf(this) ?? Promise.resolve(undefined) };
   }
 
   // What the session sees of the client.
@@ -119,6 +119,12 @@ class Visit implements End, Visitor {
 
   bury(): void {}
 
+  /** Its service knows the session by this connection until it has another. */
+  #endSession(ending: Ending, silent?: PeerName): void {
+    if (this.#lingering.absenceOf(this)) this.#lingering.end(ending);
+    else this.closing.begin(ending, silent);
+  }
+
   /** What comes from a client that has been given up is not sent: another one goes on, or will. */
   #onMessage(message: Message): void {
     if (this.#lingering.take(this, message)) return;
@@ -126,7 +132,6 @@ class Visit implements End, Visitor {
   }
 
   #onOver(): void {
-    this.#session.undelivered = this.#lingering.undelivered;
     this.#finish();
     this.closing.onProgress();
   }

@@ -15,7 +15,7 @@ import {
 import { frameHeader } from '../../frames/writer.ts';
 import { Closing } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
-import { createLink } from '../link.ts';
+import { BridgeLink } from '../link.ts';
 import { Peer } from '../peer.ts';
 import { Gathered } from './gathered.ts';
 import { TcpEnd } from './tcp-end.ts';
@@ -80,7 +80,7 @@ class Tunnel implements FrameHandler {
   }
 
   start(clientHead: Buffer): void {
-    this.#session.attach(createLink(this.#closing, [this.#client, this.#service]));
+    this.#session.attach(new BridgeLink(this.#closing, [this.#client, this.#service]));
     this.#service.start();
     this.#client.start(clientHead);
   }

@@ -29,6 +29,7 @@ routes:
     auth: { issuer: main, token: [header, subprotocol] } # of a page: new WebSocket(url, ['app', 'bearer', token])
     limits: { messages: { rate: 100/s, burst: 200, per: connection }, messageSize: 1MiB }
     upstream: { websocket: ws://127.0.0.1:3000 } # your service; one with pages, too: { http: http://127.0.0.1:3000 }
+    # one without WebSockets, to which each message is POSTed: { post: http://127.0.0.1:3000/message }
 `;
 }
 

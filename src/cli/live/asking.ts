@@ -1,7 +1,7 @@
 import type { RouteConfig } from '../../config/schema.ts';
 import type { UpstreamKind } from '../../config/upstream-kinds.ts';
 import { RelayedAnswer } from '../../http/relayed-answer.ts';
-import { trustSource } from '../../upstream/connect.ts';
+import { trustSource } from '../../tls-trust.ts';
 import type { Endpoint } from '../../upstream/endpoint.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import { statusAt } from '../../upstream/health/http.ts';

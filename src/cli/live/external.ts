@@ -19,8 +19,7 @@ export function externalTrials({ routes }: Pick<Config, 'routes'>): Trial[] {
 
 /** Without its query, which may carry a key. */
 function placeOf({ url }: ExternalConfig): string {
-  const { origin, pathname } = new URL(url);
-  return origin + pathname;
+  return url.replace(/\?.*$/s, '');
 }
 
 async function ask(external: ExternalConfig, signal: AbortSignal): Promise<string> {

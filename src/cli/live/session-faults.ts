@@ -1,32 +1,34 @@
 import { compilePointer, parseJson } from '../../bridge/poll/json.ts';
 import type { Scene } from '../../bridge/poll/recorder.ts';
-import { isSuccess, judgePoll, judgeSend } from '../../bridge/poll/verdict.ts';
-import type { GenericConfig, PollConfig } from '../../config/poll/index.ts';
+import { isEventStream, isSuccess, judgePoll, judgeSend } from '../../bridge/poll/verdict.ts';
+import type { PollConfig } from '../../config/poll/index.ts';
 import type { GatewayError } from '../../errors.ts';
 import { RelayedAnswer } from '../../http/relayed-answer.ts';
+import { ExchangeFailed } from '../../upstream/client.ts';
 import { MAY_WANT_MORE } from './asking.ts';
+import { isGeneric, type Keys, placeOf } from './session-places.ts';
 import { reasonOf } from './trial.ts';
 
 /** What is wrong with what a service has answered, and which key of the configuration is to be looked at. */
 
 export interface Fault {
   /** Below the upstream's kind; empty where it is no key's. */
-  readonly keys: readonly PropertyKey[];
+  readonly keys: Keys;
   readonly message: string;
   readonly hint?: string | undefined;
   /** It may be well, for a client that brings more, or at another time. */
   readonly isDoubt?: boolean;
 }
 
-type Keys = Fault['keys'];
-
 /** The fault of a scene; undefined if there is none. */
 export function faultOf(scene: Scene, config: PollConfig): Fault | undefined {
   const { error, heldMs } = scene;
   if (error !== undefined) return ofError(error, scene, config);
-  if (heldMs !== undefined) return undefined;
+  if (heldMs !== undefined) return ofHeld(scene, config);
   if (scene.name === 'close') return ofGoodbye(scene, config);
-  return ofSetback(scene, config) ?? ofPointers(scene, config);
+  return (
+    ofSetback(scene, config) ?? ofReply(scene, config) ?? ofPointers(scene, config) ?? ofPace(scene, config)
+  );
 }
 
 /** What ends the session, or does not let it begin. */
@@ -41,15 +43,26 @@ function ofError(error: GatewayError, scene: Scene, config: PollConfig): Fault {
     return { keys: [], message: `the text of --send does not do: ${message}` };
   if (error.status === 400 || code === 'FORBIDDEN')
     return { keys: [], message: `it needs what clients bring: ${message}`, isDoubt: true };
-  if (error.detail === undefined) return { keys: [], message: reasonOf(error) };
-  return ofDetail(error.detail, error, scene, config);
+  const { cause, detail } = error;
+  if (detail === undefined) return { keys: [], message: reasonOf(error) };
+  if (!(cause instanceof ExchangeFailed) || cause.isFinal) return ofDetail(detail, error, scene, config);
+  if (isEventStream(cause.head) && isGeneric(config)) return STREAMED_REPLY;
+  // What has become of the message is told behind why.
+  return ofDetail(`${reasonOf(error)}: ${detail}`, error, scene, config);
 }
+
+/** It has no end that one could wait for. */
+const STREAMED_REPLY: Fault = {
+  keys: ['send', 'response'],
+  message: 'the answer is an event stream that goes on',
+  hint: 'write response: sse, and each event is a message',
+};
 
 /** What cannot be read, or followed. */
 function ofDetail(detail: string, { close }: GatewayError, scene: Scene, config: PollConfig): Fault {
   const end = scene.name === 'open' ? 'no session begins' : `it ends the session with ${close}`;
   const message = `${detail}: ${end}`;
-  const place = PLACES.find(({ sign }) => sign.test(detail));
+  const place = placeOf(detail, scene);
   if (place !== undefined) return { keys: place.keys(scene, config), message, hint: place.hint };
   if (isGeneric(config)) return { keys: [], message };
   return { keys: ['profile'], message, hint: 'see whether it is this that is spoken there' };
@@ -94,6 +107,53 @@ function ofGoodbye(scene: Scene, config: PollConfig): Fault | undefined {
   return { keys: requestKeys(scene, config), message, isDoubt: true };
 }
 
+/** What is held is well, unless it is a stream whose end is waited for. */
+function ofHeld({ name, exchanges }: Scene, config: PollConfig): Fault | undefined {
+  const isStream = isEventStream(exchanges.at(-1)?.answer);
+  if (name !== 'poll' || !isStream || !isGeneric(config) || config.poll?.mode === 'stream') return undefined;
+  return {
+    keys: ['poll'],
+    message: 'the answer is an event stream that goes on: no message comes before its end',
+    hint: 'write mode: stream, and messages: { framing: sse }',
+  };
+}
+
+/** What reaches the client as a reply, and may not have been meant as one. */
+function ofReply(scene: Scene, config: PollConfig): Fault | undefined {
+  const answer = scene.exchanges.at(-1)?.answer;
+  const [first] = scene.batches.flatMap(({ messages }) => messages);
+  if (scene.name !== 'send' || answer === undefined || first === undefined || !isGeneric(config))
+    return undefined;
+  if (!isSuccess(answer.status)) {
+    const message = `answers ${answer.status}, whose body is the reply (refusal: relay)`;
+    return { keys: ['send'], message, hint: remedyFor(answer.status), isDoubt: true };
+  }
+  if (isEventStream(answer) && config.send?.response !== 'sse')
+    return {
+      ...STREAMED_REPLY,
+      message: 'the answer is an event stream, and all of it one message',
+      isDoubt: true,
+    };
+  if (!first.binary || answer.headers['content-type'] !== undefined) return undefined;
+  const message = 'the answer has no Content-Type: its body is a binary message';
+  return { keys: ['messages'], message, hint: 'send one, or write messages: { type: text }', isDoubt: true };
+}
+
+/** Polls that are answered at once, with the same for ever. */
+function ofPace({ name, exchanges, batches }: Scene, config: PollConfig): Fault | undefined {
+  const { ms = 0 } = exchanges.at(-1) ?? {};
+  const hasMessages = batches.some(({ messages }) => messages.length > 0);
+  if (name !== 'poll' || !hasMessages || ms >= AT_ONCE_MS || !isGeneric(config)) return undefined;
+  if (config.cursor !== undefined || config.poll?.mode === 'stream') return undefined;
+  const message = 'answers at once, and there is no `cursor` by which the next answer would be another';
+  const hint =
+    'well if what has been fetched is gone there; see that it waits for news, and says where to go on';
+  return { keys: ['poll'], message, hint, isDoubt: true };
+}
+
+/** Sooner nobody has waited for anything. */
+const AT_ONCE_MS = 500;
+
 /** Where a JSON pointer finds nothing there may just be no messages now. */
 function ofPointers({ name, exchanges, batches }: Scene, config: PollConfig): Fault | undefined {
   const answer = exchanges.at(-1)?.answer;
@@ -123,78 +183,7 @@ function jsonOf(body: Buffer): unknown {
   }
 }
 
-function isGeneric(config: PollConfig): config is GenericConfig {
-  return config.profile === undefined || config.profile === 'generic';
-}
-
 /** Which key describes a scene's requests; without one, what the service speaks is named. */
 function requestKeys({ name }: Pick<Scene, 'name'>, config: PollConfig): Keys {
   return isGeneric(config) ? [name] : ['profile'];
-}
-
-interface Place {
-  /** In what is told of an answer. */
-  readonly sign: RegExp;
-  readonly keys: (scene: Scene, config: PollConfig) => Keys;
-  readonly hint: string;
-}
-
-const PLACES: readonly Place[] = [
-  {
-    sign: /holds no cursor$/,
-    keys: (scene, config) => (scene.name === 'open' ? ['open', 'cursor'] : cursorKeys(config)),
-    hint: 'say where in the answer it stands',
-  },
-  {
-    sign: /holds no session$/,
-    keys: () => ['open', 'session'],
-    hint: 'say where in the answer it stands',
-  },
-  {
-    sign: /the cursor that was sent$/,
-    keys: (_, config) => cursorKeys(config),
-    hint: 'behind messages it must be another: see `add`, or `unchanged: skip` where they come again',
-  },
-  {
-    sign: /cannot be sent back$|whole number/,
-    keys: (scene, config) => (scene.name === 'open' ? ['open'] : cursorKeys(config)),
-    hint: 'a cursor, or the name of a session, is a short text or a number',
-  },
-  {
-    sign: /cursor is not known/,
-    keys: (_, config) => [...cursorKeys(config).slice(0, -1), 'reset'],
-    hint: 'see where it begins (initial) and where it goes on (reset.to)',
-  },
-  {
-    sign: /no JSON array/,
-    keys: (_, config) =>
-      isGeneric(config) && config.messages.at ? ['messages', 'at'] : ['messages', 'framing'],
-    hint: 'say where it stands (messages.at), or take the answer as one message (framing: json)',
-  },
-  {
-    sign: /not JSON$|not UTF-8$|too deeply$/,
-    keys: framingKeys,
-    hint: 'see the answer above: framing: body, lines and sse take what is no JSON',
-  },
-  {
-    sign: /no event stream/,
-    keys: framingKeys,
-    hint: 'ask for text/event-stream where it is served, or say what it is (ndjson, lines; mode: answers)',
-  },
-  { sign: /exceeds responseSize/, keys: () => ['responseSize'], hint: 'raise it, or ask for less' },
-  {
-    sign: /cannot be decoded/,
-    keys: () => [],
-    hint: 'see its Content-Encoding; the gateway asks for identity',
-  },
-];
-
-function framingKeys({ name }: Scene, config: PollConfig): Keys {
-  if (!isGeneric(config)) return ['profile'];
-  return name === 'open' ? ['open'] : ['messages', 'framing'];
-}
-
-function cursorKeys(config: PollConfig): Keys {
-  const isList = isGeneric(config) && config.cursor !== undefined && config.cursor.length > 1;
-  return isList ? ['cursor', 0, 'from'] : ['cursor', 'from'];
 }

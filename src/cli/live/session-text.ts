@@ -32,7 +32,17 @@ export class SceneWriter {
   #meaning(scene: Scene): string[] {
     if (scene.name === 'close') return [];
     if (scene.heldMs !== undefined) return [heldText(scene.name, scene.heldMs)];
-    return [...this.#messages(scene), ...this.#end(scene), ...this.#next(scene)];
+    return [...this.#messages(scene), ...this.#receipts(scene), ...this.#end(scene), ...this.#next(scene)];
+  }
+
+  /** What would have been said of messages that somebody has. */
+  #receipts({ batches }: Scene): string[] {
+    return batches.flatMap(({ receipt }) => {
+      if (receipt === undefined) return [];
+      const { request } = receipt;
+      const body = this.#shown(String(request.body ?? ''), BODY_CHARACTERS);
+      return `not confirmed, so that it comes again, by ${this.#request(request)}: ${body}`;
+    });
   }
 
   #messages({ name, batches, error }: Scene): string[] {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
+import { concealmentOf, tellsSecret } from '../../bridge/poll/concealment.ts';
 import { Recorder, type Scene } from '../../bridge/poll/recorder.ts';
 import { rehearse } from '../../bridge/poll/rehearsal.ts';
 import { type PollConfig, sessionConfigOf } from '../../config/poll/index.ts';
@@ -15,7 +16,6 @@ import { targetsOf } from '../../upstream/target.ts';
 import { WatchedFiles } from '../../watched-files.ts';
 import { placeIn } from './asking.ts';
 import { type Fault, faultOf } from './session-faults.ts';
-import { compileHiding } from './session-secrets.ts';
 import { SceneWriter } from './session-text.ts';
 import { withOne } from './targets.ts';
 import { reasonOf } from './trial.ts';
@@ -89,6 +89,15 @@ async function tryOne(
     credentials?.close();
     files.close();
   }
+}
+
+/** What stands in place of a text that tells a secret. */
+const HIDDEN = '(not shown: it repeats a secret of the configuration)';
+
+/** Compiles what makes of a text from a service one that may be shown: one that repeats a secret of the route is not. */
+function compileHiding(route: RouteConfig, credentials: Credentials | undefined): (text: string) => string {
+  const concealment = concealmentOf(route, credentials?.concealment);
+  return (text) => (tellsSecret(text, concealment) ? HIDDEN : text);
 }
 
 interface Playing extends Pick<SessionOptions, 'message'> {

@@ -7,14 +7,15 @@ import {
 } from '../../config/certificate.ts';
 import type { Finding, Path } from '../../config/problem.ts';
 import type { Config, ListenerConfig, RouteConfig } from '../../config/schema.ts';
+import type { UpstreamTls } from '../../config/upstream-tls.ts';
 import { openTls } from '../../listener/tls.ts';
-import { trustSource } from '../../upstream/connect.ts';
+import { trustSource } from '../../tls-trust.ts';
 import { endingMessage } from '../../watched-certificates.ts';
 import { faultsOf, type Trial } from './trial.ts';
 
 /** What is wrong with the certificates that are shown to clients and to upstreams, and with whom is believed. Never rejects. */
 export async function certificateFaults({ listeners, routes }: Config): Promise<Finding[]> {
-  const found = [...listeners.map(listenerFaults), ...routes.map(upstreamFaults)];
+  const found = [...listeners.map(listenerFaults), ...routes.flatMap(trustsOf).map(trustFaults)];
   return (await Promise.all(found)).flat();
 }
 
@@ -36,9 +37,22 @@ function listenerFaults({ tls, ...at }: ListenerConfig, index: number): Promise<
   );
 }
 
-function upstreamFaults({ upstream: { tls } }: RouteConfig, index: number): Promise<Finding[]> {
-  if (tls === undefined) return faultsOf([]);
-  const path = ['routes', index, 'upstream', 'tls'];
+interface Trust {
+  readonly path: Path;
+  readonly tls: UpstreamTls;
+}
+
+/** Those of a route: towards its upstream, and towards the service that is asked about clients. */
+function trustsOf({ auth, upstream }: RouteConfig, index: number): Trust[] {
+  const path = ['routes', index];
+  const external = auth === 'none' ? undefined : auth.external;
+  return [
+    ...(upstream.tls ? [{ path: [...path, 'upstream', 'tls'], tls: upstream.tls }] : []),
+    ...(external?.tls ? [{ path: [...path, 'auth', 'external', 'tls'], tls: external.tls }] : []),
+  ];
+}
+
+function trustFaults({ path, tls }: Trust): Promise<Finding[]> {
   const { ca, cert, key } = tls;
   const own = cert === undefined || key === undefined ? [] : [{ path, files: { cert, key } }];
   const authorities = ca === undefined ? [] : [ca];
@@ -78,7 +92,7 @@ function pairOf({ path, files }: Own): Trial {
 
 /** Certificates that are about to expire; all of them can be used. */
 export function endings({ listeners, routes }: Config): Finding[] {
-  return [...listeners.flatMap(listenerEndings), ...routes.flatMap(upstreamEndings)];
+  return [...listeners.flatMap(listenerEndings), ...routes.flatMap(trustsOf).flatMap(trustEndings)];
 }
 
 function listenerEndings({ tls }: ListenerConfig, index: number): Finding[] {
@@ -91,10 +105,10 @@ function listenerEndings({ tls }: ListenerConfig, index: number): Finding[] {
   return clientCa ? [...own, ...ending([...path, 'clientCa'], readAuthorities(clientCa).expiresAt)] : own;
 }
 
-function upstreamEndings({ upstream: { tls } }: RouteConfig, index: number): Finding[] {
-  if (tls?.cert === undefined || tls.key === undefined) return [];
+function trustEndings({ path, tls }: Trust): Finding[] {
+  if (tls.cert === undefined || tls.key === undefined) return [];
   const { expiresAt } = readIdentity({ cert: tls.cert, key: tls.key });
-  return ending(['routes', index, 'upstream', 'tls', 'cert'], expiresAt);
+  return ending([...path, 'cert'], expiresAt);
 }
 
 function ending(path: Path, expiresAt: number): Finding[] {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { cgiSpelling } from '../../http/header-classes.ts';
 import { duration } from '../fields.ts';
 import { Secret } from '../secret.ts';
-import { type Complain, commonFields, PROFILE } from './common.ts';
+import { type Complain, channelPrefix, commonFields, PROFILE } from './common.ts';
 import type { RouteFacts } from './headers.ts';
 import { sendFields } from './requests.ts';
 
@@ -48,6 +48,7 @@ export const cloudEventsPost = z.strictObject({
     .describe(
       'cloudevents: the claim that is the user’s name until the service says another; absent: the subject',
     ),
+  channelPrefix,
   systemEvents: z
     .array(z.enum(['connect', 'connected', 'disconnected']))
     .prefault(['connect', 'connected', 'disconnected'])

@@ -10,7 +10,7 @@ import { linger } from './linger.ts';
 /** Where a service is: a URL or a unix socket. */
 export const HTTP_BASE = urlOrSocket('http', 'https').refine(
   (text) => !text.includes('?'),
-  'a base URL has no query',
+  'a base URL has no query: that goes into the `path` of a request, beside `target`',
 );
 
 /** A status that may end a session: no success, and no 304, which says that there is nothing new. */
@@ -28,12 +28,12 @@ const closeCode = z
     'expected a close code such as 1000, 1008, 1011 or 4403 (1000, 1001, 1003, 1008, 1009, 1011 to 1014, or 3000 to 4999)',
   );
 
-/** When the cursor moves behind what the client was sent. */
+/** When the cursor moves behind what the client was sent, or the service is told. */
 export const ack = z
   .enum(['written', 'pong'])
   .optional()
   .describe(
-    'When the cursor moves: once the messages are written to the client’s socket, or once the client has answered a ping sent behind them, so that none is lost with it; absent: written',
+    'When the cursor moves, or `confirm` is sent: once the messages are written to the client’s socket, or once the client has answered a ping sent behind them, so that none is lost with it; absent: written',
   );
 
 export const PROFILE = 'What the service speaks: generic is what the keys beside it say; absent: generic';
@@ -59,6 +59,16 @@ export const commonFields = {
     .describe('A service that fails for this long ends the connection with 1013'),
   linger,
 };
+
+/** For profiles whose services put sessions into channels. */
+export const channelPrefix = z
+  .string()
+  .min(1)
+  .max(100)
+  .optional()
+  .describe(
+    'What stands before the name of each channel or group that its service puts sessions into, for whoever publishes: other routes’ sessions of that name do not hear it; absent: nothing, and names are shared with other routes',
+  );
 
 type Context = z.core.$RefinementCtx;
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { oneOrMany } from '../fields.ts';
 import type { Complain } from './common.ts';
 import { headerFault, type RouteFacts } from './headers.ts';
-import type { MessagesConfig } from './messages.ts';
+import { hasItems, type MessagesConfig } from './messages.ts';
 import type { PollsConfig } from './polls.ts';
 import { report, textFault } from './templates.ts';
 
@@ -41,6 +41,12 @@ const destination = pairOf<'query' | 'header'>(
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
+/** Values by where they stand in a body. */
+export const jsonValues = z.record(
+  z.string().regex(new RegExp(`^${POINTER}$`), 'expected a JSON pointer like /error/code'),
+  scalar,
+);
+
 const reset = z
   .strictObject({
     status: z
@@ -48,11 +54,7 @@ const reset = z
       .min(1)
       .optional()
       .describe('Statuses of such an answer; absent: any'),
-    json: z
-      .record(
-        z.string().regex(new RegExp(`^${POINTER}$`), 'expected a JSON pointer like /error/code'),
-        scalar,
-      )
+    json: jsonValues
       .optional()
       .describe('What stands in its body, or in the event, by JSON pointer; absent: anything'),
     to: z
@@ -128,7 +130,7 @@ export function cursorRules({ cursor = [], poll, messages }: Around, complain: C
     if (poll?.mode === 'stream') streamRules(one, (key, message) => complain(at(key), message));
     if (one.send === undefined && (one !== cursor[0] || !holdsCursor(poll)))
       complain(at('send'), 'is required unless the path, a header or the body of `poll` holds {cursor}');
-    if (needsItems(one) && !ITEMS.includes(messages.framing))
+    if (needsItems(one) && !hasItems(messages))
       complain(at('from'), `there are no items in ${messages.framing}: write json:/pointer or header:NAME`);
     if (one.from.from === 'event' && messages.framing !== 'sse')
       complain(at('from'), 'event:id has an effect with messages.framing: sse only');
@@ -165,8 +167,6 @@ function forEach(
 function holdsCursor({ path, headers = {}, body = '' }: Partial<PollsConfig> = {}): boolean {
   return [path, body, ...Object.values(headers)].some((text) => text?.includes('{cursor}'));
 }
-
-const ITEMS: readonly string[] = ['json-array', 'ndjson', 'sse'];
 
 function needsItems({ from }: CursorEntry): boolean {
   return from.from === 'item';

@@ -60,6 +60,8 @@ export function headerRules(
     const fault = headerFault(name, route) ?? textFault(value, { ...route, own: [] });
     if (fault !== undefined) complain(['headers', 'add', name], fault);
   }
+  // Nobody has written these: the one that is added takes the place of one of them, and that is what it is for.
+  if (pass.join() === PASSED.join()) return;
   for (const [index, name] of pass.entries())
     if (Object.hasOwn(add, name))
       complain(['headers', 'pass', index], 'has no effect: it is added, and so replaced');

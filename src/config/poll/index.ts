@@ -42,12 +42,29 @@ export type PollConfig =
   | CloudEventsConfig
   | AwsConfig;
 
+/** By which name people may look for a profile, and where it stands. */
+const OTHER_NAMES: readonly (readonly [RegExp, string])[] = [
+  [/pushpin|grip|fanout|websocket-over-http/i, 'poll: { profile: websocket-over-http }'],
+  [/socket\.?io|engine\.?io/i, 'poll: { profile: engine.io }'],
+  [/sockjs/i, 'poll: { profile: sockjs }'],
+  [/cometd|faye|bayeux/i, 'poll: { profile: bayeux }'],
+  [/aws|lambda|gateway/i, 'post: { profile: aws }'],
+  [/azure|pubsub|cloud-?events?/i, 'post: { profile: cloudevents }'],
+];
+
 /** Says what there is to choose from, where it is the choice that is wrong. */
 function oneOf(...profiles: readonly string[]) {
-  const error = ({ code }: { readonly code?: string }) =>
-    code === 'invalid_union' ? `expected ${profiles.join(', ')}` : 'expected a mapping with target';
+  const error = ({ code, input }: { readonly code?: string; readonly input?: unknown }) => {
+    if (code !== 'invalid_union') return EXPECTED_MAPPING;
+    const { profile } = input as { readonly profile?: unknown };
+    const [, meant] = OTHER_NAMES.find(([names]) => names.test(String(profile))) ?? [];
+    return `expected ${profiles.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+  };
   return { error };
 }
+
+const EXPECTED_MAPPING =
+  'expected a mapping, as in { target: "http://127.0.0.1:3000", poll: { path: /events } }';
 
 export const pollUpstream = z.discriminatedUnion(
   'profile',
@@ -63,7 +80,7 @@ const profiledPost = z.discriminatedUnion(
 
 export const postUpstream = z.union(
   [postTo, profiledPost],
-  'expected an http or https URL, or a mapping with target',
+  'expected an http:// or https:// URL, or a mapping with target, which may be a list',
 );
 
 interface SessionShape {
@@ -83,7 +100,7 @@ export function sessionRules({ poll, post }: SessionShape, route: RouteFacts, co
 
 function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): void {
   http2Rules(config, complain);
-  lingerRules(config.linger, route, complain);
+  lingerRules(config, route, complain);
   headerRules(config.headers, route, complain);
   if (config.profile === 'cloudevents') cloudEventsRules(config, route, complain);
   if (config.profile === 'aws') awsRules(config, complain);
@@ -95,6 +112,11 @@ function rulesOf(config: PollConfig, route: RouteFacts, complain: Complain): voi
 /** What configuration alone describes has requests of its own. */
 function isGeneric(config: PollConfig): config is GenericConfig {
   return config.profile === undefined || config.profile === 'generic';
+}
+
+/** What stands before the names of the channels of a session, to all but its service. */
+export function channelPrefixOf(config: PollConfig): string {
+  return ('channelPrefix' in config && config.channelPrefix) || '';
 }
 
 /** The session an upstream has with an HTTP service; undefined where it has another kind of upstream. */

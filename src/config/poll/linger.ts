@@ -31,19 +31,34 @@ const shape = z.strictObject({
 
 export type LingerConfig = z.output<typeof shape>;
 
+interface LingeringConfig {
+  readonly linger?: LingerConfig | undefined;
+  readonly profile?: string | undefined;
+}
+
 export const linger = shape
   .optional()
   .describe(
-    'A client that was lost, silent or stalled may come back and go on with the same session at the service; with auth: none whoever knows its token may; absent: the session ends with its client',
+    'A client that was lost, silent or stalled may come back and go on with the same session at the service; with auth: none whoever knows its token may; with sockjs that is for clients of …/websocket, without frames; absent: the session ends with its client',
   );
+
+/** Profiles whose clients would not know the session on another connection, and why. */
+const SENSELESS: Readonly<Record<string, string>> = {
+  'engine.io':
+    'has no place here: clients of Engine.IO begin a new session with each connection, and would wait for its first packet; leave it out, and let Socket.IO’s connectionStateRecovery bring them what they have missed',
+  bayeux:
+    'has no place here: clients of Bayeux do not count what they have received, and bring their own clientId to another connection; leave it out, and let the acknowledgement extension of the service bring them what they have missed',
+};
 
 /** A token that stands where another thing is looked for would be taken for it, and out of the handshake. */
 export function lingerRules(
-  config: LingerConfig | undefined,
+  { linger: config, profile = 'generic' }: LingeringConfig,
   { places = [] }: RouteFacts,
   complain: Complain,
 ): void {
   if (config === undefined) return;
+  const senseless = SENSELESS[profile];
+  if (senseless !== undefined) complain(['linger'], senseless);
   const { from, name } = config.token;
   const isTaken = places.some((place) => place.from === from && collide(from, place.name, name));
   if (isTaken)

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { duration } from '../fields.ts';
 import type { Complain } from './common.ts';
 import { answerSource } from './cursor.ts';
+import { end, endRules } from './end.ts';
 import type { MessagesConfig } from './messages.ts';
 import { pollRequest } from './requests.ts';
 
@@ -23,6 +24,7 @@ const shape = z.strictObject({
   backoff: answerSource
     .optional()
     .describe('Where an answer says how many seconds the service wants to be left alone; absent: nowhere'),
+  end,
 });
 
 export type PollsConfig = z.output<typeof shape>;
@@ -33,10 +35,11 @@ export const poll = shape
 
 /** Keys that do nothing in this mode. */
 export function pollRules(
-  { mode, margin, silence, backoff }: PollsConfig,
-  { framing }: MessagesConfig,
+  { mode, margin, silence, backoff, end }: PollsConfig,
+  messages: MessagesConfig,
   complain: Complain,
 ): void {
+  const { framing } = messages;
   if (mode === 'answers') {
     if (silence !== undefined) complain(['poll', 'silence'], 'has an effect with mode: stream only');
     return;
@@ -46,6 +49,7 @@ export function pollRules(
       ['messages', 'framing'],
       `a stream is sse, ndjson or lines; ${framing} has its messages at the end`,
     );
+  endRules(end, messages, complain);
   if (margin !== undefined)
     complain(['poll', 'margin'], 'has no effect with mode: stream; `silence` is its patience');
   if (backoff !== undefined)

@@ -1,4 +1,5 @@
 import type { Complain } from './common.ts';
+import type { ConfirmConfig } from './confirm.ts';
 import type { GenericConfig } from './generic.ts';
 import { headerFault, type RouteFacts } from './headers.ts';
 import type { EditConfig, RequestConfig } from './requests.ts';
@@ -10,10 +11,20 @@ import { bodyFault, type Known, pathFault, textFault, valueFault } from './templ
 const PLACES = {
   open: [],
   poll: ['session', 'cursor', 'hold', 'hold_ms'],
+  confirm: ['session'],
   send: ['session', 'cursor', 'seq'],
   close: ['session', 'cursor', 'seq', 'code', 'reason'],
 } as const;
 type Part = keyof typeof PLACES;
+
+/** What only their bodies have a place for. */
+const IN_BODIES: Readonly<Record<Part, readonly string[]>> = {
+  open: [],
+  poll: [],
+  confirm: ['items'],
+  send: ['message', 'message.json'],
+  close: [],
+};
 
 /** `complain` takes paths below the configuration of the session. */
 export function requestRules(config: GenericConfig, route: RouteFacts, complain: Complain): void {
@@ -25,12 +36,15 @@ export function requestRules(config: GenericConfig, route: RouteFacts, complain:
     const within: Complain = (path, message) => complain([part, ...path], message);
     textRules(request, known, within);
     if (part === 'send') methodRules(request, within);
-    bodyRules(
-      request,
-      part === 'send' ? { ...known, own: [...own, 'message', 'message.json'] } : known,
-      within,
-    );
+    bodyRules(request, { ...known, own: [...own, ...IN_BODIES[part]] }, within);
+    if ('item' in request) itemRules(request, { ...known, own: [...own, 'item'] }, within);
   }
+}
+
+/** What of each item goes to `body` is of its type. */
+function itemRules({ item, type }: ConfirmConfig, known: Known, complain: Complain): void {
+  const fault = bodyFault(item, type ?? 'application/json', known);
+  if (fault !== undefined) complain(['item'], fault);
 }
 
 function isFilled(name: string, { open, cursor }: GenericConfig): boolean {
@@ -74,9 +88,10 @@ function bodyRules({ method, body, type, text }: Written, known: Known, complain
   if (fault !== undefined) complain(['body'], fault);
 }
 
+const EMPTY_EDIT = `has no effect: it neither sets nor removes anything; a template is a text, as in '{"text": "{message}"}'`;
+
 function editRules({ set, remove }: EditConfig, known: Known, complain: Complain): void {
-  if (Object.keys(set).length === 0 && remove.length === 0)
-    complain(['body'], 'has no effect: it neither sets nor removes anything');
+  if (Object.keys(set).length === 0 && remove.length === 0) complain(['body'], EMPTY_EDIT);
   for (const [place, value] of Object.entries(set))
     for (const text of textsIn(value)) {
       const fault = valueFault(text, known);

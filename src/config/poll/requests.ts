@@ -9,7 +9,7 @@ const WHOSE =
   'it may hold {connection}, {session}, {claims.NAME}, {query.NAME|default} and what the route captures';
 
 export const method = z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
-const METHOD = 'Method of the request';
+export const METHOD = 'Method of the request';
 
 export const path = z
   .string()
@@ -35,7 +35,7 @@ const type = z
   .describe('Content-Type of `body`: JSON, or application/x-www-form-urlencoded; absent: application/json');
 
 /** Of a request that has no message. */
-const requestFields = { path: path.describe(PATH), headers, body, type };
+export const requestFields = { path: path.describe(PATH), headers, body, type };
 
 export const openRequest = {
   method: method.default('POST').describe(METHOD),

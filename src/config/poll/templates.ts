@@ -44,8 +44,8 @@ export function valueFault(text: string, known: Known): string | undefined {
 }
 
 /**
- * The same of a body, with the type it is sent with. `{message.json}` stands in JSON only, and outside of quotes, as no value
- * could break out there.
+ * The same of a body, with the type it is sent with. `{message.json}` and `{items}` stand in JSON only, and outside of quotes,
+ * as no value could break out there.
  */
 export function bodyFault(body: string, type: string, known: Known): string | undefined {
   const fault = valueFault(body, known);
@@ -53,13 +53,15 @@ export function bodyFault(body: string, type: string, known: Known): string | un
   const pieces = piecesOf(body);
   const placeholders = pieces.filter((piece) => typeof piece !== 'string');
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(type);
-  if (isForm) return placeholders.some(isJson) ? '{message.json} stands in JSON only' : undefined;
-  if (!/^[a-z]+\/([\w.+-]+\+)?json\b/i.test(type))
+  const json = placeholders.find(isJson);
+  if (isForm) return json && `{${spelled(json)}} stands in JSON only`;
+  if (!/^[a-z]+\/([\w.+-]+[+-])?json\b/i.test(type))
     return `a body is JSON or a form: no values can be put into ${type} safely`;
   return jsonFault(pieces);
 }
 
-const isJson = ({ name, of }: Placeholder) => name === 'message' && of === 'json';
+/** It stands for JSON, and not for a value. */
+const isJson = (placeholder: Placeholder) => ['message.json', 'items'].includes(spelled(placeholder));
 
 /** What no value can turn into something else is JSON with letters for values in strings, and null for others. */
 function jsonFault(pieces: readonly (string | Placeholder)[]): string | undefined {
@@ -71,11 +73,16 @@ function jsonFault(pieces: readonly (string | Placeholder)[]): string | undefine
       sample += piece;
       continue;
     }
-    if (isJson(piece) && isInString)
-      return '{message.json} stands outside of quotes: within them {message} does';
+    if (isJson(piece) && isInString) return outsideOfQuotes(piece);
     sample += isInString ? 'x' : 'null';
   }
   return isParsed(sample) ? undefined : 'is not JSON, with values in place of its placeholders';
+}
+
+function outsideOfQuotes({ name, of }: Placeholder): string {
+  return of === undefined
+    ? `{${name}} stands outside of quotes`
+    : `{${name}.${of}} stands outside of quotes: within them {${name}} does`;
 }
 
 function isParsed(text: string): boolean {
@@ -106,6 +113,7 @@ function placeholderFault(
   if (name === 'claims' && of !== undefined)
     return known.hasClaims ? undefined : `{${text}}: there are no claims on a route with auth: none`;
   if (of !== undefined && name === 'query') return undefined;
+  if (of?.startsWith('/') && name === 'item' && known.own.includes(name)) return undefined;
   if (fallback !== undefined) return `{${text}}: only {query.NAME} and {claims.NAME} take a default behind |`;
   const whole = of === undefined ? name : `${name}.${of}`;
   return [...known.captures, ...known.own, ...ALWAYS].includes(whole) ? undefined : complaintAbout(text);

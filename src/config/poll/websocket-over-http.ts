@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { cgiSpelling } from '../../http/header-classes.ts';
 import { duration, size } from '../fields.ts';
 import { Secret } from '../secret.ts';
-import { commonFields, PROFILE } from './common.ts';
+import { channelPrefix, commonFields, PROFILE } from './common.ts';
 import { endpoint } from './endpoint.ts';
 import { POLL_HEADERS } from './headers.ts';
 import { sendFields } from './requests.ts';
@@ -44,6 +44,7 @@ const shape = z.strictObject({
     })
     .prefault({})
     .describe('websocket-over-http: how the service knows the gateway'),
+  channelPrefix,
   batch: z
     .strictObject({
       messages: z.int().min(1).max(10_000).default(1_000).describe('Most messages in one request'),

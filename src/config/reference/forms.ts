@@ -61,6 +61,7 @@ function nameOf(node: JsonSchema): string {
   if (node.enum !== undefined) return node.enum.map((value) => `\`${value}\``).join(', ');
   if (typeof additionalProperties === 'object') return `mapping of names to ${formOf(additionalProperties)}`;
   if (type === 'integer') return rangeOf(node);
+  if (type === undefined) return 'any value';
   return WORDS[String(type)] ?? String(type).replaceAll(',', ', ');
 }
 

@@ -4,11 +4,14 @@ import { shortestUse } from './uses.ts';
 
 /** What the reference could not say, each with what to do about it. A key with one value only is its own example. */
 export function gapsIn(keys: readonly Key[], examples: readonly Example[]): string[] {
-  return withInner(keys).flatMap((key) => [
-    ...(key.meaning === undefined ? [`${key.place}: ${DESCRIBE}`] : []),
-    ...(key.fallback === undefined ? [`${key.place}: ${FALL_BACK}`] : []),
-    ...(key.only === undefined && shortestUse(key, examples) === undefined ? [`${key.place}: ${USE}`] : []),
-  ]);
+  return withInner(keys).flatMap((key) => {
+    const place = key.of === undefined ? key.place : `${key.place} (profile: ${key.of.profile})`;
+    return [
+      ...(key.meaning === undefined ? [`${place}: ${DESCRIBE}`] : []),
+      ...(key.fallback === undefined ? [`${place}: ${FALL_BACK}`] : []),
+      ...(key.only === undefined && shortestUse(key, examples) === undefined ? [`${place}: ${USE}`] : []),
+    ];
+  });
 }
 
 const DESCRIBE = 'describe it in src/config/, by .describe(…) in its last place; then npm run schema';

@@ -1,5 +1,6 @@
 import { alternatives, type JsonSchema, language } from '../json-schema.ts';
 import { formOf } from './forms.ts';
+import { inProfiles } from './profiles.ts';
 
 /** Every key of the configuration language, as the schema has them. */
 
@@ -14,7 +15,23 @@ export interface Key {
   /** The one value it may have, if there is but one. */
   readonly only: string | boolean | undefined;
   readonly fallback: Fallback;
-  /** Those that may stand in its mapping. */
+  /** Those that may stand in its mapping; where it has profiles, those that all of them have. */
+  readonly keys: readonly Key[];
+  readonly profiles: readonly Profile[];
+  /** Which profile it is a key of, if not of every one that its mapping may have. */
+  readonly of?: ProfileOf | undefined;
+}
+
+/** A profile, and the path of the mapping that has it. */
+interface ProfileOf {
+  readonly profile: string;
+  readonly path: readonly string[];
+}
+
+/** A choice by which a mapping has other keys. */
+export interface Profile {
+  readonly name: string;
+  /** Its own, and those that are other than for most. */
   readonly keys: readonly Key[];
 }
 
@@ -34,7 +51,11 @@ export function topKeys(schema = language): Key[] {
 
 /** The keys, each followed by all below it. */
 export function withInner(keys: readonly Key[]): Key[] {
-  return keys.flatMap((key) => [key, ...withInner(key.keys)]);
+  return keys.flatMap((key) => [
+    key,
+    ...withInner(key.keys),
+    ...key.profiles.flatMap((profile) => withInner(profile.keys)),
+  ]);
 }
 
 /** A key that stands in several alternatives, such as a mapping and a list of them, is there once. */
@@ -53,7 +74,8 @@ function asOne(found: readonly Key[]): Key {
       ({ path }) => path.join('.'),
     ).values(),
   ].map(asOne);
-  return { ...first, form: [...new Set(found.map(({ form }) => form))].join(', or '), only, keys };
+  const profiles = found.flatMap((key) => key.profiles);
+  return { ...first, form: [...new Set(found.map(({ form }) => form))].join(', or '), only, keys, profiles };
 }
 
 function keysOfOne(
@@ -74,7 +96,18 @@ function keysOfOne(
 function keyOf(node: JsonSchema, isRequired: boolean, at: Place): Key {
   const { meaning, absent } = readDescription(node);
   const fallback = fallbackOf(node, isRequired, absent);
-  return { ...at, meaning, form: formOf(node), only: node.const, fallback, keys: keysIn(node, at) };
+  const common = { ...at, meaning, form: formOf(node), only: node.const, fallback };
+  const keys = keysIn(node, at);
+  const family = familyOf(node, at);
+  return { ...common, ...(family.length < 2 ? { keys, profiles: [] } : inProfiles(family, keys, at.path)) };
+}
+
+/** The profiles that a mapping has to choose from, each with all its keys. */
+function familyOf(node: JsonSchema, at: Place): Profile[] {
+  return alternatives(node).flatMap((one) => {
+    const name = one.properties?.profile?.const;
+    return typeof name === 'string' ? { name, keys: keysIn(one, at) } : [];
+  });
 }
 
 /** A description ends with `; absent: …` where the key may be left out and has no default. */

@@ -24,11 +24,12 @@ One YAML file. A key that is unknown or would have no effect is an error; \`sall
 the configuration. Examples are of files that every build loads.
 `;
 
-/** One line for each mapping at the top, with those within it. */
+/** One line for each mapping at the top, with those within it; what has profiles has a line of its own. */
 function contents(sections: readonly Section[]): string {
-  const lines = sections.map(({ title, depth }) => {
-    const link = `[${nameIn(title)}](#${slug(title)})`;
-    return depth > 1 ? ` · ${link}` : `\n- ${link}`;
+  const lines = sections.map(({ title, depth, key }) => {
+    const link = `[${title.replace(/^.* with /, '')}](#${slug(title)})`;
+    if (depth > 1) return `${key !== undefined && key.profiles.length > 0 ? '\n  - ' : ' · '}${link}`;
+    return `\n- ${link}`;
   });
   return `${lines.join('').trim()}\n`;
 }
@@ -41,13 +42,13 @@ function formsTable(): string {
   return `## Forms\n\n| form | like |\n|---|---|\n${rows.join('\n')}\n`;
 }
 
-function sectionText({ title, depth, key, rows }: Section, examples: readonly Example[]): string {
+function sectionText({ title, place, depth, key, rows }: Section, examples: readonly Example[]): string {
   const table = ['| key | meaning | default | example |', '|---|---|---|---|'];
   return [
-    `${'#'.repeat(Math.min(depth, 2) + 1)} ${nameIn(title)}\n`,
-    ...(key === undefined ? [] : [headOf(key, examples)]),
+    `${'#'.repeat(Math.min(depth, 2) + 1)} ${title}\n`,
+    ...(key === undefined ? [] : [headOf(key, rows, examples)]),
     ...table,
-    ...rows.map((row) => rowText(row, title, examples)),
+    ...rows.map((row) => rowText(row, place, examples)),
     '',
   ].join('\n');
 }
@@ -56,12 +57,34 @@ function sectionText({ title, depth, key, rows }: Section, examples: readonly Ex
 const HEAD_LINES = 14;
 
 /** What a mapping is for, and how it looks. */
-function headOf(key: Key, examples: readonly Example[]): string {
-  const lines = [`${plain(key.meaning)}. ${withoutIt(key)}`.trim(), ''];
+function headOf(key: Key, rows: readonly Key[], examples: readonly Example[]): string {
+  if (key.profiles.length > 0) return familyText(key);
+  const isProfile = key.of !== undefined && key.of.path.length === key.path.length;
+  const lines = [isProfile ? profileText(key, rows) : meaningOf(key), ''];
   const use = fullestUse(key, examples, HEAD_LINES);
   if (use === undefined) return lines.join('\n');
   const yaml = block({ [nameOf(key)]: use.value });
   return [...lines, '```yaml', yaml, '```', '', `From ${linkTo(use)}.`, ''].join('\n');
+}
+
+function meaningOf(key: Key): string {
+  return `${plain(key.meaning)}. ${withoutIt(key)}`.trim();
+}
+
+/** Each of its profiles has a table and an example of its own. */
+function familyText(key: Key): string {
+  const links = key.profiles.map(({ name }) => {
+    const title = titleOf({ ...key, of: { profile: name, path: key.path } });
+    return `[${code(name)}](#${slug(title)})`;
+  });
+  return `${meaningOf(key)}\n\nThese keys go with every \`profile\`, which brings its own: ${links.join(' · ')}.\n`;
+}
+
+function profileText({ of, ...key }: Key, rows: readonly Key[]): string {
+  const when = of?.profile === 'generic' ? 'It need not be said. ' : '';
+  const isOther = rows.some(({ place }) => key.keys.some((common) => common.place === place));
+  const other = isOther ? '; one that stands there too is as it is here' : '';
+  return `${when}Its own keys, beside [those of every profile](#${slug(titleOf(key))})${other}.`;
 }
 
 function withoutIt({ fallback }: Key): string {
@@ -69,8 +92,8 @@ function withoutIt({ fallback }: Key): string {
   return fallback?.kind === 'absent' ? `*Absent: ${plain(fallback.means)}.*` : '';
 }
 
-function rowText(key: Key, title: string, examples: readonly Example[]): string {
-  const label = key.place.startsWith(`${title}.`) ? key.place.slice(title.length + 1) : key.place;
+function rowText(key: Key, within: string, examples: readonly Example[]): string {
+  const label = key.place.startsWith(`${within}.`) ? key.place.slice(within.length + 1) : key.place;
   const cells = [
     `**\`${label}\`**<br>${plain(key.form)}`,
     plain(key.meaning),
@@ -88,11 +111,6 @@ function fallbackText({ fallback, path, keys }: Key): string {
   if (text === '{}' && keys.some((inner) => inner.path.length === path.length + 1))
     return 'those of its keys';
   return /^(\{\}|\[\]|"")$/.test(text) ? 'none' : `\`${text}\``;
-}
-
-/** Places are written as code. */
-function nameIn(title: string): string {
-  return title.includes(' ') ? title : code(title);
 }
 
 function code(text: string): string {

@@ -26,10 +26,22 @@ export function fullestUse(key: Key, examples: readonly Example[], lines: number
   return uses.sort((one, other) => lengthOf(other) - lengthOf(one))[0] ?? shortestUse(key, examples);
 }
 
-function usesOf({ path }: Key, examples: readonly Example[]): Use[] {
-  return examples.flatMap(({ name, tree }) =>
-    valuesAt(tree, path).map((value) => ({ value, example: name })),
-  );
+function usesOf({ path, of }: Key, examples: readonly Example[]): Use[] {
+  return examples.flatMap(({ name, tree }) => {
+    const holders = of === undefined ? [tree] : valuesAt(tree, of.path).flatMap(listed);
+    const found = holders.filter((holder) => of === undefined || profileOf(holder) === of.profile);
+    const values = found.flatMap((holder) => valuesAt(holder, path.slice(of?.path.length ?? 0)));
+    return values.map((value) => ({ value, example: name }));
+  });
+}
+
+function listed(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+/** Undefined where the keys are no profile's, as in a lone URL. */
+function profileOf(holder: unknown): unknown {
+  return isTree(holder) ? (holder.profile ?? 'generic') : undefined;
 }
 
 /** A value as it is written on several lines. */

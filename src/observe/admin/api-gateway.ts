@@ -1,19 +1,23 @@
 import { isUtf8 } from 'node:buffer';
-import { asGatewayError, type ErrorCode, GatewayError } from '../../errors.ts';
+import { type ErrorCode, GatewayError } from '../../errors.ts';
 import type { Backchannel } from './backchannel.ts';
 import { connectionPage } from './connections.ts';
+import { sentenceOf } from './desk.ts';
 import { type Answer, json, type Page, type Question } from './page.ts';
 
-/** What its SDKs know failures by. */
+/** What its SDKs know failures by. They set their clock by the answer and sign once more where a signature does not hold. */
 const NAMES: Partial<Record<ErrorCode, string>> = {
+  ADMIN_LOCKED: 'ForbiddenException',
   CONNECTION_GONE: 'GoneException',
+  HOST_REFUSED: 'ForbiddenException',
   PUSHES_FULL: 'LimitExceededException',
   PUSH_TOO_BIG: 'PayloadTooLargeException',
+  SECRET_REFUSED: 'InvalidSignatureException',
 };
 
 /**
- * `/@connections/{id}`, which is `/connections/{id}` in the words of API Gateway, for its SDKs: these call every message a stream
- * of octets, and its clients get texts.
+ * `/@connections/{id}`, with or without a stage before it, which is `/connections/{id}` in the words of API Gateway, for its SDKs:
+ * these call every message a stream of octets, and its clients get texts.
  */
 export function apiGatewayPage(backchannel: Backchannel): Page {
   const { methods } = connectionPage(backchannel, (_type, data) => isUtf8(data));
@@ -24,27 +28,15 @@ export function apiGatewayPage(backchannel: Backchannel): Page {
     return json({ ...record, connectedAt: record.since, identity: { sourceIp: record.clientAddress } });
   }
 
-  const all = Object.entries({ ...methods, GET: describe }).map(([name, method]) => [name, named(method)]);
-  return { path: /^\/@connections\/([^/]+)$/, isGuarded: true, methods: Object.fromEntries(all) };
-}
-
-type Method = Page['methods'][string];
-
-/** The same, with its failures named as its SDKs read them. */
-function named(method: Method): Method {
-  return async function answer(question) {
-    try {
-      return await method(question);
-    } catch (thrown) {
-      return exception(thrown);
-    }
+  return {
+    path: /^(?:\/[^/]+)?\/@connections\/([^/]+)$/,
+    isGuarded: true,
+    methods: { ...methods, GET: describe },
+    failure: exception,
   };
 }
 
-/** Throws one that they have no name for. */
-function exception(thrown: unknown): Answer {
-  const { code, status, message } = asGatewayError(thrown);
-  const name = NAMES[code];
-  if (name === undefined) throw thrown;
-  return { ...json({ __type: name, message }), status };
+/** An error of a name that they know, if there is one, in JSON: they read nothing else. */
+function exception(error: GatewayError): Answer {
+  return { ...json({ __type: NAMES[error.code], message: sentenceOf(error) }), status: error.status };
 }

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
 import type { Message } from '../../bridge/poll/profile.ts';
 import { within } from '../../bridge/poll/within.ts';
 import { type ErrorCode, GatewayError } from '../../errors.ts';
@@ -8,7 +7,6 @@ import { MAX_CONTROL_PAYLOAD } from '../../frames/opcodes.ts';
 import { badRequest } from '../../http/fields.ts';
 import { isTextType } from '../../http/media-type.ts';
 import type { Backchannel } from './backchannel.ts';
-import { readBody } from './body.ts';
 import { type Answer, DONE, json, line, type Page, type Question } from './page.ts';
 
 /** So long a push waits for a client that reads slowly; then it is only said to be on its way. */
@@ -30,10 +28,10 @@ type TextRule = (contentType: string | undefined, data: Buffer) => boolean;
  * closes, GET tells.
  */
 export function connectionPage(backchannel: Backchannel, isText: TextRule = isTextType): Page {
-  async function push({ request, name, query }: Question): Promise<Answer> {
-    const waits = readWait(query);
-    const message = await readMessage(request, isText);
-    const outcome = backchannel.push(name, message);
+  async function push(question: Question): Promise<Answer> {
+    const waits = readWait(question.query);
+    const message = await readMessage(question, isText);
+    const outcome = backchannel.push(question.name, message);
     if (typeof outcome === 'string') throw new GatewayError(REFUSALS[outcome]);
     const isOut = waits ? await within(outcome, PUSH_MS) : undefined;
     if (isOut === false) throw new GatewayError('CONNECTION_GONE');
@@ -59,8 +57,8 @@ export function connectionPage(backchannel: Backchannel, isText: TextRule = isTe
 }
 
 /** A text where the Content-Type says so, as that of an answer does. Rejects with INVALID_PAYLOAD for one that is not UTF-8. */
-async function readMessage(request: IncomingMessage, isText: TextRule): Promise<Message> {
-  const data = await readBody(request);
+async function readMessage({ request, body }: Question, isText: TextRule): Promise<Message> {
+  const data = await body();
   const binary = !isText(request.headers['content-type'], data);
   if (!binary && !isUtf8(data)) throw new GatewayError('INVALID_PAYLOAD');
   return { data, binary };

@@ -4,8 +4,9 @@ import { badRequest, readFields } from '../../http/fields.ts';
 import { parseHost } from '../../http/target.ts';
 import type { OwnHostMatcher } from '../admin-hosts.ts';
 import type { Logger } from '../log.ts';
+import { readBody } from './body.ts';
 import type { Guard } from './guard.ts';
-import { type Answer, line, type Page } from './page.ts';
+import { type Answer, line, type Page, type Question } from './page.ts';
 
 /** What requests are answered with. */
 export interface Desk {
@@ -21,19 +22,20 @@ export async function answerRequest(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const found = find(desk.pages, request);
   try {
     checkHost(desk.isOwnHost, request);
-    write(request, response, await ask(desk, request));
+    write(request, response, await ask(desk, found));
   } catch (thrown) {
     const error = asGatewayError(thrown);
     if (error.code === 'INTERNAL') desk.logger.error({ err: error }, 'admin page failed');
     for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
-    write(request, response, line(sentenceOf(error), error.status));
+    write(request, response, found?.page.failure?.(error) ?? line(sentenceOf(error), error.status));
   }
 }
 
-/** Only programs of the operator read it: they are told what is malformed, too. */
-function sentenceOf({ code, message, detail }: GatewayError): string {
+/** What a failure is told in. Only programs of the operator read it: they are told what is malformed, too. */
+export function sentenceOf({ code, message, detail }: GatewayError): string {
   return code === 'BAD_REQUEST' && detail !== undefined
     ? `${code}: ${message} ${detail}`
     : `${code}: ${message}`;
@@ -46,16 +48,29 @@ function checkHost(isOwnHost: OwnHostMatcher, { rawHeaders, socket }: IncomingMe
   if (!isOwnHost(parseHost(authority), socket.localAddress ?? '')) throw new GatewayError('HOST_REFUSED');
 }
 
-/** Throws NO_ROUTE (404) and METHOD_NOT_ALLOWED (405), and as the guard and the page do. */
-async function ask({ pages, guard }: Desk, request: IncomingMessage): Promise<Answer> {
+/** The page that is asked, if there is one, and what it is asked. */
+function find(pages: readonly Page[], request: IncomingMessage) {
   const [, path = '', query] = /^([^?]*)\??(.*)$/.exec(request.url ?? '') ?? [];
   for (const page of pages) {
     const [whole, name = ''] = page.path.exec(path) ?? [];
     if (whole === undefined) continue;
-    if (page.isGuarded) await guard(request);
-    return await methodOf(page, request)({ request, name, query: new URLSearchParams(query) });
+    let read: Promise<Buffer> | undefined;
+    const body = () => {
+      read ??= readBody(request);
+      return read;
+    };
+    const question: Question = { request, name, query: new URLSearchParams(query), body };
+    return { page, question };
   }
-  throw new GatewayError('NO_ROUTE');
+  return undefined;
+}
+
+/** Throws NO_ROUTE (404) and METHOD_NOT_ALLOWED (405), and as the guard and the page do. */
+async function ask({ guard }: Desk, found: ReturnType<typeof find>): Promise<Answer> {
+  if (found === undefined) throw new GatewayError('NO_ROUTE');
+  const { page, question } = found;
+  if (page.isGuarded) await guard(question);
+  return await methodOf(page, question.request)(question);
 }
 
 function methodOf({ methods }: Page, { method = '' }: IncomingMessage) {

@@ -20,6 +20,8 @@ const message = z.object({
   type: z.enum(['text', 'binary', 'ping', 'pong']).optional(),
   code: z.int().refine(mayBeSent, 'expected a close code that may be sent').default(NORMAL),
   reason: z.string().default(''),
+  // What they would make of it is not known: it must not come as it stands.
+  'content-filters': z.array(z.string()).max(0, 'there are no filters that change content').optional(),
 });
 
 const publication = z.object({

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { GatewayError } from '../../errors.ts';
 
 /** What is asked of a page. */
 export interface Question {
@@ -6,6 +7,8 @@ export interface Question {
   /** The part of the path that varies; empty where none does. */
   readonly name: string;
   readonly query: URLSearchParams;
+  /** The whole body, read once. Rejects as `readBody` does. */
+  body(): Promise<Buffer>;
 }
 
 export interface Answer {
@@ -18,10 +21,12 @@ export interface Answer {
 export interface Page {
   /** Its one group, if there is one, is the `name` of a question. */
   readonly path: RegExp;
-  /** Only for who shows the secret. */
+  /** Only for who shows a secret. */
   readonly isGuarded?: true;
   /** What each method does, by its name; HEAD is the head of GET. What they throw is the answer. */
   readonly methods: Readonly<Record<string, (question: Question) => Answer | Promise<Answer>>>;
+  /** How a failure is told, the guard's among them; absent: in a line. */
+  readonly failure?: (error: GatewayError) => Answer;
 }
 
 const TEXT = 'text/plain; charset=utf-8';

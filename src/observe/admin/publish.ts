@@ -1,5 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Backchannel } from './backchannel.ts';
-import { readBody } from './body.ts';
 import { type Published, readPublication } from './grip.ts';
 import { type Answer, json, line, type Page, type Question } from './page.ts';
 import { Remembered } from './remembered.ts';
@@ -17,10 +17,19 @@ export function publishPage(backchannel: Backchannel): Page {
     return id === undefined ? now() : remembered.once(channel, id, now);
   }
 
-  async function take({ request }: Question): Promise<Answer> {
-    const items = readPublication(await readBody(request));
-    // All are on their way before one is waited for: each connection gets them in their order.
-    const reached = await Promise.all(items.map(publish));
+  /** Each connection gets them in their order. Between two of them others have a turn, and clients take what has come. */
+  async function publishAll(items: readonly Published[]): Promise<number[]> {
+    const reached: Promise<number>[] = [];
+    for (const item of items) {
+      reached.push(publish(item));
+      await nextTurn();
+    }
+    return Promise.all(reached);
+  }
+
+  async function take({ request, body }: Question): Promise<Answer> {
+    const items = readPublication(await body());
+    const reached = await publishAll(items);
     if (!/\bapplication\/json\b/i.test(request.headers.accept ?? '')) return line('Published');
     return json({ published: items.map(({ channel }, index) => ({ channel, reached: reached[index] })) });
   }

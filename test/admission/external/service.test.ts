@@ -93,8 +93,8 @@ describe('an answer', () => {
     expect((await ask()).body.equals(Buffer.alloc(2 ** 16, 'x'))).toBe(true);
   });
 
-  test('with a body without an end lets in at once, and its connection is given up in time', async () => {
-    const { service, ask } = await scene({ within: 300 });
+  test('with a body without an end lets in at once, and its connection and its place are given up soon', async () => {
+    const { service, ask } = await scene({ within: 60_000 });
     const closed = Promise.withResolvers<void>();
     service.answer = (response) => {
       response
@@ -102,8 +102,18 @@ describe('an answer', () => {
         .writeHead(200)
         .write('x');
     };
-    expect(await ask()).toMatchObject({ status: 200 });
+    const answers = await Promise.all(Array.from({ length: FEW.perAddress }, () => ask()));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(await codeOf(ask())).toBe('TOO_MANY_REQUESTS');
     await within(closed.promise, 'the end of the connection');
+    await eventually(
+      () =>
+        ask().then(
+          () => true,
+          () => false,
+        ),
+      'a place that is free again',
+    );
   });
 });
 

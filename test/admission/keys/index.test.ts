@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
@@ -27,7 +27,9 @@ async function opened(text: string, now?: () => number) {
   /** Puts another text in its place, and waits for the log to tell of it. */
   async function rewrite(next: string) {
     heard = Promise.withResolvers();
-    await writeFile(file, next);
+    // At once: a file that is cut while it is written is another case.
+    await writeFile(`${file}.new`, next);
+    await rename(`${file}.new`, file);
     await within(heard.promise, 'word of the change');
     return lines.at(-1);
   }
@@ -115,9 +117,33 @@ test('a file that cannot be used changes nothing, is told with its places, and m
   expect(line?.file).toBe(file);
   expect(keys.find(key)?.subject).toBe('ci');
   expect(outcomes).toEqual(['keys refused']);
-  await rewrite('');
+  await rewrite('[]');
   expect(keys.find(key)).toBeUndefined();
   expect(outcomes).toEqual(['keys refused', 'keys renewed']);
+});
+
+test.each(['', ' \n\n'])(
+  'a file without a word, %j, takes no keys away, and the log says how that is done',
+  async (blank) => {
+    const key = makeKey();
+    const { keys, outcomes, rewrite } = await opened(entry('ci', key));
+    expect(await rewrite(blank)).toMatchObject({
+      level: 50,
+      problems: [expect.stringContaining('is empty: to take all keys away, write []')],
+    });
+    expect([keys.find(key)?.subject, outcomes]).toEqual(['ci', ['keys refused']]);
+    await rewrite('# none any more\n');
+    expect(keys.find(key)).toBeUndefined();
+  },
+);
+
+test('where there are no keys yet, a file may be empty', async () => {
+  const key = makeKey();
+  const { files, keys, lines, rewrite } = await opened('');
+  await files.renew();
+  expect(lines).toEqual([]);
+  await rewrite(entry('ci', key));
+  expect(keys.find(key)?.subject).toBe('ci');
 });
 
 test('nothing is logged where nothing has changed', async () => {

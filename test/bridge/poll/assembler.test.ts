@@ -96,6 +96,12 @@ test('memory grows with what has come, not with what was announced', () => {
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20);
 });
 
+test('a little message is held in no more room than it needs, for many of them may wait', () => {
+  const frames = [frame(TEXT, 'a'), frame(BINARY, 'bc', { fin: false }), frame(0, 'd')];
+  const messages = assemble(Buffer.concat(frames));
+  expect(messages.map(({ data }) => (data as Buffer).buffer.byteLength)).toEqual([1, 3]);
+});
+
 test('any message in any fragments, cut at any size', () => {
   const payloads = fc.array(fc.uint8Array({ maxLength: 5_000 }), { minLength: 1, maxLength: 8 });
   fc.assert(

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { answer, postRoute, profileOf, said, sendsOf } from '../../support/codec.ts';
 import { closeOf, fixtures, inboxOf, type ServiceRequest, until } from '../../support/poll.ts';
-import { answer, postRoute, profileOf, said, sendsOf } from '../../support/post-profiles.ts';
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);
@@ -127,6 +127,7 @@ describe('the answer to $connect', () => {
     ['', undefined],
     ['null', undefined],
     ['{"statusCode":200}', undefined],
+    ['{"statusCode":2e2}', undefined],
     ['{"statusCode":"204","headers":null}', undefined],
     ['{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"q"}}', 'q'],
   ])('%s lets the client in', (body, protocol) => {
@@ -154,12 +155,17 @@ describe('the answer to $connect', () => {
     '{"statusCode":100}',
     '{"statusCode":"x"}',
     '{"statusCode":200.5}',
+    '{"statusCode":1e400}',
+    '{"statusCode":{"valueOf":1,"toString":1}}',
     '{"statusCode":200,"headers":"x"}',
     '{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"r"}}',
   ])('may not be %s', (body) => {
     expect(() => opened(body)).toThrow(expect.objectContaining({ code: 'UPSTREAM_INVALID' }));
   });
 });
+
+/** Something reads it, nothing can write it. */
+const DEEP = '['.repeat(100_000) + ']'.repeat(100_000);
 
 describe('the answer to a message', () => {
   const replyTo = (body: string | Buffer, headers = {}) =>
@@ -190,6 +196,13 @@ describe('the answer to a message', () => {
     const octets = Buffer.of(0, 255);
     expect(replyTo(octets, { 'content-type': 'image/png' })).toEqual([{ data: octets, binary: true }]);
   });
+
+  test.each([DEEP, `{"statusCode":200,"body":${DEEP}}`, `{"statusCode":200,"headers":{"x":${DEEP}}}`])(
+    'may not be nested too deeply',
+    (body) => {
+      expect(() => replyTo(body)).toThrow(expect.objectContaining({ code: 'UPSTREAM_INVALID' }));
+    },
+  );
 
   test('of a function that has thrown is told, and the session goes on', () => {
     const told = [{ data: '{"message":"Internal server error","connectionId":"c-1"}', binary: false }];

@@ -100,6 +100,11 @@ describe('idle', () => {
     expect(waits).toEqual([2000, 2000, 0, 2000]);
   });
 
+  test('is a second at least behind what came at once, though a service says that it holds for less', () => {
+    const backoff = new Backoff({ holdMs: 0.001, clock: fakeClock(0) });
+    expect([1, 99, 100].map((elapsedMs) => backoff.idle(elapsedMs))).toEqual([1000, 1000, 0]);
+  });
+
   test('begins anew after progress', () => {
     const backoff = new Backoff({ holdMs, clock: fakeClock() });
     backoff.idle(0);

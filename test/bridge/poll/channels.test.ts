@@ -41,6 +41,22 @@ describe('a channel', () => {
     expect(elsewhere.heard).toEqual([]);
   });
 
+  test('has a prefix to all but who has joined with one, so that equal names are two channels', async () => {
+    const hub = new ChannelHub();
+    const [one, other] = [listener(), listener()];
+    const session = hub.join(1_000, 'a:');
+    session.subscribe('news', one.subscriber);
+    hub.join(1_000).subscribe('news', other.subscriber);
+    expect([await hub.publish('a:news', text('a')), await hub.publish('news', text('b'))]).toEqual([1, 1]);
+    expect([one.heard, other.heard]).toEqual([[text('a')], [text('b')]]);
+    session.leave();
+    expect([await hub.publish('a:news', text('c')), hub.size]).toEqual([0, 1]);
+    for (const name of ['', 'x'.repeat(254)])
+      expect(() => hub.join(1_000, 'a:').subscribe(name, one.subscriber)).toThrow(
+        expect.objectContaining({ code: 'UPSTREAM_INVALID' }),
+      );
+  });
+
   test('nobody listens to reaches nobody', async () => {
     expect(await new ChannelHub().publish('news', text('a'))).toBe(0);
   });
@@ -101,12 +117,12 @@ describe('a session', () => {
     const hub = new ChannelHub();
     const heard: Item[] = [];
     const { promise: reads, resolve } = Promise.withResolvers<boolean>();
-    hub.join(150).subscribe('news', (item) => {
+    hub.join(2_100).subscribe('news', (item) => {
       heard.push(item);
       return reads;
     });
     const quick = listener();
-    hub.join(1_000).subscribe('news', quick.subscriber);
+    hub.join(10_000).subscribe('news', quick.subscriber);
     const waiting = [hub.publish('news', text('a')), hub.publish('news', text('b'))];
     expect(await hub.publish('news', text('c'))).toBe(1);
     expect(quick.heard).toHaveLength(3);
@@ -124,7 +140,7 @@ describe('a session', () => {
 
   test('is not waited for beyond the deadline', async () => {
     const hub = new ChannelHub();
-    hub.join(150).subscribe('news', () => new Promise(() => {}));
+    hub.join(550).subscribe('news', () => new Promise(() => {}));
     expect(await hub.publish('news', text('a'), 1)).toBe(0);
   });
 

@@ -59,7 +59,7 @@ describe('what it sends', () => {
   });
 
   test('waits where the queue is full, though one read has brought it all', async () => {
-    const outbox = new Outbox(100, { onFull: () => source().hold(), onRoom: () => source().release() });
+    const outbox = new Outbox(300, { onFull: () => source().hold(), onRoom: () => source().release() });
     const queue: Message[] = [];
     const { client, far, messages, events } = stand({}, (message) => outbox.push(message, queue));
     const source = () => client.peer.source;

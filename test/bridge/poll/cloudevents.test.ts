@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ChannelHub } from '../../../src/bridge/poll/channels.ts';
 import type { Message, ServiceEnd } from '../../../src/bridge/poll/profile.ts';
+import { answer, postRoute, profileOf, said, sendsOf } from '../../support/codec.ts';
 import { closeOf, fixtures, inboxOf, until } from '../../support/poll.ts';
-import { answer, postRoute, profileOf, said, sendsOf } from '../../support/post-profiles.ts';
 
 const { service, harness, undo } = fixtures();
 afterEach(undo);

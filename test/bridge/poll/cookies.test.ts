@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { createCookieJar } from '../../../src/bridge/poll/cookies.ts';
+import { CookieJar } from '../../../src/bridge/poll/cookies.ts';
 
 function jarWith(...fields: string[]) {
-  const jar = createCookieJar();
+  const jar = new CookieJar();
   jar.store({ 'set-cookie': fields });
   return jar;
 }
 
-describe('createCookieJar', () => {
+describe('CookieJar', () => {
   test('sends back what was set, less its attributes', () => {
     expect(jarWith('lb=node-3; Path=/; HttpOnly', 'a=1=2').header(undefined)).toBe('lb=node-3; a=1=2');
   });
@@ -17,7 +17,7 @@ describe('createCookieJar', () => {
   });
 
   test("leaves the client's cookies alone while the target sets none", () => {
-    const jar = createCookieJar();
+    const jar = new CookieJar();
     jar.store({});
     expect(jar.header('a=1')).toBe('a=1');
     expect(jar.header(undefined)).toBeUndefined();

@@ -7,7 +7,7 @@ import { turns } from '../../support/pairs.ts';
 
 const text = (data: string): Message => ({ data, binary: false });
 
-function stand({ isThere = true, confirms = true } = {}) {
+function stand({ isThere = true, confirms = true, isTaken = true } = {}) {
   const log: string[] = [];
   const underWay: (() => void)[] = [];
   const deliveries = new Deliveries({
@@ -20,6 +20,10 @@ function stand({ isThere = true, confirms = true } = {}) {
     async confirm() {
       log.push('?');
       return confirms;
+    },
+    async acknowledge({ request }) {
+      log.push(`told ${request.path}`);
+      if (!isTaken) throw new Error('not taken');
     },
     onEnd: ({ code }: ServiceEnd) => log.push(`end ${code}`),
   });
@@ -90,6 +94,43 @@ describe('what has to be confirmed', () => {
     void deliveries.take(batch('a', { cursor: 'none' }), true);
     await out();
     expect(log).toEqual(['> a', 'committed a']);
+  });
+});
+
+describe('what the service is to be told of', () => {
+  const receipt = { request: { method: 'POST', path: '/done', headers: {} }, timeoutMs: 1, answerSize: 1 };
+
+  test.each([
+    [false, ['> a', 'told /done', 'committed a', 'end 1000']],
+    [true, ['> a', '?', 'told /done', 'committed a', 'end 1000']],
+  ])('is told once the client has it, and before the end; with a ping: %s', async (asks, expected) => {
+    const { deliveries, log, batch, out } = stand();
+    void deliveries.take(batch('a', { cursor: 'none', receipt, end: { code: 1000, reason: '' } }), asks);
+    await out();
+    expect(log).toEqual(expected);
+  });
+
+  test.each([
+    [{ isThere: false }, ['> a']],
+    [{ confirms: false }, ['> a', '?']],
+  ])('is not told where the client may not have it: %o', async (options, expected) => {
+    const { deliveries, log, batch, out } = stand(options);
+    const taken = deliveries.take(batch('a', { receipt }), true);
+    await out();
+    expect([await taken, log]).toEqual([false, expected]);
+  });
+
+  test('ends the session where the service will not have it', async () => {
+    const { deliveries, log, batch, out } = stand({ isTaken: false });
+    const taken = deliveries.take(batch('a', { receipt }));
+    await Promise.all([expect(taken).rejects.toThrow('not taken'), out()]);
+    expect(log).toEqual(['> a', 'told /done']);
+  });
+
+  test('may hold no message', async () => {
+    const { deliveries, log, batch } = stand();
+    expect(await deliveries.take(batch('', { receipt }), true)).toBe(true);
+    expect(log).toEqual(['told /done', 'committed ']);
   });
 });
 

@@ -306,3 +306,26 @@ test('an ending of the service does not wait for messages it will not take', asy
   await gateway.endings[0];
   expect(inbox.messages).toEqual([]);
 });
+
+test.each([
+  ['', undefined],
+  [`?resume=${'x'.repeat(22)}`, { token: 'query:resume' }],
+])(
+  'a client that was held back is read again when the service ends the session%s: all is heard and counted',
+  async (query, linger) => {
+    const sends: (() => void)[] = [];
+    const backend = await service((_, response) => void sends.push(() => response.writeHead(403).end()));
+    const route = { target: backend.url, send: { path: '/send' }, queueSize: '1KiB', linger };
+    // Longer than anybody waits here.
+    const gateway = await harness(route, { session: { closeMs: 60_000 } });
+    const client = await gateway.connect({ path: `/rooms/blue${query}` });
+    for (let i = 0; i < 1_000; i++) client.send(`${i} `.padEnd(200));
+    await untilStill(() => gateway.sessions[0]?.up.messages ?? 0);
+    expect(gateway.sessions[0]?.up.messages).toBeLessThan(20);
+    const closed = closeOf(client);
+    sends[0]?.();
+    expect(await closed).toMatchObject({ code: 3003 });
+    expect(await gateway.endings[0]).toMatchObject({ code: 3003 });
+    expect(gateway.sessions[0]).toMatchObject({ undelivered: 1_000, up: { messages: 1_000 } });
+  },
+);

@@ -46,6 +46,17 @@ test.each(['Host', 'Connection', 'Content-Length', 'Transfer-Encoding', 'Idempot
   },
 );
 
+test('passes a field of any name as it came', () => {
+  const headersOf = compileHeaders({ pass: ['constructor'], add: {}, own: [] });
+  const headers = headersOf(
+    request([
+      ['Constructor', 'a'],
+      ['constructor', 'b'],
+    ]),
+  );
+  expect(headers.constructor).toBe('a, b');
+});
+
 test('does not let the client name the connection', () => {
   const headers = compileHeaders({ pass: ['x-connection-id'], add: {}, own: [] })(
     request([['X-Connection-Id', 'stolen']]),

@@ -59,10 +59,26 @@ test('takes a session out of the channels it listens to when it ends', async () 
   const client = await gateway.connect();
   const joined = join.mock.results[0]?.value as SessionChannels;
   joined.subscribe('news', async () => true);
-  expect([join.mock.lastCall, channels.size]).toEqual([[1024 * 1024], 1]);
+  expect([join.mock.lastCall, channels.size]).toEqual([[1024 * 1024, ''], 1]);
   client.close();
   await gateway.endings[0];
   expect(channels.size).toBe(0);
+});
+
+test('what is published to a channel of a route with a prefix goes by that', async () => {
+  const control = 'c:{"type":"subscribe","channel":"news"}';
+  const backend = await service((_request, response) => {
+    const headers = { 'content-type': 'application/websocket-events', 'sec-websocket-extensions': 'grip' };
+    response.writeHead(200, headers).end(`OPEN\r\nTEXT ${control.length.toString(16)}\r\n${control}\r\n`);
+  });
+  const channels = new ChannelHub();
+  const options = { profile: 'websocket-over-http', target: backend.url, channelPrefix: 'feed:' };
+  const client = await (await harness(options, { channels })).connect();
+  const inbox = inboxOf(client);
+  const publish = (channel: string) =>
+    channels.publish(channel, { kind: 'message', message: { data: channel, binary: false } });
+  expect([await publish('news'), await publish('feed:news')]).toEqual([0, 1]);
+  expect(await inbox.atLeast(1)).toEqual(['feed:news']);
 });
 
 describe('open', () => {

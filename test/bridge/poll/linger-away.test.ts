@@ -174,7 +174,7 @@ test('a service that is slow to take messages holds back whoever comes back, too
   const sends: (() => void)[] = [];
   const backend = await service((_request, response) => void sends.push(() => response.end()));
   const send = { path: '/send' };
-  const gateway = await harness({ target: backend.url, send, queueSize: '1KiB', linger: LINGER });
+  const gateway = await harness({ target: backend.url, send, queueSize: '1536B', linger: LINGER });
   const client = new Returner(gateway);
   const all = Array.from({ length: 20 }, (_, number) => `${number} `.padEnd(200));
   const first = await client.come();

@@ -94,7 +94,7 @@ describe('a client that is there', () => {
 
 describe('while there is none', () => {
   test('as much is taken as may be kept, and one more', async () => {
-    const redelivery = stand(false, 200);
+    const redelivery = stand(false, 600);
     expect(await stateOf(redelivery.deliver(said('a', 'b')))).toBe(true);
     const third = redelivery.deliver(said('c', 'd'));
     expect(await stateOf(third)).toBe('pending');

@@ -130,7 +130,7 @@ describe('a second client with the same token', () => {
     client.client.send('hello');
     await until(() => pathsOf(backend).includes('/send'));
     expect([client.texts, namesOf(backend).size]).toEqual([upTo(3), 1]);
-    expect((await gateway.endings[0])?.lingers).toBeUndefined();
+    expect(await (await gateway.endings[0])?.lingers).toBeUndefined();
   });
 });
 

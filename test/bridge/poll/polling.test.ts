@@ -179,7 +179,7 @@ describe('polls', () => {
       if (backend.requests.length < 3) response.writeHead(200).flushHeaders();
       else response.writeHead(200, { 'content-type': 'text/plain' }).end('late');
     });
-    const poll = { path: '/feed', hold: '30ms', margin: '20ms' };
+    const poll = { path: '/feed', hold: '100ms', margin: '20ms' };
     // To be held is no outage, however long it goes on.
     const gateway = await harness({ target: backend.url, poll, outage: '1ms' });
     expect(await inboxOf(await gateway.connect()).atLeast(1)).toContain('late');
@@ -195,6 +195,18 @@ describe('polls', () => {
     expect(inbox.messages).toEqual([]);
     // Answers that come at once are asked for ever more slowly: no service can make the gateway spin.
     expect([backend.requests.length, slept]).toEqual([4, [2000, 4000, 5000, 5000]]);
+  });
+
+  test('end the session where they are answered by a stream that goes on', async () => {
+    const backend = await service((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+    });
+    const poll = { path: '/feed', hold: '30ms', margin: '20ms' };
+    const gateway = await harness({ target: backend.url, poll });
+    const reason = 'The service answered a poll with a stream.';
+    expect(await closeOf(await gateway.connect())).toEqual({ code: 1014, reason });
+    const detail = expect.stringContaining('`poll.mode: stream`');
+    expect(await gateway.endings[0]).toMatchObject({ error: { code: 'UPSTREAM_INVALID', detail } });
   });
 
   test('wait as Retry-After asks, then go on', async () => {

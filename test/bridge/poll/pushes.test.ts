@@ -18,7 +18,7 @@ function pushing(limit: number) {
 }
 
 test('the next message is given to the client when it has the last one', async () => {
-  const { taken, push } = pushing(1_000);
+  const { taken, push } = pushing(10_000);
   const [first, second] = [push('a'), push('b')];
   await Promise.resolve();
   expect(taken.map(({ text }) => text)).toEqual(['a']);
@@ -31,7 +31,7 @@ test('the next message is given to the client when it has the last one', async (
 });
 
 test('what waits has a bound, and there is room again when it is out', async () => {
-  const { taken, push } = pushing(2 * (64 + 10));
+  const { taken, push } = pushing(2 * (1024 + 10));
   const first = push('0123456789');
   const second = push('0123456789');
   expect(push('')).toBe('full');

@@ -19,7 +19,6 @@ const asMessage = ({ body }: HttpAnswer): Batch => ({
 function stand(changes: Partial<Sends> = {}) {
   const { http, waiting, bodies } = exchanges();
   const { clock } = fastClock();
-  const aborting = new AbortController();
   const delivered: string[] = [];
   const failures: unknown[] = [];
   const sends: Sends = {
@@ -44,7 +43,6 @@ function stand(changes: Partial<Sends> = {}) {
     connection: 'c1',
     queueSize: 1_000_000,
     pressure: { onFull() {}, onRoom() {} },
-    signal: aborting.signal,
     backoff: () => new Backoff({ clock }),
     async take({ messages }) {
       delivered.push(...messages.map(({ data }) => String(data)));
@@ -60,7 +58,7 @@ function stand(changes: Partial<Sends> = {}) {
     waiting.find(({ request }) => request.body === body)?.answer(status, reply);
     await turns(2);
   }
-  return { sender, push, answer, waiting, bodies, delivered, failures, abort: () => aborting.abort() };
+  return { sender, push, answer, waiting, bodies, delivered, failures, stop: () => sender.stop() };
 }
 
 describe('several at a time', () => {
@@ -224,12 +222,12 @@ describe('a streamed answer', () => {
 
 describe('what was not delivered', () => {
   test('is what waits and what has no answer', async () => {
-    const { sender, push, answer, abort } = stand({ concurrency: 2, inOrder: false });
+    const { sender, push, answer, stop } = stand({ concurrency: 2, inOrder: false });
     push('a', 'b', 'c', 'd', 'e');
     await answer('a');
     const ended = sender.end();
     push('late');
-    abort();
+    stop();
     await ended;
     expect(sender.undelivered).toBe(5);
   });

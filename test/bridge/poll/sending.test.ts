@@ -114,12 +114,39 @@ describe('messages', () => {
     const gateway = await harness({ target: backend.url, poll: { path: '/poll' } });
     const client = await gateway.connect();
     client.send('a');
-    expect((await closeOf(client)).code).toBe(1003);
+    const reason = 'Messages are not accepted here: clients may only listen.';
+    expect(await closeOf(client)).toEqual({ code: 1003, reason });
+  });
+
+  test.each([
+    [302, 'the upstream answered 302 to a message: no redirect is followed'],
+    [404, 'the upstream answered 404 to a message: see its `path`, and that of `target`'],
+    [405, 'the upstream answered 405 to a message: see its `method`'],
+    [409, 'the upstream answered 409 to a message'],
+  ])('say in the log what a %i was the answer to, and what to look at', async (status, detail) => {
+    const backend = await service((request, response) => {
+      if (request.url === '/send') response.writeHead(status).end();
+    });
+    const gateway = await harness(sendingTo(backend));
+    (await gateway.connect()).send('a');
+    expect(await gateway.endings[0]).toMatchObject({ error: { code: 'SERVICE_REFUSED', detail } });
   });
 });
 
+test('a reply that is a stream without an end is told as one', async () => {
+  const backend = await service((request, response) => {
+    if (request.url === '/send')
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+  });
+  const sending = sendingTo(backend, { timeout: '50ms', response: 'message' });
+  const gateway = await harness(sending);
+  (await gateway.connect()).send('a');
+  const detail = expect.stringContaining('`response: sse` takes it');
+  expect(await gateway.endings[0]).toMatchObject({ error: { code: 'UPSTREAM_INVALID', detail } });
+});
+
 describe('a message whose fate is unknown', () => {
-  const error = (how: unknown) => ({ code: how === 502 ? 'SERVICE_REFUSED' : 'UPSTREAM_LOST' });
+  const ERRORS = { cut: 'UPSTREAM_LOST', 502: 'SERVICE_REFUSED', silence: 'UPSTREAM_TIMEOUT' } as const;
   /** Cuts the connection, or fails, after the first message has arrived. */
   function failing(how: 'cut' | 502 | 'silence') {
     return service((request, response) => {
@@ -140,7 +167,11 @@ describe('a message whose fate is unknown', () => {
     client.send('a');
     client.send('b');
     expect((await closeOf(client)).code).toBe(1014);
-    expect(await gateway.endings[0]).toMatchObject({ code: 1014, by: 'upstream', error: error(how) });
+    expect(await gateway.endings[0]).toMatchObject({
+      code: 1014,
+      by: 'upstream',
+      error: { code: ERRORS[how] },
+    });
     expect(sentTo(backend)).toEqual(['a']);
   });
 
@@ -170,7 +201,7 @@ describe('the flow from the client', () => {
       if (open) response.end();
       else held.push(() => response.end());
     });
-    const gateway = await harness(sendingTo(backend, {}, { queueSize: '1KiB' }));
+    const gateway = await harness(sendingTo(backend, {}, { queueSize: '4KiB' }));
     const client = await rawClient(gateway);
     const frames = Array.from({ length: 300 }, (_, index) => [0x81, 0x83, 0, 0, 0, 0, ...digits(index)]);
     client.write(Buffer.from(frames.flat()));

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Ending } from '../../../src/bridge/contract.ts';
 import { ChannelHub } from '../../../src/bridge/poll/channels.ts';
 import { runPoll } from '../../../src/bridge/poll/engine.ts';
-import type { Message, Polls, Profile, SessionControls } from '../../../src/bridge/poll/profile.ts';
+import type { Message, Polls, Profile, Sends, SessionControls } from '../../../src/bridge/poll/profile.ts';
 import { connection, sessionOf } from '../../support/ends.ts';
 import { exchanges } from '../../support/exchanges.ts';
 import { turns } from '../../support/pairs.ts';
@@ -12,6 +12,14 @@ import { closeFrame, frame, TEXT } from '../../support/raw.ts';
 /** A whole session in memory, with a profile that a test has in its hands. */
 
 const text = (data: string): Message => ({ data, binary: false });
+
+const ONE_BY_ONE = {
+  timeoutMs: 1_000,
+  answerSize: 'ignored',
+  resends: false,
+  concurrency: 1,
+  inOrder: true,
+} as const;
 
 function stand(changes: Partial<Profile> = {}, greeting: readonly Message[] = []) {
   const { ours, far } = connection();
@@ -38,7 +46,7 @@ function stand(changes: Partial<Profile> = {}, greeting: readonly Message[] = []
     greeting,
     connection: 'c1',
     channels: new ChannelHub().join(1_000),
-    queueSize: 1_000,
+    queueSize: 10_000,
     outageMs: undefined,
     clock,
     async sayGoodbye(ending: Ending) {
@@ -70,6 +78,11 @@ const POLLS: Polls = {
     cursor: 'none',
     commit() {},
   }),
+};
+
+const SENDS: Sends = {
+  ...ONE_BY_ONE,
+  send: (messages) => ({ method: 'POST', path: '/', headers: {}, body: `of ${messages.length}` }),
 };
 
 describe('a profile', () => {
@@ -111,22 +124,22 @@ describe('a profile', () => {
   });
 
   test('may ask to be heard', async () => {
-    const session = stand({
-      sends: {
-        timeoutMs: 1_000,
-        answerSize: 'ignored',
-        resends: false,
-        concurrency: 1,
-        inOrder: true,
-        send: (messages) => ({ method: 'POST', path: '/', headers: {}, body: `of ${messages.length}` }),
-      },
-    });
+    const session = stand({ sends: SENDS });
     session.controls().nudge();
     expect(session.bodies).toEqual(['of 0']);
     session.waiting[0]?.answer(200);
     await turns(2);
     await leave(session);
     expect(session.session.undelivered).toBe(0);
+  });
+
+  test('hears no first message of a client that comes behind its end', async () => {
+    const session = stand({ sends: SENDS });
+    session.controls().end({ code: 4000, reason: 'enough' });
+    await turns(3);
+    await session.far.say(frame(TEXT, 'too late'));
+    await leave(session);
+    expect([session.bodies, session.session.undelivered]).toEqual([[], 1]);
   });
 
   test('may end the session with an answer', async () => {
@@ -142,16 +155,7 @@ describe('a profile', () => {
 });
 
 test('a session does not wait for its goodbye, but for the last messages of its client', async () => {
-  const session = stand({
-    sends: {
-      timeoutMs: 1_000,
-      answerSize: 'ignored',
-      resends: false,
-      concurrency: 1,
-      inOrder: true,
-      send: () => ({ method: 'POST', path: '/', headers: {}, body: 'a message' }),
-    },
-  });
+  const session = stand({ sends: SENDS });
   await session.far.say(frame(TEXT, 'a'), closeFrame(1000));
   session.far.stream.end();
   expect(session.goodbyes).toEqual([]);

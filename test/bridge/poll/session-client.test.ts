@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createSessionClient } from '../../../src/bridge/poll/session-client.ts';
+import { PinnedClient } from '../../../src/bridge/poll/session-client.ts';
 import { collect } from '../../../src/upstream/streamed-answer.ts';
 import { peer, respond } from '../../support/http-target.ts';
 
@@ -13,7 +13,7 @@ test.each(['exchange', 'stream'] as const)(
       socket.write(respond('ok', 'Set-Cookie: node=7\r\n')),
     );
     const proof = () => ({ fields: [['x-proof', 'p']] as const, query: 'key=k', protocols: [] });
-    const client = createSessionClient(target, { 'x-connection-id': 'c', cookie: 'own=1' }, proof);
+    const client = new PinnedClient(target, { 'x-connection-id': 'c', cookie: 'own=1' }, proof);
     const request = { method: 'GET', path: '/poll?a=b', headers: { 'x-own': 'o' } };
     for (let i = 0; i < 2; i++) {
       const answer =

@@ -9,18 +9,20 @@ import { fastClock } from '../../support/poll-clock.ts';
 
 const SILENCE_MS = 20_000;
 
-/** One batch a piece: `m` is a message, `>` moves the cursor, `w500` asks for a wait, `x` is the end. */
+/** One batch a piece: `m` is a message, `>` moves the cursor, `w500` asks for a wait, `r500` for one from now on, `x` is the end. */
 function readerOf(committed: string[]): EventReader {
   function batchOf(piece: Buffer): Batch {
     const text = String(piece);
     const messages: Message[] = text.includes('m') ? [{ data: text, binary: false }] : [];
     const wait = /w(\d+)/.exec(text)?.[1];
+    const retry = /r(\d+)/.exec(text)?.[1];
     return {
       messages,
       cursor: text.includes('>') ? 'moved' : 'unmoved',
       commit: () => void committed.push(text),
       end: text.includes('x') ? { code: 4000, reason: 'enough' } : undefined,
       waitMs: wait === undefined ? undefined : Number(wait),
+      retryMs: retry === undefined ? undefined : Number(retry),
     };
   }
   return { push: (piece) => [batchOf(piece)], end: () => [] };
@@ -165,11 +167,31 @@ describe('what follows a stream', () => {
 
   test('that says how long to wait: that long, then and later', async () => {
     const stream = stand(
-      [(asked) => asked.stream(pieces(['m1>', 'w700'])), (asked) => asked.stream(pieces(['m2>']))],
+      [(asked) => asked.stream(pieces(['m1>', 'r700'])), (asked) => asked.stream(pieces(['m2>']))],
       { waits: 2 },
     );
     await settled(stream);
     expect(stream.slept).toEqual([700, 700]);
+  });
+
+  test('that takes its wish back: the next at once again', async () => {
+    const { over, slept } = stand([
+      (asked) => asked.stream(pieces(['m1>', 'r700'])),
+      (asked) => asked.stream(pieces(['m2>', 'r0'])),
+      (asked) => asked.stream(pieces(['m3>', 'x'])),
+    ]);
+    await over;
+    expect(slept).toEqual([700]);
+  });
+
+  test('whose cursor was reset: a wait once, and none behind those that follow', async () => {
+    const { over, slept } = stand([
+      (asked) => asked.stream(pieces(['m1>', 'w1000>'])),
+      (asked) => asked.stream(pieces(['m2>'])),
+      (asked) => asked.stream(pieces(['m3>', 'x'])),
+    ]);
+    await over;
+    expect(slept).toEqual([1000]);
   });
 
   test('that never began: the next at once after a silence, for that is no outage', async () => {

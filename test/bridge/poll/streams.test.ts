@@ -38,7 +38,7 @@ describe('events', () => {
 
   test('are asked for anew when none has come for too long', async () => {
     const backend = await service((_, response) => response.writeHead(200, SSE).flushHeaders());
-    const poll = { ...STREAM.poll, silence: '30ms' };
+    const poll = { ...STREAM.poll, silence: '110ms' };
     const gateway = await harness({ target: backend.url, ...STREAM, poll, outage: '1ms' });
     await gateway.connect();
     await until(() => backend.requests.length === 3);

@@ -8,7 +8,7 @@ import {
   compileText,
 } from '../../../src/bridge/poll/template.ts';
 import type { Scope } from '../../../src/bridge/poll/values.ts';
-import type { GatewayError } from '../../../src/errors.ts';
+import { codeOf } from '../../support/codec.ts';
 
 type Request = Scope['request'];
 const claims = {
@@ -40,15 +40,6 @@ const everything = scope({
   ending: { code: 4001, reason: 'bye "now"\n' },
   message: text('{"n": 1.10, "s": "é"}'),
 });
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    return (error as GatewayError).code;
-  }
-  return 'none';
-}
 
 describe('a path', () => {
   test.each([
@@ -90,6 +81,9 @@ describe('a path', () => {
     ['/u/{session}/x', { session: '..' }, 'UPSTREAM_INVALID'],
     ['/u/.{session}?x', { session: '.' }, 'UPSTREAM_INVALID'],
     ['/u/{cursor}', { cursor: '.' }, 'UPSTREAM_INVALID'],
+    ['/u/{session}', { session: '../../admin' }, 'UPSTREAM_INVALID'],
+    ['/u/{session}', { session: 'a\\..' }, 'UPSTREAM_INVALID'],
+    ['/u/{session}', { session: 'a/..b/.../c' }, 'none'],
     ['/u?a={claims.no}&b={session}', { session: '..' }, 'none'],
   ])('%s with %j is refused: %s', (template, more, code) => {
     expect(codeOf(() => compilePath(template)(scope(more)))).toBe(code);
@@ -97,7 +91,7 @@ describe('a path', () => {
 
   test('that a captured segment would lead upward is refused', () => {
     const render = compilePath('/rooms/{room}/x');
-    for (const room of ['..', '%2e%2E', '.'])
+    for (const room of ['..', '%2e%2E', '.', '..%2Fadmin', 'a%2f%2e%2e', '..%5Ca'])
       expect(codeOf(() => render(scope({}, { captures: { room } })))).toBe('BAD_REQUEST');
   });
 

@@ -20,7 +20,9 @@ function requestOf(pieces: readonly string[], headers: Record<string, string> = 
 function push(outcome: ReturnType<Backchannel['push']>, query = '') {
   const page = connectionPage({ push: () => outcome } as Partial<Backchannel> as Backchannel);
   const post = page.methods.POST as (typeof page.methods)[string];
-  return Promise.resolve(post({ request: requestOf(['x']), name: 'c1', query: new URLSearchParams(query) }));
+  const request = requestOf(['x']);
+  const body = () => readBody(request);
+  return Promise.resolve(post({ request, name: 'c1', query: new URLSearchParams(query), body }));
 }
 
 const codeOf = (failed: Promise<unknown>) =>

@@ -60,6 +60,20 @@ const binary = (...bytes: number[]): Item => ({
   message: { data: Buffer.from(bytes), binary: true },
 });
 
+test('what reaches very many goes out item by item, so that nobody else waits for all of it', async () => {
+  const { hub, publish } = await start();
+  const turns: number[] = [];
+  let turn = 0;
+  let isOver = false;
+  const count = () => void setImmediate(() => void (++turn && !isOver && count()));
+  hub.join(1_000_000).subscribe('news', async () => turns.push(turn) > 0);
+  count();
+  const items = Array.from({ length: 5 }, (_, n) => news({ content: `${n}` }).items[0]);
+  expect(await publish({ items })).toMatchObject({ status: 200 });
+  isOver = true;
+  expect(new Set(turns).size).toBe(5);
+});
+
 test.each(['/publish', '/publish/', '/publish?x=1'])('%s answers as Pushpin does', async (path) => {
   const { listen, publish } = await start();
   const heard = listen('news');
@@ -180,6 +194,11 @@ test.each<[string, unknown, string | RegExp]>([
   ['an empty channel', { items: [{ channel: '' }] }, /malformed\. items\[0\]\.channel: /],
   ['too long a channel', { items: [{ channel: 'x'.repeat(256) }] }, /malformed\. items\[0\]\.channel: /],
   ['too long an id', news({ content: 'a' }, { id: 'x'.repeat(256) }), /malformed\. items\[0\]\.id: /],
+  [
+    'a filter that is to change it',
+    news({ content: '%(user)s', 'content-filters': ['var-subst'] }),
+    `${MALFORMED} items[0].formats.ws-message.content-filters: there are no filters that change content\n`,
+  ],
   ['no content', news({}), `${MALFORMED} items[0]: neither content nor content-bin\n`],
   ['no base64', news({ 'content-bin': '*' }), /malformed\. items\[0\]\.formats\.ws-message\.content-bin: /],
   [

@@ -1,8 +1,9 @@
 import { GatewayError } from '../../../errors.ts';
 import type { HttpAnswer } from '../../../upstream/client.ts';
 import { compileFraming } from '../generic/framing.ts';
-import { parseJson, textOf } from '../json.ts';
+import { parseJson, scalarOf } from '../json.ts';
 import type { Message } from '../profile.ts';
+import { jsonToClient } from '../wire.ts';
 
 /** What a function has answered. */
 export type FunctionAnswer =
@@ -53,7 +54,7 @@ function isError(value: unknown): boolean {
 }
 
 function readResult({ statusCode, headers, body, isBase64Encoded }: ProxyResult) {
-  const status = Number(statusCode);
+  const status = Number(scalarOf(statusCode));
   if (!Number.isInteger(status) || status < 200 || status > 599)
     throw invalid('a function’s result has no statusCode from 200 to 599');
   const messages = messagesOf(body ?? '', isBase64Encoded === true);
@@ -76,6 +77,11 @@ function messagesOf(body: unknown, isBase64: boolean): readonly Message[] {
   const text = textOf(body);
   if (text === '') return [];
   return [isBase64 ? { data: Buffer.from(text, 'base64'), binary: true } : { data: text, binary: false }];
+}
+
+/** A text as it is, anything else as JSON. Throws UPSTREAM_INVALID for what is nested too deeply. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : jsonToClient(value);
 }
 
 function invalid(detail: string): GatewayError {

@@ -26,6 +26,7 @@ import {
 
 const JSON_TEXT = { 'content-type': 'application/json;charset=UTF-8' };
 const BATCH_BYTES = 64 * 1024;
+const KNOWN_BYTES = 4 * 1024;
 
 /** Bayeux: its client speaks the WebSocket transport, its service is asked as by one that polls. */
 export function compileBayeux(config: BayeuxConfig): ProfileFactory {
@@ -41,8 +42,8 @@ class BayeuxProfile implements Profile {
   readonly codes: Profile['codes'];
   readonly sends: Sends;
   readonly #path: string;
-  /** Taken apart when it is known which way it goes; sent later. */
-  readonly #known = new WeakMap<Message, readonly Bayeux[]>();
+  /** Taken apart when it is known which way it goes; most are sent in the same moment. */
+  #known: { readonly message: Message; readonly said: readonly Bayeux[] } | undefined;
   /** Of the client's session, while it has one. */
   #clientId: unknown;
 
@@ -86,9 +87,11 @@ class BayeuxProfile implements Profile {
   }
 
   #read(message: Message): readonly Bayeux[] {
-    const known = this.#known.get(message) ?? fromClient(message);
-    this.#known.set(message, known);
-    return known;
+    if (this.#known?.message === message) return this.#known.said;
+    const said = fromClient(message);
+    // Taken apart it is up to thirty times as large, and may wait: then it is read once more.
+    this.#known = message.data.length > KNOWN_BYTES ? undefined : { message, said };
+    return said;
   }
 
   #send(messages: readonly Message[]): HttpRequest {

@@ -43,6 +43,8 @@ export function readOpen(packet: string): Session {
   const said = packet.startsWith('0') ? jsonFromService(packet.slice(1)) : undefined;
   if (typeof said !== 'object' || said === null || !('sid' in said) || typeof said.sid !== 'string')
     throw wrongAnswer('an Engine.IO session begins without a sid');
+  // It goes into URLs.
+  if (!said.sid.isWellFormed()) throw wrongAnswer('an Engine.IO session has a sid that is no text');
   const numbers = said as Partial<Record<keyof Session, unknown>>;
   return {
     sid: said.sid,

@@ -2,19 +2,19 @@ import type { CursorEntry } from '../../../config/poll/cursor.ts';
 import { GatewayError } from '../../../errors.ts';
 import { removeParameter, withoutParameters, withQuery } from '../../../http/query.ts';
 import type { HttpRequest } from '../../../upstream/client.ts';
-import type { AnswerHead } from '../../../upstream/streamed-answer.ts';
 import type { Scope } from '../values.ts';
+import type { Evidence } from './evidence.ts';
 import { compileInitial } from './initial.ts';
 import type { Item } from './items.ts';
 import { compilePicked, isSmaller, sum } from './picked.ts';
-import { compileResets, type Evidence } from './reset.ts';
-import { compileSource, sendable } from './source.ts';
+import { compileResets } from './reset.ts';
+import { compileSource, placeName, sendable } from './source.ts';
 
 /** What each entry of `cursor` stands at; undefined where a poll is sent without. */
 export type Cursors = readonly (string | undefined)[];
 
 /** An answer, or an event of a stream, in which cursors may stand. */
-export interface CursorPlace extends AnswerHead, Evidence {
+export interface CursorPlace extends Evidence {
   readonly items: readonly Item[];
 }
 
@@ -29,6 +29,8 @@ export interface Move {
 
 /** The cursors of a route. What is read of an answer throws UPSTREAM_INVALID for what is no cursor. */
 export interface CursorRules {
+  /** Where an answer holds them, as the configuration says. */
+  readonly places: string;
   /** Where a session begins, as its client's query may say. Throws BAD_REQUEST if that could not be sent. */
   initial(scope: Scope): Cursors;
   /** A client's query without the parameters that cursors stand in for. */
@@ -47,6 +49,7 @@ export function compileCursors(entries: readonly CursorEntry[]): CursorRules {
   const rules = entries.map(compileEntry);
   const taken = rules.flatMap(({ parameters }) => parameters);
   return {
+    places: entries.map(({ from }) => placeName(from)).join(' or '),
     initial: (scope) => rules.map((rule) => rule.initial(scope)),
     otherQuery: (query) => withoutParameters(query, (one) => taken.some((name) => one.has(name))),
     put: (request, cursors) => rules.reduce((whole, { put }, index) => put(whole, cursors[index]), request),

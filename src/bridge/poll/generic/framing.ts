@@ -3,7 +3,7 @@ import type { HttpAnswer } from '../../../upstream/client.ts';
 import { compilePointer } from '../json.ts';
 import type { Message } from '../profile.ts';
 import { MOST_MESSAGES } from '../wire.ts';
-import { invalid } from './invalid.ts';
+import { invalid, typeIn } from './invalid.ts';
 import {
   compileItem,
   compileItems,
@@ -53,19 +53,19 @@ function compileReader(framing: Framing): (answer: HttpAnswer) => Reading {
     const isBinary =
       framing.type === 'binary' || (framing.type !== 'text' && !isTextType(headers['content-type']));
     const message = isBinary ? { data: body, binary: true } : { data: utf8(body), binary: false };
-    return { messages: [message], items: [], document: () => parse(utf8(body)) };
+    return { messages: [message], items: [], document: () => parseAnswer(headers, body) };
   }
 
-  function readJson({ body }: HttpAnswer): Reading {
-    const document = parse(utf8(body));
+  function readJson({ headers, body }: HttpAnswer): Reading {
+    const document = parseAnswer(headers, body);
     const { message } = itemOf(find(document));
     return { messages: message ? [message] : [], items: [], document: () => document };
   }
 
-  function readArray({ body }: HttpAnswer): Reading {
-    const document = parse(utf8(body));
+  function readArray({ headers, body }: HttpAnswer): Reading {
+    const document = parseAnswer(headers, body);
     const items = find(document) ?? [];
-    if (!Array.isArray(items)) throw invalid('there is no JSON array where messages should be');
+    if (!Array.isArray(items)) throw invalid(`there is no JSON array at json:${framing.at ?? ''}`);
     checkCount(items);
     return readingOf(items.map(itemOf), () => document);
   }
@@ -77,6 +77,11 @@ function compileReader(framing: Framing): (answer: HttpAnswer) => Reading {
 
   if (isByLine(framing.framing)) return readItems;
   return { body: readBody, json: readJson, 'json-array': readArray }[framing.framing];
+}
+
+/** Throws UPSTREAM_INVALID for a body that is no JSON: most often it is a page, and says so. */
+function parseAnswer(headers: HttpAnswer['headers'], body: Buffer): unknown {
+  return parse(utf8(body), ` with ${typeIn(headers)}`);
 }
 
 /** Takes a body apart, and goes no further than needed to know that there are too many in it. */

@@ -89,10 +89,12 @@ class GenericProfile implements Profile {
   }
 
   opened(answer: HttpAnswer): Opening {
-    const { readWhole, sessionOf, firstCursorOf } = this.#dialect;
+    const { config, readWhole, sessionOf, firstCursorOf } = this.#dialect;
     const { document } = readWhole(answer);
-    if (sessionOf) this.#state.session = required(sessionOf(answer, document), 'session');
-    if (firstCursorOf) this.#state.moveFirst(required(firstCursorOf(answer, document), 'cursor'));
+    const { open } = config;
+    if (sessionOf) this.#state.session = required(sessionOf(answer, document), 'session', open?.session);
+    if (firstCursorOf)
+      this.#state.moveFirst(required(firstCursorOf(answer, document), 'cursor', open?.cursor));
     this.#tryPaths();
     return { protocol: chosenProtocol(answer, this.#state.request.protocols) };
   }

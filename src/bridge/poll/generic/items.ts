@@ -65,7 +65,7 @@ export function isByLine(framing: Framing['framing']): framing is LineFraming {
  * - `ndjson`: one JSON value a line; empty lines are heartbeats.
  * - `lines`: each line is a message, but empty ones.
  * - `sse`: each event of an event stream is one: its data, or with `sse: event` JSON of event, id and data. With `item`
- *   what that points at in data that is JSON; other data (such as `[DONE]`) is a message as it is.
+ *   what that points at in data that is JSON; other data (such as `[DONE]`) is a message as it is. With `events` only those of these names are messages.
  */
 export function compileItems(framing: Framing, limit: number): () => ItemReader {
   if (framing.framing === 'sse') return () => eventReader(framing, limit);
@@ -94,9 +94,11 @@ function lineReader(framing: Framing, limit: number): ItemReader {
 function eventReader(framing: Framing, limit: number): ItemReader {
   const parser = new EventStreamParser(limit);
   const read = compileItem(framing);
+  const { events } = framing;
 
   function itemOf({ event, id, data }: ServerSentEvent): Item {
     if (data === undefined) return { message: undefined, value: undefined, id };
+    if (events?.includes(event) === false) return { message: undefined, value: jsonIn(data), id };
     const value = framing.item === undefined ? undefined : jsonIn(data);
     if (value !== undefined) return { ...read(value), id };
     const text = framing.sse === 'event' ? JSON.stringify({ event, id, data }) : data;
@@ -119,12 +121,12 @@ function eventReader(framing: Framing, limit: number): ItemReader {
   };
 }
 
-/** Throws UPSTREAM_INVALID for a text that is no JSON. */
-export function parse(text: string): unknown {
+/** Throws UPSTREAM_INVALID for a text that is no JSON; `kind` is what is said of the body that it is from. */
+export function parse(text: string, kind = ''): unknown {
   try {
     return parseJson(text);
   } catch (error) {
-    throw invalid('a body is not JSON', error);
+    throw invalid(`a body${kind} is not JSON`, error);
   }
 }
 

@@ -5,9 +5,11 @@ import type { HttpAnswer, HttpRequest } from '../../../upstream/client.ts';
 import type { Batch, Polls, Streams } from '../profile.ts';
 import { compileBackoff } from './asked-wait.ts';
 import { type CursorRules, compileCursors, hasMoved } from './cursor.ts';
+import { compileEnd, NO_MORE } from './end.ts';
 import { compileFraming, EMPTY, type Reading } from './framing.ts';
 import { invalid } from './invalid.ts';
 import { jsonIn } from './items.ts';
+import { compileReceipt } from './receipt.ts';
 import { compileRequest } from './request.ts';
 import type { SessionState } from './state.ts';
 import { compileStreaming, RESET_WAIT_MS } from './streaming.ts';
@@ -37,7 +39,8 @@ export function compileReceiving(
   }
 
   if (mode === 'stream') {
-    const reader = compileStreaming(config.messages, responseSize, cursors);
+    const followed = { rules: cursors, isLast: compileEnd(poll.end) };
+    const reader = compileStreaming(config.messages, responseSize, followed);
     return (state) => ({
       ...begin(state),
       mode: 'stream',
@@ -73,7 +76,7 @@ function compilePoll(
 
 /** The answer is a refusal: it may say that the cursor is not known any more. */
 function resets(answer: HttpAnswer, state: SessionState, cursors: CursorRules): boolean {
-  const evidence = { status: answer.status, document: () => jsonIn(answer.body.toString()) };
+  const evidence = { ...answer, document: () => jsonIn(answer.body.toString()) };
   const target = cursors.reset(evidence, state.cursors, state.initialCursors);
   if (target === undefined) return false;
   state.cursors = target;
@@ -82,37 +85,42 @@ function resets(answer: HttpAnswer, state: SessionState, cursors: CursorRules): 
 
 /** Compiles how a whole answer is read. */
 function compileAnswers(
-  { messages: framing, poll }: GenericConfig,
+  { messages: framing, poll, confirm, responseSize }: GenericConfig,
   cursors: CursorRules | undefined,
 ): (answer: HttpAnswer, state: SessionState) => Batch {
   const readMessages = compileFraming(framing);
   const waitOf = compileBackoff(poll?.backoff);
+  const isLast = compileEnd(poll?.end);
+  const receiptOf = compileReceipt(confirm, responseSize);
 
   return function read(answer, state) {
-    const reading = answer.status < 300 ? readMessages(answer) : EMPTY;
-    const batch = cursors
-      ? batchOf({ answer, reading, cursors }, state)
-      : { messages: reading.messages, cursor: 'none' as const, commit() {} };
-    return { waitMs: waitOf(answer, reading), ...batch };
+    const place = { ...answer, ...(answer.status < 300 ? readMessages(answer) : EMPTY) };
+    const end = isLast(place) ? NO_MORE : undefined;
+    const waitMs = waitOf(answer, place);
+    if (cursors) return { waitMs, end, ...followed({ place, cursors, isLast: end !== undefined }, state) };
+    const receipt = receiptOf?.(place.items, state);
+    return { waitMs, end, receipt, messages: place.messages, cursor: 'none', commit() {} };
   };
 }
 
 interface Read {
-  readonly answer: HttpAnswer;
-  readonly reading: Reading;
+  readonly place: HttpAnswer & Reading;
   readonly cursors: CursorRules;
+  readonly isLast: boolean;
 }
 
-function batchOf({ answer, reading, cursors }: Read, state: SessionState): Batch {
-  const place = { ...answer, ...reading };
+/** What the answer brings of messages, and where the cursors are behind them. */
+function followed({ place, cursors, isLast }: Read, state: SessionState): Batch {
   const target = cursors.reset(place, state.cursors, state.initialCursors);
   const commitTo = (next: typeof state.cursors) => () => {
     state.cursors = next;
   };
   if (target) return { messages: [], cursor: 'unmoved', commit: commitTo(target), waitMs: RESET_WAIT_MS };
   const { next, isFound, isStale } = cursors.move(place, state.cursors, state.initialCursors);
-  const messages = isStale ? [] : reading.messages;
+  const messages = isStale ? [] : place.messages;
+  // Nobody asks for what comes behind the last.
+  if (isLast) return { messages, cursor: 'none', commit: commitTo(next) };
   // The same cursor again would bring the same messages again, for ever.
-  if (messages.length > 0 && !isFound) throw invalid('an answer holds no cursor');
+  if (messages.length > 0 && !isFound) throw invalid(`an answer holds no cursor at ${cursors.places}`);
   return { messages, cursor: hasMoved(next, state.cursors) ? 'moved' : 'unmoved', commit: commitTo(next) };
 }

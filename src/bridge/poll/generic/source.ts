@@ -17,7 +17,7 @@ export function compileSource({ from, name }: SourceConfig): Source {
   const field = name.toLowerCase();
   return function read({ headers }: { headers: IncomingHttpHeaders }, document) {
     const value = from === 'json' ? find(document()) : headers[field];
-    return sendable(scalarOf(value), `${from}:${name}`);
+    return sendable(scalarOf(value), placeName({ from, name }));
   };
 }
 
@@ -35,7 +35,12 @@ export function isSendable(text: string): boolean {
 }
 
 /** Throws UPSTREAM_INVALID for a value that had to be there and is not. */
-export function required(value: string | undefined, what: string): string {
+export function required(value: string | undefined, what: string, place?: SourceConfig): string {
   if (value !== undefined) return value;
-  throw invalid(`an answer holds no ${what}`);
+  throw invalid(`an answer holds no ${what}${place === undefined ? '' : ` at ${placeName(place)}`}`);
+}
+
+/** As it is written in the configuration. */
+export function placeName({ from, name }: { readonly from: string; readonly name: string }): string {
+  return `${from}:${name}`;
 }

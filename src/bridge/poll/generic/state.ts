@@ -19,8 +19,8 @@ export class SessionState implements Scope {
   cursors: Cursors = [];
   /** Where it began. */
   initialCursors: Cursors = [];
-  /** The number of the last message that was to be sent. */
-  seq: number | undefined;
+  /** The number of the last message that was to be sent; 0 for none. */
+  seq = 0;
 
   constructor(request: AdmittedRequest, { poll }: GenericConfig) {
     // Copied one by one: the rest of the request is not to stay in memory with the session.

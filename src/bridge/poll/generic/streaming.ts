@@ -1,8 +1,11 @@
 import type { GenericConfig } from '../../../config/poll/index.ts';
 import type { AnswerHead } from '../../../upstream/streamed-answer.ts';
 import { type Batch, type EventReader, type Message, NOTHING } from '../profile.ts';
+import { isEventStream } from '../verdict.ts';
 import { type CursorRules, type Cursors, hasMoved } from './cursor.ts';
-import { invalid } from './invalid.ts';
+import { NO_MORE } from './end.ts';
+import type { Evidence } from './evidence.ts';
+import { invalid, typeIn } from './invalid.ts';
 import { compileItems, type Item, type ItemReader } from './items.ts';
 
 /** A session's cursors. */
@@ -11,19 +14,23 @@ export interface CursorHolder {
   readonly initialCursors: Cursors;
 }
 
+/** What is looked for in the events beside messages. */
+interface FollowedRules {
+  readonly rules?: CursorRules | undefined;
+  isLast?(event: Evidence): boolean;
+}
+
 /** A service that has forgotten a cursor is not asked at once. */
 export const RESET_WAIT_MS = 1_000;
 
-const NO_MORE = { code: 1000, reason: 'The service has no more messages.' };
-
 /**
  * Compiles the readers of streamed bodies: each event a message, and with it a cursor. What one piece of a body brings is
- * one batch. `limit` is the bytes of the largest event.
+ * one batch. `limit` is the bytes of the largest event; what `isLast` says of an event ends the session behind it.
  */
 export function compileStreaming(
   framing: GenericConfig['messages'],
   limit: number,
-  rules?: CursorRules,
+  { rules, isLast = () => false }: FollowedRules = {},
 ): (head: AnswerHead, holder: CursorHolder) => EventReader {
   const itemsOf = compileItems(framing, limit);
   return function reader(head, holder) {
@@ -33,26 +40,37 @@ export function compileStreaming(
       checkType(head);
     }
     const batches = rules ? new FollowedStream({ head, holder, rules }).batches : plainBatches;
-    return readerOf(itemsOf(), batches);
+    const isLastItem = ({ value }: Item) => isLast({ ...head, document: () => value });
+    return readerOf(itemsOf(), upTo(isLastItem, batches));
+  };
+}
+
+type Batches = (items: readonly Item[]) => Batch[];
+
+/** Nothing comes behind the item that says so. */
+function upTo(isLast: (item: Item) => boolean, read: Batches): Batches {
+  return function batches(items) {
+    const last = items.findIndex(isLast);
+    if (last < 0) return read(items);
+    return [...read(items.slice(0, last + 1)), { ...NOTHING, end: NO_MORE }];
   };
 }
 
 /** A page of whatever else would be read as a stream without an event. */
 function checkType({ headers }: AnswerHead): void {
-  const type = headers['content-type'] ?? 'text/event-stream';
-  if (!/^text\/event-stream\s*(;|$)/i.test(type))
-    throw invalid('the answer is no event stream: see its Content-Type');
+  if (headers['content-type'] !== undefined && !isEventStream({ headers }))
+    throw invalid(`the answer has ${typeIn(headers)}, and is no event stream`);
 }
 
 /** Takes items apart, and says what the service has asked for as soon as it has. */
-function readerOf(items: ItemReader, read: (found: readonly Item[]) => Batch[]): EventReader {
+function readerOf(items: ItemReader, read: Batches): EventReader {
   let told: number | undefined;
 
   function bring(found: readonly Item[]): Batch[] {
     const batches = read(found);
     if (items.retryMs === told) return batches;
     told = items.retryMs;
-    return [...batches, { ...NOTHING, waitMs: told }];
+    return [...batches, { ...NOTHING, retryMs: told }];
   }
 
   return { push: (piece) => bring(items.push(piece)), end: () => bring(items.end()) };

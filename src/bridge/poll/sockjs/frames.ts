@@ -1,4 +1,5 @@
 import { type CloseStatus, mayBeSent } from '../../../frames/close.ts';
+import { scalarOf } from '../json.ts';
 import type { Message } from '../profile.ts';
 import {
   jsonFromClient,
@@ -39,7 +40,7 @@ export function closeIn(frame: string): CloseStatus {
   const said = jsonFromService(frame.slice(1));
   const [given, reason] = Array.isArray(said) ? said : [];
   // The types of sockjs for Node have applications write it as a text.
-  const code = Number(given);
+  const code = Number(scalarOf(given));
   if (mayBeSent(code) && typeof reason === 'string') return { code, reason };
   throw wrongAnswer('a SockJS session ends without a good close code');
 }

@@ -68,6 +68,7 @@ class SockjsProfile implements Profile {
   readonly codes: Profile['codes'];
   readonly receives: Polls;
   readonly sends: Sends;
+  readonly endsWithClient: boolean;
   readonly #config: SockjsConfig;
   readonly #query: string;
   readonly #place: RegExpExecArray | null;
@@ -81,6 +82,8 @@ class SockjsProfile implements Profile {
     this.#query = query ?? '';
     this.#place = PLACE.exec(path);
     this.#dialect = this.#place?.[1] === undefined ? BARE : FRAMED;
+    // A client of frames waits for the one that opens a session.
+    this.endsWithClient = this.#dialect === FRAMED;
     this.receives = this.#receives();
     this.sends = this.#sends();
   }

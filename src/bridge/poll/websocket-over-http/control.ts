@@ -6,6 +6,8 @@ import type { Message } from '../profile.ts';
 
 /** As Pushpin has it. */
 const DEFAULT_TIMEOUT_S = 55;
+/** It counts in seconds: no client is written to more often. */
+const SHORTEST_TIMEOUT_S = 1;
 
 const channel = z.string().min(1);
 
@@ -51,7 +53,7 @@ export function readControl(text: string): Control | undefined {
 }
 
 function asBeat({ timeout = 0, mode, ...rest }: z.output<typeof keepAlive>): Beat {
-  const everyMs = (timeout > 0 ? timeout : DEFAULT_TIMEOUT_S) * 1000;
+  const everyMs = (timeout > 0 ? Math.max(timeout, SHORTEST_TIMEOUT_S) : DEFAULT_TIMEOUT_S) * 1000;
   return { type: 'keep-alive', message: messageOf(rest), everyMs, whenIdle: mode !== 'interval' };
 }
 

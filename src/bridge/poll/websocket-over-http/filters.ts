@@ -1,3 +1,5 @@
+import { invalid } from './events.ts';
+
 /** Filters that a service puts on a channel, so that what is published there reaches some of its listeners only. */
 
 /** What a filter judges by. */
@@ -23,9 +25,20 @@ export const FILTER_FEATURES = Object.keys(FILTERS)
   .map((name) => `filter:${name}`)
   .join(', ');
 
-/** Whether an item passes; filters that are not known let everything pass. */
+/**
+ * Throws UPSTREAM_INVALID for a filter that is not known, such as those of Pushpin's that change what is published: without it
+ * the client would get what it must not have, or not in that form.
+ */
+export function checkFilters(filters: readonly string[]): void {
+  const unknown = filters.find((name) => !Object.hasOwn(FILTERS, name));
+  if (unknown === undefined) return;
+  const known = Object.keys(FILTERS).join(', ');
+  throw invalid(`it asks for the filter ${JSON.stringify(unknown.slice(0, 64))}; there are ${known}`);
+}
+
+/** Whether an item passes filters that were checked. */
 export function passes(filters: readonly string[], context: FilterContext): boolean {
-  return filters.every((name) => !Object.hasOwn(FILTERS, name) || FILTERS[name]?.(context) !== false);
+  return filters.every((name) => FILTERS[name]?.(context) !== false);
 }
 
 function namesIn(list = ''): string[] {

@@ -4,7 +4,7 @@ import { bytesIn } from '../wire.ts';
 import { Alarm } from './alarm.ts';
 import { type Beat, type Control, readControl } from './control.ts';
 import { invalid } from './events.ts';
-import { passes } from './filters.ts';
+import { checkFilters, passes } from './filters.ts';
 
 const CONTROL = Buffer.from('c:');
 /** Of control messages that wait for the session, and of what is remembered about it. */
@@ -49,7 +49,10 @@ export class Grip {
     this.#channels.clear();
   }
 
-  /** Does what control messages say, and gives what is for the client. Throws as `subscribe` of the channels does. */
+  /**
+   * Does what control messages say, and gives what is for the client. Throws UPSTREAM_INVALID for filters that are not known,
+   * and as `subscribe` of the channels does.
+   */
   sift(messages: readonly Message[]): Message[] {
     const kept = messages.flatMap((message) => this.#siftOne(message));
     if (kept.length > 0) this.#onSent();
@@ -71,6 +74,7 @@ export class Grip {
 
   #hear(control: Control): void {
     if (control.type === 'detach') this.isDetached = true;
+    if (control.type === 'subscribe') checkFilters(control.filters);
     if (this.#session !== undefined) this.#obey(control);
     else if (this.#waiting.push(control) > MOST)
       throw invalid(`its OPEN holds more than ${MOST} control messages`);

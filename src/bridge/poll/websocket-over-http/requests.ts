@@ -46,7 +46,8 @@ export function compileRequests(
 
 /** The end-to-end fields of the handshake. */
 function passedOn({ upstreamHeaders }: AdmittedRequest): Record<string, string> {
-  const headers: Record<string, string> = {};
+  // A field may have the name of what every other object has.
+  const headers: Record<string, string> = Object.create(null);
   for (const [field, value] of upstreamHeaders) {
     const name = field.toLowerCase();
     if (!isPassed(name)) continue;

@@ -4,8 +4,8 @@ import { type CloseStatus, NORMAL } from '../../../frames/close.ts';
 import type { TcpMessage } from '../../../tcp-protocol/types.ts';
 import { LOST } from '../../absence.ts';
 import { Closing, type End } from '../../closing.ts';
-import type { Ending, Link } from '../../contract.ts';
-import { createLink } from '../../link.ts';
+import type { Ending, Link, PeerName } from '../../contract.ts';
+import { BridgeLink } from '../../link.ts';
 import { MessageClient } from './client.ts';
 import { Conversation, type ConversationParts } from './conversation.ts';
 import { tokenOf } from './reasons.ts';
@@ -142,15 +142,12 @@ class Visit implements End, Visitor {
     this.send({ type, code, error: error === undefined ? '' : tokenOf(error), text });
   }
 
+  /** The connection goes by this one's name until it has another. */
   #link(): Link {
-    const link = createLink(this.closing, [this.#client.peer, this]);
-    return {
-      ...link,
-      close: (ending, silent) => {
-        // The connection goes by this one's name until it has another.
-        if (this.#connection?.absenceOf(this)) this.#connection.end(ending);
-        else link.close(ending, silent);
-      },
+    const begin = (ending: Ending, silent?: PeerName) => {
+      if (this.#connection?.absenceOf(this)) this.#connection.end(ending);
+      else this.closing.begin(ending, silent);
     };
+    return new BridgeLink({ begin, destroy: () => this.closing.destroy() }, [this.#client.peer, this]);
   }
 }

@@ -1,7 +1,12 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { Ending } from '../../../../src/bridge/contract.ts';
 import type { Profile } from '../../../../src/bridge/poll/profile.ts';
 import { answer, bytes, profileOf, said, sendsOf } from '../../../support/codec.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
 
 const BAYEUX = { profile: 'bayeux', path: '/faye' };
 const CONNECT = { channel: '/meta/connect', clientId: 'c1', connectionType: 'websocket', id: '2' };
@@ -142,6 +147,17 @@ describe('the service is told that a client has left', () => {
     answered(profile, { channel: '/meta/handshake', successful: false, clientId: 'c1' });
     expect(toldBy(profile, LEFT)).toBeUndefined();
   });
+});
+
+test('a message that waits is not held taken apart, which takes thirty times its room', () => {
+  const waiting = Array.from({ length: 4 }, () => said(`[${'{},'.repeat(100_000)}{}]`));
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  const { lane, send } = sendsOf(profileOf(BAYEUX));
+  for (const one of waiting) expect(lane?.(one)).toBe('rest');
+  collectGarbage();
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(4 * 2 ** 20);
+  expect(send(waiting, 1)?.body).toHaveLength(4 * 300_003 + 1);
 });
 
 describe('what is nested too deeply', () => {

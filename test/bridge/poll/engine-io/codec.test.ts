@@ -69,6 +69,7 @@ describe('the handshake', () => {
     ['0{"sid":', 'not JSON'],
     ['0null', 'without a sid'],
     ['0{"sid":1}', 'without a sid'],
+    ['0{"sid":"\\ud800","pingInterval":1,"pingTimeout":1}', 'a sid that is no text'],
     ['0{"sid":"s"}', 'without a good pingInterval'],
     ['0{"sid":"s","pingInterval":1,"pingTimeout":-1}', 'without a good pingTimeout'],
     ['0{"sid":"s","pingInterval":1,"pingTimeout":1,"maxPayload":"9"}', 'without a good maxPayload'],

@@ -186,6 +186,53 @@ test('a durable stream comes from its beginning, or from where the client asks, 
   }
 });
 
+describe('a durable stream that is closed', () => {
+  const OVER = { code: 1000, reason: 'The service has no more messages.' };
+
+  test('ends the connection, behind its last message', async () => {
+    const closed = { 'stream-closed': 'true' };
+    const streams = await service(
+      inTurn([
+        { headers: { 'stream-next-offset': '0_1' }, body: ['a'] },
+        { headers: { 'stream-next-offset': '0_2', ...closed }, body: ['b'] },
+      ]),
+    );
+    const { poll, route } = exampleFeed('durable-streams', streams.url);
+    const gateway = await harness(poll, { ...fastClock(), route, request: { captures: { stream: 's' } } });
+    const client = await gateway.connect();
+    const inbox = inboxOf(client);
+    expect(await closeOf(client)).toEqual(OVER);
+    expect(inbox.texts).toEqual(['a', 'b']);
+    expect(await gateway.endings[0]).toMatchObject({ code: 1000, by: 'upstream', clean: true });
+    expect(streams.requests).toHaveLength(2);
+  });
+
+  test('does so as a stream of events, whose control events are no messages', async () => {
+    const event = (name: string, data: string) => `event: ${name}\ndata: ${data}\n\n`;
+    const answers = [
+      event('data', '["a"]') +
+        event('control', '{"streamNextOffset":"0_1","streamCursor":"c1","upToDate":true}'),
+      event('data', '["b"]') + event('control', '{"streamNextOffset":"0_2","streamClosed":true}'),
+    ];
+    const streams = await service((_, response) => {
+      response
+        .writeHead(200, { 'content-type': 'text/event-stream' })
+        .end(answers[streams.requests.length - 1]);
+    });
+    const { poll, route } = exampleFeed('durable-streams', streams.url, 1);
+    const gateway = await harness(poll, { ...fastClock(), route, request: { captures: { stream: 's' } } });
+    const client = await gateway.connect({ path: '/live/s?offset=now' });
+    const inbox = inboxOf(client);
+    expect(await closeOf(client)).toEqual(OVER);
+    expect(inbox.texts).toEqual(['["a"]', '["b"]']);
+    const asked = streams.requests.map((request) => queryOf(request));
+    expect(asked.map((query) => [query.get('offset'), query.get('cursor')])).toEqual([
+      ['now', null],
+      ['0_1', 'c1'],
+    ]);
+  });
+});
+
 test('Dropbox is asked from a cursor in the body of each poll, from the moment of the opening', async () => {
   const answers = [
     { body: { cursor: 'AA"1', path: '' } },

@@ -91,6 +91,96 @@ describe('a cursor that is not known any more', () => {
   });
 });
 
+describe('an answer that says the end', () => {
+  const MESSAGES = { framing: 'json-array', at: 'json:/events' };
+
+  test.each([
+    ['{"events":[1]}', { 'stream-closed': 'true' }, { header: { 'Stream-Closed': true } }],
+    ['{"events":[1],"more":false}', {}, { json: { '/more': false } }],
+    ['{"events":[1]}', {}, [{ json: { '/no': 1 } }, { status: [200] }]],
+    ['{"events":[1],"n":3}', { a: 'b' }, { status: [200], header: { a: 'b' }, json: { '/n': 3 } }],
+  ])('%s %o: %o', (body, headers, end) => {
+    const { polls, answer } = session({ poll: { path: '/feed', end }, messages: MESSAGES });
+    const batch = polls.polled(answer(200, body, headers));
+    expect(batch).toMatchObject({ messages: [{ data: '1' }], end: { code: 1000 } });
+  });
+
+  test.each([
+    ['{"events":[1]}', { 'stream-closed': 'false' }, { header: { 'stream-closed': true } }],
+    ['{"events":[1],"more":true}', {}, { json: { '/more': false } }],
+    ['{"events":[1],"n":3}', { a: 'c' }, { status: [200], header: { a: 'b' }, json: { '/n': 3 } }],
+    ['{"events":[1],"n":3}', { a: 'b' }, { status: [204], header: { a: 'b' }, json: { '/n': 3 } }],
+    ['{"events":[1]}', { 'stream-closed': 'true' }, undefined],
+  ])('%s %o is none by %o', (body, headers, end) => {
+    const { polls, answer } = session({ poll: { path: '/feed', end }, messages: MESSAGES });
+    expect(polls.polled(answer(200, body, headers)).end).toBeUndefined();
+  });
+
+  test('needs no body, and no cursor', () => {
+    const end = [{ status: [204] }, { json: { '/next': null } }];
+    const cursor = { from: 'json:/next', send: 'query:since' };
+    const { polls, answer } = session({ poll: { path: '/feed', end }, cursor, messages: MESSAGES });
+    expect(polls.polled(answer(204, ''))).toMatchObject({ messages: [], end: { code: 1000 } });
+    const batch = polls.polled(answer(200, '{"events":[1],"next":null}'));
+    expect(batch).toMatchObject({ messages: [{ data: '1' }], end: { code: 1000 } });
+  });
+});
+
+describe('a confirmation', () => {
+  const QUEUE = {
+    poll: { path: '/feed' },
+    messages: { framing: 'json-array', item: 'json:/body' },
+    confirm: {
+      path: '/done',
+      headers: { 'x-who': '{connection}' },
+      type: 'application/x-amz-json-1.0',
+      body: '{ "of": [{items}] }',
+      item: '{ "id": {item./id}, "key": "{item./a/key}" }',
+      timeout: '5s',
+    },
+  };
+
+  test('says what there is to say of each item, message or not', () => {
+    const { polls, answer } = session(QUEUE);
+    const items = '[{"id":12345678901234567890,"a":{"key":"a\\"b"},"body":"m"},{"id":"two"},3]';
+    const { messages, receipt } = polls.polled(answer(200, items));
+    expect(messages).toHaveLength(1);
+    expect(receipt).toMatchObject({
+      timeoutMs: 5_000,
+      request: {
+        method: 'POST',
+        path: '/done',
+        headers: { 'content-type': 'application/x-amz-json-1.0', 'x-who': expect.any(String) },
+      },
+    });
+    expect(receipt?.request.body).toBe(
+      '{ "of": [{ "id": 12345678901234567890, "key": "a\\"b" },{ "id": "two", "key": "" },{ "id": null, "key": "" }] }',
+    );
+  });
+
+  test.each([
+    ['{"Failed":[{"Id":"1"}]}', false],
+    ['{"Failed":"all"}', false],
+    ['{"Failed":[],"Successful":[]}', true],
+    ['{"Failed":null}', true],
+    ['{}', true],
+    ['', true],
+  ])('answered with %s is taken: %s', (body, isTaken) => {
+    const { polls, answer } = session({ ...QUEUE, confirm: { ...QUEUE.confirm, failed: 'json:/Failed' } });
+    const { receipt } = polls.polled(answer(200, '[{"body":1}]'));
+    expect(receipt?.answerSize).toBeGreaterThan(0);
+    expect(receipt?.isTaken?.(answer(200, body))).toBe(isTaken);
+  });
+
+  test('is none where there are no items, or none is wanted', () => {
+    const { polls, answer } = session(QUEUE);
+    expect(polls.polled(answer(200, '[]')).receipt).toBeUndefined();
+    expect(polls.polled(answer(204, '')).receipt).toBeUndefined();
+    const { confirm, ...others } = QUEUE;
+    expect(session(others).polls.polled(answer(200, '[{"body":1}]')).receipt).toBeUndefined();
+  });
+});
+
 test('what stands in the body of a 408 is no message', () => {
   const { polls, answer } = session({ poll: { path: '/feed' } });
   expect(polls.polled(answer(408, 'nothing in time')).messages).toEqual([]);
@@ -118,7 +208,10 @@ describe('a cursor', () => {
   test('is missed beside messages', () => {
     const { polls, answer } = session(FEED);
     expect(() => polls.polled(answer(200, '{"events":[1]}'))).toThrow(
-      expect.objectContaining({ code: 'UPSTREAM_INVALID', detail: 'an answer holds no cursor' }),
+      expect.objectContaining({
+        code: 'UPSTREAM_INVALID',
+        detail: 'an answer holds no cursor at json:/next',
+      }),
     );
     expect(polls.polled(answer(200, '{"events":[]}')).messages).toEqual([]);
   });

@@ -3,9 +3,9 @@ import type { Message, Profile } from '../../../../src/bridge/poll/profile.ts';
 import { compileProfile } from '../../../../src/bridge/poll/profiles.ts';
 import { sessionConfigOf } from '../../../../src/config/poll/index.ts';
 import { type RouteConfig, schema } from '../../../../src/config/schema.ts';
-import type { GatewayError } from '../../../../src/errors.ts';
 import type { HttpAnswer } from '../../../../src/upstream/client.ts';
 import type { AdmittedRequest } from '../../../../src/upstream/forward.ts';
+import { codeOf } from '../../../support/codec.ts';
 
 const TARGET = 'http://127.0.0.1:9';
 
@@ -36,15 +36,6 @@ const binary = (...bytes: number[]): Message => ({ data: Buffer.from(bytes), bin
 
 function answer(body: string | Buffer, type?: string, status = 200): HttpAnswer {
   return { status, headers: type ? { 'content-type': type } : {}, body: Buffer.from(body) };
-}
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    return (error as GatewayError).code;
-  }
-  return 'none';
 }
 
 describe('a message is sent', () => {
@@ -269,7 +260,7 @@ describe('the opening and the end', () => {
     const open = { path: '/open', session: 'json:/id' };
     const profile = posting({ open, path: '/m', close });
     profile.opened(answer('{"id":"s"}', 'application/json'));
-    expect(profile.close()).toMatchObject({ path: '/end/s?code=1006', body: '["","Ann \\"A\\"",null]' });
+    expect(profile.close()).toMatchObject({ path: '/end/s?code=1006', body: '["","Ann \\"A\\"",0]' });
   });
 
   test.each([

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Cursors, compileCursors } from '../../../../src/bridge/poll/generic/cursor.ts';
+import { compileEnd } from '../../../../src/bridge/poll/generic/end.ts';
 import { compileStreaming } from '../../../../src/bridge/poll/generic/streaming.ts';
 import type { Batch } from '../../../../src/bridge/poll/profile.ts';
 import type { GenericConfig } from '../../../../src/config/poll/index.ts';
@@ -8,13 +9,13 @@ import { inPieces, pieces } from '../../../support/pieces.ts';
 import { pollRoute } from '../../../support/poll.ts';
 
 /** A stream as it is configured, and where its session stands. */
-function stream(messages: object, cursor?: object, first: Cursors = [undefined]) {
-  const poll = { path: '/feed', mode: 'stream' };
+function stream(messages: object, cursor?: object, first: Cursors = [undefined], end?: object) {
+  const poll = { path: '/feed', mode: 'stream', end };
   const config = pollRoute({ target: 'http://127.0.0.1:1', poll, messages, cursor }).upstream
     .poll as GenericConfig;
   const rules = config.cursor && compileCursors(config.cursor);
   const holder = { cursors: first, initialCursors: first };
-  const open = compileStreaming(config.messages, 100, rules);
+  const open = compileStreaming(config.messages, 100, { rules, isLast: compileEnd(config.poll?.end) });
   const reader = (headers = {}) => open({ status: 200, headers }, holder);
   return { holder, reader };
 }
@@ -45,6 +46,11 @@ describe('what is a message', () => {
       { framing: 'ndjson' },
       '{"a":1}\r\n\n"b"\n12345678901234567890',
       ['{"a":1}', 'b', '12345678901234567890'],
+    ],
+    [
+      { framing: 'sse', events: ['data', 'message'] },
+      'event: data\ndata: a\n\nevent: control\ndata: {"next":1}\n\ndata: b\n\n',
+      ['a', 'b'],
     ],
     [{ framing: 'ndjson', item: 'json:/a' }, '{"a":1}\n{}\n', ['1']],
     [{ framing: 'lines' }, 'a \r\n\nb: {\nc', ['a ', 'b: {', 'c']],
@@ -168,14 +174,40 @@ describe('a stream that says its cursor is gone', () => {
   });
 });
 
+describe('an event that says the end', () => {
+  const END = { json: { '/closed': true } };
+  const FEED = 'data: a\n\nevent: control\ndata: {"next":"7","closed":true}\n\ndata: b\n\n';
+
+  test.each([
+    [undefined, ['a', '{"next":"7","closed":true}']],
+    ['message', ['a']],
+  ])('is the last, with messages from events of %s', (events, texts) => {
+    for (const cursor of [undefined, { from: 'item:/next', send: 'query:from' }]) {
+      const { holder, reader } = stream({ framing: 'sse', events }, cursor, [undefined], END);
+      const batches = reader().push(Buffer.from(FEED));
+      expect(textsOf(batches)).toEqual(texts);
+      expect(batches.at(-1)).toMatchObject({ messages: [], end: { code: 1000 } });
+      for (const batch of batches) batch.commit();
+      expect(holder.cursors).toEqual([cursor && '7']);
+    }
+  });
+
+  test('is none where it says something else', () => {
+    const { reader } = stream({ framing: 'ndjson' }, undefined, [undefined], END);
+    const batches = reader().push(Buffer.from('{"closed":false}\n{"closed":"true?"}\n[true]\n'));
+    expect(batches).toHaveLength(1);
+    expect(batches[0]?.end).toBeUndefined();
+  });
+});
+
 test('retry: is the pause before the next stream, told as soon as it has come', () => {
   for (const cursor of [undefined, { from: 'event:id', send: 'query:id' }]) {
     const reader = stream({ framing: 'sse' }, cursor).reader();
     const batches = reader.push(Buffer.from('retry: 3000\nid: 1\ndata: a\n\n'));
     expect(textsOf(batches)).toEqual(['a']);
-    expect(batches.at(-1)).toMatchObject({ messages: [], waitMs: 3000 });
+    expect(batches.at(-1)).toMatchObject({ messages: [], retryMs: 3000 });
     expect(reader.push(Buffer.from(':\n'))).toEqual([]);
-    expect(reader.push(Buffer.from('retry: 5\n'))).toMatchObject([{ waitMs: 5 }]);
+    expect(reader.push(Buffer.from('retry: 5\n'))).toMatchObject([{ retryMs: 5 }]);
     expect(reader.end()).toEqual([]);
   }
 });

@@ -96,6 +96,8 @@ describe('a poll', () => {
     [BARE, 'a[1]'],
     [BARE, 'c[1006,"x"]'],
     [BARE, 'c[1000]'],
+    [BARE, 'c[1e400,"x"]'],
+    [BARE, 'c[{"valueOf":1,"toString":1},"x"]'],
     [BARE, 'c["x","y"]'],
     [BARE, 'c'],
   ])('at %s may not bring %j', (path, body) => {

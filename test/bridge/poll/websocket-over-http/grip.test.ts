@@ -44,6 +44,23 @@ describe('messages', () => {
   });
 });
 
+describe('a filter that is not known', () => {
+  const subscribe = (name: string) =>
+    control({ type: 'subscribe', channel: 'a', filters: ['skip-self', name] });
+  const invalid = (name: string) =>
+    expect.objectContaining({
+      code: 'UPSTREAM_INVALID',
+      detail: `websocket-over-http: it asks for the filter "${name}"; there are skip-self, skip-users, require-sub`,
+    });
+
+  test.each(['var-subst', 'build-id', 'toString'])('%s ends the session, or refuses it', (name) => {
+    const { sent, session } = opened();
+    expect(() => sent(answer(subscribe(name)))).toThrow(invalid(name));
+    expect(session.listening).toEqual([]);
+    expect(() => opened(subscribe(name))).toThrow(invalid(name));
+  });
+});
+
 describe('channels', () => {
   test('are joined and left, also with the OPEN', async () => {
     const { sent, session } = opened(control({ type: 'subscribe', channel: 'a' }));
@@ -75,7 +92,7 @@ describe('channels', () => {
   });
 
   test('joined twice are joined once, with the last filters', async () => {
-    const filters = ['skip-self', 'var-subst'];
+    const filters = ['skip-self', 'require-sub'];
     const { session, sent } = opened(control({ type: 'subscribe', channel: 'a', filters }));
     sent(answer(control({ type: 'set-meta', name: 'user', value: 'ann' })));
     expect(await session.publish('a', published('own', { sender: 'ann' }))).toBe(false);
@@ -99,7 +116,6 @@ describe('channels', () => {
     ['require-sub', { require_sub: 'a' }, true],
     ['require-sub', { require_sub: 'b' }, false],
     ['require-sub', {}, true],
-    ['toString', {}, true],
   ])('with the filter %s bring what is published with %j: %s', async (filter, meta, reaches) => {
     const { session } = opened(
       control({ type: 'set-meta', name: 'user', value: 'ann' }) +
@@ -177,6 +193,12 @@ describe('keep-alive', () => {
     vi.advanceTimersByTime(9_000);
     sent(answer(event('m:x')));
     vi.advanceTimersByTime(11_000);
+    expect(session.delivered).toEqual(['beat', 'beat']);
+  });
+
+  test('is sent once a second at most', () => {
+    const { session } = opened(beat({ content: 'beat', timeout: 0.001, mode: 'interval' }));
+    vi.advanceTimersByTime(2_500);
     expect(session.delivered).toEqual(['beat', 'beat']);
   });
 

@@ -61,6 +61,7 @@ describe('a request', () => {
       ['X-Forwarded-For', '10.0.0.1'],
       ['Via', 'a'],
       ['Via', 'b'],
+      ['Constructor', 'a'],
     ] as const;
     const { headers = {} } = createProfile({}, { upstreamHeaders }).open() ?? {};
     expect(JSON.stringify(headers)).not.toContain('forged');
@@ -70,6 +71,7 @@ describe('a request', () => {
       origin: 'https://app.example.com',
       'x-forwarded-for': '10.0.0.1',
       via: 'a, b',
+      constructor: 'a',
     });
   });
 
