@@ -6,7 +6,7 @@ import { z } from 'zod';
 export const STARTTLS_KINDS = ['postgres', 'smtp', 'imap', 'ldap'] as const;
 export type StartTlsKind = (typeof STARTTLS_KINDS)[number];
 
-const shape = z.strictObject({
+const fields = {
   ca: z
     .string()
     .optional()
@@ -28,6 +28,13 @@ const shape = z.strictObject({
     .literal('off', 'expected off')
     .optional()
     .describe('Whoever answers is believed, whatever certificate it has; absent: the certificate is checked'),
+};
+
+/** Of HTTP services, which speak TLS from the first byte. */
+export const httpTls = z.strictObject(fields).superRefine(tlsRules);
+
+const shape = z.strictObject({
+  ...fields,
   starttls: z
     .enum(STARTTLS_KINDS)
     .optional()

@@ -134,6 +134,7 @@ describe('it ends', () => {
   test.each([
     ['after its lifetime', { timeouts: { lifetime: '1m' } }, 'LIFETIME'],
     ['when idle', { timeouts: { idle: '1m' } }, 'IDLE'],
+    ['when its client is silent', { timeouts: { idle: { client: '1m', upstream: 'off' } } }, 'IDLE'],
     ['with its token', { auth: { issuer: 'main' } }, 'TOKEN_EXPIRED'],
   ])('%s', (_name, route, code) => {
     const { codes, seen } = attached(route, expiring());
