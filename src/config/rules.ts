@@ -9,6 +9,7 @@ import { type Place, type PollConfig, sessionRules, takenHeaders } from './poll/
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import type { AuthConfig } from './schema.ts';
+import { tcpKeepaliveRules } from './tcp/keepalive.ts';
 import { type TcpProtocolShape, tcpProtocolRules } from './tcp/protocol.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
 
@@ -54,17 +55,14 @@ interface RouteShape {
 /** Upstreams that go together; what admission needs in order to be safe. */
 export function routeRules(route: RouteShape, context: Context): void {
   const kinds = kindsOf(route.upstream);
-  if (!isLegal(kinds)) {
-    const found = kinds.join(' and ') || 'none';
-    complain(
-      context,
-      ['upstream'],
-      `an upstream is http, or one of websocket, tcp, poll, post, or http and one of those; this one is ${found}`,
+  const inUpstream = (path: PropertyKey[], message: string) =>
+    complain(context, ['upstream', ...path], message);
+  if (!isLegal(kinds))
+    inUpstream(
+      [],
+      `an upstream is http, or one of websocket, tcp, poll, post, or http and one of those; this one is ${kinds.join(' and ') || 'none'}`,
     );
-  }
-  poolRules(route.upstream, route.auth, route.match.path, (path, message) =>
-    complain(context, ['upstream', ...path], message),
-  );
+  poolRules(route.upstream, route.auth, route.match.path, inUpstream);
   const claims = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
   const facts = {
     captures: namesIn(route.match.path),
@@ -72,9 +70,10 @@ export function routeRules(route: RouteShape, context: Context): void {
     taken: takenHeaders(route),
     places: placesOf(route),
   };
-  sessionRules(route.upstream, facts, (path, message) => complain(context, ['upstream', ...path], message));
-  rewriteRules(route.upstream, claims, (path, message) => complain(context, ['upstream', ...path], message));
-  tcpProtocolRules(route.upstream, (path, message) => complain(context, ['upstream', ...path], message));
+  sessionRules(route.upstream, facts, inUpstream);
+  rewriteRules(route.upstream, claims, inUpstream);
+  tcpKeepaliveRules(route.upstream, inUpstream);
+  tcpProtocolRules(route.upstream, inUpstream);
   credentialRules(route, (path, message) => complain(context, path, message));
   // Without a list only pages of the same host are let in, and those need no CORS.
   if (route.cors === 'answer' && route.origins === undefined) {

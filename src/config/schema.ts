@@ -10,6 +10,7 @@ import { pollUpstream, postUpstream } from './poll/index.ts';
 import { addressTargets, poolFields, urlTargets } from './pool.ts';
 import { rewriteFields } from './rewrite.ts';
 import { routeRules } from './rules.ts';
+import { tcpKeepalive } from './tcp/keepalive.ts';
 import { tcpProtocolFields } from './tcp/protocol.ts';
 import { proxyProtocol } from './tcp/proxy-protocol.ts';
 import { upstreamTls } from './upstream-tls.ts';
@@ -59,6 +60,7 @@ const upstream = z.strictObject({
     .optional()
     .describe('tcp: text messages are accepted too, as their UTF-8 bytes; absent: they are 1003'),
   proxyProtocol,
+  keepalive: tcpKeepalive,
   ...tcpProtocolFields,
   credentials: credentials
     .optional()

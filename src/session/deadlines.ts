@@ -31,7 +31,7 @@ export class Deadlines {
   readonly #watched: Watched;
   #timer: NodeJS.Timeout | undefined;
   #pingAt: number;
-  #pongBy = Infinity;
+  #pongBy: number;
   readonly #idlenesses: readonly Idleness[];
   readonly #endAt: number;
   #isStopped = false;
@@ -42,7 +42,10 @@ export class Deadlines {
     this.#expiresAt = limits.expiresAt;
     this.#link = link;
     this.#watched = watched;
-    this.#pingAt = limits.keepalive === 'off' ? Infinity : now + limits.keepalive.every;
+    const { keepalive } = limits;
+    this.#pingAt = keepalive === 'off' ? Infinity : now + keepalive.every;
+    // Before the first ping, too, something may be owed for what was written.
+    this.#pongBy = keepalive === 'off' ? Infinity : now + keepalive.within;
     this.#idlenesses = idlenessesOf(limits.timeouts.idle, watched, now);
     this.#endAt = now + (limits.timeouts.lifetime ?? Infinity);
     this.#arm();
@@ -108,8 +111,8 @@ export class Deadlines {
     if (silence === undefined || keepalive === 'off') return undefined;
     if (silence.forMs >= keepalive.within) return silence.name;
     this.#pongBy = now + keepalive.within - silence.forMs;
-    // A new ping would begin its time anew.
-    this.#pingAt = Math.max(this.#pingAt, this.#pongBy);
+    // A new ping would begin its time anew, where it has begun.
+    if (silence.forMs > 0) this.#pingAt = Math.max(this.#pingAt, this.#pongBy);
     return undefined;
   }
 
@@ -117,7 +120,7 @@ export class Deadlines {
     const { keepalive } = this.#limits;
     if (keepalive === 'off') return;
     this.#link.ping();
-    this.#pongBy = now + keepalive.within;
+    this.#pongBy = Math.min(this.#pongBy, now + keepalive.within);
     this.#pingAt = now + Math.max(keepalive.every, keepalive.within);
   }
 }

@@ -20,8 +20,11 @@ interface Seen {
   buried: PeerName | undefined;
 }
 
-/** A connection whose traffic and silence a test sets by hand. */
-function watch(limits: Partial<Limits>, silenceOf = ({ silence }: Seen, _now: number) => silence) {
+/** A connection whose traffic and silence a test sets by hand. Before it is pinged nobody owes anything, unless that is set, too. */
+function watch(
+  limits: Partial<Limits>,
+  silenceOf = ({ pings, silence }: Seen, _now: number) => (pings === 0 ? undefined : silence),
+) {
   const seen: Seen = {
     up: 0,
     down: 0,
@@ -171,10 +174,9 @@ describe('keepalive', () => {
   const keepalive = { every: 30_000, within: 10_000 };
 
   test('gives nobody a new deadline by the next ping, though the last one had left late', () => {
-    const { seen } = watch({ keepalive: { every: 1_000, within: 1_000 } }, (seen, now) => ({
-      name: 'client',
-      forMs: now - seen.pingedAt - 5,
-    }));
+    const { seen } = watch({ keepalive: { every: 1_000, within: 1_000 } }, (seen, now) =>
+      seen.pings === 0 ? undefined : { name: 'client', forMs: now - seen.pingedAt - 5 },
+    );
     vi.advanceTimersByTime(2_004);
     expect(seen.ended).toBeUndefined();
     vi.advanceTimersByTime(1);
@@ -214,10 +216,27 @@ describe('keepalive', () => {
     expect(seen.ended).toBe('PEER_SILENT');
   });
 
-  test('looks for silence once a ping', () => {
+  test('pings in its rhythm while a peer may owe something, and looks again and again', () => {
+    const every = { every: 25_000, within: 10_000 };
+    const { seen, deadlines } = watch({ keepalive: every }, () => ({ name: 'upstream', forMs: 0 }));
+    vi.advanceTimersByTime(95_000);
+    expect(seen).toMatchObject({ pings: 3, looks: 9, ended: undefined });
+    deadlines.stop();
+  });
+
+  test('ends the connection to an upstream that takes nothing before the first ping', () => {
+    const { seen } = watch({ keepalive }, (_seen, now) => ({ name: 'upstream', forMs: now - startedAt }));
+    const startedAt = performance.now() + 4_000;
+    vi.advanceTimersByTime(13_999);
+    expect(seen.ended).toBeUndefined();
+    vi.advanceTimersByTime(1);
+    expect([seen.ended, seen.pings]).toEqual(['UPSTREAM_TIMEOUT', 0]);
+  });
+
+  test('looks for silence once before the first ping, and once a ping', () => {
     const { seen, deadlines } = watch({ keepalive });
     vi.advanceTimersByTime(95_000);
-    expect(seen).toMatchObject({ pings: 3, looks: 2 });
+    expect(seen).toMatchObject({ pings: 3, looks: 3 });
     deadlines.stop();
   });
 

@@ -180,7 +180,9 @@ describe('it ends', () => {
   test('naming the peer that does not answer', () => {
     const session = sessionOf({ keepalive: { every: '1s', within: '1s' } });
     const bridge = link();
-    session.attach({ ...bridge, unresponsivePeer: () => ({ name: 'client', forMs: 1_000 }) });
+    const unresponsivePeer = () =>
+      bridge.seen.pings === 0 ? undefined : ({ name: 'client', forMs: 1_000 } as const);
+    session.attach({ ...bridge, unresponsivePeer });
     vi.advanceTimersByTime(2_000);
     expect(bridge.seen.pings).toBe(1);
     expect(bridge.seen.closed).toMatchObject([[{ error: { code: 'PEER_SILENT' }, by: 'gateway' }, 'client']]);
