@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import { shownUrl } from '../http/query.ts';
 import { CommandError, type Context, EXIT } from './context.ts';
 import { type Door, serveDoors } from './tunnel/doors.ts';
@@ -15,7 +15,11 @@ export interface ForwardOptions extends TunnelOptions {
 export function forwardCommand(command: Command): Command {
   command
     .description('make services behind a gateway listen on this machine, for programs that speak plain TCP')
-    .argument('[url...]', `each at a free port of ${LOCAL}, which is printed`, addUrl, [])
+    .addArgument(
+      new Argument('[url...]', `each at a free port of ${LOCAL}, which is printed`)
+        .argParser(addUrl)
+        .default([], 'none'),
+    )
     .addOption(
       new Option('-L, --listen <[addr:]port:url>', 'where to listen, and where that leads to; repeatable')
         .argParser(addForwarding)
