@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { ConnectionError } from '../../client/index.ts';
+import { createTaker, SocksError, type Taker } from './taker.ts';
 
 /** SOCKS 5 (RFC 1928), of the server: without authentication, CONNECT only. */
 
@@ -9,11 +9,6 @@ export interface Destination {
   /** A name, or an address without brackets. */
   readonly host: string;
   readonly port: number;
-}
-
-/** Of a client that says something else than SOCKS 5, or wants what there is not. */
-export class SocksError extends Error {
-  override readonly name = 'SocksError';
 }
 
 const VERSION = 5;
@@ -44,11 +39,19 @@ const TALK_MS = 10_000;
  * why where it is refused. Throws SocksError.
  */
 export async function hearDestination(socket: Socket, signal: AbortSignal): Promise<Destination> {
-  const until = AbortSignal.any([signal, AbortSignal.timeout(TALK_MS)]);
+  const taker = createTaker(socket, AbortSignal.any([signal, AbortSignal.timeout(TALK_MS)]));
+  try {
+    return await converse(socket, taker.take);
+  } finally {
+    taker.release();
+  }
+}
+
+async function converse(socket: Socket, take: Taker['take']): Promise<Destination> {
   await agree();
-  const [version, command, , kind] = await take(4);
+  const [version, command, , kind = 0] = await take(4);
   if (version !== VERSION) throw new SocksError('the request is not one of SOCKS 5');
-  const host = await hostOf(kind as number);
+  const host = await hostOf(kind);
   const port = (await take(2)).readUInt16BE();
   if (command !== CONNECT) refuse(REPLY.commandNotSupported, 'only CONNECT is served, no BIND and no UDP');
   if (!isHost(host)) refuse(REPLY.notAllowed, 'the name of the host has signs in it that none has');
@@ -78,10 +81,6 @@ export async function hearDestination(socket: Socket, signal: AbortSignal): Prom
     socket.end(replyOf(reply));
     throw new SocksError(message);
   }
-
-  function take(length: number): Promise<Buffer> {
-    return takeFrom(socket, length, until);
-  }
 }
 
 /** An answer; the address it was connected from is the gateway's affair. */
@@ -108,32 +107,6 @@ const NOT_ALLOWED: ReadonlySet<number> = new Set([1008, 3000, 3003]);
 export function replyTo(error: unknown): number {
   if (!(error instanceof ConnectionError)) return REPLY.failure;
   return REPLIES[error.error] ?? (NOT_ALLOWED.has(error.code) ? REPLY.notAllowed : REPLY.failure);
-}
-
-/** Exactly so many bytes; the rest stays. */
-async function takeFrom(socket: Socket, length: number, signal: AbortSignal): Promise<Buffer> {
-  if (length === 0) return Buffer.alloc(0);
-  for (;;) {
-    const bytes: Buffer | null = socket.read(length);
-    if (bytes?.length === length) return bytes;
-    if (bytes !== null || socket.readableEnded || socket.destroyed)
-      throw new SocksError('the client has left amid its request');
-    await more(socket, signal);
-  }
-}
-
-async function more(socket: Socket, signal: AbortSignal): Promise<void> {
-  const done = new AbortController();
-  const until = { signal: AbortSignal.any([signal, done.signal]) };
-  const events = ['readable', 'end', 'close'].map((name) => once(socket, name, until));
-  for (const event of events) event.catch(() => {});
-  try {
-    await Promise.race(events);
-  } catch {
-    throw new SocksError('the client has left amid its request, or has said nothing for 10 s');
-  } finally {
-    done.abort();
-  }
 }
 
 function strange(version: number): string {

@@ -52,6 +52,8 @@ export function createTunnels(context: Context, options: TunnelOptions): Tunnels
     const connection = connect(url, {
       open: sockets.open,
       allowHalfOpen: true,
+      // What other relays want.
+      protocols: ['binary'],
       signal: AbortSignal.any([signal, late.signal]),
       ...(token !== undefined && { token }),
     });
