@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { shownUrl } from '../http/query.ts';
 import type { Context } from './context.ts';
-import { serveDoors, type Visit } from './tunnel/doors.ts';
+import { serveDoors } from './tunnel/doors.ts';
 import { maxOption, readUrl, TOKEN_HELP, type TunnelOptions, tunnelOptions } from './tunnel/options.ts';
 import { LOCAL, type Place, placeText, readPlace } from './tunnel/places.ts';
 import { type Destination, hearDestination, REPLY, replyOf, replyTo } from './tunnel/socks5.ts';
+import type { Visit } from './tunnel/visits.ts';
 
 export interface SocksOptions extends TunnelOptions {
   readonly listen: Place;

@@ -177,8 +177,7 @@ async function hashOf(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The 512 MiB that are asked for pass in that time, too: `FORWARD_MIB=512`. */
-const MIB = Number(process.env.FORWARD_MIB ?? 64);
+const MIB = 512;
 const COPY_S = 60;
 const CUTS = 20;
 
@@ -206,17 +205,17 @@ test(`scp copies ${MIB} MiB in a minute on tokens of ten seconds, while the WebS
   scp.stderr.on('data', (text) => {
     said += text;
   });
-  let cuts = 0;
+  // A cut may find nothing that is open.
   const timer = setInterval(
     () => {
-      if (cuts++ < CUTS) relay.cut();
+      if (relay.cuts < CUTS) relay.cut();
     },
-    (COPY_S * 1000) / (CUTS + 2),
+    (COPY_S * 1000) / (CUTS + 5),
   );
   onTestFinished(() => clearInterval(timer));
   const [code] = await once(scp, 'exit');
   expect([code, said]).toEqual([0, '']);
-  expect(relay.cuts).toBeGreaterThanOrEqual(CUTS);
+  expect(relay.cuts).toBe(CUTS);
   expect(performance.now() - startMs).toBeGreaterThan(0.9 * COPY_S * 1000);
   expect(await hashOf(copy)).toBe(await hashOf(source));
   console.log(

@@ -1,16 +1,13 @@
 import { connect, type OpenedConnection, type TcpConnection } from '../../client/index.ts';
 import { readAuthorities } from '../../config/certificate.ts';
 import type { Context } from '../context.ts';
-import { carry, type Local, type Traffic } from './carry.ts';
+import { type Course, carry, type Local } from './carry.ts';
 import type { TunnelOptions } from './options.ts';
 import { tokenSource } from './token.ts';
 import { createWebSockets } from './websocket.ts';
 
 /** What is to know of one tunnel besides its bytes. */
-export interface Passage {
-  readonly traffic: Traffic;
-  /** Breaks it when it aborts. */
-  readonly signal: AbortSignal;
+export interface Passage extends Course {
   /** The service is reached. */
   onOpened(connection: OpenedConnection): void;
 }
@@ -32,12 +29,12 @@ export function createTunnels(context: Context, options: TunnelOptions): Tunnels
   const sockets = createWebSockets(options.ca === undefined ? undefined : readAuthorities(options.ca).pem);
   return { join, close: sockets.close };
 
-  async function join(local: Local, url: string, { traffic, signal, onOpened }: Passage): Promise<void> {
+  async function join(local: Local, url: string, passage: Passage): Promise<void> {
     const stop = new AbortController();
-    const connection = open(url, AbortSignal.any([signal, stop.signal]));
+    const connection = open(url, AbortSignal.any([passage.signal, stop.signal]));
     try {
-      onOpened(await connection.opened);
-      await carry(local, connection, traffic);
+      passage.onOpened(await connection.opened);
+      await carry(local, connection, passage);
     } finally {
       stop.abort(new Error('this side is broken'));
     }
