@@ -38,7 +38,7 @@ describe('stdin and stdout', () => {
     const { command } = await piping((socket) => {
       socket
         .on('error', () => {})
-        .end(Buffer.alloc(64 * 1024 * 1024), () => {
+        .end(Buffer.alloc(32 * 1024 * 1024), () => {
           isDone = true;
         });
     });
@@ -49,7 +49,7 @@ describe('stdin and stdout', () => {
     expect(command.output.readableLength).toBeLessThan(1024 * 1024);
     let length = 0;
     for await (const chunk of command.output) length += chunk.length;
-    expect(length).toBe(64 * 1024 * 1024);
+    expect(length).toBe(32 * 1024 * 1024);
     expect(await command.exit).toBe(0);
   });
 
