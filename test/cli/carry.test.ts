@@ -1,5 +1,6 @@
 import { Readable, Writable } from 'node:stream';
-import { expect, test } from 'vitest';
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
 import { carry } from '../../src/cli/tunnel/carry.ts';
 import type { TcpConnection } from '../../src/client/index.ts';
 import { within } from '../support/patience.ts';
@@ -50,3 +51,48 @@ test('a service that ends both directions at once is not waited for', async () =
   await within(carry({ input: silent(), output }, finishedService('bye'), { traffic, signal }), 'the end');
   expect([parts, traffic]).toEqual([['bye'], { up: 0, down: 3 }]);
 });
+
+describe('whoever is faster waits', () => {
+  const PARTS = 1_000;
+  const part = Buffer.alloc(64 * 1024);
+  const enough = { traffic: { up: 0, down: 0 }, signal: new AbortController().signal };
+
+  /** As many turns as all parts would take. */
+  async function turns(): Promise<void> {
+    for (let count = 0; count < PARTS; count++) await turn();
+  }
+
+  test('the service for this side', async () => {
+    let read = 0;
+    const readable = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (read++ < PARTS) controller.enqueue(part);
+        else controller.close();
+      },
+    });
+    void carry(
+      { input: silent(), output: stuck() },
+      { ...finishedService(''), readable, closed: never() },
+      enough,
+    );
+    await turns();
+    expect(read).toBeLessThan(10);
+  });
+
+  test('this side for the service', async () => {
+    let read = 0;
+    const input = new Readable({
+      read() {
+        this.push(read++ < PARTS ? part : null);
+      },
+    });
+    const writable = new WritableStream<Uint8Array>({ write: () => never() });
+    void carry({ input, output: stuck() }, { ...finishedService(''), writable, closed: never() }, enough);
+    await turns();
+    expect(read).toBeLessThan(10);
+  });
+});
+
+function never(): Promise<never> {
+  return new Promise(() => {});
+}

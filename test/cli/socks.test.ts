@@ -53,17 +53,19 @@ const request = (address: string, port = '01bb', command = '01') => `05${command
 const OK = '05000001000000000000';
 const replied = (code: string) => `05${code}0001000000000000`;
 
-/** All that comes back for these octets, in hexadecimal. */
+/** All that comes back for these octets, in hexadecimal, and whether that ends with a reset. */
 async function talk(port: number, hex: string): Promise<string> {
   const client = dial(port);
   client.end(Buffer.from(hex, 'hex'));
   const parts: Buffer[] = [];
-  client.on('data', (part) => parts.push(part));
-  await within(
-    once(client, 'close').catch(() => {}),
-    'the end',
-  );
-  return Buffer.concat(parts).toString('hex');
+  let end = '';
+  client
+    .on('data', (part) => parts.push(part))
+    .on('error', () => {
+      end = ' reset';
+    });
+  await within(new Promise((resolve) => client.once('close', resolve)), 'the end');
+  return Buffer.concat(parts).toString('hex') + end;
 }
 
 describe('CONNECT', () => {
@@ -130,10 +132,10 @@ describe('what is no CONNECT of SOCKS 5 reaches nobody', () => {
     ['an unknown type of address', `${GREETING}05010002`, `0500${replied('08')}`, /type 2 of address/],
     ['a client with a password only', '050102', '05ff', /wants to authenticate/],
     ['a client with no method', '0500', '05ff', /wants to authenticate/],
-    ['SOCKS 4', '040101bb0a00000100', '', /speaks SOCKS 4/],
-    ['HTTP', Buffer.from('GET http://a/ HTTP/1.1\r\n').toString('hex'), '', /no HTTP proxy/],
-    ['another version of request', `${GREETING}040100`, '0500', /has left|not one of SOCKS/],
-    ['a request that is cut', `${GREETING}0501000304`, '0500', /has left amid/],
+    ['SOCKS 4', '040101bb0a00000100', ' reset', /speaks SOCKS 4/],
+    ['HTTP', Buffer.from('GET http://a/ HTTP/1.1\r\n').toString('hex'), ' reset', /no HTTP proxy/],
+    ['another version of request', `${GREETING}040100`, '0500 reset', /has left|not one of SOCKS/],
+    ['a request that is cut', `${GREETING}0501000304`, '0500 reset', /has left amid/],
     ['an empty name', GREETING + request('0300'), `0500${replied('02')}`, /has signs/],
     ...['a/b', 'a?b', 'a#b', 'a%41', 'a b', 'a@b', 'a\\b', '..', 'a\0', 'a\nb', '{port}', 'ä', '[::1]'].map(
       (host) =>

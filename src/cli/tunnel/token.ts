@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ExecFileException, execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import type { Token } from '../../client/index.ts';
 import { CommandError, type Context, EXIT } from '../context.ts';
@@ -39,11 +39,12 @@ async function fromFile(file: string): Promise<string> {
   return proved(text, `--token-file: ${file}`);
 }
 
-function fromCommand(command: string, env: Context['env']): Promise<string> {
+/** What a command writes, within `ms`. Rejects with CommandError, and what the command has complained of. */
+export function fromCommand(command: string, env: Context['env'], ms = COMMAND_MS): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { env, timeout: COMMAND_MS, maxBuffer: MAX_OUTPUT };
+    const options = { env, timeout: ms, maxBuffer: MAX_OUTPUT };
     const child = execFile('/bin/sh', ['-c', command], options, (error, stdout, stderr) => {
-      if (error !== null) reject(new CommandError(`--token-command: ${howItFailed(error, stderr)}`));
+      if (error !== null) reject(new CommandError(`--token-command: ${howItFailed(error, stderr, ms)}`));
       else resolve(provedLater(stdout));
     });
     child.stdin?.on('error', () => {}).end();
@@ -56,14 +57,15 @@ async function provedLater(text: string): Promise<string> {
 }
 
 function howItFailed(
-  { code, signal, killed, message }: Parameters<NonNullable<Parameters<typeof execFile>[3]>>[0] & object,
+  { code, signal, killed, message }: ExecFileException,
   stderr: string,
+  ms: number,
 ): string {
   const said = stderr.trim().slice(-MAX_SAID);
   const because = said === '' ? '' : `: ${said}`;
   if (typeof code === 'number') return `it ended with ${code}${because}`;
-  if (killed && code === undefined) return `it took longer than ${COMMAND_MS / 1000} s${because}`;
-  return signal ? `it was ended by ${signal}${because}` : message;
+  if (killed) return `it took longer than ${ms / 1000} s${because}`;
+  return signal ? `it was ended by ${signal}${because}` : `${message}${because}`;
 }
 
 /** A token is one word (RFC 6750 §2.1), and anything else would break the header field it goes into. */
