@@ -11,6 +11,8 @@ type Need = { readonly upstream: readonly UpstreamKind[] } | { readonly serves: 
 const NEEDS: Readonly<Record<string, Need>> = {
   'upstream.protocols': { upstream: ['tcp'] },
   'upstream.text': { upstream: ['tcp'] },
+  'upstream.frames': { upstream: ['tcp'] },
+  'upstream.lineSize': { upstream: ['tcp'] },
   'upstream.proxyProtocol': { upstream: ['tcp'] },
   'upstream.tcpProtocol': { upstream: ['tcp'] },
   'upstream.resume': { upstream: ['tcp'] },
