@@ -1,15 +1,21 @@
 import { neonConfig, Pool } from '@neondatabase/serverless';
-import { expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type Guarded, startGuardedExample } from '../support/example.ts';
 import { within } from '../support/patience.ts';
 import { PASSWORD, startPostgres } from '../support/postgres.ts';
+import type { RunningServer } from '../support/servers.ts';
 import { pageHeaders } from '../support/visitor.ts';
 import { webSocketWith } from './web-socket.ts';
 
 /** Debian's PostgreSQL, which asks for a password by SCRAM, and Neon's driver over TLS: as a page with a cookie, as a program with a header. */
 
+let postgres: RunningServer;
+beforeAll(async () => {
+  postgres = await startPostgres();
+}, 60_000);
+afterAll(() => postgres.close());
+
 async function startScene(): Promise<Guarded> {
-  const postgres = await startPostgres();
   const guarded = await startGuardedExample('neon', { '127.0.0.1:5432': `127.0.0.1:${postgres.port}` });
   return { ...guarded, token: guarded.mint({ scope: 'sql' }) };
 }
@@ -22,24 +28,24 @@ function poolOf(guarded: Guarded, headers: Record<string, string>, password = PA
   const pool = new Pool({ host: 'db.example.com', user: 'alice', database: 'postgres', password, max: 3 });
   // Of idle connections that the test ends.
   pool.on('error', () => {});
-  onTestFinished(() => pool.end());
+  onTestFinished(() => (pool.ended ? undefined : pool.end()));
   return pool;
 }
 
 test.each([
   ['page', pageHeaders],
   ['program', ({ token }: Guarded) => ({ authorization: `Bearer ${token}` })],
-])('a %s signs in, writes and reads many rows', async (_, headersOf) => {
+])('a %s signs in, writes and reads many rows', async (table, headersOf) => {
   const guarded = await startScene();
   const pool = poolOf(guarded, headersOf(guarded));
-  await within(pool.query('create table words (id int primary key, word text)'), 'a table', 10_000);
+  await within(pool.query(`create table ${table} (id int primary key, word text)`), 'a table', 10_000);
   const payload = 'κόσμε '.repeat(50_000);
   const client = await pool.connect();
   await client.query('begin');
-  await client.query('insert into words select n, $1::text || n from generate_series(1, 20) n', [payload]);
+  await client.query(`insert into ${table} select n, $1::text || n from generate_series(1, 20) n`, [payload]);
   await client.query('commit');
   client.release();
-  const { rows } = await within(pool.query('select id, word from words order by id'), 'the rows', 10_000);
+  const { rows } = await within(pool.query(`select id, word from ${table} order by id`), 'the rows', 10_000);
   expect(rows.map(({ id }) => id)).toEqual(Array.from({ length: 20 }, (_, at) => at + 1));
   // Not by toEqual, which would print half a megabyte.
   expect(rows.every(({ id, word }) => word === `${payload}${id}`)).toBe(true);

@@ -3,7 +3,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { onTestFinished } from 'vitest';
 import { installedFile, type RunningServer, startServer } from './servers.ts';
 
 const run = promisify(execFile);
@@ -11,10 +10,11 @@ const run = promisify(execFile);
 /** Whom it lets in: `alice`, by SCRAM, with this password. */
 export const PASSWORD = 'wonderland';
 
-/** A PostgreSQL with an empty database; stopped when the test has finished. */
+/** A PostgreSQL with an empty database. Close it: it takes seconds to make one, so that a file of tests shares it. */
 export async function startPostgres(): Promise<RunningServer> {
   const programs = installedFile('/usr/lib/postgresql/*/bin', 'postgresql');
-  const [data, user] = [await createFolder(), ordinaryUser()];
+  const data = await mkdtemp(join(tmpdir(), 'sallyport-postgres-'));
+  const user = ordinaryUser();
   const password = join(data, 'password');
   await writeFile(password, PASSWORD);
   if (user) await run('chown', ['-R', user, data]);
@@ -28,14 +28,13 @@ export async function startPostgres(): Promise<RunningServer> {
       return { args: as(user, join(programs, 'postgres'), args).slice(1) };
     },
   );
-  onTestFinished(() => server.close());
-  return server;
-}
-
-async function createFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-postgres-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return folder;
+  return {
+    port: server.port,
+    async close() {
+      await server.close();
+      await rm(data, { recursive: true });
+    },
+  };
 }
 
 /** PostgreSQL refuses to run as root; undefined where this is an ordinary user already. */
