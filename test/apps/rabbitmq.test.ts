@@ -17,12 +17,16 @@ async function overAmqp({ gateway }: Guarded, bodies: readonly string[]): Promis
   client.onerror = () => {};
   const connection = await within(client.connect(), 'an AMQP connection', PATIENCE_MS);
   const channel = await connection.channel();
-  const queue = await channel.queue('letters', { durable: false });
+  await channel.queueDeclare('letters', { durable: false });
   await channel.confirmSelect();
-  await within(Promise.all(bodies.map((body) => queue.publish(body))), 'confirmations', PATIENCE_MS);
+  await within(
+    Promise.all(bodies.map((body) => channel.basicPublish('', 'letters', body))),
+    'confirmations',
+    PATIENCE_MS,
+  );
   const heard: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
-  await queue.subscribe({ noAck: true }, (message) => {
+  await channel.basicConsume('letters', { noAck: true }, (message) => {
     if (heard.push(message.bodyString() ?? '') === bodies.length) resolve();
   });
   await within(promise, () => `${bodies.length} messages, not ${heard.length}`, PATIENCE_MS);
