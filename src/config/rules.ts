@@ -10,7 +10,10 @@ import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import type { AuthConfig } from './schema.ts';
 import { type FramingShape, framingRules } from './tcp/frames.ts';
+import type { AllowConfig } from './tcp/allow.ts';
+import { dynamicRules } from './tcp/dynamic-rules.ts';
 import { type TcpProtocolShape, tcpProtocolRules } from './tcp/protocol.ts';
+import type { TableConfig } from './tcp/table.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
 
 /**
@@ -37,7 +40,7 @@ interface AuthShape {
 
 interface RouteShape {
   login?: string | undefined;
-  match: { path: string; ignoreCase?: boolean | undefined };
+  match: { host?: string | undefined; path: string; ignoreCase?: boolean | undefined };
   origins?: readonly string[] | undefined;
   cors: 'upstream' | 'answer';
   auth: 'none' | AuthShape;
@@ -50,6 +53,9 @@ interface RouteShape {
       headers?: HeaderChanges | undefined;
       answerHeaders?: HeaderChanges | undefined;
       credentials?: readonly CredentialConfig[] | undefined;
+      targets?: TableConfig | undefined;
+      allow?: AllowConfig | undefined;
+      allowClaim?: string | undefined;
     };
 }
 
@@ -59,6 +65,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   const inUpstream = (path: PropertyKey[], message: string) =>
     complain(context, ['upstream', ...path], message);
   poolRules(route.upstream, route.auth, route.match.path, inUpstream);
+  dynamicRules(route, inUpstream);
   const claims = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
   const facts = {
     captures: namesIn(route.match.path),

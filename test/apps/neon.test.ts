@@ -16,16 +16,22 @@ beforeAll(async () => {
 afterAll(() => postgres.close());
 
 async function startScene(): Promise<Guarded> {
-  const guarded = await startGuardedExample('neon', { '127.0.0.1:5432': `127.0.0.1:${postgres.port}` });
-  return { ...guarded, token: guarded.mint({ scope: 'sql' }) };
+  return startGuardedExample('neon', { 'replica.db.internal:5432': `127.0.0.1:${postgres.port}` });
 }
 
 /** Connections as alice; closed when the test has finished. */
-function poolOf(guarded: Guarded, headers: Record<string, string>, password = PASSWORD): Pool {
+function poolOf(guarded: Guarded, headers: Record<string, string>, changes: object = {}): Pool {
   neonConfig.webSocketConstructor = webSocketWith(guarded, headers);
-  neonConfig.wsProxy = () => `localhost:${guarded.gateway.port}/pg`;
+  neonConfig.wsProxy = `localhost:${guarded.gateway.port}/v2`;
   neonConfig.pipelineConnect = false;
-  const pool = new Pool({ host: 'db.example.com', user: 'alice', database: 'postgres', password, max: 3 });
+  const pool = new Pool({
+    host: 'db.example.com',
+    user: 'alice',
+    password: PASSWORD,
+    database: 'postgres',
+    max: 3,
+    ...changes,
+  });
   // Of idle connections that the test ends.
   pool.on('error', () => {});
   onTestFinished(() => (pool.ended ? undefined : pool.end()));
@@ -58,8 +64,15 @@ test.each([
 
 test('who has no password is refused by PostgreSQL, with its own words', async () => {
   const guarded = await startScene();
-  const pool = poolOf(guarded, pageHeaders(guarded), 'a guess');
+  const pool = poolOf(guarded, pageHeaders(guarded), { password: 'a guess' });
   await expect(pool.query('select 1')).rejects.toThrow(/password authentication failed for user "alice"/);
+});
+
+test('a database that is not in the table is not reached', async () => {
+  const guarded = await startScene();
+  const pool = poolOf(guarded, pageHeaders(guarded), { host: '127.0.0.1', port: postgres.port });
+  await expect(pool.query('select 1')).rejects.toThrow(/403/);
+  await guarded.gateway.logged(({ msg, error }) => msg === 'upgrade refused' && error === 'TARGET_REFUSED');
 });
 
 test('nobody comes in without a token', async () => {

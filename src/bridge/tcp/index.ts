@@ -2,6 +2,7 @@ import type { RouteConfig } from '../../config/schema.ts';
 import type { Reach, Reached } from '../../upstream/reach.ts';
 import type { Bridge, Dial } from '../contract.ts';
 import { leased } from '../leased.ts';
+import { destinationOf } from './destination.ts';
 import type { Framing } from './framing/contract.ts';
 import { framingFor } from './framing/index.ts';
 import { protocolChooser } from './subprotocol.ts';
@@ -24,9 +25,10 @@ export function createTcpDial(route: RouteConfig, reach: Reach, v1: TcpV1): Dial
   };
 }
 
-function bridgeTo({ socket, name }: Reached, protocol: string | undefined, framing: Framing): Bridge {
+function bridgeTo(reached: Reached, protocol: string | undefined, framing: Framing): Bridge {
+  const { socket } = reached;
   return {
-    target: name,
+    ...destinationOf(reached),
     accept: { protocol },
     run: (client, clientHead, session) => tunnel({ client, clientHead, upstream: socket, framing }, session),
     abandon: () => socket.destroy(),
