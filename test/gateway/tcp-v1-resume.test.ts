@@ -33,10 +33,13 @@ async function counted(gateway: TestGateway): Promise<Record<string, number>> {
   return Object.fromEntries([...counts.filter(([, count]) => count), ['waiting', waiting]]);
 }
 
+/** Of a connection: its session has ended with it, or goes on. */
+const hasEnded = ({ msg }: Record<string, unknown>) => msg === 'connection ended' || msg === 'session ended';
+
 /** Is lost without a Close; resolves when the gateway has noticed. */
 async function lose(client: RawClient, gateway: TestGateway, count = 1): Promise<void> {
   client.socket.terminate();
-  await eventually(() => gateway.log.filter(({ msg }) => msg === 'session ended').length >= count);
+  await eventually(() => gateway.log.filter(hasEnded).length >= count);
 }
 
 /** Keeps what comes and how it ended. */
@@ -137,11 +140,19 @@ test('the log tells of both, the second as a connection that was resumed', async
   await second.the('RESUMED');
   second.socket.close(1000);
   await second.end();
-  const ended = () => gateway.log.filter(({ msg }) => msg === 'session ended');
+  const ended = () => gateway.log.filter(hasEnded);
   await eventually(() => ended().length === 2);
   expect(ended()).toMatchObject([
-    { target, close: 1006, by: 'client', clean: false },
-    { target, close: 1000, by: 'client', clean: true, resumed: true, awayMs: expect.any(Number) },
+    { msg: 'connection ended', target, close: 1006, by: 'client', clean: false },
+    {
+      msg: 'session ended',
+      target,
+      close: 1000,
+      by: 'client',
+      clean: true,
+      resumed: true,
+      awayMs: expect.any(Number),
+    },
   ]);
   expect(JSON.stringify(gateway.log)).not.toContain(Buffer.from(resumeId).toString('hex'));
 });
@@ -331,7 +342,7 @@ test('both directions were through, and the client has not heard: it may come ba
   await wire.until(() => wire.close !== undefined, 'a Close');
   const opened = decodeMessage(await wire.message());
   wire.socket.destroy();
-  await gateway.logged(({ msg }) => msg === 'session ended');
+  await gateway.logged(hasEnded);
   const { resumeId } = opened as Extract<TcpMessage, { type: 'OPENED' }>;
   const second = await open(back);
   second.send({ type: 'RESUME', resumeId, offset: 4, credit: WINDOW_BYTES }, { type: 'FIN' });

@@ -85,7 +85,7 @@ describe('a connection', () => {
     const { sessions, open } = registry();
     const { session: first } = open();
     const { session } = open();
-    session.goesOn({ connectionId: first.connectionId, awayMs: 5 }, 'db:1');
+    session.goesOn({ connectionId: first.connectionId, awayMs: 5 }, { target: 'db:1' });
     expect([sessions.find('c1'), sessions.find('c2')]).toEqual([session, undefined]);
     expect(session).toMatchObject({ connectionId: 'c1', awayMs: 5, target: 'db:1' });
     sessions.end(first, BYE);

@@ -131,7 +131,7 @@ class Scene {
   constructor(route: RouteConfig, pair: Pair) {
     this.#pair = pair;
     this.#v1 = new TcpV1(route, {
-      reach: async () => ({ socket: pair.ours, name: 'service', release() {} }),
+      reach: async () => ({ socket: pair.ours, name: 'service', label: 'service', release() {} }),
     });
   }
 

@@ -25,7 +25,7 @@ const [route] = parsed(text).routes as [RouteConfig];
 async function start(renew?: Renew) {
   const pair = await pairs.open();
   onTestFinished(() => pair[Symbol.dispose]());
-  const reached = { name: 'db', asked: 'db.internal:5432', namedBy: ['db'], release() {} };
+  const reached = { name: 'db', label: 'db', asked: 'db.internal:5432', namedBy: ['db'], release() {} };
   const v1 = new TcpV1(route, { reach: async () => ({ socket: pair.ours, ...reached }), renew });
   onTestFinished(() => v1.close());
   async function come(db: string, ...protocols: string[]): Promise<FarEnd> {
