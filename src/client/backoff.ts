@@ -7,41 +7,33 @@ export interface BackoffOptions {
   readonly mostMs?: number;
 }
 
-export class Backoff {
-  readonly #firstMs: number;
-  readonly #mostMs: number;
-  #failures = 0;
-
-  constructor({ firstMs = 500, mostMs = 30_000 }: BackoffOptions = {}) {
-    this.#firstMs = firstMs;
-    this.#mostMs = mostMs;
-  }
-
+export interface Backoff {
   /** Milliseconds to wait now: anything up to the bound, for whoever waits the same time comes at the same time. */
-  next(): number {
-    const bound = Math.min(this.#mostMs, this.#firstMs * 2 ** this.#failures++);
-    return Math.random() * bound;
-  }
-
+  next(): number;
   /** It went well: the next failure is the first again. */
-  reset(): void {
-    this.#failures = 0;
-  }
+  reset(): void;
 }
 
-/** Resolves in so many milliseconds. Rejects with the signal's reason when it aborts. */
+export function createBackoff({ firstMs = 500, mostMs = 30_000 }: BackoffOptions = {}): Backoff {
+  let failures = 0;
+  return {
+    next: () => Math.random() * Math.min(mostMs, firstMs * 2 ** failures++),
+    reset() {
+      failures = 0;
+    },
+  };
+}
+
+/** Resolves in so many milliseconds, or when the signal aborts. */
 export function wait(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const timer = setTimeout(finish, ms);
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
+    signal.addEventListener('abort', finish);
+    if (signal.aborted) finish();
     function finish(): void {
-      signal.removeEventListener('abort', onAbort);
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
       resolve();
     }
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
   });
 }

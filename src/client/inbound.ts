@@ -14,18 +14,18 @@ export class Inbound {
   events: InboundEvents | undefined;
   /** Bytes that may wait to be read. */
   limit = WINDOW_BYTES;
+  acknowledges = false;
+  /** Bytes of the stream so far. */
+  received = 0;
   readonly #queue: Uint8Array<ArrayBuffer>[] = [];
   #controller!: ReadableByteStreamController;
   #queued = 0;
   /** Read, and not granted again. */
   #owed = 0;
+  #acknowledged = 0;
   #wanted: (() => void) | undefined;
   #isEnded = false;
   #isDropping = false;
-  /** Bytes of the stream so far. */
-  received = 0;
-  #acknowledged = 0;
-  acknowledges = false;
 
   /** `onCancel`: nobody wants to read what still comes. */
   constructor(onCancel: () => void) {
@@ -35,7 +35,11 @@ export class Inbound {
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: () => this.#pull(),
+        pull: () =>
+          new Promise((resolve) => {
+            this.#wanted = resolve;
+            this.#offer();
+          }),
         cancel: () => {
           this.#isEnded = true;
           onCancel();
@@ -53,11 +57,17 @@ export class Inbound {
   /** False if it is more than may wait. */
   add(data: Uint8Array): boolean {
     this.received += data.length;
-    if (this.#isDropping) this.#drop(data.length);
-    if (this.#isEnded) return true;
+    if (this.#isEnded && !this.#isDropping) return true;
     this.#queued += data.length;
     if (this.#queued > this.limit) return false;
-    if (this.acknowledges && this.received - this.#acknowledged >= ACK_BYTES) this.#acknowledge();
+    if (this.acknowledges && this.received - this.#acknowledged >= ACK_BYTES) {
+      this.#acknowledged = this.received;
+      this.events?.acknowledge(this.received);
+    }
+    if (this.#isDropping) {
+      this.#consume(data.length);
+      return true;
+    }
     // The message it came in is nobody else's.
     this.#queue.push(data as Uint8Array<ArrayBuffer>);
     this.#offer();
@@ -79,7 +89,7 @@ export class Inbound {
 
   /** Nobody reads what still comes: it is taken, and dropped. */
   drop(): void {
-    if (!this.#isEnded) this.end();
+    this.end();
     this.#isDropping = true;
   }
 
@@ -92,50 +102,29 @@ export class Inbound {
     this.#wanted?.();
   }
 
-  #pull(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wanted = resolve;
-      this.#offer();
-    });
-  }
-
-  /** Hands on the next part, to whoever waits for one. */
+  /** Hands on the next part to whoever waits for one, and the end behind the last. */
   #offer(): void {
+    const [chunk] = this.#queue;
     const wanted = this.#wanted;
-    const chunk = this.#queue[0];
-    if (chunk === undefined && this.#isEnded) this.#close();
-    if (wanted === undefined || chunk === undefined) return;
-    this.#wanted = undefined;
-    this.#queue.shift();
-    this.#consumed(chunk.length);
-    this.#controller.enqueue(chunk);
-    wanted();
-    if (this.#isEnded && this.#queue.length === 0) this.#close();
-  }
-
-  #close(): void {
+    if (chunk !== undefined && wanted !== undefined) {
+      this.#wanted = undefined;
+      this.#queue.shift();
+      this.#consume(chunk.length);
+      this.#controller.enqueue(chunk);
+      wanted();
+    }
+    if (!this.#isEnded || this.#queue.length > 0) return;
     this.#controller.close();
     // Whoever reads into a buffer of his own gets it back (Streams, ReadableStreamBYOBRequest).
     this.#controller.byobRequest?.respond(0);
     this.#wanted?.();
-    this.#wanted = undefined;
   }
 
-  #consumed(bytes: number): void {
+  #consume(bytes: number): void {
     this.#queued -= bytes;
     this.#owed += bytes;
     if (this.#owed < this.limit / 2) return;
     this.events?.grant(this.#owed);
     this.#owed = 0;
-  }
-
-  #drop(bytes: number): void {
-    this.#queued += bytes;
-    this.#consumed(bytes);
-  }
-
-  #acknowledge(): void {
-    this.#acknowledged = this.received;
-    this.events?.acknowledge(this.received);
   }
 }

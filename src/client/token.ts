@@ -1,24 +1,23 @@
 /** A token, or what gives one: it is asked anew for each connection, and for a new one before the old one ends. */
 export type Token = string | (() => string | Promise<string>);
 
-/** The subprotocols that carry a token, which is never one of those the gateway names. */
-export async function credentials(token: Token | undefined): Promise<string[]> {
-  const text = await tokenOf(token);
-  return text === undefined ? [] : ['bearer', text];
-}
-
 export async function tokenOf(token: Token | undefined): Promise<string | undefined> {
   return typeof token === 'function' ? token() : token;
 }
 
-/** When a JWT ends, in milliseconds since 1970; undefined for another kind of token, and one without an end. It is not verified: the gateway does that. */
-export function expiryOf(token: string): number | undefined {
+/** The subprotocols that carry a token, which is never one of those the gateway names. */
+export function credentials(token: string | undefined): string[] {
+  return token === undefined ? [] : ['bearer', token];
+}
+
+/** When a JWT ends, in milliseconds since 1970; 0 for another kind of token, and one without an end. It is not verified: the gateway does that. */
+export function expiryOf(token = ''): number {
   try {
     const [, payload = ''] = token.split('.');
     const { exp } = JSON.parse(atob(payload.replace(/-/g, '+').replace(/_/g, '/')));
-    return typeof exp === 'number' ? exp * 1000 : undefined;
+    return exp * 1000 || 0;
   } catch {
-    return undefined;
+    return 0;
   }
 }
 

@@ -1,4 +1,4 @@
-import { ConnectionError, describe } from './errors.ts';
+import { ConnectionError } from './errors.ts';
 
 /** What of the WebSocket API is used here; that of browsers, of Node and of `ws` all have it. */
 export interface WebSocketLike {
@@ -16,41 +16,33 @@ export type OpenWebSocket = (url: string, protocols: string[]) => WebSocketLike;
 
 /** Hears what comes over a wire. */
 export interface WireEvents {
-  /** Bytes; a text as its UTF-8. */
-  onMessage(bytes: Uint8Array, isText: boolean): void;
+  /** A text, or bytes as `binaryType` says. */
+  onMessage(data: unknown): void;
   /** It is over. */
   onClose(error: ConnectionError): void;
 }
 
-const encoder = new TextEncoder();
-const OPEN = 1;
+/** Of a CloseEvent. */
+interface Closed {
+  readonly code: number;
+  readonly reason: string;
+}
 
 /** An open WebSocket. */
 export class Wire {
-  readonly #socket: WebSocketLike;
+  readonly socket: WebSocketLike;
   #events: WireEvents | undefined;
   /** What came before anybody listened. */
   #early: ((events: WireEvents) => void)[] = [];
 
   constructor(socket: WebSocketLike) {
-    this.#socket = socket;
-    socket.addEventListener('message', ({ data }: { data: ArrayBuffer | string }) => {
-      const isText = typeof data === 'string';
-      const bytes = isText ? encoder.encode(data) : new Uint8Array(data);
-      this.#tell((events) => events.onMessage(bytes, isText));
-    });
-    socket.addEventListener('close', ({ code, reason }: { code: number; reason: string }) => {
-      this.#tell((events) => events.onClose(new ConnectionError(code, describe(code, reason))));
-    });
-  }
-
-  get protocol(): string {
-    return this.#socket.protocol;
-  }
-
-  /** Bytes that are to be sent still. */
-  get waiting(): number {
-    return this.#socket.bufferedAmount;
+    this.socket = socket;
+    socket.addEventListener('message', ({ data }: { data: unknown }) =>
+      this.#tell((events) => events.onMessage(data)),
+    );
+    socket.addEventListener('close', ({ code, reason }: Closed) =>
+      this.#tell((events) => events.onClose(new ConnectionError(code, reason))),
+    );
   }
 
   listen(events: WireEvents): void {
@@ -60,12 +52,12 @@ export class Wire {
 
   /** Without effect when it is not open any more: the end is told by onClose. */
   send(bytes: Uint8Array<ArrayBuffer>): void {
-    if (this.#socket.readyState === OPEN) this.#socket.send(bytes);
+    if (this.socket.readyState === 1) this.socket.send(bytes);
   }
 
-  close(code: number, reason = ''): void {
+  close(code = 1000, reason = ''): void {
     // A script may say 1000 and 3000 to 4999 only.
-    this.#socket.close(code === 1000 || code >= 3000 ? code : 1000, reason);
+    this.socket.close(code < 3000 ? 1000 : code, reason.slice(0, 40));
   }
 
   #tell(what: (events: WireEvents) => void): void {
@@ -74,42 +66,43 @@ export class Wire {
   }
 }
 
+/** What a wire is opened with. */
+export interface WireOptions {
+  readonly url: string;
+  readonly protocols: string[];
+  readonly signal: AbortSignal;
+  /** Absent: the WebSocket that this place has. */
+  readonly open: OpenWebSocket | undefined;
+  readonly binaryType?: string;
+}
+
 /** Opens a wire. Rejects with ConnectionError, or the signal's reason when it aborts. */
-export function openWire(
-  open: OpenWebSocket,
-  url: string,
-  protocols: string[],
-  signal: AbortSignal,
-): Promise<Wire> {
+export function openWire(options: WireOptions): Promise<Wire> {
+  const { url, protocols, signal, open = openNative, binaryType = 'arraybuffer' } = options;
   return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason);
-      return;
-    }
+    signal.throwIfAborted();
     const socket = open(url, protocols);
-    socket.binaryType = 'arraybuffer';
-    const onAbort = () => {
-      reject(signal.reason);
-      socket.close();
-    };
-    const settle = () => signal.removeEventListener('abort', onAbort);
-    signal.addEventListener('abort', onAbort, { once: true });
-    socket.addEventListener('open', () => {
-      settle();
-      resolve(new Wire(socket));
-    });
+    socket.binaryType = binaryType;
     // An error tells pages nothing; the close behind it has the code. Programs get the answer's status in its message.
     let message = '';
+    signal.addEventListener('abort', onAbort);
+    socket.addEventListener('open', () => settle(() => resolve(new Wire(socket))));
     socket.addEventListener('error', (event: { message?: string }) => {
       message = event.message ?? '';
     });
-    socket.addEventListener('close', ({ code, reason }: { code: number; reason: string }) => {
-      settle();
-      reject(new ConnectionError(code, describe(code, reason || message)));
-    });
+    socket.addEventListener('close', ({ code, reason }: Closed) =>
+      settle(() => reject(new ConnectionError(code, reason || message))),
+    );
+    function settle(how: () => void): void {
+      signal.removeEventListener('abort', onAbort);
+      how();
+    }
+    function onAbort(): void {
+      reject(signal.reason);
+      socket.close();
+    }
   });
 }
 
-/** The WebSocket that this place has. */
-export const openNative: OpenWebSocket = (url, protocols) =>
+const openNative: OpenWebSocket = (url, protocols) =>
   new WebSocket(url, protocols) as unknown as WebSocketLike;
