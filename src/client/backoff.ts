@@ -7,21 +7,12 @@ export interface BackoffOptions {
   readonly mostMs?: number;
 }
 
-export interface Backoff {
-  /** Milliseconds to wait now: anything up to the bound, for whoever waits the same time comes at the same time. */
-  next(): number;
-  /** It went well: the next failure is the first again. */
-  reset(): void;
-}
+/** Milliseconds to wait, at each call: anything up to the bound, for whoever waits the same time comes at the same time. */
+export type Backoff = () => number;
 
 export function createBackoff({ firstMs = 500, mostMs = 30_000 }: BackoffOptions = {}): Backoff {
   let failures = 0;
-  return {
-    next: () => Math.random() * Math.min(mostMs, firstMs * 2 ** failures++),
-    reset() {
-      failures = 0;
-    },
-  };
+  return () => Math.random() * Math.min(mostMs, firstMs * 2 ** failures++);
 }
 
 /** Resolves in so many milliseconds, or when the signal aborts. */

@@ -55,29 +55,31 @@ export function connect(url: string | URL, options: ConnectOptions = {}): TcpCon
 type Carrier = V1Connection | PlainConnection;
 
 class Connecting implements TcpConnection {
-  readonly readable: ReadableStream<Uint8Array>;
-  readonly writable: WritableStream<Uint8Array>;
-  readonly opened: Promise<OpenedConnection>;
-  readonly closed: Promise<void>;
-  readonly #inbound = new Inbound(() => void this.#reset());
+  /** Breaks it, or the attempt to make it. */
+  readonly #reset = (reason: unknown): void => {
+    const error = asError(reason, 1000);
+    this.#carrier?.reset(1000, error.message);
+    this.#end(error);
+  };
+  readonly #inbound = new Inbound(this.#reset);
   readonly #url: string;
   readonly #options: ConnectOptions;
   readonly #stop = new AbortController();
   readonly #opening = Promise.withResolvers<OpenedConnection>();
   readonly #closing = Promise.withResolvers<void>();
+  readonly opened = this.#opening.promise;
+  readonly closed = this.#closing.promise;
+  readonly readable = this.#inbound.readable;
   #carrier: Carrier | undefined;
   #renewal: ReturnType<typeof setTimeout> | undefined;
   #writer: WritableStreamDefaultController | undefined;
+  readonly writable = this.#makeWritable();
 
   constructor(url: string, options: ConnectOptions) {
     this.#url = url;
     this.#options = options;
-    this.opened = this.#opening.promise;
-    this.closed = this.#closing.promise;
     // Whoever does not wait for them hears of it by the streams.
     for (const promise of [this.opened, this.closed]) promise.catch(() => {});
-    this.readable = this.#inbound.readable;
-    this.writable = this.#makeWritable();
     const { signal } = options;
     signal?.addEventListener('abort', this.#onAbort);
     if (signal?.aborted) this.#onAbort();
@@ -94,16 +96,9 @@ class Connecting implements TcpConnection {
     return this.#carrier as Carrier;
   }
 
-  #reset(): Promise<void> {
-    return this.#carried().then(
-      (carrier) => carrier.reset(),
-      () => {},
-    );
-  }
-
   async #begin(): Promise<void> {
     try {
-      const wire = await this.#firstWire();
+      const wire = await this.#wireWithin(this.#options.retryMs ?? 0);
       if (wire.socket.protocol === TCP_PROTOCOL) this.#runV1(wire);
       else this.#onOpened(wire, new PlainConnection(wire, this.#inbound, this.#end));
     } catch (error) {
@@ -111,24 +106,25 @@ class Connecting implements TcpConnection {
     }
   }
 
-  async #firstWire(): Promise<Wire> {
-    const until = Date.now() + (this.#options.retryMs ?? 0);
-    const backoff = createBackoff();
+  /** Tries again where that may help, for so many milliseconds. */
+  async #wireWithin(ms: number, ...more: string[]): Promise<Wire> {
+    const until = Date.now() + ms;
+    const backoff = createBackoff({ firstMs: 200, mostMs: 5_000 });
     for (;;) {
       try {
-        return await this.#openWire();
+        return await this.#openWire(more);
       } catch (error) {
-        const pause = backoff.next();
+        const pause = backoff();
         if (!asError(error).mayRetry || Date.now() + pause > until) throw error;
         await wait(pause, this.#stop.signal);
       }
     }
   }
 
-  async #openWire(...more: string[]): Promise<Wire> {
+  async #openWire(more: readonly string[]): Promise<Wire> {
     const { token, protocols = [], open } = this.#options;
     const offered = [TCP_PROTOCOL, ...more, ...protocols, ...credentials(await tokenOf(token))];
-    return openWire({ url: this.#url, protocols: offered, signal: this.#stop.signal, open });
+    return openWire(this.#url, offered, this.#stop.signal, open);
   }
 
   #onOpened({ socket: { protocol } }: Wire, carrier: Carrier, session = '', peer = ''): void {
@@ -140,7 +136,11 @@ class Connecting implements TcpConnection {
     const connection: V1Connection = new V1Connection(wire, this.#inbound, {
       onOpened: ({ session, peer }) => this.#onOpened(wire, connection, session, peer),
       onExpiry: (expiresAt) => this.#renewBefore(expiresAt, connection),
-      onLost: (error, forMs) => void this.#goOn(connection, error, Date.now() + forMs),
+      onLost: (forMs) =>
+        void this.#wireWithin(forMs, TCP_RESUME_PROTOCOL).then(
+          (next) => connection.resume(next),
+          (error) => connection.end(asError(error)),
+        ),
       onEnd: this.#end,
       onFinished: () => {
         if (!this.#options.allowHalfOpen) connection.finish();
@@ -148,34 +148,18 @@ class Connecting implements TcpConnection {
     });
   }
 
-  async #goOn(connection: V1Connection, lost: ConnectionError, until: number): Promise<void> {
-    const { signal } = this.#stop;
-    const backoff = createBackoff({ firstMs: 200, mostMs: 5_000 });
-    while (Date.now() < until && !signal.aborted) {
-      try {
-        connection.resume(await this.#openWire(TCP_RESUME_PROTOCOL));
-        return;
-      } catch (thrown) {
-        const error = asError(thrown);
-        if (!error.mayRetry) return connection.end(error);
-      }
-      await wait(backoff.next(), signal);
-    }
-    connection.end(lost);
-  }
-
   #renewBefore(expiresAt: number, connection: V1Connection): void {
     clearTimeout(this.#renewal);
-    if (expiresAt === 0 || typeof this.#options.token !== 'function') return;
-    this.#renewal = setTimeout(() => void this.#renew(connection), untilRenewal(expiresAt));
-  }
-
-  async #renew(connection: V1Connection): Promise<void> {
-    try {
-      connection.authenticate((await tokenOf(this.#options.token)) ?? '');
-    } catch (error) {
-      connection.reset(3000, `no new token: ${asError(error).message}`);
-    }
+    const { token } = this.#options;
+    if (expiresAt === 0 || typeof token !== 'function') return;
+    const renew = async () => {
+      try {
+        connection.authenticate(await token());
+      } catch (error) {
+        connection.reset(3000, `no new token: ${asError(error).message}`);
+      }
+    };
+    this.#renewal = setTimeout(renew, untilRenewal(expiresAt));
   }
 
   #makeWritable(): WritableStream<Uint8Array> {
@@ -185,20 +169,15 @@ class Connecting implements TcpConnection {
       },
       write: async (chunk) => {
         const carrier = await this.#carried();
-        if (carrier.isFinishing) throw new ConnectionError(1000, 'the service has finished');
+        if (carrier.isFinishing) throw new ConnectionError(1000, 'it has finished');
         await carrier.write(chunk);
       },
       close: async () => (await this.#carried()).finish(),
-      abort: () => this.#reset(),
+      abort: this.#reset,
     });
   }
 
-  readonly #onAbort = (): void => {
-    const { reason } = this.#options.signal as AbortSignal;
-    this.#stop.abort(reason);
-    void this.#reset();
-    this.#end(asError(reason, 1000));
-  };
+  readonly #onAbort = (): void => this.#reset(this.#options.signal?.reason);
 
   readonly #end = (error?: ConnectionError): void => {
     clearTimeout(this.#renewal);

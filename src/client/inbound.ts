@@ -1,4 +1,4 @@
-import { ACK_BYTES, WINDOW_BYTES } from '../tcp-protocol/types.ts';
+import { WINDOW_BYTES } from '../tcp-protocol/types.ts';
 
 /** What is told to the gateway of what came from it. */
 export interface InboundEvents {
@@ -14,38 +14,31 @@ export class Inbound {
   events: InboundEvents | undefined;
   /** Bytes that may wait to be read. */
   limit = WINDOW_BYTES;
-  acknowledges = false;
+  /** Of so many bytes it is said that they have come. */
+  ackBytes = Infinity;
   /** Bytes of the stream so far. */
   received = 0;
-  readonly #queue: Uint8Array<ArrayBuffer>[] = [];
   #controller!: ReadableByteStreamController;
-  #queued = 0;
-  /** Read, and not granted again. */
-  #owed = 0;
+  /** Of them those that were read, and granted again. */
+  #granted = 0;
   #acknowledged = 0;
-  #wanted: (() => void) | undefined;
   #isEnded = false;
-  #isDropping = false;
 
   /** `onCancel`: nobody wants to read what still comes. */
-  constructor(onCancel: () => void) {
+  constructor(onCancel: (reason: unknown) => void) {
     this.readable = new ReadableStream(
       {
         type: 'bytes',
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: () =>
-          new Promise((resolve) => {
-            this.#wanted = resolve;
-            this.#offer();
-          }),
-        cancel: () => {
+        pull: () => this.#grant(),
+        cancel: (reason) => {
           this.#isEnded = true;
-          onCancel();
+          onCancel(reason);
         },
       },
-      { highWaterMark: 0 },
+      { highWaterMark: WINDOW_BYTES },
     );
   }
 
@@ -54,77 +47,49 @@ export class Inbound {
     return this.limit - this.#queued;
   }
 
+  /** Bytes that wait to be read. */
+  get #queued(): number {
+    return this.#isEnded ? 0 : WINDOW_BYTES - (this.#controller.desiredSize ?? 0);
+  }
+
   /** False if it is more than may wait. */
   add(data: Uint8Array): boolean {
     this.received += data.length;
-    if (this.#isEnded && !this.#isDropping) return true;
-    this.#queued += data.length;
-    if (this.#queued > this.limit) return false;
-    if (this.acknowledges && this.received - this.#acknowledged >= ACK_BYTES) {
+    if (this.received - this.#acknowledged >= this.ackBytes) {
       this.#acknowledged = this.received;
       this.events?.acknowledge(this.received);
     }
-    if (this.#isDropping) {
-      this.#consume(data.length);
-      return true;
-    }
-    // The message it came in is nobody else's.
-    this.#queue.push(data as Uint8Array<ArrayBuffer>);
-    this.#offer();
-    return true;
+    // The message it came in is nobody else's: the stream may have it.
+    if (this.#isEnded) this.#grant();
+    else this.#controller.enqueue(data as Uint8Array<ArrayBuffer>);
+    return this.#queued <= this.limit;
   }
 
   /** The connection goes on: all that may come was said anew. */
   resume(): void {
-    this.#owed = 0;
+    this.#granted = this.received - this.#queued;
     this.#acknowledged = this.received;
   }
 
-  /** Nothing more comes; what did is still read. */
+  /** Nothing more is wanted, or comes; what did is still read. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#offer();
-  }
-
-  /** Nobody reads what still comes: it is taken, and dropped. */
-  drop(): void {
-    this.end();
-    this.#isDropping = true;
+    this.#controller.close();
+    // Whoever reads into a buffer of his own gets it back (Streams, ReadableStreamBYOBRequest).
+    this.#controller.byobRequest?.respond(0);
   }
 
   /** What has not been read is lost. */
   fail(error: unknown): void {
-    if (this.#isEnded && this.#queue.length === 0) return;
     this.#isEnded = true;
-    this.#queue.length = 0;
     this.#controller.error(error);
-    this.#wanted?.();
   }
 
-  /** Hands on the next part to whoever waits for one, and the end behind the last. */
-  #offer(): void {
-    const [chunk] = this.#queue;
-    const wanted = this.#wanted;
-    if (chunk !== undefined && wanted !== undefined) {
-      this.#wanted = undefined;
-      this.#queue.shift();
-      this.#consume(chunk.length);
-      this.#controller.enqueue(chunk);
-      wanted();
-    }
-    if (!this.#isEnded || this.#queue.length > 0) return;
-    this.#controller.close();
-    // Whoever reads into a buffer of his own gets it back (Streams, ReadableStreamBYOBRequest).
-    this.#controller.byobRequest?.respond(0);
-    this.#wanted?.();
-  }
-
-  #consume(bytes: number): void {
-    this.#queued -= bytes;
-    this.#owed += bytes;
-    if (this.#owed < this.limit / 2) return;
-    this.events?.grant(this.#owed);
-    this.#owed = 0;
+  #grant(): void {
+    const owed = this.received - this.#queued - this.#granted;
+    if (owed < this.limit / 2) return;
+    this.#granted += owed;
+    this.events?.grant(owed);
   }
 }

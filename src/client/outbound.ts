@@ -10,7 +10,8 @@ export class Outbound {
   #sent: (() => void) | undefined;
   /** In their order, the oldest first. */
   #kept: Uint8Array[] = [];
-  #keptBytes = 0;
+  /** Offset behind all that was sent. */
+  #offset = 0;
   #credit = WINDOW_BYTES;
   /** Offset behind all that was acknowledged. */
   #acknowledged = 0;
@@ -40,14 +41,12 @@ export class Outbound {
 
   acknowledge(offset: number): void {
     let gone = offset - this.#acknowledged;
-    if (gone <= 0) return;
+    if (gone < 0) return;
     this.#acknowledged = offset;
-    this.#keptBytes -= gone;
-    for (let first = this.#kept.shift(); first !== undefined; first = this.#kept.shift()) {
-      if (gone < first.length) {
-        this.#kept.unshift(first.subarray(gone));
-        break;
-      }
+    while (gone > 0) {
+      const first = this.#kept.shift();
+      if (!first) break;
+      if (gone < first.length) this.#kept.unshift(first.subarray(gone));
       gone -= first.length;
     }
     this.#flush();
@@ -59,26 +58,24 @@ export class Outbound {
     this.acknowledge(offset);
     this.#waiting.unshift(...this.#kept);
     this.#kept = [];
-    this.#keptBytes = 0;
+    this.#offset = this.#acknowledged;
     this.grant(credit);
   }
 
   /** Sends what may be sent. */
   #flush(): void {
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+    for (let [first] = this.#waiting; first; [first] = this.#waiting) {
       const room = Math.min(
         this.#credit,
         MAX_DATA_BYTES,
-        this.keeps ? WINDOW_BYTES - this.#keptBytes : Infinity,
+        this.keeps ? WINDOW_BYTES - this.#offset + this.#acknowledged : Infinity,
       );
       if (room <= 0) return;
       const part = first.subarray(0, room);
       this.#credit -= part.length;
-      if (this.keeps) {
-        // Whoever has written it may write over it by then.
-        this.#kept.push(part.slice());
-        this.#keptBytes += part.length;
-      }
+      this.#offset += part.length;
+      // Whoever has written it may write over it by then.
+      if (this.keeps) this.#kept.push(part.slice());
       this.#send(part);
       if (part.length === first.length) this.#waiting.shift();
       else this.#waiting[0] = first.subarray(room);

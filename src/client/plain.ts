@@ -1,15 +1,12 @@
+import { encoder } from '../tcp-protocol/fields.ts';
 import { ConnectionError } from './errors.ts';
 import type { Inbound } from './inbound.ts';
 import type { Wire, WireEvents } from './wire.ts';
 
 /** Bytes of a page's own that may wait in the browser. */
 const SENDING_BYTES = 1024 * 1024;
-/** How often it is looked whether they have gone: a WebSocket does not say. */
-const LOOK_MS = 10;
 /** What may wait to be read. A WebSocket cannot be held back: beyond it the connection is given up. */
 const UNREAD_BYTES = 16 * 1024 * 1024;
-
-const encoder = new TextEncoder();
 
 /** A TCP connection through a gateway, or another relay, that speaks plain binary messages: no half-close, no windows. */
 export class PlainConnection implements WireEvents {
@@ -30,9 +27,10 @@ export class PlainConnection implements WireEvents {
 
   /** Resolves when little of it waits. */
   async write(bytes: Uint8Array): Promise<void> {
-    this.#wire.send(bytes.slice());
+    this.#wire.socket.send(bytes.slice());
+    // A WebSocket does not say when they have gone.
     while (this.#wire.socket.bufferedAmount > SENDING_BYTES && !this.#isOver)
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
   /** Everything that was written goes ahead of it; the relay then ends both directions. */
@@ -54,7 +52,7 @@ export class PlainConnection implements WireEvents {
     const bytes = typeof data === 'string' ? encoder.encode(data) : new Uint8Array(data);
     if (this.#isOver || bytes.length === 0 || this.#inbound.add(bytes)) return;
     this.finish();
-    this.onClose(new ConnectionError(1009, `more than ${UNREAD_BYTES} bytes wait to be read`));
+    this.onClose(new ConnectionError(1009, `more than ${UNREAD_BYTES} bytes unread`));
   }
 
   onClose(error: ConnectionError): void {

@@ -26,10 +26,10 @@ export interface ReconnectingEvent extends Event {
   readonly delayMs: number;
 }
 
-const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
-
-/** A connection that stood for so long has gone well. */
-const STEADY_MS = 5_000;
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
 
 /**
  * A WebSocket that comes back: the API of WebSocket, with `open` for each connection, `reconnecting` when one is lost, and
@@ -49,10 +49,10 @@ export class Socket extends EventTarget {
   binaryType: 'blob' | 'arraybuffer' = 'blob';
   readonly url: string;
   readonly #options: SocketOptions;
-  readonly #backoff;
+  #backoff;
   readonly #stop = new AbortController();
   #wire: Wire | undefined;
-  #state = CONNECTING;
+  #state: number = CONNECTING;
   #renewal: ReturnType<typeof setTimeout> | undefined;
 
   constructor(url: string | URL, options: SocketOptions = {}) {
@@ -83,9 +83,9 @@ export class Socket extends EventTarget {
 
   close(code = 1000, reason = ''): void {
     if (this.#state >= CLOSING) return;
+    this.#wire?.socket.close(code, reason);
     this.#state = CLOSING;
     this.#stop.abort();
-    this.#wire?.socket.close(code, reason);
     // Nobody is there to answer.
     if (this.#wire === undefined) queueMicrotask(() => this.#end(code, reason));
   }
@@ -94,27 +94,26 @@ export class Socket extends EventTarget {
     const { protocols = [], open, token } = this.#options;
     try {
       const text = await tokenOf(token);
-      const wire = await openWire({
-        url: this.url,
-        protocols: [...protocols, ...credentials(text)],
-        signal: this.#stop.signal,
+      const { signal } = this.#stop;
+      const wire = await openWire(
+        this.url,
+        [...protocols, ...credentials(text)],
+        signal,
         open,
-        binaryType: this.binaryType,
-      });
+        this.binaryType,
+      );
       this.#onOpen(wire, text);
     } catch (thrown) {
-      this.#onFailed(asError(thrown));
+      if (this.#state >= CLOSING) return;
+      const error = asError(thrown);
+      // The connection that it was to replace still stands.
+      if (this.#wire && error.mayRetry) this.#connectIn(1_000 + this.#backoff());
+      else void this.#onLost(error);
     }
   }
 
-  #onFailed(error: ConnectionError): void {
-    if (this.#state >= CLOSING) return;
-    // The connection that it was to replace still stands.
-    if (this.#wire !== undefined && error.mayRetry) this.#connectIn(Math.max(1_000, this.#backoff.next()));
-    else void this.#onLost(error);
-  }
-
   #onOpen(wire: Wire, token: string | undefined): void {
+    if (this.#state >= CLOSING) return;
     const before = this.#wire;
     this.#wire = wire;
     this.#state = OPEN;
@@ -128,7 +127,8 @@ export class Socket extends EventTarget {
         if (wire === this.#wire) this.#dispatch(new MessageEvent('message', { data }));
       },
       onClose: (error) => {
-        if (Date.now() - openedAt > STEADY_MS) this.#backoff.reset();
+        // It has gone well.
+        if (Date.now() - openedAt > 5_000) this.#backoff = createBackoff(this.#options.backoff);
         if (wire === this.#wire) void this.#onLost(error);
       },
     });
@@ -147,7 +147,7 @@ export class Socket extends EventTarget {
     }
     this.#wire = undefined;
     this.#state = CONNECTING;
-    const delayMs = this.#backoff.next();
+    const delayMs = this.#backoff();
     this.#emit('reconnecting', { error, delayMs });
     await wait(delayMs, this.#stop.signal);
     if (this.readyState < CLOSING) await this.#connect();

@@ -21,11 +21,8 @@ export function expiryOf(token = ''): number {
   }
 }
 
-/** setTimeout takes no more. */
-const LONGEST_MS = 2 ** 31 - 1;
-
-/** Milliseconds from now until a token that ends then is to be replaced: with a third of its time left, a minute at most. */
+/** Milliseconds from now until a token that ends then is to be replaced: with a third of its time left, a minute at most. setTimeout takes no more than 2^31. */
 export function untilRenewal(expiresAt: number, now = Date.now()): number {
   const left = expiresAt - now;
-  return Math.min(LONGEST_MS, Math.max(250, left - Math.min(60_000, Math.max(2_000, left / 3))));
+  return Math.min(2_000_000_000, Math.max(250, left - Math.min(60_000, Math.max(2_000, left / 3))));
 }

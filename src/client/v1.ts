@@ -1,6 +1,12 @@
 import { decodeMessage } from '../tcp-protocol/decode.ts';
 import { encodeMessage } from '../tcp-protocol/encode.ts';
-import { type Opened, type TcpMessage, TcpProtocolError } from '../tcp-protocol/types.ts';
+import {
+  ACK_BYTES,
+  type Opened,
+  type Standing,
+  type TcpMessage,
+  TcpProtocolError,
+} from '../tcp-protocol/types.ts';
 import { ConnectionError } from './errors.ts';
 import type { Inbound } from './inbound.ts';
 import { Outbound } from './outbound.ts';
@@ -13,15 +19,12 @@ export interface V1Events {
   /** The token that holds ends then; 0: it does not. */
   onExpiry(expiresAt: number): void;
   /** The wire was lost, and for so many milliseconds the connection may go on with another: see `resume`. */
-  onLost(error: ConnectionError, forMs: number): void;
+  onLost(forMs: number): void;
   /** The service has sent all it had. */
   onFinished(): void;
   /** It is over: well, or with an error. */
   onEnd(error?: ConnectionError): void;
 }
-
-const PROTOCOL_ERROR = 1002;
-const POLICY = 1008;
 
 /**
  * One TCP connection, seen from the client.
@@ -36,7 +39,8 @@ export class V1Connection implements WireEvents {
   #wire: Wire;
   #opened: Opened | undefined;
   #state: 'opening' | 'open' | 'lost' | 'over' = 'opening';
-  #wantsFin = false;
+  /** Nothing more can be written. */
+  isFinishing = false;
   #isFinSent = false;
   #hasFin = false;
 
@@ -51,15 +55,10 @@ export class V1Connection implements WireEvents {
     wire.listen(this);
   }
 
-  /** Nothing more can be written. */
-  get isFinishing(): boolean {
-    return this.#wantsFin || this.#state === 'over';
-  }
-
   /** Nothing more is written, and what still comes is dropped. */
   close(): void {
     this.finish();
-    this.#inbound.drop();
+    this.#inbound.end();
   }
 
   /** Resolves when all of it is on its way. */
@@ -69,15 +68,15 @@ export class V1Connection implements WireEvents {
 
   /** Nothing more will be written: FIN goes behind what was. */
   finish(): void {
-    this.#wantsFin = true;
+    this.isFinishing = true;
     this.#sendFin();
   }
 
   /** Breaks the connection in both directions. */
-  reset(code = 1000, text = ''): void {
+  reset(code: number, text: string): void {
     this.#send({ type: 'RESET', code, error: '', text });
-    this.end(new ConnectionError(code, text));
     this.#wire.close(code, text);
+    this.end(new ConnectionError(code, text));
   }
 
   /** A new token. */
@@ -89,7 +88,7 @@ export class V1Connection implements WireEvents {
   resume(wire: Wire): void {
     const { received: offset, credit } = this.#inbound;
     const { resumeId } = this.#opened as Opened;
-    wire.send(encodeMessage({ type: 'RESUME', resumeId, offset, credit }));
+    wire.socket.send(encodeMessage({ type: 'RESUME', resumeId, offset, credit }));
     this.#wire = wire;
     this.#inbound.resume();
     wire.listen(this);
@@ -105,11 +104,11 @@ export class V1Connection implements WireEvents {
   onMessage(data: string | ArrayBuffer): void {
     if (this.#state === 'over') return;
     try {
-      if (typeof data === 'string') throw new TcpProtocolError('a text message');
+      if (typeof data === 'string') throw new TcpProtocolError('a text');
       this.#onMessage(decodeMessage(new Uint8Array(data)));
     } catch (error) {
       if (!(error instanceof TcpProtocolError)) throw error;
-      this.reset(PROTOCOL_ERROR, error.message);
+      this.reset(1002, error.message);
     }
   }
 
@@ -121,7 +120,7 @@ export class V1Connection implements WireEvents {
     else if (this.#state === 'over' || resumeMs === 0 || (code !== 1005 && code !== 1006)) this.end(error);
     else {
       this.#state = 'lost';
-      this.#events.onLost(error, resumeMs);
+      this.#events.onLost(resumeMs);
     }
   }
 
@@ -138,7 +137,7 @@ export class V1Connection implements WireEvents {
     else if (type === 'WINDOW') this.#outbound.grant(message.credit);
     else if (type === 'ACK') this.#outbound.acknowledge(message.offset);
     else if (type === 'OPENED') this.#onOpened(message);
-    else if (type === 'RESUMED') this.#onResumed(message.offset, message.credit);
+    else if (type === 'RESUMED') this.#onResumed(message);
     else if (type !== 'AUTH_OK') throw new TcpProtocolError(`${type} of a gateway`);
     if ('expiresAt' in message) this.#events.onExpiry(message.expiresAt);
     this.#sendFin();
@@ -147,11 +146,14 @@ export class V1Connection implements WireEvents {
   #onOpened(opened: Opened): void {
     this.#opened = opened;
     this.#state = 'open';
-    this.#outbound.keeps = this.#inbound.acknowledges = opened.resumeMs > 0;
+    if (opened.resumeMs > 0) {
+      this.#outbound.keeps = true;
+      this.#inbound.ackBytes = ACK_BYTES;
+    }
     this.#events.onOpened(opened);
   }
 
-  #onResumed(offset: number, credit: number): void {
+  #onResumed({ offset, credit }: Standing): void {
     this.#state = 'open';
     this.#isFinSent = false;
     this.#outbound.resume(offset, credit);
@@ -159,7 +161,7 @@ export class V1Connection implements WireEvents {
 
   #onData(data: Uint8Array): void {
     if (this.#hasFin) throw new TcpProtocolError('DATA after FIN');
-    if (!this.#inbound.add(data)) this.reset(POLICY, 'more than the window');
+    if (!this.#inbound.add(data)) this.reset(1008, 'beyond the window');
   }
 
   #onFin(): void {
@@ -172,12 +174,12 @@ export class V1Connection implements WireEvents {
 
   /** Behind all that was written. */
   #sendFin(): void {
-    if (!this.#wantsFin || this.#isFinSent || this.#state !== 'open' || !this.#outbound.isEmpty) return;
+    if (!this.isFinishing || this.#isFinSent || this.#state !== 'open' || !this.#outbound.isEmpty) return;
     this.#send({ type: 'FIN' });
     this.#isFinSent = true;
   }
 
   #send(message: TcpMessage): void {
-    if (this.#state === 'open') this.#wire.send(encodeMessage(message));
+    if (this.#state === 'open') this.#wire.socket.send(encodeMessage(message));
   }
 }

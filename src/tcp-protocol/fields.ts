@@ -1,4 +1,4 @@
-import { MAX_MESSAGE_BYTES, TcpProtocolError } from './types.ts';
+import { TcpProtocolError } from './types.ts';
 
 /** How one field of a message stands in its payload. */
 export interface Field<T> {
@@ -7,26 +7,24 @@ export interface Field<T> {
   write(value: T): Uint8Array;
 }
 
-const encoder = new TextEncoder();
+/** Puts texts into UTF-8. */
+export const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** What follows the type, read from its beginning. */
 export class Payload {
-  #rest: Uint8Array;
+  /** All that is left. */
+  rest: Uint8Array;
 
   constructor(bytes: Uint8Array) {
-    this.#rest = bytes;
-  }
-
-  get left(): number {
-    return this.#rest.length;
+    this.rest = bytes;
   }
 
   /** The next bytes, uncopied. */
   take(count: number): Uint8Array {
-    if (count > this.left) throw new TcpProtocolError('a message that is cut short');
-    const taken = this.#rest.subarray(0, count);
-    this.#rest = this.#rest.subarray(count);
+    if (count > this.rest.length) throw new TcpProtocolError('cut short');
+    const taken = this.rest.subarray(0, count);
+    this.rest = this.rest.subarray(count);
     return taken;
   }
 }
@@ -48,40 +46,36 @@ export function uint(size: number, least = 0): Field<number> {
   };
 }
 
-/** So many bytes. */
-export function bytes(count: number): Field<Uint8Array> {
-  return { read: (payload) => payload.take(count), write: (value) => value };
+/** As many bytes as `count` says. */
+export function bytes(count: (payload: Payload) => number): Field<Uint8Array> {
+  return { read: (payload) => payload.take(count(payload)), write: (value) => value };
 }
 
 /** All that is left. */
-export function rest(least = 0, most = MAX_MESSAGE_BYTES): Field<Uint8Array> {
-  return {
-    read(payload) {
-      const { left } = payload;
-      if (left < least || left > most) throw new TcpProtocolError(`${left} bytes at the end of a message`);
-      return payload.take(left);
-    },
-    write: (value) => value,
-  };
+export function rest(least: number, most: number): Field<Uint8Array> {
+  return bytes(({ rest: { length } }) => {
+    if (length < least || length > most) throw new TcpProtocolError(`${length} bytes at the end`);
+    return length;
+  });
 }
 
 const length = uint(1);
 
 /** As many bytes as the byte before them says. */
 export const short: Field<Uint8Array> = {
-  read: (payload) => payload.take(length.read(payload)),
+  ...bytes(length.read),
   write: (value) => Uint8Array.of(value.length, ...value),
 };
 
 /** A text in such bytes; one that is longer than `most` bytes is cut. */
-export function text(field: Field<Uint8Array>, most: number): Field<string> {
+export function text(field: Field<Uint8Array>, most = Infinity): Field<string> {
   return {
     read(payload) {
       const encoded = field.read(payload);
       try {
         return decoder.decode(encoded);
       } catch {
-        throw new TcpProtocolError('a text that is not UTF-8');
+        throw new TcpProtocolError('not UTF-8');
       }
     },
     write: (value) => field.write(cut(encoder.encode(value), most)),
