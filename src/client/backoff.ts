@@ -1,7 +1,7 @@
 /** How long to wait between attempts, so that clients of a gateway that restarts come back spread. */
 
 export interface BackoffOptions {
-  /** Milliseconds before the first further attempt, at the most; doubled with each. Absent: 500. */
+  /** Milliseconds before the first further attempt, at the most; doubled with each. Absent: 1,000. */
   readonly firstMs?: number;
   /** Milliseconds it grows to. Absent: 30,000. */
   readonly mostMs?: number;
@@ -10,7 +10,7 @@ export interface BackoffOptions {
 /** Milliseconds to wait, at each call: anything up to the bound, for whoever waits the same time comes at the same time. */
 export type Backoff = () => number;
 
-export function createBackoff({ firstMs = 500, mostMs = 30_000 }: BackoffOptions = {}): Backoff {
+export function createBackoff({ firstMs = 1_000, mostMs = 30_000 }: BackoffOptions = {}): Backoff {
   let failures = 0;
   return () => Math.random() * Math.min(mostMs, firstMs * 2 ** failures++);
 }
