@@ -1,4 +1,3 @@
-import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { build, type Plugin, type Rolldown } from 'vite';
@@ -8,8 +7,8 @@ import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
 import { startGateway } from '../support/gateway.ts';
 import { freePort } from '../support/ports.ts';
 import { PASSWORD, startPostgres } from '../support/postgres.ts';
+import { serveScript } from '../support/script-page.ts';
 import { type RunningServer, startRedis } from '../support/servers.ts';
-import { listenAt } from '../support/sockets.ts';
 import type { DatabasePage } from './database-page.ts';
 
 /** pg and ioredis, bundled by Vite for a page, on Debian's PostgreSQL and Redis through a gateway that wants a token. */
@@ -55,19 +54,6 @@ async function bundle(): Promise<string> {
   return (output as Rolldown.RolldownOutput).output[0].code;
 }
 
-async function servePage(script: string): Promise<string> {
-  const server = createServer((request, response) => {
-    const isScript = request.url === '/page.js';
-    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html; charset=utf-8');
-    response.end(
-      isScript ? script : '<link rel="icon" href="data:,"><script type="module" src="/page.js"></script>',
-    );
-  });
-  await listenAt({ port: 0, host: '127.0.0.1' }, server);
-  onTestFinished(() => void server.closeAllConnections());
-  return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
-}
-
 let postgres: RunningServer;
 let redis: RunningServer;
 let script: string;
@@ -78,7 +64,7 @@ beforeAll(async () => {
 afterAll(async () => void (await Promise.all([postgres?.close(), redis?.close()])));
 
 async function openDatabasePage(): Promise<Page> {
-  const origin = await servePage(script);
+  const origin = await serveScript(script);
   const keys = `auth: { issuer: main, token: [subprotocol] }, origins: ["${origin}"]`;
   const ports = { postgres: postgres.port, redis: redis.port, nobody: await freePort() };
   const routes = Object.entries(ports).map(
