@@ -58,7 +58,8 @@ function readIn(page: Page, least: number): Promise<number> {
 /** Bytes that the gateway has sent to its clients. */
 async function sent(gateway: TestGateway): Promise<number> {
   const metrics = await gateway.metrics();
-  const [, bytes = '0'] = /^sallyport_\w*bytes_total\{[^}]*direction="down"[^}]*\} (\S+)$/m.exec(metrics) ?? [];
+  const [, bytes = '0'] =
+    /^sallyport_\w*bytes_total\{[^}]*direction="down"[^}]*\} (\S+)$/m.exec(metrics) ?? [];
   return Number(bytes);
 }
 
@@ -74,7 +75,9 @@ test('a page that does not read makes the service wait, with a window in the pag
   await eventually(async () => (await sent(gateway)) >= WINDOW_BYTES);
   expect(await readIn(page, 300_000)).toBeLessThan(600_000);
   await page.close();
-  const { down } = (await gateway.logged(({ msg }) => msg === 'session ended')) as { down: { bytes: number } };
+  const { down } = (await gateway.logged(({ msg }) => msg === 'session ended')) as {
+    down: { bytes: number };
+  };
   if (process.env.QUEUE_SHOW) console.log(down);
   expect(down.bytes).toBeLessThan(300_000 + 2 * WINDOW_BYTES);
 });
