@@ -111,6 +111,8 @@ function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: D
     route: config,
     bridge: upgrade.bridge,
     target: bridge.target,
+    label: bridge.label,
+    chosen: bridge.chosen,
     request,
     grant,
     meter,
@@ -150,7 +152,9 @@ function refuse({ observer, isDraining }: HandshakeDeps, progress: Progress, thr
   bridge?.abandon();
   const refused = refusedRequest('upgrade', pending.connection, { ...progress, target: bridge?.target });
   observer.refused(refused, error, performance.now() - clock.startedAt, clock.stop());
-  if (request && route?.config.refuse === 'close')
+  const told = request && route?.upgrade?.refusal?.(request.protocols, error);
+  if (told) pending.refuseByClose(error, told.protocol, told.message);
+  else if (request && route?.config.refuse === 'close')
     pending.refuseByClose(error, refusalProtocol(sourcesOf(route), request.protocols));
   else pending.refuse(error);
 }

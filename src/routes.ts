@@ -6,16 +6,19 @@ import type { Grant } from './admission/grant.ts';
 import { admit, createAdmission } from './admission/index.ts';
 import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
-import type { Dial } from './bridge/contract.ts';
+import { createRenewal, type Renewal } from './admission/renewal.ts';
+import type { Dial, InBandRefusal } from './bridge/contract.ts';
+import type { LingerObserver } from './bridge/parking.ts';
 import type { ChannelHub } from './bridge/poll/channels.ts';
 import { concealmentOf } from './bridge/poll/concealment.ts';
 import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
 import { openPollBridge } from './bridge/poll/index.ts';
-import type { LingerObserver } from './bridge/poll/parking.ts';
-import { createTcpDial } from './bridge/tcp.ts';
+import { createTcpDial } from './bridge/tcp/index.ts';
+import { TcpV1 } from './bridge/tcp/v1/index.ts';
 import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
 import { servedKinds, type UpstreamKind, upgradesTo } from './config/upstream-kinds.ts';
+import type { GatewayError } from './errors.ts';
 import type { GatewayRequest } from './http/request.ts';
 import type { ServedRecord, SessionRecord } from './observe/index.ts';
 import { createPassthrough, type Passthrough } from './passthrough/index.ts';
@@ -23,9 +26,11 @@ import { createMeters, type MeterFactory } from './session/meter.ts';
 import { type HttpTarget, openHttpTarget } from './upstream/client.ts';
 import type { UpstreamContext } from './upstream/context.ts';
 import { type Credentials, openCredentials } from './upstream/credentials.ts';
-import { compileForward, type Forward } from './upstream/forward.ts';
+import { type AdmittedRequest, compileForward, type Forward } from './upstream/forward.ts';
 import { HttpPool } from './upstream/http-pool.ts';
 import { Pool } from './upstream/pool.ts';
+import { openTcpReach } from './upstream/targets/index.ts';
+import type { TableDeps } from './upstream/targets/table.ts';
 import type { FileObserver, WatchedFiles } from './watched-files.ts';
 
 /** A route of the configuration, compiled: whom it lets in, and how it serves each kind of request, if it does. */
@@ -53,6 +58,8 @@ export interface Route {
 export interface UpgradeHandler {
   readonly bridge: SessionRecord['bridge'];
   readonly dial: Dial;
+  /** How a client that offers these subprotocols is told of a refusal, if otherwise than others are. */
+  refusal?(protocols: readonly string[], error: GatewayError): InBandRefusal | undefined;
   /** What the upstream gets to see of an upgrade. */
   readonly forward: Forward;
   /** What one admitted connection may send. */
@@ -92,7 +99,10 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
   const { upstreams, channels, goodbyes, lingering } = deps;
-  const means = { upstreams, credentials, channels, goodbyes, lingering };
+  const { files, logger, reloads } = deps;
+  const isTcp = upgradesTo(config.upstream) === 'tcp';
+  const renewal = isTcp ? createRenewal(config, { ...deps, external }) : undefined;
+  const means = { upstreams, credentials, channels, goodbyes, lingering, renewal, files, logger, reloads };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && openPool(config, 'http', means);
   const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, means, http) : undefined;
@@ -116,16 +126,22 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
 }
 
 /** What the ways to a route's upstream are made with. */
-interface Means {
+interface Means extends TableDeps {
   readonly upstreams: UpstreamContext;
   readonly credentials?: Credentials | undefined;
   readonly goodbyes?: GoodbyeObserver | undefined;
   readonly lingering?: LingerObserver | undefined;
   readonly channels?: ChannelHub | undefined;
+  /** How clients prove themselves anew while they are connected. Absent: no proof is asked for. */
+  readonly renewal?: Renewal | undefined;
 }
 
 /** Its health checks prove themselves with what anybody is lent. */
-function openPool(config: RouteConfig, kind: UpstreamKind, { upstreams, credentials }: Means): Pool {
+function openPool(
+  config: RouteConfig,
+  kind: UpstreamKind,
+  { upstreams, credentials }: Pick<Means, 'upstreams' | 'credentials'>,
+): Pool {
   return new Pool(config, kind, upstreams, credentials?.proofFor({ claims: {} }));
 }
 
@@ -135,11 +151,12 @@ function openUpgrade(
   means: Means,
   http: Pool | undefined,
 ): Opened<UpgradeHandler> {
-  const { bridge, dial, close } = openBridge(config, means, http);
+  const { bridge, dial, refusal, close } = openBridge(config, means, http);
   return {
     handler: {
       bridge,
       dial,
+      refusal,
       forward: compileForward(config, upgradesTo(config.upstream), means.credentials),
       meter: createMeters(config, deps),
     },
@@ -154,12 +171,25 @@ function openBridge(
 ): Omit<UpgradeHandler, 'meter' | 'forward'> & Pick<Opened<never>, 'close'> {
   const kind = upgradesTo(config.upstream);
   if (kind === 'poll' || kind === 'post') return openPoll(config, kind, means);
-  const own = kind === 'tcp' ? 'tcp' : 'websocket';
-  const pool = kind === 'http' && http ? http : openPool(config, own, means);
+  if (kind === 'tcp') return openTcp(config, means);
+  const pool = kind === 'http' && http ? http : openPool(config, 'websocket', means);
   const close = () => pool.close();
-  if (kind === 'tcp') return { bridge: 'tcp', dial: createTcpDial(config, pool), close };
   const dial = createWebSocketDial(config, pool, means.credentials?.concealment);
   return { bridge: 'websocket', dial, close };
+}
+
+function openTcp(config: RouteConfig, means: Means) {
+  const { upstreams, lingering, renewal } = means;
+  const { reach, close } = openTcpReach(config, upstreams, means);
+  const renew =
+    renewal && ((request: AdmittedRequest, token: string) => renewal(request, request.grant, token));
+  const v1 = new TcpV1(config, { reach, renew, lingering });
+  return {
+    bridge: 'tcp',
+    dial: createTcpDial(config, reach, v1),
+    refusal: (protocols: readonly string[], error: GatewayError) => v1.refusal(protocols, error),
+    close: () => v1.close().then(close),
+  } as const;
 }
 
 function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
@@ -177,7 +207,10 @@ function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
 }
 
 /** The HTTP clients of a poll route, one for each endpoint. */
-export function openPollClients(config: RouteConfig, means: Means): HttpPool<HttpTarget> {
+export function openPollClients(
+  config: RouteConfig,
+  means: Pick<Means, 'upstreams' | 'credentials'>,
+): HttpPool<HttpTarget> {
   const kind = config.upstream.poll === undefined ? 'post' : 'poll';
   const pool = openPool(config, kind, means);
   return new HttpPool(pool, ({ target }, connect) => openHttpTarget(target, connect, pool.http2));

@@ -8,6 +8,7 @@ const ROOMS = [
   'main',
   'cli',
   'index',
+  'client',
   'gateway',
   'handshake',
   'plain',
@@ -29,6 +30,8 @@ const ROOMS = [
   'config',
   'http',
   'frames',
+  'tcp-protocol',
+  'proxy-protocol',
   'tls-fault',
   'causes',
   'errors',
@@ -64,10 +67,10 @@ test('imports point downward', () => {
   expect(upward).toEqual([]);
 });
 
-test('frames import nothing of ours', () => {
-  const foreign = globSync('src/frames/*.ts')
+test.each(['frames', 'tcp-protocol'])('%s imports nothing of ours', (room) => {
+  const foreign = globSync(`src/${room}/*.ts`)
     .flatMap(importsOf)
-    .filter((target) => roomOf(target) !== 'frames');
+    .filter((target) => roomOf(target) !== room);
   expect(foreign).toEqual([]);
 });
 

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 /** What is known of a client, by name. */
 export type Claims = Readonly<Record<string, unknown>>;
 
@@ -18,4 +20,9 @@ export function claimReader(name: string): (claims: Claims) => unknown {
 function member(holder: unknown, name: string): unknown {
   if (typeof holder !== 'object' || holder === null || !Object.hasOwn(holder, name)) return undefined;
   return (holder as Record<string, unknown>)[name];
+}
+
+/** Whether both say the same under these names. */
+export function saySame(names: readonly string[], one: Claims, other: Claims): boolean {
+  return names.map(claimReader).every((read) => isDeepStrictEqual(read(one), read(other)));
 }

@@ -92,7 +92,7 @@ export function wordFor(name: PeerName, { code, reason, error }: Ending): CloseS
  * | event                      | client is told         | upstream is told          | code, by             | clean |
  * |----------------------------|------------------------|---------------------------|----------------------|-------|
  * | client sends a Close       | the answer, or as sent | as sent; TCP: FIN or RST¹ | as sent, client      | yes   |
- * | upstream sends a Close/FIN | as sent; FIN: 1000     | the answer; FIN           | as sent, upstream    | yes   |
+ * | upstream sends a Close/FIN | as sent; FIN: 1000 ³   | the answer; FIN           | as sent, upstream    | yes   |
  * | client vanishes            | –                      | 1001; TCP: RST            | 1006, client         | no    |
  * | upstream vanishes          | 1014                   | –                         | 1014, upstream       | no    |
  * | client breaks the protocol | 1002, 1007             | 1001; TCP: RST            | 1002, 1007, client   | no    |
@@ -111,6 +111,9 @@ export function wordFor(name: PeerName, { code, reason, error }: Ending): CloseS
  *
  * ² Of a session that lingers. There the service hears nothing either of a client that vanishes, stalls or is silent, unless
  *   none comes back in time: then 1006.
+ *
+ * ³ A client that speaks sallyport.tcp.v1 is told it as FIN, which ends one direction, as its own does: 1000 once both are through.
+ *   Every other end in this column is RESET before the Close to it. A connection that can be resumed outlives its client as in ².
  *
  * An HTTP service is told of every ending by the request that `close` describes, which nobody waits for. Its Close is what its
  * profile takes for one, and clean; a status that ends its session has the code that stands for it, an outage 1013, both of the

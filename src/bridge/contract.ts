@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { GatewayError } from '../errors.ts';
+import type { ChosenTarget, GatewayError } from '../errors.ts';
 import type { HeaderField } from '../http/request.ts';
 import type { AdmittedRequest } from '../upstream/forward.ts';
 import type { Message } from './poll/profile.ts';
@@ -27,8 +27,8 @@ export interface Ending {
 /** The end of a session that had no client any more. */
 export interface Aftermath {
   readonly ending: Ending;
-  /** Messages of its clients that the service has not accepted. */
-  readonly undelivered: number;
+  /** Messages of its clients that the service has not accepted, on bridges that know. */
+  readonly undelivered?: number | undefined;
 }
 
 /** A session with a service that has outlived its client, and goes on with another connection. */
@@ -75,6 +75,12 @@ export interface SessionHandle {
   /** Payload towards the upstream / towards the client. The bridge counts into these as bytes pass. */
   readonly up: Traffic;
   readonly down: Traffic;
+  /** When its grant ends, and it with that, in milliseconds since the epoch; undefined where it does not. */
+  readonly expiresAt: number | undefined;
+  /** The client has proven itself anew: the grant ends then. */
+  extend(expiresAt: number | undefined): void;
+  /** It turns out to go on with another one, and where that leads to. */
+  goesOn(resumption: Resumption, to: Destination): void;
   /** Client messages that were taken, and that the upstream has not accepted: said at the end by bridges that know. */
   undelivered?: number;
   /** Milliseconds a write may stay unread, and a Close unanswered. */
@@ -106,10 +112,26 @@ export interface Acceptance {
   readonly headers?: readonly HeaderField[];
 }
 
-/** A dialled upstream, ready to be joined to a client. */
-export interface Bridge {
-  /** The upstream it leads to, as logs and metrics name it. */
+/** What a client that is refused is told on a WebSocket, before the Close with the code. */
+export interface InBandRefusal {
+  /** Named in the 101. */
+  readonly protocol: string;
+  /** A binary message. */
+  readonly message: Buffer;
+}
+
+/** Where a session leads to. */
+export interface Destination {
+  /** The upstream, as logs name it. */
   readonly target: string;
+  /** What metrics count its bytes under, one of a closed set; absent: nothing. */
+  readonly label?: string | undefined;
+  /** What the client has chosen, where clients choose. */
+  readonly chosen?: ChosenTarget | undefined;
+}
+
+/** A dialled upstream, ready to be joined to a client. */
+export interface Bridge extends Destination {
   readonly accept: Acceptance;
   /** What goes on with it; absent: it begins. */
   readonly resumes?: Resumption;

@@ -2,36 +2,15 @@ import type { Duplex } from 'node:stream';
 import { asGatewayError, GatewayError } from '../errors.ts';
 import { type CloseStatus, readClose } from '../frames/close.ts';
 import { CLOSE, PONG } from '../frames/opcodes.ts';
-import {
-  CUT,
-  type FrameAction,
-  type FrameHandler,
-  FrameReader,
-  PASS,
-  type Violation,
-} from '../frames/reader.ts';
+import { CUT, type FrameAction, FrameReader, PASS, type Violation } from '../frames/reader.ts';
 import { Sink } from '../stream/sink.ts';
-import { Source, type Take } from '../stream/source.ts';
+import { Source } from '../stream/source.ts';
 import { Charges } from './charges.ts';
 import { type End, type EndEvents, LAST_READ_MS, wordFor } from './closing.ts';
-import type { Ending, PeerName, SessionHandle } from './contract.ts';
+import type { Ending, PeerName } from './contract.ts';
 import { ControlWriter } from './control-writer.ts';
 import { Liveness } from './liveness.ts';
-
-export interface PeerOptions {
-  readonly name: PeerName;
-  readonly socket: Duplex;
-  readonly session: SessionHandle;
-  /** permessage-deflate was negotiated. */
-  readonly deflate: boolean;
-  /** Largest message in bytes; unless given, a client's is the session's, an upstream's unlimited. */
-  readonly maxMessage?: number;
-  /** Who is told of the frames it sends. */
-  readonly frames: FrameHandler;
-  readonly events: EndEvents;
-  /** Takes what it sends; unless given, `receive` does. */
-  readonly take?: Take;
-}
+import type { PeerOptions } from './peer-options.ts';
 
 /**
  * One WebSocket peer of a bridge: reads what it sends frame by frame, and slips the gateway's own pings and Close in between
@@ -49,6 +28,7 @@ export class Peer implements End {
   /** Our own frames to it. */
   readonly #writer: ControlWriter;
   readonly #events: EndEvents;
+  readonly #beforeClose: PeerOptions['beforeClose'];
   /** A client's, until it ends; an upstream is charged nothing. */
   #charges: Charges | undefined;
   /** The peer whose frames go to this one. */
@@ -67,12 +47,14 @@ export class Peer implements End {
   // How it is known to be alive.
   readonly #liveness: Liveness;
 
-  constructor({ name, socket, session, deflate, maxMessage, frames, events, take }: PeerOptions) {
+  constructor(options: PeerOptions) {
+    const { name, socket, session, deflate, maxMessage, frames, events, take } = options;
     const isClient = name === 'client';
     const largest = maxMessage ?? (isClient ? session.messageSize : Infinity);
     this.name = name;
     this.socket = socket;
     this.#events = events;
+    this.#beforeClose = options.beforeClose;
     const maxFragments = isClient ? session.fragments : Infinity;
     this.reader = new FrameReader({ masked: isClient, deflate, maxMessage: largest, maxFragments }, frames);
     this.source = new Source(socket, take ?? ((chunk) => this.receive(chunk)));
@@ -169,7 +151,10 @@ export class Peer implements End {
   }
 
   tell(ending: Ending): void {
-    if (!this.isTold && !this.#writer.isClosing) this.#writer.close(this.#wordFor(ending));
+    if (this.isTold || this.#writer.isClosing) return;
+    const word = this.#wordFor(ending);
+    this.#beforeClose?.(word, this.#fault ?? ending.error);
+    this.#writer.close(word);
   }
 
   get isTold(): boolean {

@@ -57,6 +57,12 @@ export const listener = z.strictObject({
   host: host.default('::').describe('Address to listen on; "::" is every address, IPv4 included'),
   port: port.describe('TCP port; 0 takes any free one'),
   tls: tls.optional().describe('TLS, with the certificates that are shown; absent: plain text'),
+  proxyProtocol: z
+    .literal(true, 'expected true')
+    .optional()
+    .describe(
+      'The proxies in trustedProxies, and they alone, begin each connection with a PROXY header (version 1 or 2), in front of TLS too; absent: nobody does',
+    ),
 });
 
 /** Nobody guesses 32 of them, and a field can carry each (RFC 9110 §5.5). */

@@ -7,7 +7,13 @@ import { isTree, type Place, places, valueAt } from './tree.ts';
  * it came, so that these show up together with errors of shape.
  */
 export function checkNames(tree: unknown): Finding[] {
-  return [...unknownIssuers(tree), ...ambiguousIssuers(tree), ...repeatedRoutes(tree), ...takenPorts(tree)];
+  return [
+    ...unknownIssuers(tree),
+    ...ambiguousIssuers(tree),
+    ...repeatedRoutes(tree),
+    ...takenPorts(tree),
+    ...nobodysHeaders(tree),
+  ];
 }
 
 function unknownIssuers(tree: unknown): Finding[] {
@@ -76,4 +82,13 @@ function collide(one: { host: string; port: unknown }, other: { host: string; po
   const hosts = [one.host, other.host];
   if (one.host === other.host || hosts.includes('::')) return true;
   return hosts.includes('0.0.0.0') && hosts.every((host) => !host.includes(':'));
+}
+
+/** PROXY headers are read of trusted proxies only. */
+function nobodysHeaders(tree: unknown): Finding[] {
+  if (places(tree, 'trustedProxies.*').length > 0) return [];
+  return places(tree, 'listeners.*.proxyProtocol').map(({ path }) => ({
+    path,
+    message: 'has no effect: name the proxies that send PROXY headers in trustedProxies',
+  }));
 }

@@ -7,9 +7,16 @@ import { keepalive, limits, processLimits, timeouts } from './limits.ts';
 import { admin, listener } from './listeners.ts';
 import { log } from './log.ts';
 import { pollUpstream, postUpstream } from './poll/index.ts';
-import { addressTargets, poolFields, urlTargets } from './pool.ts';
+import { poolFields, urlTargets } from './pool.ts';
 import { rewriteFields } from './rewrite.ts';
 import { routeRules } from './rules.ts';
+import { allowFields } from './tcp/allow.ts';
+import { framingFields } from './tcp/frames.ts';
+import { tcpKeepalive } from './tcp/keepalive.ts';
+import { tcpProtocolFields } from './tcp/protocol.ts';
+import { proxyProtocol } from './tcp/proxy-protocol.ts';
+import { tableFields } from './tcp/table.ts';
+import { tcpTargets } from './tcp/targets.ts';
 import { upstreamTls } from './upstream-tls.ts';
 
 /**
@@ -23,9 +30,13 @@ const upstream = z.strictObject({
     .describe(
       'WebSocket services, for upgrades. Without a path, the client’s is kept; with one, that is asked for, and behind it what a /* of the route stands for; absent: none',
     ),
-  tcp: addressTargets
+  tcp: tcpTargets
     .optional()
-    .describe('Raw TCP services, for upgrades: messages become bytes, and bytes messages; absent: none'),
+    .describe(
+      'Raw TCP services, for upgrades: messages become bytes, and bytes messages. Or what clients name their target by, with {path.NAME}, {query.NAME}, {claims.NAME} or {host.label} in it, and targets or allow beside it; absent: none',
+    ),
+  ...tableFields,
+  ...allowFields,
   poll: pollUpstream
     .optional()
     .describe(
@@ -47,15 +58,10 @@ const upstream = z.strictObject({
     .optional()
     .describe('http takes plain requests only, and leaves upgrades to later routes; absent: both'),
   ...poolFields,
-  protocols: z
-    .array(z.string().min(1))
-    .min(1)
-    .optional()
-    .describe('tcp: subprotocols that are accepted besides `binary`; absent: none'),
-  text: z
-    .boolean()
-    .optional()
-    .describe('tcp: text messages are accepted too, as their UTF-8 bytes; absent: they are 1003'),
+  ...framingFields,
+  proxyProtocol,
+  keepalive: tcpKeepalive,
+  ...tcpProtocolFields,
   credentials: credentials
     .optional()
     .describe(
@@ -63,7 +69,9 @@ const upstream = z.strictObject({
     ),
   tls: upstreamTls
     .optional()
-    .describe('For wss:// and https:// targets; absent: the authorities that Node comes with are believed'),
+    .describe(
+      'For wss:// and https:// targets; of tcp that TLS is spoken: `on`, or the protocol that asks for it; absent: tcp in plain text, and the authorities that Node comes with are believed',
+    ),
 });
 
 const route = z

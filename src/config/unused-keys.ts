@@ -11,12 +11,22 @@ type Need = { readonly upstream: readonly UpstreamKind[] } | { readonly serves: 
 const NEEDS: Readonly<Record<string, Need>> = {
   'upstream.protocols': { upstream: ['tcp'] },
   'upstream.text': { upstream: ['tcp'] },
+  'upstream.frames': { upstream: ['tcp'] },
+  'upstream.lineSize': { upstream: ['tcp'] },
+  'upstream.targets': { upstream: ['tcp'] },
+  'upstream.allow': { upstream: ['tcp'] },
+  'upstream.allowClaim': { upstream: ['tcp'] },
+  'upstream.proxyProtocol': { upstream: ['tcp'] },
+  'upstream.tcpProtocol': { upstream: ['tcp'] },
+  'upstream.resume': { upstream: ['tcp'] },
   'upstream.upgrades': { upstream: ['http'] },
   'limits.connections': { serves: 'upgrade' },
   'limits.messages': { serves: 'upgrade' },
   'limits.bytes': { serves: 'upgrade' },
   'limits.messageSize': { serves: 'upgrade' },
   'limits.fragments': { serves: 'upgrade' },
+  'timeouts.idle.client': { serves: 'upgrade' },
+  'timeouts.idle.upstream': { serves: 'upgrade' },
   'timeouts.lifetime': { serves: 'upgrade' },
   'timeouts.close': { serves: 'upgrade' },
   keepalive: { serves: 'upgrade' },
@@ -121,7 +131,10 @@ function idleTls(upstream: unknown, base: Path): Finding[] {
   if (valueAt(upstream, ['tls']) === undefined) return [];
   const path = [...base, 'upstream', 'tls'];
   const kinds = kindsOf(upstream);
-  if (kinds.every((kind) => kind === 'tcp')) return [idle(path, 'with tcp alone')];
+  if (kinds.includes('tcp')) return [];
+  const tls = valueAt(upstream, ['tls']);
+  if (typeof tls === 'string' && tls !== 'on') return [idle(path, 'without tcp')];
+  if (valueAt(tls, ['starttls']) !== undefined) return [idle([...path, 'starttls'], 'without tcp')];
   const isSecure = kinds.some((kind) =>
     /"(wss|https):/i.test(JSON.stringify(valueAt(upstream, [kind])) ?? ''),
   );

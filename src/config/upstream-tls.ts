@@ -2,7 +2,11 @@ import { z } from 'zod';
 
 /** The configuration of TLS towards upstreams: whom to believe, and who we are. */
 
-const shape = z.strictObject({
+/** The ways from plain text to TLS that protocols have. */
+export const STARTTLS_KINDS = ['postgres', 'smtp', 'imap', 'ldap'] as const;
+export type StartTlsKind = (typeof STARTTLS_KINDS)[number];
+
+const trust = {
   ca: z
     .string()
     .optional()
@@ -24,11 +28,30 @@ const shape = z.strictObject({
     .literal('off', 'expected off')
     .optional()
     .describe('Whoever answers is believed, whatever certificate it has; absent: the certificate is checked'),
+};
+
+const shape = z.strictObject({
+  ...trust,
+  starttls: z
+    .enum(STARTTLS_KINDS)
+    .optional()
+    .describe('tcp: the protocol in which the service is asked for TLS; absent: TLS begins at once'),
 });
+
+/** All of it in a word, where nothing else is to be said. */
+const word = z
+  .enum(['on', ...STARTTLS_KINDS])
+  .transform((text): UpstreamTls => (text === 'on' ? {} : { starttls: text }));
 
 export type UpstreamTls = z.output<typeof shape>;
 
-export const upstreamTls = shape.superRefine(tlsRules);
+/** Of services that speak TLS from the first byte, as their URL says. */
+export const secureTls = z.strictObject(trust).superRefine(tlsRules);
+
+export const upstreamTls = z.union(
+  [word, shape.superRefine(tlsRules)],
+  `expected on, ${STARTTLS_KINDS.join(', ')}, or a mapping`,
+);
 
 /** A certificate and its key go together; authorities are for those who verify. */
 function tlsRules({ ca, cert, key, verify }: UpstreamTls, context: z.core.$RefinementCtx): void {

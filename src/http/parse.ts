@@ -24,6 +24,8 @@ export interface ConnectionInfo {
   readonly id: string;
   /** The socket's peer; undefined once it is gone. */
   readonly peerAddress: string | undefined;
+  /** As in GatewayRequest. */
+  readonly ends?: GatewayRequest['ends'];
   /** The socket speaks TLS. */
   readonly secure: boolean;
   /** Of a socket that speaks TLS. */
@@ -81,6 +83,7 @@ function readRequest(head: RequestHead, fields: Fields, connection: ConnectionIn
     method,
     peerAddress,
     clientAddress: client.address,
+    ends: connection.ends,
     secure: client.secure,
     tls: connection.tls,
     isLocal: connection.isLocal === true,

@@ -1,3 +1,5 @@
+import type { Ends } from '../proxy-protocol/types.ts';
+
 /** A request as routing and admission see it; the listener makes them. */
 
 /** What a request asks for: a WebSocket, or a plain answer. A route serves one or both. */
@@ -46,6 +48,8 @@ export interface GatewayRequest {
   readonly peerAddress: string;
   /** The peer, or whom a trusted proxy says it speaks for. */
   readonly clientAddress: string;
+  /** Where its connection leads from and to, or as a trusted proxy's PROXY header says; undefined once it is gone. */
+  readonly ends?: (() => Ends | undefined) | undefined;
   /** The client spoke TLS to us (or, a trusted proxy says, to it). */
   readonly secure: boolean;
   /** Of the peer's connection; undefined in plain text. */

@@ -4,9 +4,11 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, GatewayError } from '../errors.ts';
 import { type AddressMatcher, normaliseAddress } from '../http/address.ts';
+import type { Ends } from '../proxy-protocol/types.ts';
 import type { Connections } from './connections.ts';
 import { Http1Request, type PendingRequest } from './pending-request.ts';
 import { type Http1Parts, Http1Upgrade, type PendingUpgrade } from './pending-upgrade.ts';
+import { proxyHeaderOf } from './proxied.ts';
 import { answerRefusal, writeRefusal } from './refusal.ts';
 import { tlsInfoOf } from './tls-info.ts';
 import { Turns } from './turns.ts';
@@ -137,11 +139,34 @@ export function partsOf(
 ): Http1Parts {
   const { socket } = message;
   const tls = tlsInfoOf(socket);
-  const secure = tls !== undefined;
-  const parts = { id: randomUUID(), peerAddress: socket.remoteAddress, secure, tls, isLocal, trustedProxies };
+  const header = proxyHeaderOf(socket);
+  const parts = {
+    id: randomUUID(),
+    // Behind a proxy that says so, the peer is whoever connected to it.
+    peerAddress: header?.ends?.source.address ?? socket.remoteAddress,
+    ends: () => header?.ends ?? endsOf(socket),
+    secure: tls !== undefined || header?.secure === true,
+    tls,
+    isLocal: isLocal && header?.ends === undefined,
+    trustedProxies,
+  };
   const connection =
     message.httpVersion === '1.0' ? { ...parts, localAuthority: authorityOf(socket) } : parts;
   return { message, connection, connections, lingerMs };
+}
+
+function endsOf({
+  remoteAddress = '',
+  remotePort = 0,
+  localAddress = '',
+  localPort = 0,
+}: Socket): Ends | undefined {
+  const [source, destination] = [normaliseAddress(remoteAddress), normaliseAddress(localAddress)];
+  if (source === undefined || destination === undefined) return undefined;
+  return {
+    source: { address: source, port: remotePort },
+    destination: { address: destination, port: localPort },
+  };
 }
 
 function authorityOf({ localAddress = '', localPort }: Socket): string {

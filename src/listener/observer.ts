@@ -24,6 +24,10 @@ export const TLS_FAILURES = [
 ] as const;
 export type TlsFailure = (typeof TLS_FAILURES)[number];
 
+/** Why what a trusted proxy says of a connection could not be read: it is no such header, has not come in time, or the proxy has left. */
+export const PROXY_HEADER_FAILURES = ['malformed', 'timeout', 'ended'] as const;
+export type ProxyHeaderFailure = (typeof PROXY_HEADER_FAILURES)[number];
+
 /** Hears of every client connection. Must not throw and must not wait. */
 export interface ConnectionObserver {
   /** A connection was accepted; `closed` follows. */
@@ -32,6 +36,8 @@ export interface ConnectionObserver {
   parted(reason: PartingReason, peerAddress: string | undefined): void;
   /** `detail`: what is wrong with the client's certificate, as OpenSSL calls it. */
   tlsFailed(reason: TlsFailure, peerAddress: string | undefined, detail?: string): void;
+  /** A connection of a trusted proxy was ended. `detail`: what is wrong with its header. */
+  proxyHeaderFailed(reason: ProxyHeaderFailure, peerAddress: string | undefined, detail?: string): void;
   /** The system did not give us a connection that had come. */
   acceptFailed(error: Error): void;
 }

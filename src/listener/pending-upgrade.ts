@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { GatewayError } from '../errors.ts';
 import { closePayload } from '../frames/close.ts';
-import { CLOSE } from '../frames/opcodes.ts';
+import { BINARY, CLOSE } from '../frames/opcodes.ts';
 import { frame } from '../frames/writer.ts';
 import type { ConnectionInfo, RequestHead } from '../http/parse.ts';
 import type { HeaderField } from '../http/request.ts';
@@ -34,8 +34,11 @@ export interface PendingUpgrade {
   accept(protocol: string | undefined, fields: readonly HeaderField[]): Duplex;
   /** Answers with the status of an error. A client that cannot be written to any more is let go without. */
   refuse(error: GatewayError): void;
-  /** Accepts, and closes at once with the error's code, for scripts to see; `protocol`, one of those offered, is named. */
-  refuseByClose(error: GatewayError, protocol: string | undefined): void;
+  /**
+   * Accepts, and closes at once with the error's code, for scripts to see; `protocol`, one of those offered, is named. Before
+   * the Close goes a binary message, if there is one.
+   */
+  refuseByClose(error: GatewayError, protocol: string | undefined, message?: Buffer): void;
 }
 
 /** A client may not send frames before the 101 (RFC 6455 §4.1); a hasty one is read this far and then left waiting. */
@@ -110,14 +113,16 @@ export class Http1Upgrade implements PendingUpgrade {
     this.#connections.rest(this.#client);
   }
 
-  refuseByClose(error: GatewayError, protocol: string | undefined): void {
+  refuseByClose(error: GatewayError, protocol: string | undefined, message?: Buffer): void {
     if (!this.#client.writable) {
       this.refuse(error);
       return;
     }
     this.#stopWatching();
     const head = Buffer.from(switchingHead(this.head.rawHeaders, protocol, []), 'latin1');
-    this.#client.write(Buffer.concat([head, frame(CLOSE, closePayload(error.close, error.message))]));
+    const said = message === undefined ? NOTHING : frame(BINARY, message);
+    const close = frame(CLOSE, closePayload(error.close, error.message));
+    this.#client.write(Buffer.concat([head, said, close]));
     void linger(this.#client, this.#lingerMs);
     this.#connections.rest(this.#client);
   }

@@ -1,17 +1,17 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo, ListenOptions, Socket } from 'node:net';
+import type { AddressInfo, ListenOptions } from 'node:net';
 import type { Logger } from 'pino';
 import type { ListenerConfig } from '../config/schema.ts';
 import { type AddressMatcher, isLoopback } from '../http/address.ts';
 import type { CertificateWatch } from '../watched-certificates.ts';
 import type { Connections } from './connections.ts';
 import { listenError } from './error.ts';
+import { guardConnections } from './guard.ts';
 import { type ListenerHandlers, type PlainSockets, serveHttp1 } from './http1.ts';
 import type { ConnectionObserver } from './observer.ts';
 import { type ListenerTls, openTls } from './tls.ts';
-import { TlsHandshakes } from './tls-handshakes.ts';
 
 export type { ListenerHandlers };
 
@@ -19,6 +19,8 @@ export type { ListenerHandlers };
 export interface ListenerDeadlines {
   /** From the connection, or the end of the last response, to the last header. */
   readonly headers: number;
+  /** For what a trusted proxy says of a connection. */
+  readonly proxyHeader: number;
   /** For the TLS handshake. */
   readonly handshake: number;
   /** A connection may idle between two plain requests. */
@@ -54,6 +56,7 @@ export interface Listener {
 
 const DEADLINES: ListenerDeadlines = {
   headers: 10_000,
+  proxyHeader: 5_000,
   handshake: 10_000,
   keepAlive: 60_000,
   check: 1_000,
@@ -73,7 +76,7 @@ export async function openListener(
   const deadlines = { ...DEADLINES, ...deps.deadlines };
   const tls = config.tls && (await openTls({ ...config, tls: config.tls }, deps.certificates));
   const server = createHttpServer(deadlines, tls);
-  const plain = guardConnections(server, config.tls !== undefined, deps);
+  const plain = guardConnections(server, config, { ...deps, proxyHeaderMs: deadlines.proxyHeader });
   const isLocal = config.tls === undefined && isLoopback(config.host);
   serveHttp1(server, handlers, { ...deps, plain, isLocal, lingerMs: deadlines.linger });
   await listen(server, config).catch((error) => {
@@ -131,42 +134,6 @@ function offersWebSocket({ rawHeaders }: IncomingMessage): boolean {
 }
 
 const WEBSOCKET = /(?:^|,)[ \t]*websocket(?:\/|[ \t]*(?:,|$))/i;
-
-/** Gives every socket an error listener at birth, finds it a place, and returns those that speak plain HTTP so far. */
-function guardConnections(server: Server, secure: boolean, deps: ListenerDeps): PlainSockets {
-  const { connections, observer, logger } = deps;
-  const plain: PlainSockets = new Map();
-  const handshakes = new TlsHandshakes(connections, observer);
-  function onSocketError(error: Error): void {
-    logger.debug({ err: error }, 'a client connection failed');
-  }
-  // One function for all sockets: a closure each would be kept as long as a session lasts.
-  function onSocketClose(this: Socket): void {
-    plain.delete(this);
-  }
-  function onHttpConnection(socket: Socket): void {
-    // A TLS handshake may end after the listener has closed.
-    if (!server.listening) {
-      socket.destroy();
-      return;
-    }
-    plain.set(socket, undefined);
-    socket.on('close', onSocketClose);
-  }
-  server.on('connection', function onConnection(socket: Socket) {
-    socket.on('error', onSocketError);
-    if (!connections.take(socket, secure ? 'tls handshake' : 'http')) return;
-    if (secure) handshakes.begin(socket);
-    else onHttpConnection(socket);
-  });
-  if (!secure) return plain;
-  handshakes.watch(server);
-  server.on('secureConnection', function onSecureConnection(socket: Socket) {
-    socket.on('error', onSocketError);
-    onHttpConnection(socket);
-  });
-  return plain;
-}
 
 /** Connections that may wait to be accepted while many come at once; the system cuts it to its own bound (somaxconn). */
 const BACKLOG = 4_096;

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { GatewayError } from '../errors.ts';
 import { type Connections, withSocket } from './connections.ts';
 import type { ConnectionObserver, TlsFailure } from './observer.ts';
+import { passProxyHeader } from './proxied.ts';
 import { refusalBytes } from './refusal.ts';
 
 /**
@@ -27,7 +28,9 @@ export class TlsHandshakes {
   /** Hears how the handshakes on `server` come out. */
   watch(server: Server): void {
     server.on('secureConnection', (socket: TLSSocket) => {
-      this.#connections.secured(this.#finish(endsOf(socket)), socket);
+      const raw = this.#finish(endsOf(socket));
+      if (raw !== undefined) passProxyHeader(raw, socket);
+      this.#connections.secured(raw, socket);
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       this.#onError(error, socket, this.#finish(endsOf(socket)) ?? this.#closed);

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { LINGER_OUTCOMES, type LingerObserver } from '../bridge/poll/parking.ts';
+import { LINGER_OUTCOMES, type LingerObserver } from '../bridge/parking.ts';
 
 /** Counts in a registry what becomes of sessions whose clients are lost; `routes` are those where they linger. */
 export function createLingerMetrics(registry: Registry, routes: readonly string[]): LingerObserver {

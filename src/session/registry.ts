@@ -31,7 +31,10 @@ export class Sessions {
 
   /** Registers a connection whose 101 is written, and tells the observers. */
   open(parts: SessionParts): Session {
-    const session = new Session(parts);
+    const session: Session = new Session({
+      ...parts,
+      onRenamed: (before) => this.#rename(session, before),
+    });
     this.#open.add(session);
     this.#named.set(session.connectionId, session);
     this.#observer().opened(session, parts.phases);
@@ -60,6 +63,11 @@ export class Sessions {
     clearTimeout(timer);
   }
 
+  #rename(session: Session, before: string): void {
+    this.#forget(session, before);
+    this.#named.set(session.connectionId, session);
+  }
+
   /** Another connection has the session, or it is over. */
   #onLingered(session: Session, aftermath: Aftermath | undefined): void {
     this.#forget(session);
@@ -70,8 +78,8 @@ export class Sessions {
   }
 
   /** Unless its name is another's by now. */
-  #forget(session: Session): void {
-    if (this.find(session.connectionId) === session) this.#named.delete(session.connectionId);
+  #forget(session: Session, name = session.connectionId): void {
+    if (this.find(name) === session) this.#named.delete(name);
   }
 
   #destroyAll(): void {

@@ -1,9 +1,17 @@
 import type { Grant } from '../admission/grant.ts';
 import { failed } from '../bridge/closing.ts';
-import type { Ending, Link, PeerName, Resumption, SessionHandle, Traffic } from '../bridge/contract.ts';
+import type {
+  Destination,
+  Ending,
+  Link,
+  PeerName,
+  Resumption,
+  SessionHandle,
+  Traffic,
+} from '../bridge/contract.ts';
 import type { Message } from '../bridge/poll/profile.ts';
 import type { RouteConfig } from '../config/schema.ts';
-import type { GatewayError } from '../errors.ts';
+import type { ChosenTarget, GatewayError } from '../errors.ts';
 import type { CloseStatus } from '../frames/close.ts';
 import type { UpgradeRequest } from '../http/request.ts';
 import type { ConnectionRecord } from '../observe/admin/backchannel.ts';
@@ -14,10 +22,9 @@ import { Deadlines, type Watched } from './deadlines.ts';
 import type { Meter } from './meter.ts';
 
 /** What a session is made of. */
-export interface SessionParts {
+export interface SessionParts extends Destination {
   readonly route: RouteConfig;
   readonly bridge: SessionRecord['bridge'];
-  readonly target: string;
   readonly request: UpgradeRequest;
   readonly grant: Grant;
   readonly meter: Meter;
@@ -25,6 +32,8 @@ export interface SessionParts {
   readonly protocol: string | undefined;
   /** What goes on with it; absent: it begins. */
   readonly resumes?: Resumption | undefined;
+  /** It goes by another `connectionId` from now on, in place of this one. Absent: nobody keeps them by it. */
+  readonly onRenamed?: ((before: string) => void) | undefined;
   /** Of its handshake: not kept. */
   readonly phases: PhaseTimes;
 }
@@ -34,10 +43,11 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   // Copied one by one: the request's headers and the token's claims are not to stay in memory with the session.
   readonly id: string;
   /** What its service knows it by. */
-  readonly connectionId: string;
+  connectionId: string;
   readonly route: string;
   readonly bridge: SessionRecord['bridge'];
-  readonly target: string;
+  target: string;
+  label: string | undefined;
   readonly subject: string | undefined;
   readonly issuer: string | undefined;
   readonly clientAddress: string;
@@ -49,27 +59,32 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   readonly host: string;
   readonly path: string;
   readonly protocol: string | undefined;
-  readonly awayMs: number | undefined;
+  awayMs: number | undefined;
   readonly up: Traffic = { messages: 0, bytes: 0 };
   readonly down: Traffic = { messages: 0, bytes: 0 };
   undelivered?: number;
   readonly startedAt = Date.now();
   readonly #since = performance.now();
+  #chosen: ChosenTarget | undefined;
   readonly #config: RouteConfig;
   readonly #meter: Meter;
-  readonly #expiresAt: number | undefined;
+  readonly #onRenamed: SessionParts['onRenamed'];
+  #expiresAt: number | undefined;
   #link: Link | undefined;
   #deadlines: Deadlines | undefined;
   /** Asked to end before the bridge was there. */
   #early: Ending | undefined;
 
-  constructor({ route, bridge, target, request, grant, meter, protocol, resumes }: SessionParts) {
+  constructor(parts: SessionParts) {
+    const { route, bridge, target, label, chosen, request, grant, meter, resumes } = parts;
     this.id = request.id;
     this.connectionId = resumes?.connectionId ?? request.connectionId;
     this.awayMs = resumes?.awayMs;
     this.route = route.name;
     this.bridge = bridge;
     this.target = target;
+    this.label = label;
+    this.#chosen = chosen;
     this.subject = grant.subject;
     this.issuer = grant.issuer;
     this.clientAddress = request.clientAddress;
@@ -80,12 +95,19 @@ export class Session implements SessionHandle, SessionRecord, Watched {
     this.origin = request.origin;
     this.host = request.host;
     this.path = request.path;
-    this.protocol = protocol;
+    this.protocol = parts.protocol;
     this.#config = route;
     this.#meter = meter;
+    this.#onRenamed = parts.onRenamed;
     this.#expiresAt = grant.expiresAt;
   }
 
+  get asked(): string | undefined {
+    return this.#chosen?.asked;
+  }
+  get rule(): string | undefined {
+    return this.#chosen?.rule;
+  }
   get stallMs(): number {
     return this.#config.timeouts.stall;
   }
@@ -98,6 +120,10 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   get fragments(): number {
     return this.#config.limits.fragments;
   }
+  get expiresAt(): number | undefined {
+    const { auth } = this.#config;
+    return auth === 'none' || auth.onExpiry === 'ignore' ? undefined : this.#expiresAt;
+  }
   get durationMs(): number {
     return performance.now() - this.#since;
   }
@@ -108,10 +134,23 @@ export class Session implements SessionHandle, SessionRecord, Watched {
       link.close(this.#early);
       return;
     }
-    const { auth, timeouts, keepalive } = this.#config;
-    const ignoresExpiry = auth === 'none' || auth.onExpiry === 'ignore';
-    const limits = { timeouts, keepalive, expiresAt: ignoresExpiry ? undefined : this.#expiresAt };
-    this.#deadlines = new Deadlines(limits, link, this);
+    const { timeouts, keepalive } = this.#config;
+    this.#deadlines = new Deadlines({ timeouts, keepalive, expiresAt: this.expiresAt }, link, this);
+  }
+
+  extend(expiresAt: number | undefined): void {
+    this.#expiresAt = expiresAt;
+    this.#deadlines?.extend(this.expiresAt);
+  }
+
+  goesOn({ connectionId, awayMs }: Resumption, { target, label, chosen }: Destination): void {
+    const before = this.connectionId;
+    this.connectionId = connectionId;
+    this.awayMs = awayMs;
+    this.target = target;
+    this.label = label;
+    this.#chosen = chosen;
+    this.#onRenamed?.(before);
   }
 
   admitMessage(now?: number): number {
@@ -152,10 +191,6 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   /** The bridge has ended: no deadline is watched any more. */
   stop(): void {
     this.#deadlines?.stop();
-  }
-
-  get traffic(): number {
-    return this.up.messages + this.up.bytes + this.down.messages + this.down.bytes;
   }
 
   expire(error: GatewayError, silent?: PeerName): void {

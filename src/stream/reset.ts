@@ -14,6 +14,8 @@ interface Innards {
  */
 export function resetSocket(socket: Socket): void {
   const innards = socket as unknown as Innards;
-  if (!socket.writableEnded && typeof innards._handle?.reset === 'function') innards.resetAndClosing = true;
+  // What still waits to be written has its FIN behind it, which is not asked for before that is out.
+  const isFinOut = socket.writableEnded && socket.writableLength === 0;
+  if (!isFinOut && typeof innards._handle?.reset === 'function') innards.resetAndClosing = true;
   socket.destroy();
 }

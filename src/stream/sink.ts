@@ -123,6 +123,19 @@ export class Sink {
     this.#hasRoom();
   }
 
+  /**
+   * Half-closes the socket: a FIN behind what was written, which still has its deadline. Nothing may be written after it. Calls
+   * `then` once it is out, or never will be.
+   */
+  finish(then: () => void): void {
+    this.flush();
+    // An ended stream emits no 'drain'.
+    this.#socket.end(() => {
+      this.#hasRoom();
+      then();
+    });
+  }
+
   /** Ends the socket behind what was written: a FIN, once that is out. Whoever calls it has a deadline of their own. */
   end(): void {
     this.flush();

@@ -47,6 +47,11 @@ export class Source implements Feeder {
     return this.#isFull || this.#isHeld || this.#waiting !== undefined;
   }
 
+  /** All that was read has been taken. */
+  get isEmpty(): boolean {
+    return this.#rest === undefined;
+  }
+
   /** Begins to read; `head` is what had been read already. */
   start(head: Buffer = NOTHING): void {
     if (head.length > 0) this.#offer(head);

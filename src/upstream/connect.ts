@@ -1,9 +1,10 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
-import { GatewayError } from '../errors.ts';
+import { asGatewayError, GatewayError } from '../errors.ts';
 import { type Remedies, tlsFault } from '../tls-fault.ts';
 import type { TlsTrust } from '../tls-trust.ts';
+import type { Preamble } from './preamble.ts';
 
 /** Where a socket is to lead, and whether through TLS. */
 export interface Destination {
@@ -17,6 +18,10 @@ export interface Destination {
   readonly alpn?: readonly string[] | undefined;
   /** What the target's URL begins with where the service speaks no TLS; for the log. */
   readonly plain?: 'ws://' | 'http://' | undefined;
+  /** What is said on it first, before TLS. */
+  readonly preamble?: Preamble | undefined;
+  /** Milliseconds without a byte after which TCP asks whether the host is there; Infinity: it does not. Absent: a minute. */
+  readonly keepaliveMs?: number | undefined;
   /** Node answers the peer's FIN by itself, as its HTTP clients expect. Absent: the FIN is the caller's to answer. */
   readonly autoEnd?: boolean;
 }
@@ -32,7 +37,27 @@ const QUEUE_MS = 10;
  * Rejects with UPSTREAM_REFUSED, or UPSTREAM_TIMEOUT when `signal` aborts first; the socket is then destroyed.
  */
 export function openSocket(where: Destination, signal: AbortSignal): Promise<Socket> {
+  const { tls, preamble, socketPath } = where;
+  if (preamble !== undefined || (tls !== undefined && socketPath !== undefined))
+    return openInSteps(where, signal);
+  return open(where, signal);
+}
+
+function open(where: Destination, signal: AbortSignal): Promise<Socket> {
   return where.socketPath === undefined ? attempt(where, signal) : queue(where, signal);
+}
+
+/** What is said in plain text goes ahead of TLS. */
+async function openInSteps(where: Destination, signal: AbortSignal): Promise<Socket> {
+  const { tls, preamble, ...rest } = where;
+  const socket = await open(rest, signal);
+  const said = await preamble?.(socket, signal).catch((error) => {
+    socket.destroy();
+    throw asGatewayError(error);
+  });
+  const ready = tls === undefined ? socket : await attempt(where, signal, socket);
+  if (said?.length) ready.unshift(said);
+  return ready;
 }
 
 /**
@@ -60,13 +85,14 @@ function isFull(cause: unknown): boolean {
   return (cause as NodeJS.ErrnoException | undefined)?.code === 'EAGAIN';
 }
 
-function attempt(where: Destination, signal: AbortSignal): Promise<Socket> {
+/** `under`: an open socket, on which TLS is to begin. */
+function attempt(where: Destination, signal: AbortSignal, under?: Socket): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(new GatewayError('UPSTREAM_TIMEOUT'));
       return;
     }
-    const socket = begin(where);
+    const socket = begin(where, under);
     const opened = where.tls === undefined ? 'connect' : 'secureConnect';
     const onAbort = () => onFailure('UPSTREAM_TIMEOUT', { detail: 'while connecting' });
     const onError = (cause: Error) =>
@@ -101,22 +127,25 @@ function remediesFor({ plain = 'ws://' }: Destination): Remedies {
   };
 }
 
-function begin({ host, port, socketPath, tls, alpn, autoEnd = false }: Destination): Socket {
+const KEEPALIVE_MS = 60_000;
+
+function begin(where: Destination, under?: Socket): Socket {
+  const { host, port, socketPath, tls, alpn, autoEnd = false, keepaliveMs = KEEPALIVE_MS } = where;
   // Half-open, so that a FIN is ours to answer: what is still to be flushed must not be cut by Node's own end().
   const allowHalfOpen = !autoEnd;
-  if (socketPath !== undefined) return connect({ path: socketPath, allowHalfOpen });
+  if (socketPath !== undefined && under === undefined) return connect({ path: socketPath, allowHalfOpen });
   const options = {
     host,
     port,
     noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: 60_000,
+    ...(keepaliveMs < Infinity && { keepAlive: true, keepAliveInitialDelay: keepaliveMs }),
     allowHalfOpen,
   };
   if (tls === undefined) return connect(options);
   const servername = tls.servername ?? (isIP(host) === 0 ? host : '');
   return connectTls({
     ...options,
+    ...(under && { socket: under }),
     secureContext: tls.context,
     servername,
     rejectUnauthorized: tls.isVerified,

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { asGatewayError, type DialFailure, GatewayError } from '../errors.ts';
 import type { Asking, Policy } from './balance/policy.ts';
+import type { Opening } from './connector.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Lease } from './lease.ts';
 import type { Pool } from './pool.ts';
@@ -19,8 +20,7 @@ export interface DialRequest<R> {
   readonly join: (socket: Socket, endpoint: Endpoint, signal: AbortSignal) => R | Promise<R>;
   /** The place to begin with; absent: the pool picks. */
   readonly first?: Lease;
-  /** As in Destination. */
-  readonly autoEnd?: boolean;
+  readonly opening?: Opening;
 }
 
 /** An upstream that is ready, and the place at it, which the session releases when it ends. */
@@ -64,13 +64,13 @@ export async function place(pool: Pool, policy: Policy, asking: Asking, signal: 
 
 /** Without shares and races: a handshake with the one address there is pays for nothing it cannot use. */
 async function dialOnly<R>(pool: Pool, request: DialRequest<R>): Promise<Dialled<R>> {
-  const { signal, policy, asking, join, autoEnd } = request;
+  const { signal, policy, asking, join, opening } = request;
   const startedAt = pool.context.now();
   const lease = request.first ?? pool.pick(policy, asking);
   if (lease === undefined) throw failureOf(pool, []);
   const { endpoint } = lease;
   try {
-    const value = await join(await pool.connect(endpoint, signal, autoEnd), endpoint, signal);
+    const value = await join(await pool.connect(endpoint, signal, opening), endpoint, signal);
     lease.opened();
     return { value, lease };
   } catch (thrown) {
@@ -118,10 +118,10 @@ class Search<R> {
 
   /** Undefined when nothing is left to try. */
   async #connect(): Promise<Win<Lease, Socket> | undefined> {
-    const { signal, autoEnd } = this.#request;
+    const { signal, opening } = this.#request;
     const course = {
       next: () => this.#next(),
-      attempt: ({ endpoint }: Lease, share: AbortSignal) => this.#pool.connect(endpoint, share, autoEnd),
+      attempt: ({ endpoint }: Lease, share: AbortSignal) => this.#pool.connect(endpoint, share, opening),
       failed: (lease: Lease, thrown: unknown) => void this.#failed(lease, thrown),
       lost: (lease: Lease, outpaced: boolean) => this.#lost(lease, outpaced),
     };

@@ -88,7 +88,7 @@ export class HttpPool<C extends EndpointClient> {
     signal: AbortSignal,
     first: Lease | undefined,
   ): Promise<Connected<C>> {
-    const how = { policy, asking, signal, autoEnd: true, ...(first && { first }) };
+    const how = { policy, asking, signal, opening: { autoEnd: true }, ...(first && { first }) };
     const join = (socket: Socket, endpoint: Endpoint, share: AbortSignal) =>
       this.#adopt(socket, this.#entry(endpoint), share);
     const dialled = dial(this.#pool, { ...how, join });
@@ -161,7 +161,7 @@ export class HttpPool<C extends EndpointClient> {
     const timer = setTimeout(() => controller.abort(), this.#pool.timeoutMs);
     endpoint.standing.begin(startedAt);
     try {
-      const socket = await this.#pool.connect(endpoint, controller.signal, true);
+      const socket = await this.#pool.connect(endpoint, controller.signal, { autoEnd: true });
       endpoint.standing.succeed(now());
       observer.dialled(endpoint, 'connected', now() - startedAt);
       return socket;

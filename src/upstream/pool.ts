@@ -3,13 +3,13 @@ import { sessionConfigOf } from '../config/poll/index.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { type DialFailure, GatewayError } from '../errors.ts';
-import { type TlsTrust, trustSource } from '../tls-trust.ts';
 import type { Asking, Policy } from './balance/policy.ts';
+import { Connector, type Opening, type Spot } from './connector.ts';
 import type { UpstreamContext } from './context.ts';
 import type { ProofSource } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
 import { startChecks } from './health/checks.ts';
-import { ALPN, type Http2Mode } from './http2-connection.ts';
+import type { Http2Mode } from './http2-connection.ts';
 import { Lease } from './lease.ts';
 import { HostWatch } from './names/watch.ts';
 import { type Target, targetsOf } from './target.ts';
@@ -35,9 +35,7 @@ export class Pool {
   readonly proof: ProofSource | undefined;
   /** Which version of HTTP its connections are dialled for. */
   readonly http2: Http2Mode;
-  /** Undefined where no target speaks TLS. Connections that are open keep the one they were made with. */
-  #trust: TlsTrust | undefined;
-  readonly #unwatch: (() => void) | undefined;
+  readonly #connector: Connector;
   readonly #watches: readonly HostWatch[];
   readonly #byTarget = new Map<Target, readonly Endpoint[]>();
   readonly #members: PoolMembers[] = [];
@@ -54,7 +52,8 @@ export class Pool {
     this.proof = proof;
     const isSession = kind === 'poll' || kind === 'post';
     this.http2 = (isSession && sessionConfigOf(route.upstream)?.http2) || 'off';
-    this.#unwatch = this.targets.some(({ secure }) => secure) ? this.#watchTrust(route) : undefined;
+    const isSecure = this.targets.some(({ secure }) => secure);
+    this.#connector = new Connector(route.upstream, { context, isSecure, http2: this.http2 });
     const { resolver, now } = context;
     const lookUp = route.upstream.resolver ?? 'dns';
     this.#watches = this.targets.map((target) => {
@@ -114,21 +113,9 @@ export class Pool {
     return new Lease(endpoint, this.context);
   }
 
-  /**
-   * Opens a socket to an endpoint: TLS and all, but nothing said yet. `autoEnd` as in Destination. Rejects with a
-   * GatewayError.
-   */
-  connect({ target, address }: Endpoint, signal: AbortSignal, autoEnd = false): Promise<Socket> {
-    const where = { host: address, port: target.port, socketPath: target.socketPath, autoEnd };
-    const trust = this.#trust;
-    if (trust === undefined || !target.secure) return this.context.connect(where, signal);
-    // The certificate names the host that the configuration does, whatever its address.
-    const servername = trust.servername ?? (target.host === address ? '' : target.host);
-    const plain = target.base === undefined ? 'ws://' : 'http://';
-    return this.context.connect(
-      { ...where, tls: { ...trust, servername }, alpn: ALPN[this.http2], plain },
-      signal,
-    );
+  /** Opens a socket to an endpoint, as its Connector does. Rejects with a GatewayError. */
+  connect(endpoint: Spot, signal: AbortSignal, opening?: Opening): Promise<Socket> {
+    return this.#connector.connect(endpoint, signal, opening);
   }
 
   /** The targets whose name has no address, and why. */
@@ -146,17 +133,8 @@ export class Pool {
     this.#isClosed = true;
     for (const watch of this.#watches) watch.close();
     this.#stopChecks?.();
-    this.#unwatch?.();
+    this.#connector.close();
     this.#replace([]);
-  }
-
-  #watchTrust({ upstream }: RouteConfig): () => void {
-    const source = trustSource(upstream.tls, ({ trust }) => {
-      this.#trust = trust;
-    });
-    const { value, close } = this.context.certificates.watch(source);
-    this.#trust = value.trust;
-    return close;
   }
 
   #place(target: Target, addresses: readonly string[]): void {

@@ -52,3 +52,18 @@ describe('addresses', () => {
     );
   });
 });
+
+describe('PROXY headers', () => {
+  const listener = '{ port: 8080, proxyProtocol: true }';
+
+  test('are sent by somebody', () => {
+    expect(problemOf(listeners(listener))).toMatch(
+      /listeners\[0\].proxyProtocol: has no effect: name the proxies that send PROXY headers in trustedProxies$/,
+    );
+  });
+
+  test('are read of trusted proxies', () => {
+    const config = parsed(`trustedProxies: [10.0.0.1]\n${listeners(listener)}`);
+    expect(config.listeners[0]?.proxyProtocol).toBe(true);
+  });
+});

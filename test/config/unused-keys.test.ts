@@ -22,6 +22,8 @@ const OF_WEBSOCKETS = [
   ['limits.connections', ', limits: { connections: { max: 1, per: route } }'],
   ['limits.messageSize', ', limits: { messageSize: 1KiB }'],
   ['limits.fragments', ', limits: { fragments: 10 }'],
+  ['timeouts.idle.client', ', timeouts: { idle: { client: 1h } }'],
+  ['timeouts.idle.upstream', ', timeouts: { idle: { upstream: 1h } }'],
   ['timeouts.lifetime', ', timeouts: { lifetime: 1h }'],
   ['timeouts.close', ', timeouts: { close: 1s }'],
   ['keepalive', ', keepalive: off'],
@@ -109,11 +111,17 @@ describe('a key without effect is refused', () => {
   test('tls, where no target has it', () => {
     const insecure = /upstream.tls: has no effect: no target is wss:\/\/ or https:\/\/$/;
     expect(problemOf(route('websocket: ws://127.0.0.1:1, tls: { servername: a }'))).toMatch(insecure);
-    expect(problemOf(route(`http: http://127.0.0.1:1, ${UPSTREAMS.tcp}, tls: { servername: a }`))).toMatch(
-      insecure,
+    expect(parsed(route(`http: http://127.0.0.1:1, ${UPSTREAMS.tcp}, tls: on`)).routes).toHaveLength(2);
+  });
+
+  test('the way of a protocol to TLS, and a PROXY header, without tcp', () => {
+    const secure = 'websocket: wss://127.0.0.1:1';
+    expect(problemOf(route(`${secure}, tls: { starttls: smtp }`))).toMatch(
+      /starttls: has no effect without tcp/,
     );
-    expect(problemOf(route(`${UPSTREAMS.tcp}, tls: { servername: a }`))).toMatch(
-      /has no effect with tcp alone/,
+    expect(problemOf(route(`${secure}, tls: postgres`))).toMatch(/tls: has no effect without tcp/);
+    expect(problemOf(route(`${secure}, proxyProtocol: v1`))).toMatch(
+      /proxyProtocol: has no effect without tcp/,
     );
   });
 });

@@ -46,6 +46,7 @@ class Ears implements ConnectionObserver {
   parted(reason: string): void {
     this.partings.push(reason);
   }
+  proxyHeaderFailed(): void {}
   tlsFailed(): void {}
   acceptFailed(): void {}
 

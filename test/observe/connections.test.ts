@@ -84,12 +84,14 @@ describe('the metrics of connections', () => {
       metrics.closed();
       metrics.parted('idle', undefined);
       metrics.tlsFailed('timeout', undefined);
+      metrics.proxyHeaderFailed('malformed', undefined);
       metrics.acceptFailed(new Error());
     });
     expect(metric(text, 'sallyport_connections_open')).toBe(1);
     expect(metric(text, 'sallyport_connections_refused_total', { reason: 'idle' })).toBe(1);
     expect(metric(text, 'sallyport_connections_refused_total')).toBe(1);
     expect(metric(text, 'sallyport_tls_errors_total', { reason: 'timeout' })).toBe(1);
+    expect(metric(text, 'sallyport_proxy_header_errors_total', { reason: 'malformed' })).toBe(1);
     expect(metric(text, 'sallyport_accept_errors_total')).toBe(1);
   });
 });
@@ -101,6 +103,7 @@ test('several observers are told, in order, with all that is known', () => {
     closed: () => void heard.push([name, 'closed']),
     parted: (...all: unknown[]) => void heard.push([name, 'parted', ...all]),
     tlsFailed: (...all: unknown[]) => void heard.push([name, 'tlsFailed', ...all]),
+    proxyHeaderFailed: (...all: unknown[]) => void heard.push([name, 'proxyHeaderFailed', ...all]),
     acceptFailed: (...all: unknown[]) => void heard.push([name, 'acceptFailed', ...all]),
   });
   const both = combineConnectionObservers(named('a'), named('b'));
@@ -108,12 +111,14 @@ test('several observers are told, in order, with all that is known', () => {
   both.opened();
   both.parted('full', '::1');
   both.tlsFailed('client_certificate', '::1', 'CERT_HAS_EXPIRED');
+  both.proxyHeaderFailed('malformed', '::1', 'the PROXY line is malformed');
   both.acceptFailed(error);
   both.closed();
   const calls = [
     ['opened'],
     ['parted', 'full', '::1'],
     ['tlsFailed', 'client_certificate', '::1', 'CERT_HAS_EXPIRED'],
+    ['proxyHeaderFailed', 'malformed', '::1', 'the PROXY line is malformed'],
     ['acceptFailed', error],
     ['closed'],
   ];

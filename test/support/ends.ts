@@ -23,6 +23,9 @@ export function sessionOf(changes: Partial<SessionHandle> = {}): TestSession {
     messageSize: Infinity,
     fragments: 16_384,
     link: undefined,
+    expiresAt: undefined,
+    extend() {},
+    goesOn() {},
     attach(link) {
       this.link = link;
     },

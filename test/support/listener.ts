@@ -25,6 +25,7 @@ export const unheard: ConnectionObserver = {
   closed() {},
   parted() {},
   tlsFailed() {},
+  proxyHeaderFailed() {},
   acceptFailed() {},
 };
 

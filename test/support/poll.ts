@@ -167,6 +167,9 @@ function testSession(id: string, own: Partial<SessionHandle> = {}): TestSession 
     fragments: 16_384,
     messageSize: Infinity,
     link: undefined,
+    expiresAt: undefined,
+    extend() {},
+    goesOn() {},
     attach(link) {
       this.link = link;
     },

@@ -5,6 +5,7 @@ import { pairsOf } from '../../upstream/answer-fields.ts';
 import type { HttpTarget } from '../../upstream/client.ts';
 import type { HttpPool } from '../../upstream/http-pool.ts';
 import type { Bridge, Dial, Ending } from '../contract.ts';
+import type { LingerObserver } from '../parking.ts';
 import { type Clock, systemClock } from './backoff.ts';
 import { ChannelHub } from './channels.ts';
 import type { SessionConcealment } from './concealment.ts';
@@ -12,7 +13,6 @@ import { runPoll } from './engine.ts';
 import { type GoodbyeObserver, Goodbyes } from './goodbyes.ts';
 import { leave } from './leaving.ts';
 import { type Opened, SessionOpener } from './opening.ts';
-import type { LingerObserver } from './parking.ts';
 import { type Begin, Resuming, type RunSession } from './resuming.ts';
 
 export interface PollDeps {

@@ -1,8 +1,7 @@
 import { GatewayError } from '../../errors.ts';
-import { ABNORMAL } from '../../frames/close.ts';
+import { Absence, isUnwanted, LOST } from '../absence.ts';
 import { Closing, type End, failed } from '../closing.ts';
 import type { Aftermath, Ending, Link } from '../contract.ts';
-import { Absence } from './absence.ts';
 import type { Conversation } from './conversation.ts';
 import type { Pressure } from './outbox.ts';
 import type { Message } from './profile.ts';
@@ -31,12 +30,6 @@ export interface LingeringParts {
   /** It is over, without a client: none came back in time, or it has ended in another way. */
   onOver(outcome: 'expired' | 'ended'): void;
 }
-
-/** Endings of a connection that its client did not want, and may not know of. */
-const UNWANTED: ReadonlySet<string> = new Set(['CLIENT_LOST', 'PEER_SILENT', 'PEER_STALLED']);
-
-/** What the service is told of a client that has not come back. */
-const LOST: Ending = { code: ABNORMAL, reason: '', by: 'client', clean: false };
 
 /**
  * A session with a service that outlives its clients: the client's end of it is this, with one visitor after the other behind
@@ -210,8 +203,4 @@ export class LingeringSession implements End {
     this.#isFull = false;
     this.#visitor?.onRoom();
   }
-}
-
-function isUnwanted({ by, code, error }: Ending): boolean {
-  return error === undefined ? by === 'client' && code === ABNORMAL : UNWANTED.has(error.code);
 }

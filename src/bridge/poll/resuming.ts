@@ -4,10 +4,10 @@ import type { RouteConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
 import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { Bridge, Dial, Ending, SessionHandle } from '../contract.ts';
+import { keyOf, type LingerObserver, Parking } from '../parking.ts';
 import type { Conversation } from './conversation.ts';
 import { runPoll } from './engine.ts';
 import { LingeringSession } from './lingering.ts';
-import { keyOf, type LingerObserver, Parking } from './parking.ts';
 import { compileResumeToken, type ResumeToken } from './resume-token.ts';
 import { runVisit } from './visit.ts';
 
@@ -33,7 +33,7 @@ export class Resuming {
   readonly #config: LingerConfig;
   readonly #closeMs: number;
   readonly #readToken: ReturnType<typeof compileResumeToken>;
-  readonly #parking: Parking;
+  readonly #parking: Parking<LingeringSession>;
 
   constructor(config: LingerConfig, { name, timeouts }: RouteConfig, parts: ResumingParts) {
     this.#parts = parts;

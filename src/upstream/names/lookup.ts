@@ -30,9 +30,12 @@ const LOOPBACK: readonly string[] = ['::1', '127.0.0.1'];
 
 /** The name does not exist, or has no address: the servers have said so. Everything else may pass. */
 export class NoSuchName extends Error {
+  readonly code: string;
+
   constructor(name: string, code: string) {
     super(`${name} has no address (${code})`);
     this.name = 'NoSuchName';
+    this.code = code;
   }
 }
 

@@ -1,0 +1,57 @@
+import type { Grant } from '../../../admission/grant.ts';
+import { asGatewayError, GatewayError } from '../../../errors.ts';
+import type { AdmittedRequest } from '../../../upstream/forward.ts';
+import type { SessionHandle } from '../../contract.ts';
+import { protocolFault } from './fault.ts';
+
+/** Judges a new token of a client that has been let in; resolves with what it grants. Rejects with a GatewayError. */
+export type Renew = (request: AdmittedRequest, token: string) => Promise<Grant>;
+
+/** Failures that say nothing about the token: it could not be judged. */
+const UNDECIDED: ReadonlySet<string> = new Set([
+  'KEYS_UNAVAILABLE',
+  'AUTH_UNAVAILABLE',
+  'RATE_LIMITED',
+  'TOO_MANY_REQUESTS',
+]);
+
+/** How the client of one WebSocket shows new tokens: one after the other. */
+export class Authentication {
+  readonly #judge: ((token: string) => Promise<Grant>) | undefined;
+  #isBusy = false;
+
+  /** `renew` is absent where the route asks for no proof: then there is nothing to judge. */
+  constructor(request: AdmittedRequest, renew: Renew | undefined) {
+    this.#judge = renew && ((token) => renew(request, token));
+  }
+
+  /**
+   * Extends the session by a token, or leaves it as it is where that cannot be judged now. Rejects where it is wrong, or leads
+   * to another target; and with PROTOCOL_ERROR while another one is being judged.
+   */
+  async renew(
+    token: string,
+    session: SessionHandle,
+    leadsHere: (claims: Grant['claims']) => boolean,
+  ): Promise<void> {
+    if (this.#judge === undefined) return;
+    if (this.#isBusy) throw protocolFault('AUTH before AUTH_OK');
+    this.#isBusy = true;
+    try {
+      const { claims, expiresAt } = await this.#judge(token);
+      if (!leadsHere(claims)) throw elsewhere();
+      session.extend(expiresAt);
+    } catch (error) {
+      if (!UNDECIDED.has(asGatewayError(error).code)) throw error;
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+}
+
+function elsewhere(): GatewayError {
+  return new GatewayError('FORBIDDEN', {
+    detail: 'the new token leads to another target',
+    sentence: 'The token does not lead to what is connected.',
+  });
+}

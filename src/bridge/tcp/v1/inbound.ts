@@ -1,0 +1,84 @@
+import { GatewayError } from '../../../errors.ts';
+import type { Sink } from '../../../stream/sink.ts';
+import { ACK_BYTES, type TcpMessage, WINDOW_BYTES } from '../../../tcp-protocol/types.ts';
+import { protocolFault } from './fault.ts';
+
+export interface InboundOptions {
+  /** That of the service. */
+  readonly sink: Sink;
+  /** What is received is acknowledged, so that the connection can be resumed. */
+  readonly acknowledges: boolean;
+  /** Says something to the client, if there is one. */
+  readonly send: (message: TcpMessage) => void;
+}
+
+/**
+ * What clients send, on its way to the service: never more than a window of it is in this process, for they are given credit
+ * as the service's socket takes it. Counted by offsets from the first byte on.
+ *
+ *     passed on ≤ received ≤ limit = passed on + window, as far as it has been granted
+ */
+export class Inbound {
+  readonly #options: InboundOptions;
+  /** Bytes of DATA so far. */
+  received = 0;
+  #passedOn = 0;
+  #limit = WINDOW_BYTES;
+  #acknowledged = 0;
+  #isWatching = false;
+  /** The client has sent its last byte. */
+  isFinished = false;
+
+  constructor(options: InboundOptions) {
+    this.#options = options;
+  }
+
+  /** So many bytes have come. Throws CREDIT_EXCEEDED for more than there was credit for, PROTOCOL_ERROR behind FIN. */
+  receive(count: number): void {
+    if (this.isFinished) throw protocolFault('DATA after FIN');
+    if (this.received + count > this.#limit) throw new GatewayError('CREDIT_EXCEEDED');
+    this.received += count;
+  }
+
+  /** What has come by now has been written to the service: gives credit for it, once it is taken. */
+  written(): void {
+    const { acknowledges, send } = this.#options;
+    if (acknowledges && this.received - this.#acknowledged >= ACK_BYTES) {
+      this.#acknowledged = this.received;
+      send({ type: 'ACK', offset: this.received });
+    }
+    this.#watch();
+  }
+
+  /** Credit given so far counts no more: returns what holds now, beyond what has been received. */
+  renew(): number {
+    this.#acknowledged = this.received;
+    this.#limit = this.#passedOn + WINDOW_BYTES;
+    return this.#limit - this.received;
+  }
+
+  /** Half a window is not on its way yet, or not out of this process yet. */
+  #watch(): void {
+    const { sink } = this.#options;
+    // Behind a FIN nothing can be asked of it, and nobody needs credit.
+    if (this.#isWatching || this.isFinished || !sink.isOpen) return;
+    if (this.received - this.#passedOn < WINDOW_BYTES / 2) return;
+    this.#isWatching = true;
+    const upTo = this.received;
+    sink.whenOut((error) => {
+      this.#isWatching = false;
+      if (error) return;
+      this.#passedOn = upTo;
+      this.#grant();
+      this.#watch();
+    });
+  }
+
+  #grant(): void {
+    const limit = this.#passedOn + WINDOW_BYTES;
+    const credit = limit - this.#limit;
+    if (credit <= 0) return;
+    this.#limit = limit;
+    this.#options.send({ type: 'WINDOW', credit });
+  }
+}

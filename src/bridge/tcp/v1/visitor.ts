@@ -1,0 +1,16 @@
+import type { TcpMessage } from '../../../tcp-protocol/types.ts';
+import type { Closing } from '../../closing.ts';
+import type { Receiver } from './outbound.ts';
+
+/** A client of a connection, while it has one. */
+export interface Visitor extends Receiver {
+  /** How its WebSocket ends. */
+  readonly closing: Closing;
+  /** It has ended: nothing that still comes of it counts. */
+  readonly isTold: boolean;
+  send(message: TcpMessage): void;
+  /** Hands on what has come of it and waits for the end of its chunk. */
+  flush(): void;
+  /** Both directions are through. */
+  conclude(): void;
+}

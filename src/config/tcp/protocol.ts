@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { duration } from '../fields.ts';
+
+/** What is spoken with clients of TCP services that know sallyport.tcp.v1 (config/TCP-PROTOCOL.md). */
+
+const MAX_WAITING = 1_000;
+
+const resume = z.strictObject({
+  for: duration
+    .prefault('60s')
+    .describe('How long the service is kept for a client whose WebSocket was lost; then it gets a reset'),
+  max: z
+    .int()
+    .min(1)
+    .default(MAX_WAITING)
+    .describe(
+      'So many connections of the route may wait at a time, each with up to 256 KiB of what was not acknowledged; beyond it a lost client ends its connection',
+    ),
+});
+
+/** The keys of an upstream that are about it. */
+export const tcpProtocolFields = {
+  tcpProtocol: z
+    .literal('off', 'expected off')
+    .optional()
+    .describe(
+      'tcp: sallyport.tcp.v1 is not spoken; absent: it is, with clients that offer it, such as ours: they see why a service is not reached, say when they have finished sending, are sent no more than they read, and show new tokens as theirs expire',
+    ),
+  resume: z
+    .union([duration.transform((ms) => ({ for: ms, max: MAX_WAITING })), resume])
+    .optional()
+    .describe(
+      'tcp: a client that speaks sallyport.tcp.v1 and lost its WebSocket may go on with the same connection for so long; with auth: none whoever knows its id may; absent: the connection ends with its WebSocket',
+    ),
+};
+
+/** The keys as far as the rules go. */
+export interface TcpProtocolShape {
+  readonly tcpProtocol?: 'off' | undefined;
+  readonly resume?: z.output<typeof resume> | undefined;
+}
+
+/** Nothing is resumed that is not spoken. */
+export function tcpProtocolRules(
+  { tcpProtocol, resume }: TcpProtocolShape,
+  complain: (path: PropertyKey[], message: string) => void,
+): void {
+  if (tcpProtocol === 'off' && resume !== undefined)
+    complain(['resume'], 'has no effect with tcpProtocol: off, for only sallyport.tcp.v1 can resume');
+}
