@@ -6,7 +6,7 @@ import { z } from 'zod';
 export const STARTTLS_KINDS = ['postgres', 'smtp', 'imap', 'ldap'] as const;
 export type StartTlsKind = (typeof STARTTLS_KINDS)[number];
 
-const shape = z.strictObject({
+const trust = {
   ca: z
     .string()
     .optional()
@@ -28,6 +28,10 @@ const shape = z.strictObject({
     .literal('off', 'expected off')
     .optional()
     .describe('Whoever answers is believed, whatever certificate it has; absent: the certificate is checked'),
+};
+
+const shape = z.strictObject({
+  ...trust,
   starttls: z
     .enum(STARTTLS_KINDS)
     .optional()
@@ -40,6 +44,9 @@ const word = z
   .transform((text): UpstreamTls => (text === 'on' ? {} : { starttls: text }));
 
 export type UpstreamTls = z.output<typeof shape>;
+
+/** Of services that speak TLS from the first byte, as their URL says. */
+export const secureTls = z.strictObject(trust).superRefine(tlsRules);
 
 export const upstreamTls = z.union(
   [word, shape.superRefine(tlsRules)],

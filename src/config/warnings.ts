@@ -4,6 +4,7 @@ import { certificateWarnings } from './client-certificates.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
+import { hasIdleLimit } from './limits.ts';
 import { nearMisses } from './near-misses.ts';
 import { loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
 import { sessionConfigOf } from './poll/index.ts';
@@ -11,6 +12,7 @@ import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
+import { openTunnel, wideBlocks } from './tcp/warnings.ts';
 import { places, valueAt } from './tree.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
@@ -146,12 +148,8 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...unnoticedLoss(route, path),
     ...unverified(route, path),
     ...lentCredentials(route, path),
+    ...wideBlocks(route, path),
   ];
-}
-
-function openTunnel({ upstream }: RouteConfig, path: Path): Finding[] {
-  if (upstream.tcp === undefined) return [];
-  return warn([...path, 'auth'], 'anybody who reaches the gateway can talk to this TCP service');
 }
 
 function authWarnings({ token }: AuthConfig, path: Path): Finding[] {
@@ -165,8 +163,7 @@ function authWarnings({ token }: AuthConfig, path: Path): Finding[] {
 }
 
 function unnoticedLoss({ keepalive, timeouts, upstream }: RouteConfig, path: Path): Finding[] {
-  const isWatched =
-    keepalive !== 'off' || (timeouts.idle ?? Infinity) < Infinity || timeouts.lifetime !== undefined;
+  const isWatched = keepalive !== 'off' || hasIdleLimit(timeouts.idle) || timeouts.lifetime !== undefined;
   if (isWatched || !servedKinds(upstream).includes('upgrade')) return [];
   return warn([...path, 'keepalive'], 'a client that vanishes keeps its connection for ever', {
     hint: 'set timeouts.idle or timeouts.lifetime',

@@ -145,9 +145,7 @@ describe('a placeholder', () => {
     'websocket: "ws://{target}:5432"',
     'websocket: "ws://*.x:1"',
     'http: "http://{room}.x"',
-    'tcp: "{target}:5432"',
     'tcp: "*.x:5432"',
-    'tcp: "db{1..3}.x:1"',
     'tcp: { address: "{target}:1" }',
     'poll: { target: "http://{room}", poll: { path: / } }',
   ])('has no place in a host: %s', (upstream) => {
@@ -227,5 +225,25 @@ describe('resolver', () => {
     expect(problem('tcp: ["10.0.0.1:1", "[::1]:2"], resolver: system')).toContain(
       'upstream.resolver: has no effect: every target is an address',
     );
+  });
+});
+
+describe('keepalive', () => {
+  test.each([
+    ['tcp: "a:1", keepalive: 15s', 15_000],
+    ['http: http://a, keepalive: "off"', Infinity],
+    ['tcp: ["a:1", unix:/run/a.sock], keepalive: 1s', 1_000],
+    ['tcp: "a:1"', undefined],
+  ])('%s', (upstream, ms) => {
+    expect(route(upstream).upstream.keepalive).toBe(ms);
+  });
+
+  test.each([
+    ['tcp: "a:1", keepalive: 999ms', 'upstream.keepalive: "999ms" is not 1s to 32767s, or off'],
+    ['tcp: "a:1", keepalive: 24h', 'upstream.keepalive: "24h" is not 1s to 32767s, or off'],
+    ['tcp: unix:/run/a.sock, keepalive: 15s', 'upstream.keepalive: has no effect: every target is a unix'],
+    ['http: unix:/run/a.sock, keepalive: off', 'upstream.keepalive: has no effect: every target is a unix'],
+  ])('%s is refused', (upstream, message) => {
+    expect(problem(upstream)).toContain(message);
   });
 });
