@@ -6,7 +6,7 @@ import { launchChromium, openPage } from '../support/chromium.ts';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
 import { startGateway } from '../support/gateway.ts';
 import { freePort } from '../support/ports.ts';
-import { PASSWORD, startPostgres } from '../support/scram-postgres.ts';
+import { PASSWORD, startPostgres } from '../support/postgres.ts';
 import { serveScript } from '../support/script-page.ts';
 import { type RunningServer, startRedis } from '../support/servers.ts';
 import type { DatabasePage } from './database-page.ts';
