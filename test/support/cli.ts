@@ -95,6 +95,10 @@ export class Process {
     });
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }
