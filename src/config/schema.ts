@@ -12,6 +12,7 @@ import { rewriteFields } from './rewrite.ts';
 import { routeRules } from './rules.ts';
 import { allowFields } from './tcp/allow.ts';
 import { framingFields } from './tcp/frames.ts';
+import { tcpKeepalive } from './tcp/keepalive.ts';
 import { tcpProtocolFields } from './tcp/protocol.ts';
 import { proxyProtocol } from './tcp/proxy-protocol.ts';
 import { tableFields } from './tcp/table.ts';
@@ -59,6 +60,7 @@ const upstream = z.strictObject({
   ...poolFields,
   ...framingFields,
   proxyProtocol,
+  keepalive: tcpKeepalive,
   ...tcpProtocolFields,
   credentials: credentials
     .optional()
