@@ -28,6 +28,14 @@ export interface DialFailure {
   readonly error: GatewayError;
 }
 
+/** A target that a client has named, for the log. */
+export interface ChosenTarget {
+  /** `host:port` in the client's words; undefined where the name may be a secret, or is none. */
+  readonly asked?: string | undefined;
+  /** What allows it: the rule, or the name in the table. */
+  readonly rule?: string | undefined;
+}
+
 /**
  * The only error that refuses a request or ends a session on purpose. Throw it anywhere on the path of a
  * connection; `handshake.ts` answers it before the 101, `session/` ends with it afterwards.
@@ -38,6 +46,8 @@ export class GatewayError extends Error {
   readonly isAnswer: boolean;
   /** What became of the targets dialled, in order: for the log. The dialler sets it. */
   dials: readonly DialFailure[] | undefined;
+  /** What was asked for, where clients name their targets: for the log. Who looks for it sets it. */
+  chosen: ChosenTarget | undefined;
   readonly #status: number | undefined;
   readonly #close: number | undefined;
   readonly #headers: Readonly<Record<string, string>>;
@@ -88,6 +98,9 @@ export function asGatewayError(thrown: unknown): GatewayError {
 /** `thrown` came about because the client has left; what was dialled for it stays known. */
 export function clientLost(thrown: unknown): GatewayError {
   const error = new GatewayError('CLIENT_LOST', { cause: thrown });
-  if (thrown instanceof GatewayError) error.dials = thrown.dials;
+  if (thrown instanceof GatewayError) {
+    error.dials = thrown.dials;
+    error.chosen = thrown.chosen;
+  }
   return error;
 }

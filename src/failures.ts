@@ -68,6 +68,17 @@ export const FAILURES = {
     retryAfter: 1,
   },
   FORBIDDEN: { status: 403, close: 3003, sentence: 'The token does not permit this.' },
+  TARGET_REFUSED: { status: 403, close: 3003, sentence: 'This target is not allowed.' },
+  TARGET_MALFORMED: {
+    status: 400,
+    close: 1008,
+    sentence: 'The target is missing or malformed: host:port is expected, IPv6 in brackets.',
+  },
+  TARGET_FIXED: {
+    status: 400,
+    close: 1008,
+    sentence: 'This address leads to one service, and ?address= names another: leave it out.',
+  },
   TOKEN_MISSING: { status: 401, close: 3000, sentence: 'A token is required.' },
   TOKEN_INVALID: { status: 401, close: 3000, sentence: 'The token is not valid.' },
   TOKEN_EXPIRED: { status: 401, close: 3000, sentence: 'The token has expired.' },

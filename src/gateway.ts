@@ -144,7 +144,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const metrics = createMetrics({
     open: () => sessions,
     droppedLines: () => droppedLines(logger),
-    endpoints: () => upstreams.endpoints,
+    endpoints: () => upstreams.endpoints.records(),
     issuers: () => verifiers,
     certificates: () => certificates,
     routes: config.routes,

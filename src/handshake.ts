@@ -111,6 +111,8 @@ function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: D
     route: config,
     bridge: upgrade.bridge,
     target: bridge.target,
+    label: bridge.label,
+    chosen: bridge.chosen,
     request,
     grant,
     meter,

@@ -1,4 +1,5 @@
 import type { RouteConfig } from './config/schema.ts';
+import { fitsPair, readSegment, type SegmentPattern, splitPair } from './config/segments.ts';
 import { badRequest } from './http/fields.ts';
 import { type Reading, readingsOf } from './http/readings.ts';
 import type { RequestKind } from './http/request.ts';
@@ -52,8 +53,8 @@ const NONE = Object.freeze({});
 
 /**
  * Compiles the routes' matches: the first that fits and serves the kind wins. `host` is in lower case without a port,
- * `path` as checked by `parseTarget`. `*.example.com` stands for one label; `{name}` for one segment that is not empty; a
- * trailing `/*` for everything below, the bare slash included: `/chat/*` takes `/chat/` and `/chat/a/b`, not `/chat`.
+ * `path` as checked by `parseTarget`. `*.example.com` stands for one label; `{name}` for one segment that is not empty, `{one}:{two}`
+ * for one with a colon amid it, of which the last counts; a trailing `/*` for everything below, the bare slash included: `/chat/*` takes `/chat/` and `/chat/a/b`, not `/chat`.
  *
  * The router throws BAD_REQUEST for a path that would take another route as another server reads it: whichever way was
  * taken, it could be the one around a guard. With a `name` only the route of that name is looked at. A route with `paths: strict` takes paths with one reading only.
@@ -116,22 +117,32 @@ function matchPath(pattern: string, ignoreCase: boolean): Matcher<unknown>['fits
   };
 }
 
-function matchSegment(wanted: string, ignoreCase: boolean): (segment: string) => boolean {
-  if (wanted.startsWith('{')) return (segment) => segment !== '';
-  if (!ignoreCase) return (segment) => segment === wanted;
-  const lower = wanted.toLowerCase();
+function matchSegment(text: string, ignoreCase: boolean): (segment: string) => boolean {
+  const wanted = readSegment(text);
+  if (wanted.kind === 'one') return (segment) => segment !== '';
+  if (wanted.kind === 'pair') return (segment) => fitsPair(wanted, segment);
+  if (!ignoreCase) return (segment) => segment === text;
+  const lower = text.toLowerCase();
   return (segment) => segment.toLowerCase() === lower;
 }
 
 function captureOf(pattern: string): Matcher<unknown>['capture'] {
-  const names = pattern.split('/').map((text) => (text.startsWith('{') ? text.slice(1, -1) : undefined));
-  if (names.every((name) => name === undefined)) return () => NONE;
+  const wanted = pattern.split('/').map(readSegment);
+  if (wanted.every(({ kind }) => kind === 'fixed')) return () => NONE;
   return function capture(path) {
     const segments = path.split('/');
     const captures: Record<string, string> = {};
-    for (const [index, name] of names.entries()) {
-      if (name !== undefined) captures[name] = segments[index] as string;
-    }
+    for (const [index, pattern] of wanted.entries())
+      Object.assign(captures, captureSegment(pattern, segments[index] as string));
     return captures;
   };
+}
+
+function captureSegment(pattern: SegmentPattern, segment: string): Routed<unknown>['captures'] {
+  if (pattern.kind === 'fixed') return NONE;
+  if (pattern.kind === 'one') return { [pattern.name]: segment };
+  const parts = splitPair(pattern, segment);
+  // Decoded it fits, or it would not be here.
+  if (parts === undefined) throw badRequest('the path has a malformed segment');
+  return { [pattern.names[0]]: parts[0], [pattern.names[1]]: parts[1] };
 }

@@ -29,7 +29,8 @@ import { type Credentials, openCredentials } from './upstream/credentials.ts';
 import { type AdmittedRequest, compileForward, type Forward } from './upstream/forward.ts';
 import { HttpPool } from './upstream/http-pool.ts';
 import { Pool } from './upstream/pool.ts';
-import { reachPool } from './upstream/reach.ts';
+import { openTcpReach } from './upstream/targets/index.ts';
+import type { TableDeps } from './upstream/targets/table.ts';
 import type { FileObserver, WatchedFiles } from './watched-files.ts';
 
 /** A route of the configuration, compiled: whom it lets in, and how it serves each kind of request, if it does. */
@@ -98,9 +99,10 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
   const { upstreams, channels, goodbyes, lingering } = deps;
+  const { files, logger, reloads } = deps;
   const isTcp = upgradesTo(config.upstream) === 'tcp';
   const renewal = isTcp ? createRenewal(config, { ...deps, external }) : undefined;
-  const means = { upstreams, credentials, channels, goodbyes, lingering, renewal };
+  const means = { upstreams, credentials, channels, goodbyes, lingering, renewal, files, logger, reloads };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && openPool(config, 'http', means);
   const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, means, http) : undefined;
@@ -124,7 +126,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
 }
 
 /** What the ways to a route's upstream are made with. */
-interface Means {
+interface Means extends TableDeps {
   readonly upstreams: UpstreamContext;
   readonly credentials?: Credentials | undefined;
   readonly goodbyes?: GoodbyeObserver | undefined;
@@ -135,7 +137,11 @@ interface Means {
 }
 
 /** Its health checks prove themselves with what anybody is lent. */
-function openPool(config: RouteConfig, kind: UpstreamKind, { upstreams, credentials }: Means): Pool {
+function openPool(
+  config: RouteConfig,
+  kind: UpstreamKind,
+  { upstreams, credentials }: Pick<Means, 'upstreams' | 'credentials'>,
+): Pool {
   return new Pool(config, kind, upstreams, credentials?.proofFor({ claims: {} }));
 }
 
@@ -165,16 +171,16 @@ function openBridge(
 ): Omit<UpgradeHandler, 'meter' | 'forward'> & Pick<Opened<never>, 'close'> {
   const kind = upgradesTo(config.upstream);
   if (kind === 'poll' || kind === 'post') return openPoll(config, kind, means);
-  const own = kind === 'tcp' ? 'tcp' : 'websocket';
-  const pool = kind === 'http' && http ? http : openPool(config, own, means);
+  if (kind === 'tcp') return openTcp(config, means);
+  const pool = kind === 'http' && http ? http : openPool(config, 'websocket', means);
   const close = () => pool.close();
-  if (kind === 'tcp') return openTcp(config, pool, means);
   const dial = createWebSocketDial(config, pool, means.credentials?.concealment);
   return { bridge: 'websocket', dial, close };
 }
 
-function openTcp(config: RouteConfig, pool: Pool, { lingering, renewal }: Means) {
-  const reach = reachPool(pool, config.upstream.balance);
+function openTcp(config: RouteConfig, means: Means) {
+  const { upstreams, lingering, renewal } = means;
+  const { reach, close } = openTcpReach(config, upstreams, means);
   const renew =
     renewal && ((request: AdmittedRequest, token: string) => renewal(request, request.grant, token));
   const v1 = new TcpV1(config, { reach, renew, lingering });
@@ -182,7 +188,7 @@ function openTcp(config: RouteConfig, pool: Pool, { lingering, renewal }: Means)
     bridge: 'tcp',
     dial: createTcpDial(config, reach, v1),
     refusal: (protocols: readonly string[], error: GatewayError) => v1.refusal(protocols, error),
-    close: () => v1.close().then(() => pool.close()),
+    close: () => v1.close().then(close),
   } as const;
 }
 
@@ -201,7 +207,10 @@ function openPoll(config: RouteConfig, kind: 'poll' | 'post', means: Means) {
 }
 
 /** The HTTP clients of a poll route, one for each endpoint. */
-export function openPollClients(config: RouteConfig, means: Means): HttpPool<HttpTarget> {
+export function openPollClients(
+  config: RouteConfig,
+  means: Pick<Means, 'upstreams' | 'credentials'>,
+): HttpPool<HttpTarget> {
   const kind = config.upstream.poll === undefined ? 'post' : 'poll';
   const pool = openPool(config, kind, means);
   return new HttpPool(pool, ({ target }, connect) => openHttpTarget(target, connect, pool.http2));

@@ -36,6 +36,14 @@ describe('the path of a route', () => {
     ['/rooms/{room}', '/rooms/caf%E9', { room: 'caf%E9' }],
     ['/rooms/{room}/*', '/rooms/a%2Fb/c', { room: 'a%2Fb' }],
     ['/grüße', '/gr%C3%BC%C3%9Fe', {}],
+    ['/{host}:{port}', '/db.internal:5432', { host: 'db.internal', port: '5432' }],
+    ['/{host}:{port}', '/[::1]:22', { host: '[::1]', port: '22' }],
+    ['/{host}:{port}', '/%5B%3A%3A1%5d%3A22', { host: '%5B%3A%3A1%5d', port: '22' }],
+    ['/{host}:{port}', '/a:b:', { host: 'a', port: 'b:' }],
+    ['/{host}:{port}', '/caf%E9:1', { host: 'caf%E9', port: '1' }],
+    ['/{host}:{port}', '/a%253A:1', { host: 'a%253A', port: '1' }],
+    ['/{a}2{b}', '/x%25y%322z', { a: 'x%25y%32', b: 'z' }],
+    ['/to/{a}->{b}/*', '/to/x-%3ey/z', { a: 'x', b: 'y' }],
   ])('%s takes %s', (pattern, path, captures) => {
     expect(routeFor(undefined, pattern)('any', path)?.captures).toEqual(captures);
   });
@@ -52,6 +60,13 @@ describe('the path of a route', () => {
     ['/rooms/{room}', '/rooms/'],
     ['/rooms/{room}', '/rooms/7/8'],
     ['/rooms/{room}/x', '/rooms//x'],
+    ['/{host}:{port}', '/db.internal'],
+    ['/{host}:{port}', '/:22'],
+    ['/{host}:{port}', '/host:'],
+    ['/{host}:{port}', '/:'],
+    ['/{host}:{port}', '/a%253A1'],
+    ['/{a}2{b}', '/x%25y'],
+    ['/{host}:{port}', '/a/b:1'],
   ])('%s does not take %s', (pattern, path) => {
     expect(routeFor(undefined, pattern)('any', path)).toBeUndefined();
   });

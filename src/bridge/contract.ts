@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { GatewayError } from '../errors.ts';
+import type { ChosenTarget, GatewayError } from '../errors.ts';
 import type { HeaderField } from '../http/request.ts';
 import type { AdmittedRequest } from '../upstream/forward.ts';
 import type { Message } from './poll/profile.ts';
@@ -80,7 +80,7 @@ export interface SessionHandle {
   /** The client has proven itself anew: the grant ends then. */
   extend(expiresAt: number | undefined): void;
   /** It turns out to go on with another one, and where that leads to. */
-  goesOn(resumption: Resumption, target: string): void;
+  goesOn(resumption: Resumption, to: Destination): void;
   /** Client messages that were taken, and that the upstream has not accepted: said at the end by bridges that know. */
   undelivered?: number;
   /** Milliseconds a write may stay unread, and a Close unanswered. */
@@ -120,10 +120,18 @@ export interface InBandRefusal {
   readonly message: Buffer;
 }
 
-/** A dialled upstream, ready to be joined to a client. */
-export interface Bridge {
-  /** The upstream it leads to, as logs and metrics name it. */
+/** Where a session leads to. */
+export interface Destination {
+  /** The upstream, as logs name it. */
   readonly target: string;
+  /** What metrics count its bytes under, one of a closed set; absent: nothing. */
+  readonly label?: string | undefined;
+  /** What the client has chosen, where clients choose. */
+  readonly chosen?: ChosenTarget | undefined;
+}
+
+/** A dialled upstream, ready to be joined to a client. */
+export interface Bridge extends Destination {
   readonly accept: Acceptance;
   /** What goes on with it; absent: it begins. */
   readonly resumes?: Resumption;

@@ -1,5 +1,5 @@
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
-import type { AddressTarget, UrlTarget } from '../config/pool.ts';
+import type { UrlTarget } from '../config/pool.ts';
 import { formatProblem, type Warning } from '../config/problem.ts';
 import type { Config, RouteConfig, UpstreamConfig } from '../config/schema.ts';
 import { kindsOf, servedKinds, type UpstreamKind, upgradesTo } from '../config/upstream-kinds.ts';
@@ -10,6 +10,7 @@ import type { Context } from './context.ts';
 import { limitsText } from './limit-text.ts';
 import { checkMaterials } from './materials.ts';
 import { table } from './table.ts';
+import { endpoint, tcpText, weighed } from './target-text.ts';
 
 /**
  * `sallyport check FILE`: warnings on stderr, what the configuration comes to on stdout. Resolves with what was read. Throws
@@ -47,10 +48,6 @@ function limitRows({ limits }: Config): string[][] {
   ];
 }
 
-function endpoint(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port === 0 ? 'any' : port}`;
-}
-
 /** In the order in which routes are tried; a route with two upstreams has a row for each. */
 function routeRows({ routes }: Config): string[][] {
   const rows = routes.flatMap((route) =>
@@ -81,27 +78,18 @@ function kindsTo(kind: UpstreamKind, { upstream }: RouteConfig): RequestKind[] {
 
 function upstreamText(kind: UpstreamKind, { upstream }: RouteConfig): string {
   const targets = {
-    websocket: upstream.websocket?.map(urlText),
-    tcp: upstream.tcp?.map(addressText),
-    poll: upstream.poll?.target.map(urlText),
-    post: upstream.post?.target.map(urlText),
-    http: upstream.http?.map(urlText),
+    websocket: upstream.websocket,
+    poll: upstream.poll?.target,
+    post: upstream.post?.target,
+    http: upstream.http,
   };
-  const place = `${kind} ${targets[kind]?.join(', ')}`;
+  const where = kind === 'tcp' ? tcpText(upstream) : targets[kind]?.map(urlText).join(', ');
+  const place = `${kind} ${where}`;
   return [place, ...prefixText(kind, upstream), ...balanceText(upstream)].join(' ');
 }
 
 function urlText({ url, weight }: UrlTarget): string {
   return weighed(shownUrl(url), weight);
-}
-
-function addressText(target: AddressTarget): string {
-  const place = 'host' in target ? endpoint(target.host, target.port) : `unix:${target.socketPath}`;
-  return weighed(place, target.weight);
-}
-
-function weighed(target: string, weight: number | undefined): string {
-  return weight === undefined ? target : `${target} (${weight})`;
 }
 
 /** A bridge beside http gets the whole path. */

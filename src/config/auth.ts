@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { certificateSubject } from './certificate-subject.ts';
 import { duration, headerName, keyFile, oneOrMany, tokenSource, urlOrSocket } from './fields.ts';
 import { readUnix, socketFault } from './unix.ts';
-import { httpTls } from './upstream-tls.ts';
+import { secureTls } from './upstream-tls.ts';
 
 /** The configuration of how clients prove who they are. */
 
@@ -55,7 +55,7 @@ const externalShape = z.strictObject({
       'How long a 2xx holds for the same client, headers, method and address, never beyond `expires`; absent: it is asked each time',
     ),
   within: duration.prefault('5s').describe('The whole answer must come in this time; else 503'),
-  tls: httpTls
+  tls: secureTls
     .optional()
     .describe('TLS towards it; absent: its certificate must be believed, and it is shown none'),
 });

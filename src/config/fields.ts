@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
+import { BETWEEN } from './segments.ts';
 import {
   BYTE_RATE,
   DURATION,
@@ -130,14 +131,17 @@ export function isUrl(text: string): boolean {
 export type ServiceAddress = Readonly<{ host: string; port: number } | { socketPath: string }>;
 
 /** `host:port` of a TCP service, IPv6 in brackets; or a unix socket. */
-const SERVICE_ADDRESS = 'host:port, like 10.0.0.9:5900, or unix:/run/app.sock';
-export const serviceAddress = word<ServiceAddress>(SERVICE_ADDRESS, (text) => {
+export const SERVICE_ADDRESS = 'host:port, like 10.0.0.9:5900, or unix:/run/app.sock';
+export const serviceAddress = word<ServiceAddress>(SERVICE_ADDRESS, readServiceAddress);
+
+/** Undefined if it is none. */
+export function readServiceAddress(text: string): ServiceAddress | undefined {
   const { socketPath, base } = readUnix(text) ?? {};
   if (socketPath !== undefined) return base === '' ? { socketPath } : undefined;
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/@]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   return match && port >= 1 && port <= 65_535 ? { host: (match[1] ?? match[2]) as string, port } : undefined;
-});
+}
 
 /** A name or address by which a host is called, in lower case, without a port; IPv6 without brackets. */
 export const hostName = word('a host name or address like gateway.internal or 10.0.0.9', (text) => {
@@ -153,13 +157,15 @@ export const hostPattern = word('a host like app.example.com or *.example.com', 
     : undefined,
 );
 
+const NAME = '\\{[a-z][a-z0-9_]*\\}';
+const PATH = new RegExp(`^(/(${NAME}(${BETWEEN.source}${NAME})?|[^\\s{}*?#/%;\\\\]*))*(/\\*)?$`, 'i');
+
 /**
- * A path to match: exact, `{name}` for one segment, a trailing `/*` for everything below. No path with empty or dot
- * segments, parameters or backslashes is ever read in one way only, so that none of them would be matched.
+ * A path to match: exact, `{name}` for one segment or `{one}:{two}` for two parts of it, a trailing `/*` for everything below. No
+ * path with empty or dot segments, parameters or backslashes is ever read in one way only, so that none of them would be matched.
  */
-export const pathPattern = word('a path like /chat, /rooms/{room} or /chat/*', (text) => {
-  const isPattern =
-    /^(\/(\{[a-z][a-z0-9_]*\}|[^\s{}*?#/%;\\]*))*(\/\*)?$/i.test(text) && text.startsWith('/');
+export const pathPattern = word('a path like /chat, /rooms/{room}, /{host}:{port} or /chat/*', (text) => {
+  const isPattern = PATH.test(text) && text.startsWith('/');
   return isPattern && !/\/\/|\/\.\.?(\/|$)/.test(text) ? text : undefined;
 });
 
@@ -196,6 +202,14 @@ export const loginUrl = word('an http:// or https:// URL, or a path like /login?
   if (/^\/(?![/\\])[^\s#{}]*$/.test(plain)) return text;
   return isUrlOf(['http', 'https'], plain) && !/[\s{}]/.test(plain) ? text : undefined;
 });
+
+/** Of a target. */
+export const weight = z
+  .int()
+  .min(1)
+  .max(256)
+  .optional()
+  .describe('Its share beside the other targets; absent: 1');
 
 /** One value or a list of them, always read as a list. */
 export const oneOrMany = <T extends z.ZodType>(item: T) =>

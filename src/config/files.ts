@@ -17,7 +17,7 @@ const FILES = [
   ),
 ];
 /** Places that may name a unix socket: a text, a mapping, or a list of them. It need not be there yet. */
-const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target', 'post', 'post.target']
+const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target', 'post', 'post.target', 'targets']
   .flatMap((kind) => ['', '.*', '.*.*'].map((rest) => `routes.*.upstream.${kind}${rest}`))
   .concat('routes.*.auth.external.url');
 const SECRETS = [
@@ -33,6 +33,7 @@ const WATCHED = [
   'routes.*.auth.keys',
   'routes.*.upstream.credentials.value',
   'routes.*.upstream.credentials.*.value',
+  'routes.*.upstream.targets',
 ];
 const SECRET_FILE = 'file:';
 const MAX_BYTES = 1024 * 1024;
@@ -57,7 +58,7 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
   for (const { path, value } of texts(WATCHED)) {
     const file = fileOf({ path, value }, baseDir, findings);
     if (file === undefined) continue;
-    readText(file, path);
+    if (!isTable(path) || !isFolder(file)) readText(file, path);
     replaceAt(tree, path, `${SECRET_FILE}${file}`);
   }
   // It need not be there yet.
@@ -100,6 +101,15 @@ function isFile(path: string): boolean {
     // A secret may have any length and any characters.
     return false;
   }
+}
+
+/** A table of targets may be a folder of files. */
+function isTable(path: Path): boolean {
+  return path.at(-1) === 'targets';
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function isKeys(path: Path): boolean {

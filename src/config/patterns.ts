@@ -1,4 +1,5 @@
 import type { RouteConfig } from './schema.ts';
+import { fitsPair, type Pair, readSegment } from './segments.ts';
 
 /** What the `match` of a route says about requests nobody has seen yet: sets of hosts and paths, compared as patterns. */
 
@@ -16,7 +17,7 @@ export function covers(wide: Match, narrow: Match): boolean {
 
 /**
  * What both match, as a pattern of its own; undefined if no request fits both. Where a part of it is in any case and
- * another is not, it is the smallest pattern around what both match.
+ * another is not, it is the smallest pattern around what both match; of two parts such as `{a}:{b}` and `{c}-{d}` it is one of them.
  */
 export function intersection(one: Match, other: Match): Match | undefined {
   const common = commonPath(one, other);
@@ -61,9 +62,12 @@ interface Segments {
 }
 
 interface Segment {
-  /** A literal, or `{name}`. */
+  /** As written; in lower case where it is in any case. */
   readonly text: string;
-  /** A literal with letters that stand for both cases; its text is in lower case. */
+  readonly kind: 'fixed' | 'one' | 'pair';
+  /** Of a pair. */
+  readonly between: string;
+  /** A literal with letters that stand for both cases. */
   readonly anyCase: boolean;
 }
 
@@ -75,22 +79,31 @@ function segments({ path, ignoreCase }: Match): Segments {
 }
 
 function segment(text: string, ignoreCase: boolean): Segment {
-  const anyCase = ignoreCase && !isCapture(text) && text.toLowerCase() !== text.toUpperCase();
-  return { text: anyCase ? text.toLowerCase() : text, anyCase };
-}
-
-function isCapture(text: string): boolean {
-  return text.startsWith('{');
+  const pattern = readSegment(text);
+  const { kind } = pattern;
+  const between = pattern.kind === 'pair' ? pattern.between : '';
+  const anyCase = ignoreCase && kind === 'fixed' && text.toLowerCase() !== text.toUpperCase();
+  return { text: anyCase ? text.toLowerCase() : text, kind, between, anyCase };
 }
 
 function coversSegment(wide: Segment, narrow: Segment | undefined): boolean {
   if (narrow === undefined) return false;
-  if (isCapture(wide.text)) return narrow.text !== '';
+  if (wide.kind === 'one') return narrow.text !== '';
+  if (wide.kind === 'pair') return coversPair(wide, narrow);
+  if (narrow.kind !== 'fixed') return false;
   if (wide.anyCase) return wide.text === narrow.text.toLowerCase();
   return !narrow.anyCase && wide.text === narrow.text;
 }
 
+/** `{a}:{b}` covers `{c}::{d}`: whatever has two colons amid it has one there. */
+function coversPair(wide: Pick<Pair, 'between'>, narrow: Segment): boolean {
+  if (narrow.kind === 'pair') return narrow.between.includes(wide.between);
+  return narrow.kind === 'fixed' && fitsPair(wide, narrow.text);
+}
+
 function commonSegment(one: Segment, other: Segment): Segment | undefined {
   if (coversSegment(one, other)) return other;
-  return coversSegment(other, one) ? one : undefined;
+  if (coversSegment(other, one)) return one;
+  // `x:y-z` fits both, and no pattern says so.
+  return one.kind === 'pair' && other.kind === 'pair' ? one : undefined;
 }

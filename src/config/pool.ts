@@ -1,16 +1,15 @@
 import { isIP } from 'node:net';
-import { domainToASCII } from 'node:url';
 import { z } from 'zod';
-import { duration, type ServiceAddress, serviceAddress, urlOrSocket, word } from './fields.ts';
+import { duration, urlOrSocket, weight, word } from './fields.ts';
 import { complaintAbout, namesIn } from './placeholders.ts';
+import { hostFault } from './tcp/host.ts';
+import { type AddressTarget, isDynamic, type TcpTargets } from './tcp/targets.ts';
 import { isForeignUnix, readUnix, socketFault } from './unix.ts';
 
 /**
  * The configuration of an upstream's targets: one or many, how to choose among them, how to tell whether they are
  * well.
  */
-
-const weight = z.int().min(1).max(256).optional().describe('Its share beside the other targets; absent: 1');
 
 /** One or many targets, each a URL, a unix socket or a mapping with its weight. */
 export const urlTargets = (...schemes: string[]): UrlTargets => targetsOf(urlOrSocket(...schemes));
@@ -29,30 +28,11 @@ export function targetsOf(item: z.ZodType<string, string>): UrlTargets {
   return oneOrManyOf(plain, z.strictObject({ url: target.describe('Where it is'), weight }));
 }
 
-const address = serviceAddress.superRefine((where, context) => {
-  const message = 'host' in where ? hostFault(where.host) : socketFault(where.socketPath);
-  if (message !== undefined) context.addIssue({ code: 'custom', message });
-});
-
-/** Of raw TCP services. */
-export const addressTargets = oneOrManyOf(
-  address.transform((where): AddressTarget => where),
-  z
-    .strictObject({ address: address.describe('Where it is'), weight })
-    .transform((one): AddressTarget => ({ ...one.address, weight: one.weight })),
-);
-
 function urlFault(text: string): string | undefined {
   const unix = readUnix(text);
   if (unix !== undefined) return socketFault(unix.socketPath);
   if (isForeignUnix(text)) return 'a unix socket is written unix:/run/app.sock, or unix:/run/app.sock:/base';
   return hostFault(hostnameOf(text));
-}
-
-/** A host is an address, or what can be asked of DNS. */
-function hostFault(host: string): string | undefined {
-  const isFixed = !/[{}*]/.test(host) && (isIP(host) !== 0 || domainToASCII(host) !== '');
-  return isFixed ? undefined : 'the host of a target is fixed: no {name} and no * may stand in it';
 }
 
 /** Of a URL, without the brackets of IPv6. */
@@ -74,10 +54,6 @@ export interface UrlTarget {
   readonly url: string;
   readonly weight?: number | undefined;
 }
-
-export type AddressTarget = ServiceAddress & {
-  readonly weight?: number | undefined;
-};
 
 /** What a request is hashed by. */
 const hashKey = word('address, subject, origin, path, cookie:NAME or claim:NAME', (text) => {
@@ -134,7 +110,7 @@ export type HashKey = z.output<typeof hashKey>;
 export interface PoolShape {
   readonly websocket?: readonly UrlTarget[] | undefined;
   readonly http?: readonly UrlTarget[] | undefined;
-  readonly tcp?: readonly AddressTarget[] | undefined;
+  readonly tcp?: TcpTargets | undefined;
   readonly poll?: { readonly target: readonly UrlTarget[] } | undefined;
   readonly post?: { readonly target: readonly UrlTarget[] } | undefined;
   readonly balance?: BalanceConfig | undefined;
@@ -147,12 +123,15 @@ type Complain = (path: PropertyKey[], message: string) => void;
 /** Choices among targets where there is none, keys that nobody has, placeholders that nothing fills. */
 export function poolRules(upstream: PoolShape, auth: unknown, matchPath: string, complain: Complain): void {
   const { websocket, http, tcp, poll, post } = upstream;
-  const lists = [websocket, http, tcp, poll?.target, post?.target].filter((list) => list !== undefined);
+  const fixed = isDynamic(tcp) ? undefined : tcp;
+  const lists = [websocket, http, fixed, poll?.target, post?.target].filter((list) => list !== undefined);
+  // There are rules of its own for that.
+  if (lists.length === 0) return;
   const isNamed = lists.flat().some(isName);
   const isChoice = isNamed || lists.some((list) => list.length > 1);
   if (upstream.balance !== undefined && !isChoice)
     complain(['balance'], 'has no effect: there is one target with one address');
-  if (upstream.resolver !== undefined && !isNamed)
+  if (upstream.resolver !== undefined && !isNamed && !isDynamic(tcp))
     complain(['resolver'], 'has no effect: every target is an address');
   for (const list of lists) loneWeight(list, upstream, complain);
   hashRules(upstream.balance, auth, complain);

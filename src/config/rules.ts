@@ -9,8 +9,11 @@ import { type Place, type PollConfig, sessionRules, takenHeaders } from './poll/
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import type { AuthConfig } from './schema.ts';
+import type { AllowConfig } from './tcp/allow.ts';
+import { dynamicRules } from './tcp/dynamic-rules.ts';
 import { tcpKeepaliveRules } from './tcp/keepalive.ts';
 import { type TcpProtocolShape, tcpProtocolRules } from './tcp/protocol.ts';
+import type { TableConfig } from './tcp/table.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
 
 /**
@@ -37,7 +40,7 @@ interface AuthShape {
 
 interface RouteShape {
   login?: string | undefined;
-  match: { path: string; ignoreCase?: boolean | undefined };
+  match: { host?: string | undefined; path: string; ignoreCase?: boolean | undefined };
   origins?: readonly string[] | undefined;
   cors: 'upstream' | 'answer';
   auth: 'none' | AuthShape;
@@ -49,20 +52,19 @@ interface RouteShape {
       headers?: HeaderChanges | undefined;
       answerHeaders?: HeaderChanges | undefined;
       credentials?: readonly CredentialConfig[] | undefined;
+      targets?: TableConfig | undefined;
+      allow?: AllowConfig | undefined;
+      allowClaim?: string | undefined;
     };
 }
 
 /** Upstreams that go together; what admission needs in order to be safe. */
 export function routeRules(route: RouteShape, context: Context): void {
-  const kinds = kindsOf(route.upstream);
+  kindRules(route, context);
   const inUpstream = (path: PropertyKey[], message: string) =>
     complain(context, ['upstream', ...path], message);
-  if (!isLegal(kinds))
-    inUpstream(
-      [],
-      `an upstream is http, or one of websocket, tcp, poll, post, or http and one of those; this one is ${kinds.join(' and ') || 'none'}`,
-    );
   poolRules(route.upstream, route.auth, route.match.path, inUpstream);
+  dynamicRules(route, inUpstream);
   const claims = route.auth === 'none' ? [] : Object.keys(route.auth.forward);
   const facts = {
     captures: namesIn(route.match.path),
@@ -90,6 +92,17 @@ export function routeRules(route: RouteShape, context: Context): void {
   const conditions = Array.isArray(credentials) ? credentials.map(({ when }) => when) : [];
   certificateClaimRules(route.auth, conditions, (path, message) => complain(context, path, message));
   forwardRules(claims, context);
+}
+
+function kindRules({ upstream }: RouteShape, context: Context): void {
+  const kinds = kindsOf(upstream);
+  if (isLegal(kinds)) return;
+  const found = kinds.join(' and ') || 'none';
+  complain(
+    context,
+    ['upstream'],
+    `an upstream is http, or one of websocket, tcp, poll, post, or http and one of those; this one is ${found}`,
+  );
 }
 
 /** Where a handshake holds tokens, and where the gateway's own credentials go. */

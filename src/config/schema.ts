@@ -7,12 +7,15 @@ import { keepalive, limits, processLimits, timeouts } from './limits.ts';
 import { admin, listener } from './listeners.ts';
 import { log } from './log.ts';
 import { pollUpstream, postUpstream } from './poll/index.ts';
-import { addressTargets, poolFields, urlTargets } from './pool.ts';
+import { poolFields, urlTargets } from './pool.ts';
 import { rewriteFields } from './rewrite.ts';
 import { routeRules } from './rules.ts';
+import { allowFields } from './tcp/allow.ts';
 import { tcpKeepalive } from './tcp/keepalive.ts';
 import { tcpProtocolFields } from './tcp/protocol.ts';
 import { proxyProtocol } from './tcp/proxy-protocol.ts';
+import { tableFields } from './tcp/table.ts';
+import { tcpTargets } from './tcp/targets.ts';
 import { upstreamTls } from './upstream-tls.ts';
 
 /**
@@ -26,9 +29,13 @@ const upstream = z.strictObject({
     .describe(
       'WebSocket services, for upgrades. Without a path, the client’s is kept; with one, that is asked for, and behind it what a /* of the route stands for; absent: none',
     ),
-  tcp: addressTargets
+  tcp: tcpTargets
     .optional()
-    .describe('Raw TCP services, for upgrades: messages become bytes, and bytes messages; absent: none'),
+    .describe(
+      'Raw TCP services, for upgrades: messages become bytes, and bytes messages. Or what clients name their target by, with {path.NAME}, {query.NAME}, {claims.NAME} or {host.label} in it, and targets or allow beside it; absent: none',
+    ),
+  ...tableFields,
+  ...allowFields,
   poll: pollUpstream
     .optional()
     .describe(

@@ -11,6 +11,9 @@ type Need = { readonly upstream: readonly UpstreamKind[] } | { readonly serves: 
 const NEEDS: Readonly<Record<string, Need>> = {
   'upstream.protocols': { upstream: ['tcp'] },
   'upstream.text': { upstream: ['tcp'] },
+  'upstream.targets': { upstream: ['tcp'] },
+  'upstream.allow': { upstream: ['tcp'] },
+  'upstream.allowClaim': { upstream: ['tcp'] },
   'upstream.proxyProtocol': { upstream: ['tcp'] },
   'upstream.tcpProtocol': { upstream: ['tcp'] },
   'upstream.resume': { upstream: ['tcp'] },

@@ -6,7 +6,7 @@ import { z } from 'zod';
 export const STARTTLS_KINDS = ['postgres', 'smtp', 'imap', 'ldap'] as const;
 export type StartTlsKind = (typeof STARTTLS_KINDS)[number];
 
-const fields = {
+const trust = {
   ca: z
     .string()
     .optional()
@@ -30,11 +30,8 @@ const fields = {
     .describe('Whoever answers is believed, whatever certificate it has; absent: the certificate is checked'),
 };
 
-/** Of HTTP services, which speak TLS from the first byte. */
-export const httpTls = z.strictObject(fields).superRefine(tlsRules);
-
 const shape = z.strictObject({
-  ...fields,
+  ...trust,
   starttls: z
     .enum(STARTTLS_KINDS)
     .optional()
@@ -47,6 +44,9 @@ const word = z
   .transform((text): UpstreamTls => (text === 'on' ? {} : { starttls: text }));
 
 export type UpstreamTls = z.output<typeof shape>;
+
+/** Of services that speak TLS from the first byte, as their URL says. */
+export const secureTls = z.strictObject(trust).superRefine(tlsRules);
 
 export const upstreamTls = z.union(
   [word, shape.superRefine(tlsRules)],

@@ -12,6 +12,7 @@ import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
+import { openTunnel, wideBlocks } from './tcp/warnings.ts';
 import { places, valueAt } from './tree.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
@@ -147,12 +148,8 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...unnoticedLoss(route, path),
     ...unverified(route, path),
     ...lentCredentials(route, path),
+    ...wideBlocks(route, path),
   ];
-}
-
-function openTunnel({ upstream }: RouteConfig, path: Path): Finding[] {
-  if (upstream.tcp === undefined) return [];
-  return warn([...path, 'auth'], 'anybody who reaches the gateway can talk to this TCP service');
 }
 
 function authWarnings({ token }: AuthConfig, path: Path): Finding[] {

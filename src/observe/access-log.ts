@@ -77,6 +77,8 @@ function endingFields(
 function refusalFields(refused: RefusedRequest, error: GatewayError, durationMs: number) {
   return {
     ...asked(refused),
+    asked: error.chosen?.asked,
+    rule: error.chosen?.rule,
     durationMs: Math.round(durationMs),
     error: error.code,
     help: helpFor(error.code),
@@ -115,11 +117,24 @@ function servedFields(request: GatewayRequest, served: ServedRecord, durationMs:
 }
 
 function whose(session: SessionRecord) {
-  const { id, route, bridge, target, subject, clientAddress, peerAddress, tls, cipher } = session;
+  const { id, route, bridge, asked, rule, target, subject, clientAddress, peerAddress, tls, cipher } =
+    session;
   const { userAgent, origin, host, path, protocol } = session;
   const issuer = clippedIssuer(session.issuer);
-  const who = { id, route, bridge, target, subject, issuer, clientAddress, peerAddress, tls, cipher };
-  return { ...who, userAgent, origin, host, path, protocol, ...resumed(session) };
+  const who = { id, route, bridge, asked, rule, target, subject, issuer };
+  return {
+    ...who,
+    clientAddress,
+    peerAddress,
+    tls,
+    cipher,
+    userAgent,
+    origin,
+    host,
+    path,
+    protocol,
+    ...resumed(session),
+  };
 }
 
 /** A session that begins says nothing of it. */

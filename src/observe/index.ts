@@ -12,6 +12,11 @@ export interface SessionRecord {
   readonly bridge: 'websocket' | 'tcp' | 'poll' | 'post';
   /** The endpoint it leads to. */
   readonly target: string;
+  /** What its bytes are counted under beside its route, one of a closed set; undefined where they are not. */
+  readonly label?: string | undefined;
+  /** The target in the client's words, and what allows it, where clients choose. */
+  readonly asked?: string | undefined;
+  readonly rule?: string | undefined;
   /** Who the client is, as its grant says. */
   readonly subject?: string;
   /** `iss` of the token. */

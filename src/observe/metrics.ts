@@ -22,6 +22,7 @@ import { createPushMetrics } from './push-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { seriesOf } from './series.ts';
 import { createSessionMetrics } from './session-metrics.ts';
+import { TargetMetrics } from './target-metrics.ts';
 import { createUpstreamMetrics } from './upstream-metrics.ts';
 
 /** Counts what the gateway does; `render` is one Prometheus scrape. */
@@ -69,10 +70,9 @@ export interface MetricsSources {
  */
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
-  const { sessions, requests, handshakes, upstreams, goodbyes, lingering } = createParts(registry, sources);
-  collectDefaultMetrics({ register: registry });
-  registerBuildInfo(registry);
-  countDroppedLines(registry, sources.droppedLines ?? (() => 0));
+  const parts = createParts(registry, sources);
+  const { sessions, requests, handshakes, targets, upstreams, goodbyes, lingering } = parts;
+  registerProcess(registry, sources);
   createIssuerMetrics(registry, sources.issuers ?? (() => []));
 
   return {
@@ -88,7 +88,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
       requests.opened(session);
       handshakes.add(session.route, phases);
     },
-    ended: sessions.ended,
+    ended(...ending) {
+      sessions.ended(...ending);
+      targets.ended(ending[0]);
+    },
     over: sessions.over,
     refused(request, error, _durationMs, phases) {
       requests.refused(request, error);
@@ -99,6 +102,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     forgotten: upstreams.forgotten,
     render() {
       sessions.takeStock();
+      targets.takeStock();
       upstreams.takeStock();
       return registry.metrics();
     },
@@ -114,10 +118,17 @@ function createParts(registry: Registry, { open, endpoints = () => [], routes = 
     sessions,
     requests: createRequestMetrics(registry, series),
     handshakes: createHandshakeMetrics(registry, series),
+    targets: new TargetMetrics(registry, open, routes),
     upstreams: createUpstreamMetrics(registry, endpoints, series),
     goodbyes: createGoodbyeMetrics(registry, series),
     lingering: createLingerMetrics(registry, lingering),
   };
+}
+
+function registerProcess(registry: Registry, { droppedLines = () => 0 }: MetricsSources): void {
+  collectDefaultMetrics({ register: registry });
+  registerBuildInfo(registry);
+  countDroppedLines(registry, droppedLines);
 }
 
 /** The log has its own count, which is read at each scrape. */

@@ -1,9 +1,17 @@
 import type { Grant } from '../admission/grant.ts';
 import { failed } from '../bridge/closing.ts';
-import type { Ending, Link, PeerName, Resumption, SessionHandle, Traffic } from '../bridge/contract.ts';
+import type {
+  Destination,
+  Ending,
+  Link,
+  PeerName,
+  Resumption,
+  SessionHandle,
+  Traffic,
+} from '../bridge/contract.ts';
 import type { Message } from '../bridge/poll/profile.ts';
 import type { RouteConfig } from '../config/schema.ts';
-import type { GatewayError } from '../errors.ts';
+import type { ChosenTarget, GatewayError } from '../errors.ts';
 import type { CloseStatus } from '../frames/close.ts';
 import type { UpgradeRequest } from '../http/request.ts';
 import type { ConnectionRecord } from '../observe/admin/backchannel.ts';
@@ -14,10 +22,9 @@ import { Deadlines, type Watched } from './deadlines.ts';
 import type { Meter } from './meter.ts';
 
 /** What a session is made of. */
-export interface SessionParts {
+export interface SessionParts extends Destination {
   readonly route: RouteConfig;
   readonly bridge: SessionRecord['bridge'];
-  readonly target: string;
   readonly request: UpgradeRequest;
   readonly grant: Grant;
   readonly meter: Meter;
@@ -40,6 +47,7 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   readonly route: string;
   readonly bridge: SessionRecord['bridge'];
   target: string;
+  label: string | undefined;
   readonly subject: string | undefined;
   readonly issuer: string | undefined;
   readonly clientAddress: string;
@@ -57,6 +65,7 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   undelivered?: number;
   readonly startedAt = Date.now();
   readonly #since = performance.now();
+  #chosen: ChosenTarget | undefined;
   readonly #config: RouteConfig;
   readonly #meter: Meter;
   readonly #onRenamed: SessionParts['onRenamed'];
@@ -66,13 +75,16 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   /** Asked to end before the bridge was there. */
   #early: Ending | undefined;
 
-  constructor({ route, bridge, target, request, grant, meter, protocol, resumes, onRenamed }: SessionParts) {
+  constructor(parts: SessionParts) {
+    const { route, bridge, target, label, chosen, request, grant, meter, resumes } = parts;
     this.id = request.id;
     this.connectionId = resumes?.connectionId ?? request.connectionId;
     this.awayMs = resumes?.awayMs;
     this.route = route.name;
     this.bridge = bridge;
     this.target = target;
+    this.label = label;
+    this.#chosen = chosen;
     this.subject = grant.subject;
     this.issuer = grant.issuer;
     this.clientAddress = request.clientAddress;
@@ -83,13 +95,19 @@ export class Session implements SessionHandle, SessionRecord, Watched {
     this.origin = request.origin;
     this.host = request.host;
     this.path = request.path;
-    this.protocol = protocol;
+    this.protocol = parts.protocol;
     this.#config = route;
     this.#meter = meter;
-    this.#onRenamed = onRenamed;
+    this.#onRenamed = parts.onRenamed;
     this.#expiresAt = grant.expiresAt;
   }
 
+  get asked(): string | undefined {
+    return this.#chosen?.asked;
+  }
+  get rule(): string | undefined {
+    return this.#chosen?.rule;
+  }
   get stallMs(): number {
     return this.#config.timeouts.stall;
   }
@@ -125,11 +143,13 @@ export class Session implements SessionHandle, SessionRecord, Watched {
     this.#deadlines?.extend(this.expiresAt);
   }
 
-  goesOn({ connectionId, awayMs }: Resumption, target: string): void {
+  goesOn({ connectionId, awayMs }: Resumption, { target, label, chosen }: Destination): void {
     const before = this.connectionId;
     this.connectionId = connectionId;
     this.awayMs = awayMs;
     this.target = target;
+    this.label = label;
+    this.#chosen = chosen;
     this.#onRenamed?.(before);
   }
 

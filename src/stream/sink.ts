@@ -129,7 +129,6 @@ export class Sink {
    */
   finish(then: () => void): void {
     this.flush();
-    this.#judge();
     // An ended stream emits no 'drain'.
     this.#socket.end(() => {
       this.#hasRoom();

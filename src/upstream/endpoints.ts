@@ -1,4 +1,4 @@
-import type { DialObserver } from './context.ts';
+import type { DialObserver, EndpointRecord } from './context.ts';
 import { Endpoint, endpointName } from './endpoint.ts';
 import type { Target } from './target.ts';
 
@@ -16,6 +16,8 @@ export interface EndpointsOptions {
 export class Endpoints {
   readonly #options: EndpointsOptions;
   readonly #all = new Map<string, Endpoint>();
+  /** What counts as one though nothing of it outlives its route: a rule of targets that clients name. */
+  readonly #others = new Set<EndpointRecord>();
 
   constructor(options: EndpointsOptions) {
     this.#options = options;
@@ -23,6 +25,20 @@ export class Endpoints {
 
   [Symbol.iterator](): Iterator<Endpoint> {
     return this.#all.values();
+  }
+
+  /** All that observers see: endpoints, and what counts as one. */
+  *records(): Iterable<EndpointRecord> {
+    yield* this.#all.values();
+    yield* this.#others;
+  }
+
+  /** Has a record listed among those that observers see. Returns the undo. */
+  enlist(record: EndpointRecord): () => void {
+    this.#others.add(record);
+    return () => {
+      if (this.#others.delete(record)) this.#options.observer.forgotten(record);
+    };
   }
 
   /**

@@ -1,6 +1,7 @@
 import { domainToASCII } from 'node:url';
-import type { AddressTarget, UrlTarget } from '../config/pool.ts';
+import type { UrlTarget } from '../config/pool.ts';
 import type { UpstreamConfig } from '../config/schema.ts';
+import { type AddressTarget, fixedTargets } from '../config/tcp/targets.ts';
 import { readUnix } from '../config/unix.ts';
 import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { escapeSegment } from '../http/target.ts';
@@ -42,7 +43,7 @@ const DEFAULT_PORTS = { http: 80, ws: 80, https: 443, wss: 443 } as const;
 export function targetsOf(upstream: UpstreamConfig, kind: UpstreamKind): Target[] {
   if (kind === 'tcp') {
     const secure = upstream.tls !== undefined;
-    return withNames((upstream.tcp ?? []).map((address) => ({ ...fromAddress(address), secure })));
+    return withNames(fixedTargets(upstream.tcp).map((address) => ({ ...fromAddress(address), secure })));
   }
   const urls = kind === 'poll' || kind === 'post' ? upstream[kind]?.target : upstream[kind];
   return withNames((urls ?? []).map((target) => fromUrl(target, kind)));

@@ -71,6 +71,41 @@ test('shows which paths match in any case, and which go on without their prefix'
   ]);
 });
 
+test('shows how clients name TCP targets, and no name that may be a secret', async () => {
+  const routes = [
+    [
+      '/{h}:{p}',
+      'tcp: "{path.h}:{path.p}", allow: [a:1, { host: "b:2", resolvesTo: [10.0.0.0/8, "fd00::/8"] }], allowClaim: may',
+    ],
+    [
+      '/{name}',
+      'tcp: "{path.name}", targets: { a: h:1, b: "[::1]:2", c: unix:/run/x.sock, d: h:4, e: h:5, f: h:6 }',
+    ],
+    ['/t', 'tcp: "{query.token}", targets: { s3cret: h:1 }'],
+    ['/f', 'tcp: "{query.token}", targets: "file:desks.txt"'],
+  ].map(
+    ([path, upstream], at) =>
+      `  - { name: r${at}, match: { path: "${path}" }, auth: { issuer: main }, upstream: { ${upstream} } }`,
+  );
+  const folder = await folderWith({
+    'gate.yaml': sampleConfig({ route: routes.join('\n') }),
+    'desks.txt': 'a: h:1\n',
+  });
+  const { out } = await sallyport(['check', join(folder, 'gate.yaml')]);
+  expect(
+    out
+      .trimEnd()
+      .split('\n')
+      .slice(-4)
+      .map((line) => line.split(/ {2,}/)[3]),
+  ).toEqual([
+    'tcp {path.h}:{path.p} where allowed: a:1, b:2 in 10.0.0.0/8 or fd00::/8 and by claim may',
+    'tcp {path.name} in a (h:1), b ([::1]:2), c (unix:/run/x.sock), d (h:4), e (h:5) and 1 more',
+    'tcp {query.token} in h:1',
+    `tcp {query.token} in ${join(folder, 'desks.txt')}`,
+  ]);
+});
+
 test('shows every limit of a list, and of requests those that do not hold anyway', async () => {
   const folder = await folderWith({
     'gate.yaml': sampleConfig({

@@ -92,6 +92,23 @@ describe('upstreams', () => {
     expect(heard).toEqual([]);
   });
 
+  test('of TCP that clients name are not tried, those of a table once each', async () => {
+    const port = await listening();
+    const dead = await freePort();
+    expect(await live(route('tcp: "{query.a}", allow: a:1'))).toMatchObject({
+      code: 0,
+      rows: [['{query.a}', 'route a, tcp', 'is not tried: clients name it']],
+    });
+    const table = `{ a: 127.0.0.1:${port}, b: 127.0.0.1:${dead}, c: 127.0.0.1:${port} }`;
+    expect(await live(route(`tcp: "{query.a}", targets: ${table}`))).toMatchObject({
+      code: 1,
+      rows: [
+        [`127.0.0.1:${port}`, 'route a, tcp', CONNECTS],
+        [`127.0.0.1:${dead}`, 'route a, tcp', 'FAILS: nothing listens there'],
+      ],
+    });
+  });
+
   test.each([204, 400, 404, 503])('of HTTP are asked, and any answer is good: %i', async (status) => {
     expect(await results(`http: "http://127.0.0.1:${await http(status)}"`)).toEqual([0, answers(status)]);
   });

@@ -110,6 +110,21 @@ describe('a file of API keys', () => {
   });
 });
 
+test('a table of targets that cannot be used is told with its lines', async () => {
+  const config = sampleConfig().replace(
+    'websocket: ws://127.0.0.1:3000',
+    'tcp: "{query.token}", targets: file:desks.txt',
+  );
+  const { code, err } = await checked(config, { 'desks.txt': 's3cret: nowhere\n# ours\ns3cret\n' });
+  expect(code).toBe(2);
+  expect(err).toMatch(
+    /gate.yaml:9:\d+ routes\[0\].upstream.targets: \S+desks.txt:1:1 what follows the name is not host:port/,
+  );
+  expect(err).toMatch(/desks.txt:3:1 is not name: host:port/);
+  expect(err).not.toContain('s3cret');
+  expect(await checked(config, { 'desks.txt': 'a: h:1\n' })).toMatchObject({ code: 0 });
+});
+
 /** A route with this `tls`, by whose it is. */
 const TLS_OF = {
   upstream: (tls: string) =>

@@ -75,7 +75,7 @@ describe('a problem is told in words', () => {
     ],
     [
       { match: '{ path: {room} }' },
-      'match.path: a mapping is not a path like /chat, /rooms/{room} or /chat/*; a text with braces needs quotes',
+      'match.path: a mapping is not a path like /chat, /rooms/{room}, /{host}:{port} or /chat/*; a text with braces needs quotes',
     ],
     [
       { upstream: '{ http: h:3000 }' },

@@ -111,6 +111,9 @@ describe('hostPattern', () => {
 
 describe('pathPattern', () => {
   test.each([
+    '/{host}:{port}',
+    '/v1/{a}-{b}/*',
+    '/{a}@[{b}',
     '/',
     '/chat',
     '/chat/',
@@ -122,6 +125,12 @@ describe('pathPattern', () => {
     '/.well-known/..x',
   ])('accepts %s', (text) => expect(accepts(pathPattern, text)).toBe(true));
   test.each([
+    '/{a}{b}',
+    '/{a}:{b}:{c}',
+    '/{a}x{b}',
+    '/{a};{b}',
+    '/{a}:',
+    '/x{a}',
     '',
     'chat',
     '*',

@@ -145,9 +145,7 @@ describe('a placeholder', () => {
     'websocket: "ws://{target}:5432"',
     'websocket: "ws://*.x:1"',
     'http: "http://{room}.x"',
-    'tcp: "{target}:5432"',
     'tcp: "*.x:5432"',
-    'tcp: "db{1..3}.x:1"',
     'tcp: { address: "{target}:1" }',
     'poll: { target: "http://{room}", poll: { path: / } }',
   ])('has no place in a host: %s', (upstream) => {

@@ -6,9 +6,9 @@ import { GatewayError } from '../../src/errors.ts';
 import { createAccessLog } from '../../src/observe/access-log.ts';
 import { createLogger } from '../../src/observe/log.ts';
 import { folderWith } from '../support/cli.ts';
-import { deadPort, startUpstream, startWebSocket, type Upstream } from '../support/faulty.ts';
+import { deadPort, startUpstream, startWebSocket } from '../support/faulty.ts';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { startGateway } from '../support/gateway.ts';
 import { certificate } from '../support/listener.ts';
 import { Sink, sessionRecord } from '../support/observe.ts';
 import { handshake, switching, TEXT, Wire } from '../support/raw.ts';
@@ -75,6 +75,7 @@ routes:
   - { name: outage, match: { path: /outage }, auth: none, upstream: { poll: { target: "http://127.0.0.1:${await deadPort()}", poll: { path: / }, outage: 50ms } } }
   - { name: slow, match: { path: /slow }, auth: none, upstream: { websocket: "ws://127.0.0.1:${slow.port}" } }
   - { name: dead, match: { path: /dead }, auth: none, upstream: { http: "http://127.0.0.1:${await deadPort()}" } }
+  - { name: tunnel, match: { path: "/tcp/{target}" }, auth: none, upstream: { tcp: "{path.target}", allow: "127.0.0.1:*" } }
   - { name: pages, match: { path: /* }, ${GUARDED}, upstream: { http: "http://127.0.0.1:${pages.port}" } }`,
     TOKEN_ENV,
   );
@@ -82,8 +83,15 @@ routes:
     await gateway.close();
     for (const upstream of [speaking, plain, lossy, haughty, slow, pages]) await upstream.close();
   });
-  return { gateway, slow };
+  return {
+    gateway,
+    slow,
+    tunnel: `/tcp/127.0.0.1:${plain.port}`,
+    nowhere: `/tcp/127.0.0.1:${await deadPort()}`,
+  };
 }
+
+type All = Awaited<ReturnType<typeof gatewayWithAll>>;
 
 const GUARDED = 'origins: ["https://app.test"], auth: { issuer: main, token: [header] }';
 
@@ -105,7 +113,7 @@ async function fetchPage(port: number, path: string, headers: Record<string, str
 }
 
 /** Brings about a line of every kind that clients and services can bring about. */
-async function useAll({ gateway, port, logged }: TestGateway, slow: Upstream): Promise<void> {
+async function useAll({ gateway: { gateway, port, logged }, slow, tunnel, nowhere }: All): Promise<void> {
   const token = freshToken({ sub: 'ada' });
   const headers = { 'User-Agent': 'fields/1', Origin: 'https://app.test', Authorization: `Bearer ${token}` };
 
@@ -125,6 +133,12 @@ async function useAll({ gateway, port, logged }: TestGateway, slow: Upstream): P
   await fetchPage(port, '/dead', {});
   await (await say(port, handshake('/outage'))).answer();
   await logged((line) => line.msg === 'session ended' && line.route === 'outage');
+
+  const through = await say(port, handshake(tunnel));
+  await through.answer();
+  through.sendClose(1000);
+  await logged((line) => line.msg === 'session ended' && line.route === 'tunnel');
+  await (await say(port, handshake(nowhere))).answer();
 
   const late = await say(port, handshake('/slow'));
   const wire = await slow.wire();
@@ -157,8 +171,9 @@ function resumed(): Record<string, unknown>[] {
 }
 
 test('the table tells of every field in every kind of line, and of none that there is not', async () => {
-  const { gateway, slow } = await gatewayWithAll();
-  await useAll(gateway, slow);
+  const all = await gatewayWithAll();
+  const { gateway } = all;
+  await useAll(all);
   const page = gateway.log.find(({ msg }) => msg === 'request served');
   expect(page).toMatchObject({ subject: 'ada', userAgent: 'fields/1', bytes: 4, requestBytes: 4 });
   const found = new Set([...gateway.log, ...unforeseen(), ...resumed()].flatMap(fieldsOf));

@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { encodeMessage } from '../../src/tcp-protocol/encode.ts';
 import { WINDOW_BYTES } from '../../src/tcp-protocol/types.ts';
+import { metric } from '../support/census.ts';
 import { eventually } from '../support/patience.ts';
 import type { RawClient } from '../support/tcp-v1.ts';
-import { echo, mute, tcpScene } from '../support/tcp-v1-scene.ts';
+import { countingBytes } from '../support/tcp-v1-returner.ts';
+import { echo, mute, type Service, tcpScene } from '../support/tcp-v1-scene.ts';
 
 /** sallyport.tcp.v1 through a whole gateway, with services on real sockets. */
 
@@ -121,6 +123,8 @@ test.each([
   leave(client);
   await eventually(() => ends.length > 1);
   expect(ends).toEqual(['data', 'ECONNRESET']);
+  // Nobody is told their own fault.
+  expect(client.has('RESET')).toBe(false);
 });
 
 test.each([1000, 1001, undefined])('a Close with %s is a FIN behind what was sent', async (code) => {
@@ -176,15 +180,12 @@ test('credit is given as the service takes bytes, and RESET 1008 is for who spen
   await client.the('OPENED');
   // The systems in between take some; then nothing more is granted.
   let sent = 0;
-  for (let idle = 0; idle < 20; ) {
-    if (credit - sent >= piece.length) {
+  for (let idle = 0; idle < 5; idle++) {
+    for (; credit - sent >= piece.length; sent += piece.length) {
       client.data(piece);
-      sent += piece.length;
       idle = 0;
-    } else {
-      idle++;
-      await new Promise((resolve) => setTimeout(resolve, 5));
     }
+    await client.roundTrip();
   }
   expect(client.closed).toBeUndefined();
   expect(credit - sent).toBeLessThan(piece.length);
@@ -243,6 +244,7 @@ const WRONG: readonly (readonly [string, (client: RawClient) => void])[] = [
     'RESUME when it is open',
     (client) => client.send({ type: 'RESUME', resumeId: new Uint8Array(16), offset: 0, credit: 0 }),
   ],
+  ['a credit that nobody may give', (client) => client.send({ type: 'WINDOW', credit: 2 ** 24 })],
   ['an ACK of what was not sent', (client) => client.send({ type: 'ACK', offset: 1 })],
   [
     'DATA after FIN',
@@ -284,4 +286,97 @@ test('a drain is told as RESET with 1001', async () => {
   void gateway.close();
   expect(await client.the('RESET')).toMatchObject({ code: 1001, error: 'proxy_internal_response' });
   expect((await client.end()).code).toBe(1001);
+});
+
+test('what a slow service takes late is what was sent', async () => {
+  const size = 60_000;
+  const sent: Buffer[] = [];
+  const got: Buffer[] = [];
+  const sockets: Socket[] = [];
+  const { open } = await tcpScene((socket) => {
+    sockets.push(socket.on('error', () => {}).pause());
+    socket.on('data', (chunk) => got.push(chunk)).pause();
+  });
+  const client = await open();
+  let credit = WINDOW_BYTES;
+  client.onMessage = (message) => {
+    if (message.type === 'WINDOW') credit += message.credit;
+  };
+  await client.the('OPENED');
+  // The systems in between are filled first; what comes then waits in the gateway.
+  for (let idle = 0; idle < 50; idle++) {
+    for (; credit >= size; credit -= size) {
+      const bytes = countingBytes(size, sent.length * size);
+      client.data(bytes);
+      sent.push(bytes);
+      idle = 0;
+    }
+    await client.roundTrip();
+  }
+  client.send({ type: 'FIN' });
+  await client.roundTrip();
+  sockets[0]?.resume();
+  const total = sent.length * size;
+  await eventually(() => got.reduce((sum, { length }) => sum + length, 0) === total, 'all bytes', 10_000);
+  expect(Buffer.concat(got).equals(Buffer.concat(sent))).toBe(true);
+});
+
+describe('limits.messages', () => {
+  const route = 'limits: { messages: { rate: 1/h, per: connection, burst: 10, over: close } },';
+  const source: Service = (socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end(Buffer.alloc(8 * 2 ** 20)));
+  };
+
+  test('does not count what answers DATA', async () => {
+    const { open } = await tcpScene(source, { route });
+    const client = await open();
+    client.onData = ({ length }) =>
+      client.send({ type: 'WINDOW', credit: length }, { type: 'ACK', offset: client.received });
+    client.data('go');
+    await client.the('FIN', 10_000);
+    expect(client.received).toBe(8 * 2 ** 20);
+  });
+
+  test('counts all else, so that nobody floods the gateway with it', async () => {
+    const { open, gateway } = await tcpScene(mute, { route });
+    const client = await open();
+    for (let count = 0; count < 20; count++) client.send({ type: 'WINDOW', credit: 1 });
+    expect(await client.the('RESET')).toMatchObject({ code: 1008 });
+    const line = await gateway.logged(({ msg }) => msg === 'session ended');
+    expect(line).toMatchObject({ error: 'RATE_LIMITED' });
+  });
+});
+
+test('limits.messageSize is that of a message', async () => {
+  const { open } = await tcpScene(mute, { route: 'limits: { messageSize: 1KiB },' });
+  const client = await open();
+  client.data(Buffer.alloc(1024));
+  expect(await client.the('RESET')).toMatchObject({ code: 1009, error: 'http_protocol_error' });
+});
+
+test('a client that closes while its credit is spent is not waited for', async () => {
+  const { open, gateway } = await tcpScene(
+    (socket) => {
+      socket.on('error', () => {}).write(Buffer.alloc(4 * 2 ** 20));
+      socket.resume().on('end', () => socket.destroy());
+    },
+    { route: 'timeouts: { close: 30s },' },
+  );
+  const client = await open();
+  await client.textOf(WINDOW_BYTES);
+  client.socket.close(1000);
+  const line = await gateway.logged(({ msg }) => msg === 'session ended');
+  expect(line).toMatchObject({ close: 1000, by: 'client' });
+});
+
+test('its place at the upstream is given back when it is over', async () => {
+  const { open, gateway } = await tcpScene(echo);
+  const places = async () => metric(await gateway.metrics(), 'sallyport_upstream_sessions');
+  const client = await open();
+  await client.the('OPENED');
+  expect(await places()).toBe(1);
+  client.socket.close(1000);
+  await gateway.logged(({ msg }) => msg === 'session ended');
+  await eventually(async () => (await places()) === 0);
 });

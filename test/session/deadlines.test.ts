@@ -106,6 +106,26 @@ describe('a connection ends', () => {
     },
   );
 
+  test('with a later token, where it is extended; never again where that does not end', () => {
+    const { seen, deadlines } = watch({ expiresAt: Date.now() + 1_000 });
+    deadlines.extend(Date.now() + 3_000);
+    vi.advanceTimersByTime(2_999);
+    expect(seen.ended).toBeUndefined();
+    deadlines.extend(undefined);
+    vi.advanceTimersByTime(DAY_MS);
+    expect(seen.ended).toBeUndefined();
+    deadlines.extend(Date.now() + 1);
+    vi.advanceTimersByTime(1);
+    expect(seen.ended).toBe('TOKEN_EXPIRED');
+  });
+
+  test('not by being extended after its end: that leaves no timer', () => {
+    const { deadlines } = watch({ expiresAt: Date.now() + 1_000 });
+    deadlines.stop();
+    deadlines.extend(Date.now() + 2_000);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   test('at once with a token that has expired meanwhile', () => {
     const { seen } = watch({ expiresAt: Date.now() - 1 });
     vi.advanceTimersByTime(1);

@@ -81,6 +81,19 @@ describe('a connection', () => {
     expect(sessions.find('r1')).toBeUndefined();
   });
 
+  test('that turns out to go on with another goes by that one’s name', () => {
+    const { sessions, open } = registry();
+    const { session: first } = open();
+    const { session } = open();
+    session.goesOn({ connectionId: first.connectionId, awayMs: 5 }, { target: 'db:1' });
+    expect([sessions.find('c1'), sessions.find('c2')]).toEqual([session, undefined]);
+    expect(session).toMatchObject({ connectionId: 'c1', awayMs: 5, target: 'db:1' });
+    sessions.end(first, BYE);
+    expect(sessions.find('c1')).toBe(session);
+    sessions.end(session, BYE);
+    expect(sessions.find('c1')).toBeUndefined();
+  });
+
   test('ends once, however often it is said', () => {
     const { sessions, heard, open } = registry();
     const { session } = open();

@@ -75,6 +75,17 @@ describe('behind a FIN no reset is sent: the socket is destroyed, and lets go of
   });
 });
 
+test('a socket that has been ended is reset all the same, while some of what was written has not left it', async () => {
+  using pair = await pairs.open();
+  pair.peer.pause();
+  pair.ours.end(Buffer.alloc(32 * 2 ** 20));
+  expect(pair.ours.writableLength).toBeGreaterThan(0);
+  const closed = closing(pair);
+  resetSocket(pair.ours);
+  await closed;
+  expect(await seenBy(pair.peer)).toEqual(['ECONNRESET']);
+});
+
 test('twice, or on a socket that is destroyed, is once', async () => {
   using pair = await pairs.open();
   const seen = seenBy(pair.peer);

@@ -243,6 +243,18 @@ describe('the end', () => {
     expect([far.got.toString(), far.hasEnded, ours.destroyed]).toEqual(['the last words', true, false]);
   });
 
+  test('half-closed, what was written still has its deadline', async () => {
+    const { stream, sink, seen } = stand();
+    const out = vi.fn();
+    sink.write(bytes('the last words'));
+    sink.finish(out);
+    vi.advanceTimersByTime(STALL_MS);
+    expect([seen, out.mock.calls.length]).toEqual([['full', 'stall'], 0]);
+    await take(stream);
+    expect([seen, out.mock.calls.length]).toEqual([['full', 'stall', 'room'], 1]);
+    expect([sink.isFull, stream.writableFinished, sink.isOpen]).toEqual([false, true, true]);
+  });
+
   test('an ended stream is destroyed once all is out, not before', async () => {
     const { stream, sink } = stand();
     sink.write(bytes('the last words'));

@@ -10,9 +10,9 @@ export interface DnsServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Addresses with their TTL in seconds (an empty list: the name has none), `nxdomain`, `servfail`, or `silence`. */
+/** Addresses with their TTL in seconds, behind other names if there are any (an empty list: the name has none), `nxdomain`, `servfail`, or `silence`. */
 export type DnsAnswer =
-  | { readonly ttl: number; readonly addresses: readonly string[] }
+  | { readonly ttl: number; readonly addresses: readonly string[]; readonly aliases?: readonly string[] }
   | 'nxdomain'
   | 'servfail'
   | 'silence';
@@ -61,22 +61,36 @@ function write(question: Buffer, type: 'A' | 'AAAA', reply: Exclude<DnsAnswer, '
   const ttl = typeof reply === 'string' ? 0 : reply.ttl;
   const head = Buffer.from(question);
   head.writeUInt16BE(0x8180 | (typeof reply === 'string' ? CODES[reply] : 0), 2);
-  head.writeUInt16BE(addresses.length, 6);
+  const aliases = typeof reply === 'string' ? [] : (reply.aliases ?? []);
+  head.writeUInt16BE(aliases.length + addresses.length, 6);
   head.writeUInt16BE(0, 8);
   head.writeUInt16BE(0, 10);
-  return Buffer.concat([head, ...addresses.map((address) => record(type, ttl, address))]);
+  // The name of the question stands at byte 12.
+  const owners = [Buffer.from([0xc0, 0x0c]), ...aliases.map(labels)];
+  const chain = aliases.map((alias, at) => record(owners[at] as Buffer, CNAME, ttl, labels(alias)));
+  const last = owners.at(-1) as Buffer;
+  const found = addresses.map((address) =>
+    type === 'A'
+      ? record(last, 1, ttl, Buffer.from(address.split('.').map(Number)))
+      : record(last, 28, ttl, ipv6(address)),
+  );
+  return Buffer.concat([head, ...chain, ...found]);
 }
 
-function record(type: 'A' | 'AAAA', ttl: number, address: string): Buffer {
-  const data = type === 'A' ? Buffer.from(address.split('.').map(Number)) : ipv6(address);
-  const head = Buffer.alloc(12);
-  // The name of the question, which stands at byte 12.
-  head.writeUInt16BE(0xc00c, 0);
-  head.writeUInt16BE(type === 'A' ? 1 : 28, 2);
-  head.writeUInt16BE(1, 4);
-  head.writeUInt32BE(ttl, 6);
-  head.writeUInt16BE(data.length, 10);
-  return Buffer.concat([head, data]);
+const CNAME = 5;
+
+function labels(name: string): Buffer {
+  const parts = name.split('.').map((label) => Buffer.from([label.length, ...Buffer.from(label)]));
+  return Buffer.concat([...parts, Buffer.from([0])]);
+}
+
+function record(owner: Buffer, type: number, ttl: number, data: Buffer): Buffer {
+  const head = Buffer.alloc(10);
+  head.writeUInt16BE(type, 0);
+  head.writeUInt16BE(1, 2);
+  head.writeUInt32BE(ttl, 4);
+  head.writeUInt16BE(data.length, 8);
+  return Buffer.concat([owner, head, data]);
 }
 
 /** With at most one `::`. */

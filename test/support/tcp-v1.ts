@@ -79,6 +79,13 @@ export class RawClient {
     return this.text;
   }
 
+  /** Resolves when the gateway has acted on all that was said before, and what it has said to that has come. */
+  async roundTrip(): Promise<void> {
+    const ponged = once(this.socket, 'pong');
+    this.socket.ping();
+    await within(ponged, () => `a pong, but ${this}`);
+  }
+
   /** Resolves with the close code and its reason. */
   async end(ms?: number): Promise<{ readonly code: number; readonly reason: string }> {
     await eventually(

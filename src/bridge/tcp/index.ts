@@ -3,6 +3,7 @@ import type { AdmittedRequest } from '../../upstream/forward.ts';
 import type { Reach, Reached } from '../../upstream/reach.ts';
 import type { Bridge, Dial } from '../contract.ts';
 import { leased } from '../leased.ts';
+import { destinationOf } from './destination.ts';
 import { tunnel } from './tunnel.ts';
 import type { TcpV1 } from './v1/index.ts';
 
@@ -26,9 +27,10 @@ function chooseProtocol(request: AdmittedRequest, known: readonly string[]): str
   return request.protocols.find((protocol) => known.includes(protocol));
 }
 
-function bridgeTo({ socket, name }: Reached, protocol: string | undefined, text: boolean): Bridge {
+function bridgeTo(reached: Reached, protocol: string | undefined, text: boolean): Bridge {
+  const { socket } = reached;
   return {
-    target: name,
+    ...destinationOf(reached),
     accept: { protocol },
     run: (client, clientHead, session) => tunnel({ client, clientHead, upstream: socket, text }, session),
     abandon: () => socket.destroy(),

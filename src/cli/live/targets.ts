@@ -1,4 +1,6 @@
 import type { Config, RouteConfig } from '../../config/schema.ts';
+import { readTable } from '../../config/tcp/table-file.ts';
+import { fixedTargets, isDynamic } from '../../config/tcp/targets.ts';
 import { kindsOf, type UpstreamKind } from '../../config/upstream-kinds.ts';
 import type { UpstreamContext } from '../../upstream/context.ts';
 import type { Endpoint } from '../../upstream/endpoint.ts';
@@ -7,18 +9,40 @@ import { targetsOf } from '../../upstream/target.ts';
 import { ask, pathFor } from './asking.ts';
 import { reasonOf, type Trial } from './trial.ts';
 
-/** Every target of every route, looked up and asked as for sessions: at all of its addresses. */
+/** Every target of every route, those of tables among them, looked up and asked as for sessions: at all of its addresses. */
 export function targetTrials({ routes }: Config, context: UpstreamContext): Trial[] {
-  return routes.flatMap((route) =>
-    kindsOf(route.upstream).flatMap((kind) =>
-      targetsOf(route.upstream, kind).map((target, index) => ({
-        target: target.name,
-        of: `route ${route.name}, ${kind}`,
-        run: (signal) =>
-          askTarget(withOne(route, index), { kind, path: pathFor(route, kind, target) }, context, signal),
-      })),
-    ),
-  );
+  return routes
+    .map(withTable)
+    .flatMap((route) =>
+      kindsOf(route.upstream).flatMap((kind) =>
+        kind === 'tcp' && isDynamic(route.upstream.tcp) ? [notTried(route)] : trialsOf(route, kind, context),
+      ),
+    );
+}
+
+function trialsOf(route: RouteConfig, kind: UpstreamKind, context: UpstreamContext): Trial[] {
+  return targetsOf(route.upstream, kind).map((target, index) => ({
+    target: target.name,
+    of: `route ${route.name}, ${kind}`,
+    run: (signal) =>
+      askTarget(withOne(route, index), { kind, path: pathFor(route, kind, target) }, context, signal),
+  }));
+}
+
+/** What clients name, nobody knows before they do. */
+function notTried({ name, upstream }: RouteConfig): Trial {
+  const target = isDynamic(upstream.tcp) ? upstream.tcp.template : '';
+  return { target, of: `route ${name}, tcp`, run: async () => 'is not tried: clients name it' };
+}
+
+/** A route with the table of its targets in the place of what clients choose by, each of them once. */
+function withTable(route: RouteConfig): RouteConfig {
+  const { tcp, targets } = route.upstream;
+  if (!isDynamic(tcp) || targets === undefined) return route;
+  const entries =
+    'file' in targets ? readTable(targets.file).entries.values() : Object.values(targets.entries);
+  const each = new Map([...entries].map((where) => [JSON.stringify(where), where]));
+  return { ...route, upstream: { ...route.upstream, tcp: [...each.values()], targets: undefined } };
 }
 
 /** The same route with one of its targets, which nothing but this asks after. */
@@ -27,7 +51,7 @@ export function withOne(route: RouteConfig, index: number): RouteConfig {
   const { websocket, tcp, http, poll, post } = upstream;
   const one = {
     websocket: pick(websocket),
-    tcp: pick(tcp),
+    tcp: tcp && pick(fixedTargets(tcp)),
     http: pick(http),
     poll: poll && { ...poll, target: pick(poll.target) ?? [] },
     post: post && { ...post, target: pick(post.target) ?? [] },

@@ -1,6 +1,7 @@
 import { durationOrOff } from '../fields.ts';
-import type { AddressTarget, PoolShape, UrlTarget } from '../pool.ts';
+import type { PoolShape, UrlTarget } from '../pool.ts';
 import { readUnix } from '../unix.ts';
+import { type AddressTarget, fixedTargets, isDynamic } from './targets.ts';
 
 /** The configuration of TCP's own keepalive towards upstreams (RFC 9293 §3.8.4). */
 
@@ -26,12 +27,12 @@ export function tcpKeepaliveRules(
   const lists: (readonly (UrlTarget | AddressTarget)[] | undefined)[] = [
     websocket,
     http,
-    tcp,
+    fixedTargets(tcp),
     poll?.target,
     post?.target,
   ];
   const targets = lists.flatMap((list) => list ?? []);
-  if (keepalive === undefined || targets.length === 0 || !targets.every(isUnix)) return;
+  if (keepalive === undefined || isDynamic(tcp) || !targets.every(isUnix)) return;
   complain(['keepalive'], 'has no effect: every target is a unix socket');
 }
 

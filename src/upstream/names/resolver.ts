@@ -32,9 +32,13 @@ const SYSTEM_TTL_MS = 30_000;
 const GONE_MS = 5_000;
 const FAILED_MS = 1_000;
 
+/** Answers that are kept, and lookups of names that clients choose. */
+const MAX_KNOWN = 4_096;
+const MAX_FREE_FLIGHTS = 256;
+
 /**
  * Turns names into addresses: one lookup a name at a time, however many ask, and its answer, good or bad, kept for its
- * TTL. The names are those of a configuration, so there are never many.
+ * TTL. So many are kept; then the oldest goes, and is asked for again when it is wanted.
  */
 export class Resolver {
   readonly #lookups: Readonly<Record<ResolverKind, Lookup>>;
@@ -57,23 +61,43 @@ export class Resolver {
   /** Never rejects. Who does not want to wait any longer just leaves: the answer is there for the next. */
   resolve(name: string, kind: ResolverKind): Promise<Resolution> {
     const key = `${kind} ${name}`;
-    const known = this.#known.get(key);
-    if (known !== undefined && known.expiresAt > this.#now()) return Promise.resolve(known);
+    const known = this.#fresh(key);
+    if (known !== undefined) return Promise.resolve(known);
     const underWay = this.#flights.get(key);
     if (underWay !== undefined) return underWay;
     const flight = this.#look(name, kind).then((resolution) => {
       this.#flights.delete(key);
-      this.#known.set(key, resolution);
+      this.#keep(key, resolution);
       return resolution;
     });
     this.#flights.set(key, flight);
     return flight;
   }
 
+  /** The same of a name that a client has chosen. Undefined, with nothing asked, while too many lookups are under way. */
+  resolveFree(name: string, kind: ResolverKind): Promise<Resolution> | undefined {
+    const key = `${kind} ${name}`;
+    const asksNobody = this.#flights.has(key) || this.#fresh(key) !== undefined;
+    return asksNobody || this.#flights.size < MAX_FREE_FLIGHTS ? this.resolve(name, kind) : undefined;
+  }
+
   /** Cancels every lookup under way; later ones fail at once. */
   close(): void {
     this.#closing.abort();
     this.#known.clear();
+  }
+
+  /** What is known, and holds still. */
+  #fresh(key: string): Resolution | undefined {
+    const known = this.#known.get(key);
+    return known !== undefined && known.expiresAt > this.#now() ? known : undefined;
+  }
+
+  #keep(key: string, resolution: Resolution): void {
+    this.#known.delete(key);
+    this.#known.set(key, resolution);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
   }
 
   async #look(name: string, kind: ResolverKind): Promise<Resolution> {

@@ -22,9 +22,15 @@ interface Stand {
   readonly lastWords?: (end: TcpEnd) => void;
   readonly open?: () => Promise<Pair>;
   readonly stallMs?: number;
+  readonly onFinished?: () => void;
 }
 
-async function stand({ lastWords = () => {}, open = pairs.open, stallMs = STALL_MS }: Stand = {}) {
+async function stand({
+  lastWords = () => {},
+  open = pairs.open,
+  stallMs = STALL_MS,
+  onFinished,
+}: Stand = {}) {
   const pair = await open();
   onTestFinished(() => pair[Symbol.dispose]());
   const events = new Diary();
@@ -34,6 +40,7 @@ async function stand({ lastWords = () => {}, open = pairs.open, stallMs = STALL_
     session: sessionOf({ stallMs }),
     take: (chunk) => taken.push(chunk.toString()) && chunk.length,
     beforeTold: () => lastWords(end),
+    onFinished,
     events,
   });
   return { end, events, taken, service: pair.peer, reset: pair.reset };
@@ -200,6 +207,90 @@ describe('how it ends', () => {
     reset();
     await turnsUntil(() => events.heard.includes('upstream is closed'));
     expect(events.heard).toEqual(['upstream is closed']);
+  });
+});
+
+describe('half-closed', () => {
+  const finished = async (options: Stand = {}) => {
+    const onFinished = vi.fn();
+    return { ...(await stand({ onFinished, ...options })), onFinished };
+  };
+
+  test('it gets a FIN behind what was written, and goes on sending', async () => {
+    const { end, service, taken, events } = await finished();
+    end.start();
+    let seen = '';
+    service.on('data', (chunk) => {
+      seen += chunk;
+    });
+    const fin = once(service, 'end');
+    end.sink.write(Buffer.from('a question'));
+    const out = vi.fn();
+    end.finish(out);
+    await within(fin, 'a FIN');
+    expect(seen).toBe('a question');
+    service.write('an answer');
+    await turnsUntil(() => taken.length > 0);
+    expect([taken, out.mock.calls.length, end.isTold, end.isThrough]).toEqual([
+      ['an answer'],
+      1,
+      false,
+      false,
+    ]);
+    expect(events.heard).toEqual([]);
+  });
+
+  test('its own FIN is told as such, is no Close, and no goodbye where the client is lost behind it', async () => {
+    const { end, service, events, onFinished } = await finished();
+    end.start();
+    const seen = story(service);
+    service.end();
+    await turnsUntil(() => onFinished.mock.calls.length > 0);
+    expect(events.heard).toEqual([]);
+    end.sink.write(Buffer.from('half'));
+    end.tell({ ...byClient(1006), clean: false });
+    expect(await seen).toBe('half reset');
+  });
+
+  test('both ways, it is through: that it closes is no loss', async () => {
+    const { end, service, events, onFinished } = await finished();
+    end.start();
+    service.resume().end();
+    await turnsUntil(() => onFinished.mock.calls.length > 0);
+    end.finish(() => {});
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+    expect(events.heard).toEqual(['progress', 'upstream is closed']);
+    expect([end.isThrough, end.isTold]).toEqual([true, true]);
+  });
+
+  test('a reset behind our FIN is a loss', async () => {
+    const { end, events, reset } = await finished();
+    end.start();
+    end.finish(() => {});
+    reset();
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+    expect(events.heard[0]).toBe('upstream is lost');
+  });
+
+  test('a service that does not read what stands before our FIN stalls', async () => {
+    const { end, service, events } = await finished();
+    end.start();
+    service.pause();
+    end.sink.write(Buffer.alloc(64 * 2 ** 20));
+    end.finish(() => {});
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+    expect(events.heard[0]).toBe('upstream stalls');
+    expect((await story(service)).endsWith(' reset')).toBe(true);
+  });
+
+  test('told a broken end then, what has not left is lost with a reset', async () => {
+    const { end, service } = await finished({ stallMs: 60_000 });
+    end.start();
+    service.pause();
+    end.sink.write(Buffer.alloc(64 * 2 ** 20));
+    end.finish(() => {});
+    end.tell({ ...byClient(1006), clean: false });
+    expect((await story(service)).endsWith(' reset')).toBe(true);
   });
 });
 

@@ -151,6 +151,33 @@ describe('a resolver', () => {
     expect(asked).toHaveLength(2);
   });
 
+  test('keeps 4,096 answers, and of more the oldest goes', async () => {
+    let lookups = 0;
+    const lookup = async () => {
+      lookups += 1;
+      return { addresses: ['10.0.0.1'], ttlMs: 60_000 };
+    };
+    const resolver = new Resolver({ now: () => 0, lookups: { dns: lookup, system: lookup } });
+    for (let at = 0; at <= 4_096; at++) await resolver.resolve(`n${at}`, 'dns');
+    await resolver.resolve('n1', 'dns');
+    expect(lookups).toBe(4_097);
+    await resolver.resolve('n0', 'dns');
+    expect(lookups).toBe(4_098);
+  });
+
+  test('has 256 lookups under way for clients, beside those of the configuration and those there is an answer to', async () => {
+    const { asked, resolver } = byHand();
+    const known = resolver.resolveFree('known', 'dns');
+    asked[0]?.answer({ addresses: ['10.0.0.1'], ttlMs: 5_000 });
+    await known;
+    for (let at = 0; at < 256; at++) expect(resolver.resolveFree(`n${at}`, 'dns')).toBeDefined();
+    expect(resolver.resolveFree('more', 'dns')).toBeUndefined();
+    expect(resolver.resolveFree('n7', 'dns')).toBeDefined();
+    expect(await resolver.resolveFree('known', 'dns')).toMatchObject({ addresses: ['10.0.0.1'] });
+    void resolver.resolve('configured', 'dns');
+    expect(asked.at(-1)?.name).toBe('configured');
+  });
+
   test('asks the system only where it is told to', async () => {
     const resolver = new Resolver();
     const { addresses } = await resolver.resolve('localhost', 'system');

@@ -4,7 +4,7 @@ import { GatewayError } from '../../../errors.ts';
 import type { Standing, TcpMessage } from '../../../tcp-protocol/types.ts';
 import { Absence, type AbsenceOptions, isUnwanted, LOST } from '../../absence.ts';
 import { Closing, type End, failed } from '../../closing.ts';
-import type { Aftermath, Ending } from '../../contract.ts';
+import type { Aftermath, Destination, Ending } from '../../contract.ts';
 import { TcpEnd } from '../tcp-end.ts';
 import { Inbound } from './inbound.ts';
 import { Outbound } from './outbound.ts';
@@ -13,7 +13,7 @@ import type { Visitor } from './visitor.ts';
 export interface TcpConnectionParts extends AbsenceOptions {
   readonly socket: Socket;
   /** The endpoint it leads to. */
-  readonly target: string;
+  readonly to: Destination;
   /** Names it in the gateway. */
   readonly connectionId: string;
   /** Whether a client with these claims comes to the same target. */
@@ -71,8 +71,8 @@ export class TcpConnection implements End {
     void this.#closing.done.then((ending) => this.#onOver(ending));
   }
 
-  get target(): string {
-    return this.#parts.target;
+  get to(): Destination {
+    return this.#parts.to;
   }
   get connectionId(): string {
     return this.#parts.connectionId;

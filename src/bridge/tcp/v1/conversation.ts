@@ -62,7 +62,7 @@ export class Conversation implements MessageHandler {
   }
 
   data(bytes: Buffer, from: number, to: number, isFirst: boolean): void {
-    if (this.#isOver) return;
+    if (this.#visitor.isTold) return;
     const connection = this.#entered('DATA');
     const { up } = this.#parts.session;
     if (isFirst) up.messages++;
@@ -73,7 +73,7 @@ export class Conversation implements MessageHandler {
   }
 
   message(message: Other): void {
-    if (this.#isOver) return;
+    if (this.#visitor.isTold) return;
     if (message.type === 'RESUME' && this.connection === undefined) this.#resume(message);
     else this.#act(message, this.#entered(message.type));
   }
@@ -99,10 +99,6 @@ export class Conversation implements MessageHandler {
       default:
         throw protocolFault(`${message.type} of a client, or not as its first message`);
     }
-  }
-
-  get #isOver(): boolean {
-    return this.isReset || this.#visitor.isTold;
   }
 
   #entered(type: string): TcpConnection {

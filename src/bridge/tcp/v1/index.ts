@@ -6,9 +6,10 @@ import { encodeMessage } from '../../../tcp-protocol/encode.ts';
 import { RESUME_ID_BYTES, TCP_PROTOCOL, TCP_RESUME_PROTOCOL } from '../../../tcp-protocol/types.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
 import type { Reach, Reached } from '../../../upstream/reach.ts';
-import type { Bridge, InBandRefusal, SessionHandle } from '../../contract.ts';
+import type { Bridge, Destination, InBandRefusal, SessionHandle } from '../../contract.ts';
 import { keyOf, type LingerObserver, Parking } from '../../parking.ts';
 import { systemClock } from '../../poll/backoff.ts';
+import { destinationOf } from '../destination.ts';
 import { Authentication, type Renew } from './authentication.ts';
 import { TcpConnection } from './connection.ts';
 import type { Entrance, Returning } from './entrance.ts';
@@ -64,7 +65,7 @@ export class TcpV1 {
   }
 
   #beginning(request: AdmittedRequest, reached: Reached): Bridge {
-    const { socket, release, name } = reached;
+    const { socket, release } = reached;
     const entrance: Entrance = {
       withinMs: 0,
       begin: (visitor, session) => {
@@ -85,7 +86,7 @@ export class TcpV1 {
       },
       find: gone,
     };
-    const bridge = this.#bridge(name, request, entrance);
+    const bridge = this.#bridge(destinationOf(reached), request, entrance);
     return {
       ...bridge,
       abandon() {
@@ -98,17 +99,17 @@ export class TcpV1 {
   #resuming(request: AdmittedRequest): Bridge {
     const { resume } = this.#route.upstream;
     if (resume === undefined) throw gone();
-    return this.#bridge(UNNAMED, request, {
+    return this.#bridge({ target: UNNAMED }, request, {
       withinMs: this.#route.timeouts.handshake,
       begin: () => undefined,
       find: (returning, session) => this.#find(returning, request, session),
     });
   }
 
-  #bridge(target: string, request: AdmittedRequest, entrance: Entrance): Bridge {
+  #bridge(to: Destination, request: AdmittedRequest, entrance: Entrance): Bridge {
     const { renew } = this.#deps;
     return {
-      target,
+      ...to,
       accept: { protocol: TCP_PROTOCOL },
       run: (socket, head, session) =>
         runVisit({ socket, session, entrance, authentication: new Authentication(request, renew) }, head),
@@ -116,17 +117,14 @@ export class TcpV1 {
     };
   }
 
-  #open(
-    { socket, name, namedBy = [], release }: Reached,
-    request: AdmittedRequest,
-    resumeId: Uint8Array,
-  ): TcpConnection {
+  #open(reached: Reached, request: AdmittedRequest, resumeId: Uint8Array): TcpConnection {
+    const { socket, namedBy = [], release } = reached;
     const { timeouts, upstream } = this.#route;
     const parking = this.#parking;
     const isResumable = upstream.resume !== undefined;
     const connection = new TcpConnection({
       socket,
-      target: name,
+      to: destinationOf(reached),
       connectionId: request.connectionId,
       leadsHere: (claims) => saySame(namedBy, request.grant.claims, claims),
       isResumable,
@@ -152,8 +150,8 @@ export class TcpV1 {
       return gone();
     }
     this.#parking.became(connection.hasClient ? 'taken_over' : 'resumed');
-    const { connectionId, awayMs, target } = connection;
-    session.goesOn({ connectionId, awayMs }, target);
+    const { connectionId, awayMs, to } = connection;
+    session.goesOn({ connectionId, awayMs }, to);
     return connection;
   }
 }
@@ -163,5 +161,7 @@ function secretOf(resumeId: Uint8Array): string {
 }
 
 function gone(): never {
-  throw new GatewayError('RESUME_GONE');
+  throw new GatewayError('RESUME_GONE', {
+    sentence: 'The connection that was to be resumed is over: begin a new one.',
+  });
 }

@@ -4,6 +4,9 @@ import type { Reason } from '../../../tcp-protocol/types.ts';
 /** How failures are told in sallyport.tcp.v1: the error tokens are the proxy error types of RFC 9209 §2.3. */
 
 const TOKENS: Partial<Readonly<Record<ErrorCode, string>>> = {
+  TARGET_REFUSED: 'destination_ip_prohibited',
+  TARGET_MALFORMED: 'http_request_error',
+  TARGET_FIXED: 'http_request_error',
   UPSTREAM_REFUSED: 'connection_refused',
   UPSTREAM_LOST: 'connection_terminated',
   UPSTREAM_TIMEOUT: 'connection_timeout',

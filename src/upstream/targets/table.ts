@@ -1,0 +1,106 @@
+import type { Logger } from 'pino';
+import type { ServiceAddress } from '../../config/fields.ts';
+import { ConfigError, formatProblem } from '../../config/problem.ts';
+import type { TableConfig } from '../../config/tcp/table.ts';
+import { readTable } from '../../config/tcp/table-file.ts';
+import type { FileObserver, WatchedFiles } from '../../watched-files.ts';
+import { readAsked } from './asked.ts';
+
+/** The services that clients may choose from, by name; those of a file as they stand in it now. */
+
+export interface TableDeps {
+  readonly files: Pick<WatchedFiles, 'watch'>;
+  readonly logger: Logger;
+  readonly reloads?: FileObserver | undefined;
+}
+
+type Entries = ReadonlyMap<string, ServiceAddress>;
+
+/** Opened by `openTable`. A file that cannot be used any more changes nothing. */
+export class TargetTable {
+  readonly #deps: TableDeps;
+  readonly #onChange: (entries: Iterable<ServiceAddress>) => void;
+  #entries: Entries;
+  #unwatch: (() => void) | undefined;
+  /** Of a file: what of it is watched. */
+  #watched = '';
+
+  /** Throws ConfigError if a file does not serve. `onChange` gets all entries there are now. */
+  constructor(
+    config: TableConfig,
+    deps: TableDeps,
+    onChange: (entries: Iterable<ServiceAddress>) => void = () => {},
+  ) {
+    this.#deps = deps;
+    this.#onChange = onChange;
+    this.#entries = 'file' in config ? this.#open(config.file) : keyed(Object.entries(config.entries));
+  }
+
+  /** The service of that name; undefined if there is none. */
+  find(name: string): ServiceAddress | undefined {
+    return this.#entries.get(keyOf(name));
+  }
+
+  /** Its file is looked at no more. Again is a no-op. */
+  close(): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+  }
+
+  /** Watched before it is read: else a change in between is never told of. */
+  #open(file: string): Entries {
+    this.#watch(file, [file]);
+    try {
+      const { entries, paths } = readTable(file);
+      this.#watch(file, paths);
+      return keyed(entries);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** In a folder files come and go. */
+  #watch(file: string, paths: readonly string[]): void {
+    if (this.#watched === paths.join('\n')) return;
+    this.#watched = paths.join('\n');
+    this.#unwatch?.();
+    this.#unwatch = this.#deps.files.watch(paths, () => this.#renew(file));
+  }
+
+  #renew(file: string): void {
+    const { logger, reloads } = this.#deps;
+    try {
+      const { entries, paths } = readTable(file);
+      this.#watch(file, paths);
+      const fresh = keyed(entries);
+      if (textOf(fresh) === textOf(this.#entries)) return;
+      this.#entries = fresh;
+      this.#onChange(fresh.values());
+      reloads?.reloaded('targets', 'renewed');
+      logger.info({ file, targets: fresh.size }, 'the table of targets has changed');
+    } catch (error) {
+      reloads?.reloaded('targets', 'refused');
+      const why =
+        error instanceof ConfigError ? { problems: error.problems.map(told(error)) } : { err: error };
+      logger.error({ file, ...why }, 'the table of targets cannot be read anew; the one read before stays');
+    }
+  }
+}
+
+function told({ file }: ConfigError) {
+  return (problem: ConfigError['problems'][number]) => formatProblem(file, problem);
+}
+
+function keyed(entries: Iterable<readonly [string, ServiceAddress]>): Entries {
+  return new Map([...entries].map(([name, where]) => [keyOf(name), where]));
+}
+
+/** A name that is host:port is the same in any spelling; any other is a secret, or none, and taken as it stands. */
+function keyOf(name: string): string {
+  return readAsked(name)?.text ?? name;
+}
+
+function textOf(entries: Entries): string {
+  return JSON.stringify([...entries]);
+}
