@@ -32,7 +32,7 @@ export function tcpKeepaliveRules(
     post?.target,
   ];
   const targets = lists.flatMap((list) => list ?? []);
-  if (keepalive === undefined || isDynamic(tcp) || !targets.every(isUnix)) return;
+  if (keepalive === undefined || isDynamic(tcp) || targets.length === 0 || !targets.every(isUnix)) return;
   complain(['keepalive'], 'has no effect: every target is a unix socket');
 }
 
