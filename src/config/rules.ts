@@ -9,8 +9,10 @@ import { type Place, type PollConfig, sessionRules, takenHeaders } from './poll/
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import type { AuthConfig } from './schema.ts';
+import { type FramingShape, framingRules } from './tcp/frames.ts';
 import type { AllowConfig } from './tcp/allow.ts';
 import { dynamicRules } from './tcp/dynamic-rules.ts';
+import { tcpKeepaliveRules } from './tcp/keepalive.ts';
 import { type TcpProtocolShape, tcpProtocolRules } from './tcp/protocol.ts';
 import type { TableConfig } from './tcp/table.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
@@ -44,7 +46,8 @@ interface RouteShape {
   cors: 'upstream' | 'answer';
   auth: 'none' | AuthShape;
   upstream: PoolShape &
-    TcpProtocolShape & {
+    TcpProtocolShape &
+    FramingShape & {
       poll?: PollConfig | undefined;
       post?: PollConfig | undefined;
       stripPrefix?: string | undefined;
@@ -73,7 +76,9 @@ export function routeRules(route: RouteShape, context: Context): void {
   };
   sessionRules(route.upstream, facts, inUpstream);
   rewriteRules(route.upstream, claims, inUpstream);
+  tcpKeepaliveRules(route.upstream, inUpstream);
   tcpProtocolRules(route.upstream, inUpstream);
+  framingRules(route.upstream, inUpstream);
   credentialRules(route, (path, message) => complain(context, path, message));
   // Without a list only pages of the same host are let in, and those need no CORS.
   if (route.cors === 'answer' && route.origins === undefined) {

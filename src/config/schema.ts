@@ -10,7 +10,9 @@ import { pollUpstream, postUpstream } from './poll/index.ts';
 import { poolFields, urlTargets } from './pool.ts';
 import { rewriteFields } from './rewrite.ts';
 import { routeRules } from './rules.ts';
+import { framingFields } from './tcp/frames.ts';
 import { allowFields } from './tcp/allow.ts';
+import { tcpKeepalive } from './tcp/keepalive.ts';
 import { tcpProtocolFields } from './tcp/protocol.ts';
 import { proxyProtocol } from './tcp/proxy-protocol.ts';
 import { tableFields } from './tcp/table.ts';
@@ -56,16 +58,9 @@ const upstream = z.strictObject({
     .optional()
     .describe('http takes plain requests only, and leaves upgrades to later routes; absent: both'),
   ...poolFields,
-  protocols: z
-    .array(z.string().min(1))
-    .min(1)
-    .optional()
-    .describe('tcp: subprotocols that are accepted besides `binary`; absent: none'),
-  text: z
-    .boolean()
-    .optional()
-    .describe('tcp: text messages are accepted too, as their UTF-8 bytes; absent: they are 1003'),
+  ...framingFields,
   proxyProtocol,
+  keepalive: tcpKeepalive,
   ...tcpProtocolFields,
   credentials: credentials
     .optional()

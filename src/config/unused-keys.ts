@@ -11,6 +11,8 @@ type Need = { readonly upstream: readonly UpstreamKind[] } | { readonly serves: 
 const NEEDS: Readonly<Record<string, Need>> = {
   'upstream.protocols': { upstream: ['tcp'] },
   'upstream.text': { upstream: ['tcp'] },
+  'upstream.frames': { upstream: ['tcp'] },
+  'upstream.lineSize': { upstream: ['tcp'] },
   'upstream.targets': { upstream: ['tcp'] },
   'upstream.allow': { upstream: ['tcp'] },
   'upstream.allowClaim': { upstream: ['tcp'] },
@@ -23,6 +25,8 @@ const NEEDS: Readonly<Record<string, Need>> = {
   'limits.bytes': { serves: 'upgrade' },
   'limits.messageSize': { serves: 'upgrade' },
   'limits.fragments': { serves: 'upgrade' },
+  'timeouts.idle.client': { serves: 'upgrade' },
+  'timeouts.idle.upstream': { serves: 'upgrade' },
   'timeouts.lifetime': { serves: 'upgrade' },
   'timeouts.close': { serves: 'upgrade' },
   keepalive: { serves: 'upgrade' },

@@ -66,6 +66,7 @@ function configOf(ports: Record<string, number>): string {
     open: `auth: none, ${at('echo')}`,
     free: 'auth: none, upstream: { tcp: "{query.address}", allow: "db:1" }',
     fixed: `auth: none, upstream: { tcp: "127.0.0.1:${ports.dead}" }`,
+    protocol: `auth: none, upstream: { tcp: "127.0.0.1:${ports.silent}" }`,
   };
   const poll = `target: "http://127.0.0.1:${ports.dead}", poll: { path: /p }`;
   const sessions = {

@@ -35,9 +35,16 @@ export function refusalProtocol(
   protocols: readonly string[],
 ): string | undefined {
   const lone = protocols.find((item) => item.toLowerCase() === 'bearer');
-  if (lone !== undefined) return lone;
+  return lone ?? harmlessProtocols(sources, protocols)[0];
+}
+
+/** The offered subprotocols that are no credential by any of the forms there are, nor look like one: fit for a 101 and for the log. */
+export function harmlessProtocols(
+  sources: readonly TokenSource[],
+  protocols: readonly string[],
+): readonly string[] {
   const taken = takenIn(protocols, [carrierAt, ...readingsOf(sources)]);
-  return protocols.find((item) => !taken.has(item) && item.length <= 32 && !/bearer\./i.test(item));
+  return protocols.filter((item) => !taken.has(item) && item.length <= 32 && !/bearer\./i.test(item));
 }
 
 function find(
