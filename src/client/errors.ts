@@ -11,7 +11,7 @@ export class ConnectionError extends Error {
 
   /** `message` may be empty where nobody gave a reason. */
   constructor(code: number, message: string, error = '') {
-    super(message || (code === 1006 ? 'lost, or refused' : `closed with ${code}`));
+    super(message || (code === 1006 ? 'connection lost or refused' : `closed with ${code}`));
     this.code = code;
     this.error = error;
     this.mayRetry = RETRIED.includes(code);

@@ -9,9 +9,9 @@ import { type Place, type PollConfig, sessionRules, takenHeaders } from './poll/
 import { type PoolShape, poolRules } from './pool.ts';
 import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import type { AuthConfig } from './schema.ts';
-import { type FramingShape, framingRules } from './tcp/frames.ts';
 import type { AllowConfig } from './tcp/allow.ts';
 import { dynamicRules } from './tcp/dynamic-rules.ts';
+import { type FramingShape, framingRules } from './tcp/frames.ts';
 import { tcpKeepaliveRules } from './tcp/keepalive.ts';
 import { type TcpProtocolShape, tcpProtocolRules } from './tcp/protocol.ts';
 import type { TableConfig } from './tcp/table.ts';
