@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { closingOutput } from './cli/closing-output.ts';
 import type { Context } from './cli/context.ts';
 
 /**
@@ -25,6 +26,8 @@ const context: Context = {
   stdout: process.stdout,
   stderr: process.stderr,
   isTTY: process.stdout.isTTY === true,
+  isErrorTTY: process.stderr.isTTY === true,
+  pipe: () => ({ input: process.stdin, output: closingOutput(process.stdout) }),
   onSignal: (handler) => listen(['SIGTERM', 'SIGINT'], handler),
   onReload: (handler) => listen(['SIGHUP'], handler),
   onReopen: (handler) => listen(['SIGUSR1'], handler),

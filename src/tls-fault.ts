@@ -18,6 +18,8 @@ export const REMEDIES_OF_URLS: Remedies = {
 };
 
 const UNBELIEVED: ReadonlySet<unknown> = new Set([
+  // By one of the same name, with another key.
+  'CERT_SIGNATURE_FAILURE',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_GET_ISSUER_CERT',

@@ -1,3 +1,5 @@
+import type { Readable, Writable } from 'node:stream';
+
 export { packageVersion } from '../observe/build.ts';
 
 /** What a command sees of the process it runs in; made by `main.ts`, and by tests. */
@@ -11,6 +13,10 @@ export interface Context {
   readonly stderr: Output;
   /** A person reads `stdout` in a terminal. */
   readonly isTTY: boolean;
+  /** A person reads `stderr` in a terminal. */
+  readonly isErrorTTY: boolean;
+  /** Opens stdin and stdout as what carries bytes and makes whoever is faster wait; the end of the output closes it. */
+  pipe(): { readonly input: Readable; readonly output: Writable };
   /** Calls `handler` at every SIGTERM and SIGINT in place of the end of the process. Returns its undo. */
   onSignal(handler: (signal: string) => void): () => void;
   /** Calls `handler` at every SIGHUP in place of the end of the process. Returns its undo. */

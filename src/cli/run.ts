@@ -7,7 +7,10 @@ import { parseDuration } from '../config/units.ts';
 import { ListenerError } from '../listener/error.ts';
 import { LogFileError } from '../observe/file-queue.ts';
 import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
+import { forward, forwardCommand } from './forward.ts';
 import { key, keyCommand } from './key.ts';
+import { socks, socksCommand } from './socks.ts';
+import { stdio, stdioCommand } from './stdio.ts';
 import { mintToken, tokenCommand } from './token.ts';
 
 /** Where `init` puts one, and the commented one of the package. */
@@ -17,7 +20,18 @@ const DEFAULT_FILES = ['sallyport.yaml', 'config/sallyport.yaml'] as const;
 type AddCommand = (program: Command, context: Context, end: (exitCode: number) => void) => void;
 
 /** In the order of `--help`. What a command needs is imported when it runs, so that a quick one starts quickly. */
-const COMMANDS: readonly AddCommand[] = [addInit, addCheck, addServe, addHealth, addToken, addKey, addDemo];
+const COMMANDS: readonly AddCommand[] = [
+  addInit,
+  addCheck,
+  addServe,
+  addHealth,
+  addToken,
+  addKey,
+  addForward,
+  addStdio,
+  addSocks,
+  addDemo,
+];
 
 /**
  * Runs the command that the arguments name. Resolves with the exit code: 0, 1 for a failure, 2 for bad usage or a bad
@@ -109,6 +123,24 @@ function addToken(program: Command, context: Context): void {
 
 function addKey(program: Command, context: Context): void {
   keyCommand(program.command('key')).action((name, options) => key(context, name, options));
+}
+
+function addForward(program: Command, context: Context, end: (exitCode: number) => void): void {
+  forwardCommand(program.command('forward')).action(async (urls, options) =>
+    end(await forward(context, urls, options)),
+  );
+}
+
+function addStdio(program: Command, context: Context, end: (exitCode: number) => void): void {
+  stdioCommand(program.command('stdio')).action(async (url, options) =>
+    end(await stdio(context, url, options)),
+  );
+}
+
+function addSocks(program: Command, context: Context, end: (exitCode: number) => void): void {
+  socksCommand(program.command('socks')).action(async (url, options) =>
+    end(await socks(context, url, options)),
+  );
 }
 
 function addDemo(program: Command, context: Context, end: (exitCode: number) => void): void {

@@ -54,8 +54,11 @@ export class Wire {
   }
 
   listen(events: WireEvents): void {
-    this.#events = events;
-    for (const tell of this.#early.splice(0)) tell(events);
+    // Whoever listens in its constructor hears nothing before that has ended.
+    queueMicrotask(() => {
+      this.#events = events;
+      for (const tell of this.#early.splice(0)) tell(events);
+    });
   }
 
   /** Without effect when it is not open any more: the end is told by onClose. */

@@ -85,6 +85,20 @@ export const limits = z.strictObject({
     ),
 });
 
+/** Apart for each side of a WebSocket. */
+const idlePerSide = z
+  .strictObject({
+    client: durationOrOff
+      .optional()
+      .describe('How long nothing may come from the client of a WebSocket; absent: off'),
+    upstream: durationOrOff
+      .optional()
+      .describe('How long nothing may come from the service behind a WebSocket; absent: off'),
+  })
+  .refine(({ client, upstream }) => client !== undefined || upstream !== undefined, {
+    error: 'expected client, upstream or both',
+  });
+
 /** Of a route: how long its requests and WebSockets may take. */
 export const timeouts = z.strictObject({
   handshake: duration
@@ -95,10 +109,11 @@ export const timeouts = z.strictObject({
   response: duration
     .prefault('60s')
     .describe('Of a plain request: from its last byte to the head of its answer; beyond it 504'),
-  idle: durationOrOff
+  idle: z
+    .union([durationOrOff, idlePerSide])
     .optional()
     .describe(
-      'How long nothing may pass either way. A WebSocket is closed with 1001; a plain request is 408 before its answer, and cut within it: silent streams of events want more, or off; absent: off, and 60s for plain requests',
+      'How long nothing may pass either way, or of WebSockets how long nothing may come from each side. A WebSocket is closed with 1001; a plain request is 408 before its answer, and cut within it: silent streams of events want more, or off; absent: off, and 60s for plain requests, which a mapping leaves so',
     ),
   stall: duration
     .prefault('30s')
@@ -110,6 +125,12 @@ export const timeouts = z.strictObject({
       'The whole end of a WebSocket, from the first word of it to both sockets gone; what is left is destroyed',
     ),
 });
+
+/** A vanished client does not stay for ever: where the service speaks on, what nobody takes is a stall. */
+export function hasIdleLimit(idle: z.output<typeof timeouts>['idle'] = Infinity): boolean {
+  const limits = typeof idle === 'number' ? [idle] : [idle.client, idle.upstream];
+  return limits.some((limit = Infinity) => limit < Infinity);
+}
 
 /** How a silent peer is told from a dead one. */
 export const keepalive = z.strictObject({

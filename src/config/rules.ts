@@ -11,6 +11,7 @@ import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import type { AuthConfig } from './schema.ts';
 import type { AllowConfig } from './tcp/allow.ts';
 import { dynamicRules } from './tcp/dynamic-rules.ts';
+import { tcpKeepaliveRules } from './tcp/keepalive.ts';
 import { type TcpProtocolShape, tcpProtocolRules } from './tcp/protocol.ts';
 import type { TableConfig } from './tcp/table.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
@@ -73,6 +74,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   };
   sessionRules(route.upstream, facts, inUpstream);
   rewriteRules(route.upstream, claims, inUpstream);
+  tcpKeepaliveRules(route.upstream, inUpstream);
   tcpProtocolRules(route.upstream, inUpstream);
   credentialRules(route, (path, message) => complain(context, path, message));
   // Without a list only pages of the same host are let in, and those need no CORS.

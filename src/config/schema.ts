@@ -11,6 +11,7 @@ import { poolFields, urlTargets } from './pool.ts';
 import { rewriteFields } from './rewrite.ts';
 import { routeRules } from './rules.ts';
 import { allowFields } from './tcp/allow.ts';
+import { tcpKeepalive } from './tcp/keepalive.ts';
 import { tcpProtocolFields } from './tcp/protocol.ts';
 import { proxyProtocol } from './tcp/proxy-protocol.ts';
 import { tableFields } from './tcp/table.ts';
@@ -66,6 +67,7 @@ const upstream = z.strictObject({
     .optional()
     .describe('tcp: text messages are accepted too, as their UTF-8 bytes; absent: they are 1003'),
   proxyProtocol,
+  keepalive: tcpKeepalive,
   ...tcpProtocolFields,
   credentials: credentials
     .optional()

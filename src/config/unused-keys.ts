@@ -23,6 +23,8 @@ const NEEDS: Readonly<Record<string, Need>> = {
   'limits.bytes': { serves: 'upgrade' },
   'limits.messageSize': { serves: 'upgrade' },
   'limits.fragments': { serves: 'upgrade' },
+  'timeouts.idle.client': { serves: 'upgrade' },
+  'timeouts.idle.upstream': { serves: 'upgrade' },
   'timeouts.lifetime': { serves: 'upgrade' },
   'timeouts.close': { serves: 'upgrade' },
   keepalive: { serves: 'upgrade' },

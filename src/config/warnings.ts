@@ -4,6 +4,7 @@ import { certificateWarnings } from './client-certificates.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
+import { hasIdleLimit } from './limits.ts';
 import { nearMisses } from './near-misses.ts';
 import { loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
 import { sessionConfigOf } from './poll/index.ts';
@@ -162,8 +163,7 @@ function authWarnings({ token }: AuthConfig, path: Path): Finding[] {
 }
 
 function unnoticedLoss({ keepalive, timeouts, upstream }: RouteConfig, path: Path): Finding[] {
-  const isWatched =
-    keepalive !== 'off' || (timeouts.idle ?? Infinity) < Infinity || timeouts.lifetime !== undefined;
+  const isWatched = keepalive !== 'off' || hasIdleLimit(timeouts.idle) || timeouts.lifetime !== undefined;
   if (isWatched || !servedKinds(upstream).includes('upgrade')) return [];
   return warn([...path, 'keepalive'], 'a client that vanishes keeps its connection for ever', {
     hint: 'set timeouts.idle or timeouts.lifetime',

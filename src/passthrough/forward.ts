@@ -113,7 +113,9 @@ export class Forwarder {
 const DEFAULT_IDLE_MS = 60_000;
 
 function timesOf({ timeouts, limits: { uploads } }: RouteConfig): Times {
-  const { response, idle = DEFAULT_IDLE_MS, stall } = timeouts;
+  const { response, stall } = timeouts;
+  // A mapping is about the sides of WebSockets.
+  const idle = typeof timeouts.idle === 'number' ? timeouts.idle : DEFAULT_IDLE_MS;
   return { response, idle, stall, pace: uploads === 'off' ? undefined : uploads };
 }
 

@@ -1,6 +1,7 @@
 import type { Link, PeerName } from '../bridge/contract.ts';
 import type { KeepaliveConfig, TimeoutsConfig } from '../config/schema.ts';
-import { type ErrorCode, GatewayError } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
+import { type Counted, type Idleness, idlenessesOf } from './idleness.ts';
 
 /** What the deadlines of one connection are. */
 export interface Limits {
@@ -11,9 +12,7 @@ export interface Limits {
 }
 
 /** The connection whose deadlines these are. */
-export interface Watched {
-  /** Grows with every message and byte either way. */
-  readonly traffic: number;
+export interface Watched extends Counted {
   /** A deadline has passed: ends it, told who does not answer if that is why. Called at most once. */
   expire(error: GatewayError, silent?: PeerName): void;
 }
@@ -32,10 +31,9 @@ export class Deadlines {
   readonly #watched: Watched;
   #timer: NodeJS.Timeout | undefined;
   #pingAt: number;
-  #pongBy = Infinity;
-  #idleAt: number;
-  #endAt: number;
-  #seenTraffic = 0;
+  #pongBy: number;
+  readonly #idlenesses: readonly Idleness[];
+  readonly #endAt: number;
   #isStopped = false;
 
   constructor(limits: Limits, link: Link, watched: Watched) {
@@ -44,8 +42,11 @@ export class Deadlines {
     this.#expiresAt = limits.expiresAt;
     this.#link = link;
     this.#watched = watched;
-    this.#pingAt = limits.keepalive === 'off' ? Infinity : now + limits.keepalive.every;
-    this.#idleAt = now + (limits.timeouts.idle ?? Infinity);
+    const { keepalive } = limits;
+    this.#pingAt = keepalive === 'off' ? Infinity : now + keepalive.every;
+    // Before the first ping, too, something may be owed for what was written.
+    this.#pongBy = keepalive === 'off' ? Infinity : now + keepalive.within;
+    this.#idlenesses = idlenessesOf(limits.timeouts.idle, watched, now);
     this.#endAt = now + (limits.timeouts.lifetime ?? Infinity);
     this.#arm();
   }
@@ -64,8 +65,9 @@ export class Deadlines {
 
   #arm(): void {
     const now = performance.now();
-    const nearest = Math.min(this.#pingAt, this.#pongBy, this.#idleAt, this.#endAt) - now;
-    const wait = Math.min(nearest, this.#untilExpiry(), LONGEST_MS);
+    let nearest = Math.min(this.#pingAt, this.#pongBy, this.#endAt);
+    for (const { at } of this.#idlenesses) nearest = Math.min(nearest, at);
+    const wait = Math.min(nearest - now, this.#untilExpiry(), LONGEST_MS);
     this.#timer = setTimeout(() => this.#onTimer(), Math.max(1, Math.ceil(wait)));
   }
 
@@ -78,7 +80,7 @@ export class Deadlines {
     const now = performance.now();
     const passed = this.#passed(now);
     if (passed !== undefined) {
-      this.#watched.expire(new GatewayError(passed));
+      this.#watched.expire(passed);
       return;
     }
     const silent = now >= this.#pongBy ? this.#judgeSilence(now) : undefined;
@@ -91,11 +93,14 @@ export class Deadlines {
     this.#arm();
   }
 
-  /** The deadline that ends the connection now, if one does. */
-  #passed(now: number): ErrorCode | undefined {
-    if (this.#untilExpiry() <= 0) return 'TOKEN_EXPIRED';
-    if (now >= this.#endAt) return 'LIFETIME';
-    return now >= this.#idleAt && !this.#hasMoved(now) ? 'IDLE' : undefined;
+  /** Why the connection ends now, if a deadline has passed. */
+  #passed(now: number): GatewayError | undefined {
+    if (this.#untilExpiry() <= 0) return new GatewayError('TOKEN_EXPIRED');
+    if (now >= this.#endAt) return new GatewayError('LIFETIME');
+    const idle = this.#idlenesses.find((idleness) => idleness.hasPassed(now));
+    if (idle === undefined) return undefined;
+    if (idle.side === undefined) return new GatewayError('IDLE');
+    return new GatewayError('IDLE', { detail: `nothing has come from the ${idle.side}` });
   }
 
   /** The peer that has been silent for too long; if none has, it is seen to when to look again. */
@@ -106,25 +111,16 @@ export class Deadlines {
     if (silence === undefined || keepalive === 'off') return undefined;
     if (silence.forMs >= keepalive.within) return silence.name;
     this.#pongBy = now + keepalive.within - silence.forMs;
-    // A new ping would begin its time anew.
-    this.#pingAt = Math.max(this.#pingAt, this.#pongBy);
+    // A new ping would begin its time anew, where it has begun.
+    if (silence.forMs > 0) this.#pingAt = Math.max(this.#pingAt, this.#pongBy);
     return undefined;
-  }
-
-  /** Something came since the last look: idleness is counted from now on. */
-  #hasMoved(now: number): boolean {
-    const { traffic } = this.#watched;
-    const moved = traffic !== this.#seenTraffic;
-    this.#seenTraffic = traffic;
-    if (moved) this.#idleAt = now + (this.#limits.timeouts.idle ?? Infinity);
-    return moved;
   }
 
   #ping(now: number): void {
     const { keepalive } = this.#limits;
     if (keepalive === 'off') return;
     this.#link.ping();
-    this.#pongBy = now + keepalive.within;
+    this.#pongBy = Math.min(this.#pongBy, now + keepalive.within);
     this.#pingAt = now + Math.max(keepalive.every, keepalive.within);
   }
 }

@@ -193,10 +193,6 @@ export class Session implements SessionHandle, SessionRecord, Watched {
     this.#deadlines?.stop();
   }
 
-  get traffic(): number {
-    return this.up.messages + this.up.bytes + this.down.messages + this.down.bytes;
-  }
-
   expire(error: GatewayError, silent?: PeerName): void {
     this.#begin(failed(error), silent);
   }

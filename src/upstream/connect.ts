@@ -20,6 +20,8 @@ export interface Destination {
   readonly plain?: 'ws://' | 'http://' | undefined;
   /** What is said on it first, before TLS. */
   readonly preamble?: Preamble | undefined;
+  /** Milliseconds without a byte after which TCP asks whether the host is there; Infinity: it does not. Absent: a minute. */
+  readonly keepaliveMs?: number | undefined;
   /** Node answers the peer's FIN by itself, as its HTTP clients expect. Absent: the FIN is the caller's to answer. */
   readonly autoEnd?: boolean;
 }
@@ -125,7 +127,10 @@ function remediesFor({ plain = 'ws://' }: Destination): Remedies {
   };
 }
 
-function begin({ host, port, socketPath, tls, alpn, autoEnd = false }: Destination, under?: Socket): Socket {
+const KEEPALIVE_MS = 60_000;
+
+function begin(where: Destination, under?: Socket): Socket {
+  const { host, port, socketPath, tls, alpn, autoEnd = false, keepaliveMs = KEEPALIVE_MS } = where;
   // Half-open, so that a FIN is ours to answer: what is still to be flushed must not be cut by Node's own end().
   const allowHalfOpen = !autoEnd;
   if (socketPath !== undefined && under === undefined) return connect({ path: socketPath, allowHalfOpen });
@@ -133,8 +138,7 @@ function begin({ host, port, socketPath, tls, alpn, autoEnd = false }: Destinati
     host,
     port,
     noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: 60_000,
+    ...(keepaliveMs < Infinity && { keepAlive: true, keepAliveInitialDelay: keepaliveMs }),
     allowHalfOpen,
   };
   if (tls === undefined) return connect(options);

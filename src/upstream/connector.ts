@@ -33,6 +33,7 @@ export interface ConnectorOptions {
 export class Connector {
   readonly #options: ConnectorOptions;
   readonly #first: PreambleParts;
+  readonly #keepaliveMs: number | undefined;
   /** Undefined where no target speaks TLS. Connections that are open keep the one they were made with. */
   #trust: TlsTrust | undefined;
   readonly #unwatch: (() => void) | undefined;
@@ -41,6 +42,7 @@ export class Connector {
   constructor(upstream: RouteConfig['upstream'], options: ConnectorOptions) {
     this.#options = options;
     this.#first = { proxyProtocol: upstream.proxyProtocol, starttls: upstream.tls?.starttls };
+    this.#keepaliveMs = upstream.keepalive;
     this.#unwatch = options.isSecure ? this.#watchTrust(upstream) : undefined;
   }
 
@@ -52,7 +54,9 @@ export class Connector {
   ): Promise<Socket> {
     const { context, http2 } = this.#options;
     const preamble = preambleOf(this.#first, client);
-    const where = { host: address, port: target.port, socketPath: target.socketPath, autoEnd, preamble };
+    const { port, socketPath } = target;
+    const how = { autoEnd, preamble, keepaliveMs: this.#keepaliveMs };
+    const where = { host: address, port, socketPath, ...how };
     const trust = this.#trust;
     if (trust === undefined || !target.secure) return context.connect(where, signal);
     // The certificate names the host that the configuration does, whatever its address.

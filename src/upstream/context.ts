@@ -3,6 +3,7 @@ import { type Connect, openSocket } from './connect.ts';
 import { Endpoints } from './endpoints.ts';
 import type { Outage } from './health/standing.ts';
 import { Resolver } from './names/resolver.ts';
+import { createOwnAddresses, type IsOwn } from './targets/own-addresses.ts';
 
 /** Hears what becomes of dials. Must not throw and must not wait. */
 export interface DialObserver {
@@ -34,6 +35,8 @@ export interface UpstreamContext {
   readonly observer: DialObserver;
   /** What upstreams are shown and believed by. */
   readonly certificates: CertificateWatch;
+  /** Whether an address is one of this machine's own. */
+  readonly isOwn: IsOwn;
   /** Milliseconds that only grow. */
   readonly now: () => number;
   /** From 0 to 1. */
@@ -49,6 +52,7 @@ export function createUpstreamContext(parts: Partial<UpstreamContext> = {}): Ups
     connect: parts.connect ?? openSocket,
     observer,
     certificates: parts.certificates ?? unwatched,
+    isOwn: parts.isOwn ?? createOwnAddresses(now),
     now,
     random,
   };

@@ -9,7 +9,18 @@ describe('help', () => {
   test('names every command', async () => {
     const { code, out } = await sallyport(['--help']);
     expect(code).toBe(0);
-    for (const name of ['init', 'check', 'serve', 'health', 'token', 'key', 'demo'])
+    for (const name of [
+      'init',
+      'check',
+      'serve',
+      'health',
+      'token',
+      'key',
+      'forward',
+      'stdio',
+      'socks',
+      'demo',
+    ])
       expect(out).toMatch(new RegExp(`^  ${name}`, 'm'));
   });
 
@@ -35,6 +46,7 @@ describe('bad usage ends with 2, a sentence, and nothing on stdout', () => {
     [['demo', '--port', '70000'], /Expected a number from 0 to 65535/],
     [['token', '--expires', 'soon'], /Expected a duration like/],
     [['token', '--claim', 'novalue'], /Expected NAME=VALUE/],
+    [['stdio', 'https://gateway.example/'], /Expected a URL that begins with wss/],
   ])('%j', async (argv, expected) => {
     const { code, out, err } = await sallyport(argv);
     expect({ code, out }).toEqual({ code: 2, out: '' });

@@ -227,3 +227,23 @@ describe('resolver', () => {
     );
   });
 });
+
+describe('keepalive', () => {
+  test.each([
+    ['tcp: "a:1", keepalive: 15s', 15_000],
+    ['http: http://a, keepalive: "off"', Infinity],
+    ['tcp: ["a:1", unix:/run/a.sock], keepalive: 1s', 1_000],
+    ['tcp: "a:1"', undefined],
+  ])('%s', (upstream, ms) => {
+    expect(route(upstream).upstream.keepalive).toBe(ms);
+  });
+
+  test.each([
+    ['tcp: "a:1", keepalive: 999ms', 'upstream.keepalive: "999ms" is not 1s to 32767s, or off'],
+    ['tcp: "a:1", keepalive: 24h', 'upstream.keepalive: "24h" is not 1s to 32767s, or off'],
+    ['tcp: unix:/run/a.sock, keepalive: 15s', 'upstream.keepalive: has no effect: every target is a unix'],
+    ['http: unix:/run/a.sock, keepalive: off', 'upstream.keepalive: has no effect: every target is a unix'],
+  ])('%s is refused', (upstream, message) => {
+    expect(problem(upstream)).toContain(message);
+  });
+});

@@ -22,6 +22,8 @@ const OF_WEBSOCKETS = [
   ['limits.connections', ', limits: { connections: { max: 1, per: route } }'],
   ['limits.messageSize', ', limits: { messageSize: 1KiB }'],
   ['limits.fragments', ', limits: { fragments: 10 }'],
+  ['timeouts.idle.client', ', timeouts: { idle: { client: 1h } }'],
+  ['timeouts.idle.upstream', ', timeouts: { idle: { upstream: 1h } }'],
   ['timeouts.lifetime', ', timeouts: { lifetime: 1h }'],
   ['timeouts.close', ', timeouts: { close: 1s }'],
   ['keepalive', ', keepalive: off'],

@@ -179,9 +179,11 @@ describe('a route', () => {
     expect(warningsOf(withAuth('{ issuer: main }', 'keepalive: off'))).toEqual([
       expect.stringMatching(/^routes\[0\].keepalive: a client that vanishes/),
     ]);
-    expect(warningsOf(withAuth('{ issuer: main }', 'keepalive: off\n    timeouts: { idle: 5m }'))).toEqual(
-      [],
-    );
+    const withIdle = (idle: string) =>
+      warningsOf(withAuth('{ issuer: main }', `keepalive: off\n    timeouts: { idle: ${idle} }`));
+    for (const idle of ['5m', '{ client: 5m }', '{ client: off, upstream: 5m }'])
+      expect(withIdle(idle)).toEqual([]);
+    for (const idle of ['off', '{ client: off }']) expect(withIdle(idle)).toHaveLength(1);
     const toHttp = withAuth('{ issuer: main }', 'keepalive: off').replace('websocket: ws:', 'http: http:');
     expect(warningsOf(toHttp)).toEqual([expect.stringMatching(/^routes\[0\].keepalive: a client/)]);
   });

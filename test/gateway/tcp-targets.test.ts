@@ -1,6 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { TCP_RESUME_PROTOCOL } from '../../src/tcp-protocol/types.ts';
 import { metric } from '../support/census.ts';
@@ -8,8 +9,11 @@ import { type DnsAnswer, startDns } from '../support/dns.ts';
 import { startUpstream } from '../support/faulty.ts';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
 import { startGateway } from '../support/gateway.ts';
+import { certificate } from '../support/listener.ts';
 import { eventually } from '../support/patience.ts';
 import { BINARY, handshake, open, say } from '../support/raw.ts';
+import { portOf } from '../support/servers.ts';
+import { listenAt } from '../support/sockets.ts';
 import { RawClient } from '../support/tcp-v1.ts';
 import { bearer } from '../support/tcp-v1-scene.ts';
 
@@ -76,6 +80,37 @@ describe('a target that the client names by host and port', () => {
     expect([bytes('up'), bytes('down')]).toEqual([5, 5]);
     expect(metric(metrics, 'sallyport_upstream_dials_total', { target: rule, outcome: 'connected' })).toBe(1);
     expect(metrics).not.toContain('a.db.test');
+  });
+
+  test('must prove the name that was asked for where it speaks TLS', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-tls-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const { cert, key } = await certificate(folder, ['a.db.test']);
+    const server = createTlsServer({ cert: await readFile(cert), key: await readFile(key) }, (socket) =>
+      socket.on('error', () => {}).pipe(socket),
+    );
+    await listenAt({ port: 0, host: '127.0.0.1' }, server);
+    const port = portOf(server);
+    const { address } = await dns(() => ({ ttl: 60, addresses: ['127.0.0.1'] }));
+    const gateway = await gatewayTo(
+      `${FREE}, tls: { ca: "${cert}" }, allow: { host: "*.db.test:${port}", resolvesTo: 127.0.0.1 }`,
+      { dnsServers: [address] },
+    );
+    using client = await open(gateway.port, `/to/a.db.test:${port}`);
+    client.send(BINARY, 'hello');
+    expect((await client.message()).toString()).toBe('hello');
+    using other = await say(gateway.port, handshake(`/to/b.db.test:${port}`));
+    expect((await other.answer()).status).toBe(502);
+  });
+
+  test('hears from a PROXY header whom a connection is for', async () => {
+    const service = await startUpstream();
+    onTestFinished(() => service.close());
+    const gateway = await gatewayTo(`${FREE}, proxyProtocol: v1, allow: "127.0.0.1:*"`);
+    using _client = await open(gateway.port, `/to/127.0.0.1:${service.port}`);
+    const wire = await service.wire();
+    await wire.until(() => wire.received > 0, 'a header');
+    expect(wire.received).toBeGreaterThan(20);
   });
 
   test('is told to clients of sallyport.tcp.v1 in their own words, and refused to them as FAILED', async () => {

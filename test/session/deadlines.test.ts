@@ -7,20 +7,27 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 interface Seen {
-  traffic: number;
+  /** Bytes from the client, and from the service. */
+  up: number;
+  down: number;
   pings: number;
   /** `performance.now()` at the last one. */
   pingedAt: number;
   looks: number;
   silence: ReturnType<Link['unresponsivePeer']>;
   ended: string | undefined;
+  detail?: string | undefined;
   buried: PeerName | undefined;
 }
 
-/** A connection whose traffic and silence a test sets by hand. */
-function watch(limits: Partial<Limits>, silenceOf = ({ silence }: Seen, _now: number) => silence) {
+/** A connection whose traffic and silence a test sets by hand. Before it is pinged nobody owes anything, unless that is set, too. */
+function watch(
+  limits: Partial<Limits>,
+  silenceOf = ({ pings, silence }: Seen, _now: number) => (pings === 0 ? undefined : silence),
+) {
   const seen: Seen = {
-    traffic: 0,
+    up: 0,
+    down: 0,
     pings: 0,
     pingedAt: 0,
     looks: 0,
@@ -42,11 +49,15 @@ function watch(limits: Partial<Limits>, silenceOf = ({ silence }: Seen, _now: nu
   };
   const all: Limits = { timeouts: {}, keepalive: 'off', expiresAt: undefined, ...limits };
   const deadlines = new Deadlines(all, link, {
-    get traffic() {
-      return seen.traffic;
+    get up() {
+      return { messages: 0, bytes: seen.up };
+    },
+    get down() {
+      return { messages: 0, bytes: seen.down };
     },
     expire(error: GatewayError, silent?: PeerName) {
       seen.ended = error.code;
+      seen.detail = error.detail;
       seen.buried = silent;
     },
   });
@@ -125,7 +136,7 @@ describe('a connection ends', () => {
 test('traffic puts idleness off', () => {
   const { seen } = watch({ timeouts: { idle: 1_000 } });
   for (let i = 0; i < 5; i++) {
-    seen.traffic++;
+    seen[i % 2 === 0 ? 'up' : 'down']++;
     vi.advanceTimersByTime(1_000);
     expect(seen.ended).toBeUndefined();
   }
@@ -133,14 +144,59 @@ test('traffic puts idleness off', () => {
   expect(seen.ended).toBe('IDLE');
 });
 
+describe('with a limit for each side', () => {
+  const idle = { client: 1_000, upstream: 3_000 };
+  const sides = [
+    ['client', 'up', 'down', 1_000],
+    ['upstream', 'down', 'up', 3_000],
+  ] as const;
+
+  test.each(sides)('the silence of the %s ends it, whatever comes the other way', (side, _own, other, ms) => {
+    const { seen } = watch({ timeouts: { idle: { [side]: ms } } });
+    vi.advanceTimersByTime(ms - 1);
+    seen[other]++;
+    expect(seen.ended).toBeUndefined();
+    vi.advanceTimersByTime(1);
+    expect([seen.ended, seen.detail]).toEqual(['IDLE', `nothing has come from the ${side}`]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test.each(sides)('what comes from the %s puts it off', (side, own, _other, ms) => {
+    const { seen } = watch({ timeouts: { idle: { [side]: ms } } });
+    for (let i = 0; i < 3; i++) {
+      seen[own]++;
+      vi.advanceTimersByTime(ms);
+      expect(seen.ended).toBeUndefined();
+    }
+    vi.advanceTimersByTime(ms);
+    expect(seen.ended).toBe('IDLE');
+  });
+
+  test('one timer watches both, and the nearer ends it', () => {
+    const { seen } = watch({ timeouts: { idle } });
+    for (let i = 0; i < 3; i++) {
+      seen.up++;
+      expect(vi.getTimerCount()).toBe(1);
+      vi.advanceTimersByTime(1_000);
+    }
+    expect([seen.ended, seen.detail]).toEqual(['IDLE', 'nothing has come from the upstream']);
+  });
+
+  test('none is watched that is off', () => {
+    const { seen, deadlines } = watch({ timeouts: { idle: { client: Infinity } } });
+    vi.advanceTimersByTime(20 * DAY_MS);
+    expect(seen.ended).toBeUndefined();
+    deadlines.stop();
+  });
+});
+
 describe('keepalive', () => {
   const keepalive = { every: 30_000, within: 10_000 };
 
   test('gives nobody a new deadline by the next ping, though the last one had left late', () => {
-    const { seen } = watch({ keepalive: { every: 1_000, within: 1_000 } }, (seen, now) => ({
-      name: 'client',
-      forMs: now - seen.pingedAt - 5,
-    }));
+    const { seen } = watch({ keepalive: { every: 1_000, within: 1_000 } }, (seen, now) =>
+      seen.pings === 0 ? undefined : { name: 'client', forMs: now - seen.pingedAt - 5 },
+    );
     vi.advanceTimersByTime(2_004);
     expect(seen.ended).toBeUndefined();
     vi.advanceTimersByTime(1);
@@ -180,10 +236,27 @@ describe('keepalive', () => {
     expect(seen.ended).toBe('PEER_SILENT');
   });
 
-  test('looks for silence once a ping', () => {
+  test('pings in its rhythm while a peer may owe something, and looks again and again', () => {
+    const every = { every: 25_000, within: 10_000 };
+    const { seen, deadlines } = watch({ keepalive: every }, () => ({ name: 'upstream', forMs: 0 }));
+    vi.advanceTimersByTime(95_000);
+    expect(seen).toMatchObject({ pings: 3, looks: 9, ended: undefined });
+    deadlines.stop();
+  });
+
+  test('ends the connection to an upstream that takes nothing before the first ping', () => {
+    const { seen } = watch({ keepalive }, (_seen, now) => ({ name: 'upstream', forMs: now - startedAt }));
+    const startedAt = performance.now() + 4_000;
+    vi.advanceTimersByTime(13_999);
+    expect(seen.ended).toBeUndefined();
+    vi.advanceTimersByTime(1);
+    expect([seen.ended, seen.pings]).toEqual(['UPSTREAM_TIMEOUT', 0]);
+  });
+
+  test('looks for silence once before the first ping, and once a ping', () => {
     const { seen, deadlines } = watch({ keepalive });
     vi.advanceTimersByTime(95_000);
-    expect(seen).toMatchObject({ pings: 3, looks: 2 });
+    expect(seen).toMatchObject({ pings: 3, looks: 3 });
     deadlines.stop();
   });
 

@@ -134,6 +134,7 @@ describe('it ends', () => {
   test.each([
     ['after its lifetime', { timeouts: { lifetime: '1m' } }, 'LIFETIME'],
     ['when idle', { timeouts: { idle: '1m' } }, 'IDLE'],
+    ['when its client is silent', { timeouts: { idle: { client: '1m', upstream: 'off' } } }, 'IDLE'],
     ['with its token', { auth: { issuer: 'main' } }, 'TOKEN_EXPIRED'],
   ])('%s', (_name, route, code) => {
     const { codes, seen } = attached(route, expiring());
@@ -179,7 +180,9 @@ describe('it ends', () => {
   test('naming the peer that does not answer', () => {
     const session = sessionOf({ keepalive: { every: '1s', within: '1s' } });
     const bridge = link();
-    session.attach({ ...bridge, unresponsivePeer: () => ({ name: 'client', forMs: 1_000 }) });
+    const unresponsivePeer = () =>
+      bridge.seen.pings === 0 ? undefined : ({ name: 'client', forMs: 1_000 } as const);
+    session.attach({ ...bridge, unresponsivePeer });
     vi.advanceTimersByTime(2_000);
     expect(bridge.seen.pings).toBe(1);
     expect(bridge.seen.closed).toMatchObject([[{ error: { code: 'PEER_SILENT' }, by: 'gateway' }, 'client']]);

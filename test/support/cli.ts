@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import type { Context } from '../../src/cli/context.ts';
 import { run } from '../../src/cli/run.ts';
@@ -33,6 +33,8 @@ export async function sallyport(
     stdout: { write: (text) => (out += text) },
     stderr: { write: (text) => (err += text) },
     isTTY: false,
+    isErrorTTY: false,
+    pipe: () => ({ input: Readable.from([stdin]), output: new Writable() }),
     onSignal: () => () => {},
     onReload: () => () => {},
     onReopen: () => () => {},
@@ -91,6 +93,10 @@ export class Process {
       this.#child.kill('SIGKILL');
       await this.exit;
     });
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
   }
 
   signal(name: NodeJS.Signals): void {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { programPath, type RunningServer, startServer } from './servers.ts';
+import { installedFile, programPath, type RunningServer, startServer } from './servers.ts';
 
 const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
 
@@ -37,15 +37,23 @@ export function startNginx(gateway: number, location: readonly string[]): Promis
   });
 }
 
+/** Starts nginx with one server for TCP: `listen` is what stands behind its address, `lines` what it does. Stopped with the test. */
+export async function startNginxStream(listen: string, lines: readonly string[]): Promise<RunningServer> {
+  const program = programPath('nginx', 'nginx-light');
+  const module = installedFile('/usr/lib/nginx/modules/ngx_stream_module.so', 'libnginx-mod-stream');
+  const server = await startServer(program, async (folder, port) => {
+    const file = join(folder, 'nginx.conf');
+    const place = `listen 127.0.0.1:${port} ${listen};`;
+    const text = `${basics(folder, [module])}\nstream { server { ${place}\n${lines.join('\n')} } }\n`;
+    await writeFile(file, text);
+    return { args: ['-p', folder, '-e', 'stderr', '-c', file] };
+  });
+  onTestFinished(() => server.close());
+  return server;
+}
+
 function configuration(folder: string, port: number, { modules = [], http, server }: NginxParts): string {
-  return `
-${modules.map((file) => `load_module ${file};`).join('\n')}
-daemon off;
-${process.getuid?.() === 0 ? 'user root;' : ''}
-worker_processes 1;
-pid ${folder}/nginx.pid;
-error_log stderr;
-events {}
+  return `${basics(folder, modules)}
 http {
   access_log off;
   ${TEMPORARY.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n  ')}
@@ -56,4 +64,15 @@ http {
   }
 }
 `;
+}
+
+function basics(folder: string, modules: readonly string[]): string {
+  return `
+${modules.map((file) => `load_module ${file};`).join('\n')}
+daemon off;
+${process.getuid?.() === 0 ? 'user root;' : ''}
+worker_processes 1;
+pid ${folder}/nginx.pid;
+error_log stderr;
+events {}`;
 }

@@ -22,6 +22,7 @@ export interface Options {
   readonly match?: { readonly host?: string; readonly path: string };
   readonly names?: Names;
   readonly auth?: unknown;
+  readonly timeouts?: object;
   readonly context?: Partial<UpstreamContext>;
   readonly deps?: Partial<TableDeps>;
 }
@@ -54,7 +55,7 @@ export function tcpTargets(upstream: object, options: Options = {}) {
     },
     ...options.context,
   });
-  const config = routeConfig({ name: 'r', match, auth, upstream });
+  const config = routeConfig({ name: 'r', match, auth, upstream, timeouts: options.timeouts ?? {} });
   const files = { watch: () => () => {} };
   const opened = openTcpReach(config, context, { files, logger: pino({ enabled: false }), ...options.deps });
   onTestFinished(() => {

@@ -18,26 +18,62 @@ const ECHO = `
 const server = require('node:net').createServer((socket) => socket.on('error', () => {}).pipe(socket));
 server.listen(0, () => console.log(server.address().port));`;
 
+/** So long at most, with the keepalive that a route has unless it says otherwise: 30 s, and 10 s. */
+const BY_DEFAULT_MS = 30_000;
+
+/** A client that trickles to a service whose host then vanishes; resolves with how long its session outlived it, and its end. */
+async function vanish(keepalive: string, withinMs: number) {
+  const host = await startOtherHost();
+  const port = await host.run(ECHO);
+  await using gateway = await startGateway(`routes:
+  - { name: r, match: { path: /r }, auth: none, upstream: { tcp: "${host.address}:${port}" } ${keepalive} }`);
+  const client = new WebSocket(gateway.url('/r'));
+  onTestFinished(() => client.terminate());
+  await once(client, 'open');
+  const timer = setInterval(() => client.readyState === WebSocket.OPEN && client.send(PIECE), TRICKLE_MS);
+  onTestFinished(() => clearInterval(timer));
+  let isThere = false;
+  client.on('message', () => {
+    isThere = true;
+  });
+  await eventually(() => isThere, 'something of the service');
+  await host.vanish();
+  const vanishedAt = Date.now();
+  const line = await gateway.logged(({ msg }) => msg === 'session ended', withinMs);
+  return { line, afterMs: Date.parse(line.time as string) - vanishedAt };
+}
+
+const LOST = { close: 1014, error: 'UPSTREAM_TIMEOUT', by: 'upstream' };
+
 test('a TCP service whose host vanishes while it is written to is noticed after `every` and `within`', async () => {
+  const keepalive = `, keepalive: { every: ${EVERY_MS}ms, within: ${WITHIN_MS}ms }`;
+  const { line, afterMs } = await vanish(keepalive, EVERY_MS + WITHIN_MS + SLACK_MS);
+  expect(line).toMatchObject(LOST);
+  expect(afterMs).toBeGreaterThanOrEqual(WITHIN_MS);
+});
+
+test('without a word of it in the route, in half a minute', async () => {
+  const { line, afterMs } = await vanish('', BY_DEFAULT_MS + SLACK_MS);
+  expect(line).toMatchObject(LOST);
+  expect(afterMs).toBeLessThanOrEqual(BY_DEFAULT_MS);
+});
+
+const PROBES_MS = 10_000;
+
+test('one that nothing is written to is noticed by TCP itself, as soon as `upstream.keepalive` says', async () => {
   const host = await startOtherHost();
   const port = await host.run(ECHO);
   await using gateway = await startGateway(`routes:
   - name: r
     match: { path: /r }
     auth: none
-    keepalive: { every: ${EVERY_MS}ms, within: ${WITHIN_MS}ms }
-    upstream: { tcp: "${host.address}:${port}" }`);
+    keepalive: off
+    timeouts: { lifetime: 1h }
+    upstream: { tcp: "${host.address}:${port}", keepalive: 1s }`);
   const client = new WebSocket(gateway.url('/r'));
   onTestFinished(() => client.terminate());
   await once(client, 'open');
-  let echoed = 0;
-  client.on('message', () => echoed++);
-  const timer = setInterval(() => client.readyState === WebSocket.OPEN && client.send(PIECE), TRICKLE_MS);
-  onTestFinished(() => clearInterval(timer));
-  await eventually(() => echoed > 5, 'an echo');
   await host.vanish();
-  const vanishedAt = Date.now();
-  const line = await gateway.logged(({ msg }) => msg === 'session ended', EVERY_MS + WITHIN_MS + SLACK_MS);
-  expect(line).toMatchObject({ close: 1014, error: 'UPSTREAM_TIMEOUT', by: 'upstream' });
-  expect(Date.parse(line.time as string) - vanishedAt).toBeGreaterThanOrEqual(WITHIN_MS);
+  const line = await gateway.logged(({ msg }) => msg === 'session ended', PROBES_MS + 1_000 + SLACK_MS);
+  expect(line).toMatchObject({ close: 1014, error: 'UPSTREAM_LOST', by: 'upstream' });
 });

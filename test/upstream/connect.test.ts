@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openSocket } from '../../src/upstream/connect.ts';
 import { startSocketHole } from '../support/processes.ts';
+import { portOf } from '../support/servers.ts';
 import { listenAt, socketPath } from '../support/sockets.ts';
 
 /** A connection through a unix socket, and the service's end of it. */
@@ -23,6 +25,29 @@ test.each([true, false])('the end of a unix socket is answered by Node itself: %
   service.end();
   await once(ours.resume(), 'end');
   expect(ours.writableEnded).toBe(autoEnd);
+});
+
+/** As Linux tells it in /proc/net/tcp: seconds until TCP asks whether the host is there; undefined if it will not (proc(5)). */
+async function secondsToProbe({ localPort = 0 }: Socket): Promise<number | undefined> {
+  const port = localPort.toString(16).toUpperCase().padStart(4, '0');
+  const table = await readFile('/proc/net/tcp', 'latin1');
+  const [, jiffies] = new RegExp(` 0100007F:${port} .* 02:([0-9A-F]{8}) `).exec(table) ?? [];
+  return jiffies === undefined ? undefined : Number.parseInt(jiffies, 16) / 100;
+}
+
+test.runIf(process.platform === 'linux').each([
+  [undefined, 60],
+  [15_000, 15],
+  [Infinity, undefined],
+])('a TCP connection with a keepalive of %s ms is asked after %s s', async (keepaliveMs, seconds) => {
+  const server = createServer();
+  await listenAt({ host: '127.0.0.1', port: 0 }, server);
+  const where = { host: '127.0.0.1', port: portOf(server), keepaliveMs };
+  const socket = await openSocket(where, AbortSignal.timeout(2_000));
+  onTestFinished(() => void socket.destroy());
+  const left = await secondsToProbe(socket);
+  if (seconds === undefined) expect(left).toBeUndefined();
+  else expect(Math.abs((left ?? 0) - seconds)).toBeLessThan(3);
 });
 
 test('a dial of a unix socket that has been given up opens nothing', async () => {

@@ -47,6 +47,13 @@ export class TcpEnd implements End {
   #isBroken = false;
   /** `performance.now()` when its host was first seen not to acknowledge what we sent; undefined while it does. */
   #unheardSince: number | undefined;
+  /** Whether its host takes what it is sent cannot be seen. */
+  #isOpaque = false;
+  /** At the last look: bytes written by then, and whether some of them were not acknowledged. */
+  #writtenThen = 0;
+  #wasOwing = false;
+  /** Bytes that had come when it was last known to be there. */
+  #receivedThen = 0;
 
   constructor({ socket, session, take, beforeTold, onFinished, events }: TcpEndOptions) {
     this.socket = socket;
@@ -96,8 +103,8 @@ export class TcpEnd implements End {
       return;
     }
     this.#isBroken = true;
-    // Behind a FIN nothing can be written, to hear when it is delivered.
-    if (this.#isFinishing) this.destroy();
+    // Behind a FIN nothing can be written, to hear when it is delivered; to the dead nothing is.
+    if (this.#isFinishing || this.#isGone) this.destroy();
     else this.sink.whenOut(() => void this.#resetOnceDelivered());
   }
 
@@ -119,14 +126,29 @@ export class TcpEnd implements End {
     void this.#look();
   }
 
+  /** 0 while there is something for its host to acknowledge: then it is looked at again, for it may vanish right after a look. */
   silence(now: number): number | undefined {
-    if (this.#unheardSince === undefined || this.isTold) return undefined;
-    this.ping();
-    return now - this.#unheardSince;
+    if (this.isTold || this.#isOpaque) return undefined;
+    if (this.#unheardSince === undefined && !this.#isOwing) return undefined;
+    if (this.source.received === this.#receivedThen) this.ping();
+    else this.#onHeard();
+    return this.#unheardSince === undefined ? 0 : now - this.#unheardSince;
   }
 
+  get #isOwing(): boolean {
+    return this.#wasOwing || this.socket.bytesWritten !== this.#writtenThen;
+  }
+
+  /** Who sends is there. */
+  #onHeard(): void {
+    this.#receivedThen = this.source.received;
+    this.#unheardSince = undefined;
+  }
+
+  /** What it does not take stops nobody any more. */
   bury(): void {
     this.#isGone = true;
+    this.sink.drop();
   }
 
   /** Its own FIN is an answer to nothing where what it is sent goes on behind it. */
@@ -145,8 +167,13 @@ export class TcpEnd implements End {
   }
 
   async #look(): Promise<void> {
+    const now = performance.now();
+    const { bytesWritten } = this.socket;
     const delivery = await lookAtDelivery(this.socket);
-    this.#unheardSince = delivery?.isRepeated ? (this.#unheardSince ?? performance.now()) : undefined;
+    this.#writtenThen = bytesWritten;
+    this.#isOpaque = delivery === undefined;
+    this.#wasOwing = delivery !== undefined && delivery.unacknowledged > 0;
+    this.#unheardSince = delivery?.isRepeated ? (this.#unheardSince ?? now) : undefined;
   }
 
   #onFin(): void {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { asGatewayError, type DialFailure, GatewayError } from '../../errors.ts';
+import { asGatewayError, type DialFailure } from '../../errors.ts';
 import type { Connector, Opening, Spot } from '../connector.ts';
 import { race } from '../race.ts';
 import type { RuleUse } from './rule-record.ts';
@@ -62,8 +62,10 @@ export async function dialJudged(dial: JudgedDial): Promise<Judged> {
   }
 
   function failed({ spot, use }: Candidate, thrown: unknown): void {
-    const error = thrown instanceof GatewayError ? thrown : asGatewayError(thrown);
-    use.over(signal.aborted ? 'abandoned' : error.code);
+    const error = asGatewayError(thrown);
+    // Whether the deadline or the client has ended the dial, the signal does not say.
+    const hasLeft = signal.aborted && use.ageMs < timeoutMs / 2;
+    use.over(hasLeft ? 'abandoned' : error.code);
     failures.push({ target: spotName(spot), error });
   }
 }

@@ -18,9 +18,9 @@ export class FixedTargets {
   constructor(config: RouteConfig, context: UpstreamContext) {
     this.#pool = new Pool(config, 'tcp', context);
     this.#names = new Set(
-      this.#pool.targets.flatMap(({ socketPath, authority }) =>
-        socketPath === undefined ? (readAsked(authority)?.text ?? []) : [],
-      ),
+      this.#pool.targets
+        .filter(({ socketPath }) => socketPath === undefined)
+        .map(({ authority }) => readAsked(authority)?.text),
     );
     this.#reach = reachPool(this.#pool, config.upstream.balance);
   }

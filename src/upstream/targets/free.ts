@@ -95,7 +95,7 @@ export class FreeTargets {
   }
 
   async #dial({ asked, rule, request, signal }: Allowed, chosen: ChosenTarget): Promise<Reached> {
-    const addresses = judgeAll(rule, await this.#addressesOf(asked, signal));
+    const addresses = this.#judge(rule, await this.#addressesOf(asked, signal));
     const { upstream, timeouts } = this.#config;
     const target = targetAt(upstream, asked);
     const { socket, address, use } = await dialJudged({
@@ -110,6 +110,16 @@ export class FreeTargets {
     const name = spotName({ target, address });
     const release = () => use.over();
     return { socket, name, label: rule.text, asked: text, namedBy: this.#namedBy, chosen, release };
+  }
+
+  /** All of them, each once, in the spelling that was judged. Throws TARGET_REFUSED if one may not be dialled. */
+  #judge(rule: AllowRule, addresses: readonly string[]): string[] {
+    const judged = addresses.map((address) => {
+      const judgement = judge(rule, address, this.#context.isOwn);
+      if ('fault' in judgement) throw refused(judgement.fault);
+      return judgement.address;
+    });
+    return [...new Set(judged)];
   }
 
   async #addressesOf({ host, isAddress }: AskedTarget, signal: AbortSignal): Promise<readonly string[]> {
@@ -129,16 +139,6 @@ function refused(detail: string): GatewayError {
 
 function targetAt(upstream: Upstream, { host, port }: Pick<AskedTarget, 'host' | 'port'>): Target {
   return targetsOf({ ...upstream, tcp: [{ host, port }] }, 'tcp')[0] as Target;
-}
-
-/** All of them, each once, in the spelling that was judged. Throws TARGET_REFUSED if one may not be dialled. */
-function judgeAll(rule: AllowRule, addresses: readonly string[]): string[] {
-  const judged = addresses.map((address) => {
-    const judgement = judge(rule, address);
-    if ('fault' in judgement) throw refused(judgement.fault);
-    return judgement.address;
-  });
-  return [...new Set(judged)];
 }
 
 /** Who has asked does not wait any longer; the answer is there for the next. */

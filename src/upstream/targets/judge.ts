@@ -3,6 +3,7 @@ import type { AllowRule } from '../../config/tcp/allow.ts';
 import type { AddressBlock } from '../../http/address.ts';
 import { facesOf, isWithin, liesWithin, specialRange } from '../../http/special-ranges.ts';
 import type { AskedTarget } from './asked.ts';
+import type { IsOwn } from './own-addresses.ts';
 
 /** Who may be dialled: rules on names and addresses as they are asked for, and on the addresses that names turn out to have. Pure. */
 
@@ -33,22 +34,24 @@ function fitsGlob(labels: readonly string[], wanted: readonly string[]): boolean
 export type Judgement = { readonly address: string } | { readonly fault: string };
 
 /** Judges one of the addresses that a target has, by the rule that let it be asked for. */
-export function judge(rule: AllowRule, text: string): Judgement {
+export function judge(rule: AllowRule, text: string, isOwn: IsOwn = () => false): Judgement {
   if (!ipaddr.isValid(text) || text.includes('%')) return { fault: 'an address with a zone, or none at all' };
   const faces = facesOf(ipaddr.parse(text));
   const address = unmapped(text).toString();
-  const fault = faces.map((face) => faultOf(rule, face)).find((found) => found !== undefined);
+  const faults = faces.map((face) => faultOf(rule, face) ?? ownFault(rule, face, isOwn));
+  const fault = faults.find((found) => found !== undefined);
   return fault === undefined ? { address } : { fault: `${address} ${fault}` };
 }
 
 /** Blocks of a rule open what they name: a special range only where they lie within it, so that 0.0.0.0/0 opens none. */
 function faultOf(rule: AllowRule, face: ipaddr.IPv4 | ipaddr.IPv6): string | undefined {
   const special = specialRange(face);
-  const blocks = rule.kind === 'address' ? [rule.block] : rule.resolvesTo;
   const what = `is ${special === undefined ? 'public' : `${special.name} (${face})`}`;
-  if (blocks === undefined)
+  if (rule.kind === 'host' && rule.resolvesTo === undefined)
     return special === undefined ? undefined : `${what}, and the rule has no resolvesTo`;
-  const naming = blocks.map(unmappedBlock).filter((block) => isWithin(face, block));
+  const naming = blocksOf(rule)
+    .map(unmappedBlock)
+    .filter((block) => isWithin(face, block));
   if (special === undefined) {
     // What a translator is told is judged by the public address within.
     return naming.length > 0 || rule.kind === 'address'
@@ -59,8 +62,23 @@ function faultOf(rule: AllowRule, face: ipaddr.IPv4 | ipaddr.IPv6): string | und
   return isNamed ? undefined : `${what}, and no block within that range names it`;
 }
 
+/** A public address of this machine is opened by nothing but that address itself: services may listen there that others are kept from. */
+function ownFault(rule: AllowRule, face: ipaddr.IPv4 | ipaddr.IPv6, isOwn: IsOwn): string | undefined {
+  if (specialRange(face) !== undefined || !isOwn(face.toString())) return undefined;
+  const isAlone = ([network, bits]: AddressBlock) =>
+    bits === network.toByteArray().length * 8 && isWithin(face, [network, bits]);
+  return blocksOf(rule).map(unmappedBlock).some(isAlone)
+    ? undefined
+    : 'is an address of this machine, and no rule names it alone';
+}
+
 function unmapped(text: string): ipaddr.IPv4 | ipaddr.IPv6 {
   return ipaddr.process(text);
+}
+
+/** The addresses that a rule names. */
+function blocksOf(rule: AllowRule): readonly AddressBlock[] {
+  return rule.kind === 'address' ? [rule.block] : (rule.resolvesTo ?? []);
 }
 
 /** A block of IPv4-mapped addresses means those of IPv4. */

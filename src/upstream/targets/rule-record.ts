@@ -44,6 +44,11 @@ export class RuleUse {
     record.live += 1;
   }
 
+  /** Milliseconds since it began. */
+  get ageMs(): number {
+    return this.#context.now() - this.#startedAt;
+  }
+
   /** The dial has worked. */
   opened(): void {
     this.#state = 'open';
@@ -59,7 +64,6 @@ export class RuleUse {
   }
 
   #tell(outcome: string): void {
-    const { observer, now } = this.#context;
-    observer.dialled(this.#record, outcome, now() - this.#startedAt);
+    this.#context.observer.dialled(this.#record, outcome, this.ageMs);
   }
 }

@@ -173,6 +173,32 @@ describe('how it ends', () => {
     expect(end.silence(performance.now())).toBeUndefined();
   });
 
+  test('it owes an acknowledgement of what it was sent, until that is seen or it has said something', async () => {
+    const { end, service, taken } = await stand();
+    const silence = () => end.silence(performance.now());
+    end.start();
+    end.sink.write(Buffer.from('hello'));
+    await turnsUntil(() => silence() === 0);
+    await turnsUntil(() => silence() === undefined);
+    end.sink.write(Buffer.from('hello'));
+    service.write('hello');
+    await turnsUntil(() => taken.length > 0);
+    await turnsUntil(() => silence() === 0);
+    await turnsUntil(() => silence() === undefined);
+  });
+
+  test('one that is known to be dead stops nobody by what it has not taken, and is reset at once', async () => {
+    const { end, service, events } = await stand({ stallMs: 10_000 });
+    end.start();
+    service.pause();
+    end.sink.write(Buffer.alloc(16 * 2 ** 20));
+    await turnsUntil(() => end.sink.isFull);
+    end.bury();
+    expect(end.sink.isFull).toBe(false);
+    end.tell(endingOf('UPSTREAM_TIMEOUT'));
+    await turnsUntil(() => events.heard.includes('upstream is closed'));
+  });
+
   test('one that is known to be dead is finished, and its loss is no news', async () => {
     const { end, events, reset } = await stand();
     end.start();
@@ -314,8 +340,7 @@ describe('on a unix socket, which knows no reset', () => {
     service.pause();
     end.sink.write(Buffer.alloc(4 * 2 ** 20));
     end.ping();
-    await turns(10);
-    expect(end.silence(performance.now())).toBeUndefined();
+    await turnsUntil(() => end.silence(performance.now()) === undefined);
   });
 });
 

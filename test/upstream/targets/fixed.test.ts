@@ -24,6 +24,13 @@ test('a client that asks for nothing gets it, too', async () => {
   expect(dialled).toHaveLength(1);
 });
 
+test('nothing of it is left when the route is closed', async () => {
+  const { context, close } = targets('10.0.0.7:5432');
+  expect([...context.endpoints]).toHaveLength(1);
+  close();
+  expect([...context.endpoints]).toHaveLength(0);
+});
+
 test.each([
   ['10.0.0.7:5432', 'address=10.0.0.7:5433'],
   ['10.0.0.7:5432', 'address=ep-1.neon.tech:5432'],

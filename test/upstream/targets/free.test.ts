@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../src/errors.ts';
@@ -156,6 +157,15 @@ describe('whoever may not', () => {
   });
 });
 
+test('an address of this machine is refused, though it is a public one', async () => {
+  const isOwn = (address: string) => address === PUBLIC;
+  const { refused, dialled } = tcpTargets({ ...PARTS, allow: '*:1' }, { names, context: { isOwn } });
+  expect((await refused({ url: '/db:1' })).detail).toBe(
+    `${PUBLIC} is an address of this machine, and no rule names it alone`,
+  );
+  expect(dialled).toEqual([]);
+});
+
 describe('the addresses of a name', () => {
   const dead = async () => {
     throw new GatewayError('UPSTREAM_REFUSED', { detail: 'no' });
@@ -217,6 +227,14 @@ describe('the addresses of a name', () => {
     const outcome = refused({ url: '/a:1', signal: leaving.signal });
     leaving.abort();
     expect((await outcome).code).toBe('UPSTREAM_TIMEOUT');
+    expect((await refused({ url: '/a:1', signal: AbortSignal.abort() })).code).toBe('UPSTREAM_TIMEOUT');
+  });
+
+  test('leave nothing with the client that has waited for them', async () => {
+    const { signal } = new AbortController();
+    const { visit } = tcpTargets({ ...PARTS, allow: 'a:1' }, { names });
+    await visit({ url: '/a:1', signal });
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   test('of 256 names at a time are looked up, and no more', async () => {

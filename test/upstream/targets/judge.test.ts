@@ -110,6 +110,22 @@ describe('an address', () => {
     expect('address' in judge(by, address)).toBe(allowed);
   });
 
+  test.each([
+    [NAMES, '93.184.216.34', false],
+    [NAMES, '93.184.216.35', true],
+    [NAMES, '64:ff9b::5db8:d822', false],
+    [rule('0.0.0.0/0:1'), '93.184.216.34', false],
+    [rule('93.184.216.0/24:1'), '93.184.216.34', false],
+    [rule('93.184.216.34:1'), '93.184.216.34', true],
+    [rule('[::ffff:93.184.216.34]:1'), '93.184.216.34', true],
+    [leading('*:1', '93.184.216.0/24'), '93.184.216.34', false],
+    [leading('*:1', '93.184.216.34/32'), '93.184.216.34', true],
+    [TEN, '10.0.0.1', true],
+  ])('of this machine is named by nothing but itself: %j and %s: %s', (by, address, allowed) => {
+    const own = ['93.184.216.34', '10.0.0.1'];
+    expect('address' in judge(by, address, (one) => own.includes(one))).toBe(allowed);
+  });
+
   test('is dialled as IPv4 where it is no more than that', () => {
     expect(judge(NAMES, '::ffff:93.184.216.34')).toEqual({ address: '93.184.216.34' });
     expect(judge(NAMES, '64:ff9b::5DB8:D822')).toEqual({ address: '64:ff9b::5db8:d822' });
