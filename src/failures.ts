@@ -19,6 +19,12 @@ export interface Failure {
 
 export const FAILURES = {
   BAD_REQUEST: { status: 400, close: 1002, sentence: 'The request is malformed.' },
+  PROTOCOL_UNKNOWN: {
+    status: 400,
+    close: 1002,
+    sentence:
+      'None of the subprotocols that were offered is known here: `protocols` of the route lists them.',
+  },
   UPGRADE_REQUIRED: {
     status: 426,
     close: 1002,

@@ -1,47 +1,30 @@
 /** How long to wait between attempts, so that clients of a gateway that restarts come back spread. */
 
 export interface BackoffOptions {
-  /** Milliseconds before the first further attempt, at the most; doubled with each. Absent: 500. */
+  /** Milliseconds before the first further attempt, at the most; doubled with each. Absent: 1,000. */
   readonly firstMs?: number;
   /** Milliseconds it grows to. Absent: 30,000. */
   readonly mostMs?: number;
 }
 
-export class Backoff {
-  readonly #firstMs: number;
-  readonly #mostMs: number;
-  #failures = 0;
+/** Milliseconds to wait, at each call: anything up to the bound, for whoever waits the same time comes at the same time. */
+export type Backoff = () => number;
 
-  constructor({ firstMs = 500, mostMs = 30_000 }: BackoffOptions = {}) {
-    this.#firstMs = firstMs;
-    this.#mostMs = mostMs;
-  }
-
-  /** Milliseconds to wait now: anything up to the bound, for whoever waits the same time comes at the same time. */
-  next(): number {
-    const bound = Math.min(this.#mostMs, this.#firstMs * 2 ** this.#failures++);
-    return Math.random() * bound;
-  }
-
-  /** It went well: the next failure is the first again. */
-  reset(): void {
-    this.#failures = 0;
-  }
+export function createBackoff({ firstMs = 1_000, mostMs = 30_000 }: BackoffOptions = {}): Backoff {
+  let failures = 0;
+  return () => Math.random() * Math.min(mostMs, firstMs * 2 ** failures++);
 }
 
-/** Resolves in so many milliseconds. Rejects with the signal's reason when it aborts. */
+/** Resolves in so many milliseconds, or when the signal aborts. */
 export function wait(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const timer = setTimeout(finish, ms);
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
+    signal.addEventListener('abort', finish);
+    if (signal.aborted) finish();
     function finish(): void {
-      signal.removeEventListener('abort', onAbort);
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
       resolve();
     }
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
   });
 }

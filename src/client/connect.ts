@@ -1,11 +1,11 @@
 import { TCP_PROTOCOL, TCP_RESUME_PROTOCOL } from '../tcp-protocol/types.ts';
-import { Backoff, wait } from './backoff.ts';
-import { ConnectionError } from './errors.ts';
+import { createBackoff, wait } from './backoff.ts';
+import { asError, ConnectionError } from './errors.ts';
 import { Inbound } from './inbound.ts';
 import { PlainConnection } from './plain.ts';
 import { credentials, type Token, tokenOf, untilRenewal } from './token.ts';
 import { V1Connection } from './v1.ts';
-import { type OpenWebSocket, openNative, openWire, type Wire } from './wire.ts';
+import { type OpenWebSocket, openWire, type Wire } from './wire.ts';
 
 export interface ConnectOptions {
   /** A token, or what gives one; asked for each connection, and before the one that holds ends. */
@@ -55,66 +55,66 @@ export function connect(url: string | URL, options: ConnectOptions = {}): TcpCon
 type Carrier = V1Connection | PlainConnection;
 
 class Connecting implements TcpConnection {
-  readonly writable: WritableStream<Uint8Array>;
-  readonly opened: Promise<OpenedConnection>;
-  readonly closed: Promise<void>;
-  readonly #inbound = new Inbound(
-    () =>
-      void this.#carrier.promise.then(
-        (carrier) => carrier.reset(),
-        () => {},
-      ),
-  );
+  /** Breaks it, or the attempt to make it. */
+  readonly #reset = (reason: unknown): void => {
+    const error = asError(reason, 1000);
+    this.#carrier?.reset(1000, error.message);
+    this.#end(error);
+  };
+  readonly #inbound = new Inbound(this.#reset);
   readonly #url: string;
   readonly #options: ConnectOptions;
   readonly #stop = new AbortController();
   readonly #opening = Promise.withResolvers<OpenedConnection>();
   readonly #closing = Promise.withResolvers<void>();
-  readonly #carrier = Promise.withResolvers<Carrier>();
+  readonly opened = this.#opening.promise;
+  readonly closed = this.#closing.promise;
+  readonly readable = this.#inbound.readable;
+  #carrier: Carrier | undefined;
   #renewal: ReturnType<typeof setTimeout> | undefined;
   #writer: WritableStreamDefaultController | undefined;
+  readonly writable = this.#makeWritable();
 
   constructor(url: string, options: ConnectOptions) {
     this.#url = url;
     this.#options = options;
-    this.opened = this.#opening.promise;
-    this.closed = this.#closing.promise;
     // Whoever does not wait for them hears of it by the streams.
-    for (const promise of [this.opened, this.closed, this.#carrier.promise]) promise.catch(() => {});
-    this.writable = this.#makeWritable();
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
-    if (options.signal?.aborted) this.#onAbort();
+    for (const promise of [this.opened, this.closed]) promise.catch(() => {});
+    const { signal } = options;
+    signal?.addEventListener('abort', this.#onAbort);
+    if (signal?.aborted) this.#onAbort();
     else void this.#begin();
   }
 
-  get readable(): ReadableStream<Uint8Array> {
-    return this.#inbound.readable;
+  async close(): Promise<void> {
+    (await this.#carried()).close();
+    return this.closed;
   }
 
-  async close(): Promise<void> {
-    (await this.#carrier.promise).close();
-    return this.closed;
+  async #carried(): Promise<Carrier> {
+    await this.opened;
+    return this.#carrier as Carrier;
   }
 
   async #begin(): Promise<void> {
     try {
-      const wire = await this.#firstWire();
-      if (wire.protocol === TCP_PROTOCOL) this.#runV1(wire);
-      else this.#runPlain(wire);
+      const wire = await this.#wireWithin(this.#options.retryMs ?? 0);
+      if (wire.socket.protocol === TCP_PROTOCOL) this.#runV1(wire);
+      else this.#onOpened(wire, new PlainConnection(wire, this.#inbound, this.#end));
     } catch (error) {
       this.#end(asError(error));
     }
   }
 
-  async #firstWire(): Promise<Wire> {
-    const { retryMs = 0 } = this.#options;
-    const until = Date.now() + retryMs;
-    const backoff = new Backoff();
+  /** Tries again where that may help, for so many milliseconds. */
+  async #wireWithin(ms: number, ...more: string[]): Promise<Wire> {
+    const until = Date.now() + ms;
+    const backoff = createBackoff({ firstMs: 200, mostMs: 5_000 });
     for (;;) {
       try {
-        return await this.#openWire([]);
+        return await this.#openWire(more);
       } catch (error) {
-        const pause = backoff.next();
+        const pause = backoff();
         if (!asError(error).mayRetry || Date.now() + pause > until) throw error;
         await wait(pause, this.#stop.signal);
       }
@@ -122,110 +122,75 @@ class Connecting implements TcpConnection {
   }
 
   async #openWire(more: readonly string[]): Promise<Wire> {
-    const { token, protocols = [], open = openNative } = this.#options;
-    const offered = [TCP_PROTOCOL, ...more, ...protocols, ...(await credentials(token))];
-    return openWire(open, this.#url, offered, this.#stop.signal);
+    const { token, protocols = [], open } = this.#options;
+    const offered = [TCP_PROTOCOL, ...more, ...protocols, ...credentials(await tokenOf(token))];
+    return openWire(this.#url, offered, this.#stop.signal, open);
   }
 
-  #runPlain(wire: Wire): void {
-    const { protocol } = wire;
-    this.#carrier.resolve(new PlainConnection(wire, this.#inbound, { onEnd: (error) => this.#end(error) }));
-    this.#opening.resolve({ session: '', peer: '', protocol });
+  #onOpened({ socket: { protocol } }: Wire, carrier: Carrier, session = '', peer = ''): void {
+    this.#carrier = carrier;
+    this.#opening.resolve({ session, peer, protocol });
   }
 
   #runV1(wire: Wire): void {
     const connection: V1Connection = new V1Connection(wire, this.#inbound, {
-      onOpened: ({ session, peer }) => {
-        this.#carrier.resolve(connection);
-        this.#opening.resolve({ session, peer, protocol: wire.protocol });
-      },
+      onOpened: ({ session, peer }) => this.#onOpened(wire, connection, session, peer),
       onExpiry: (expiresAt) => this.#renewBefore(expiresAt, connection),
-      onLost: (error, forMs) => void this.#goOn(connection, error, Date.now() + forMs),
-      onEnd: (error) => this.#end(error),
-      onFinished: () => this.#onFinished(connection),
+      onLost: (forMs) =>
+        void this.#wireWithin(forMs, TCP_RESUME_PROTOCOL).then(
+          (next) => connection.resume(next),
+          (error) => connection.end(asError(error)),
+        ),
+      onEnd: this.#end,
+      onFinished: () => {
+        if (!this.#options.allowHalfOpen) connection.finish();
+      },
     });
-  }
-
-  /** The service has finished. */
-  #onFinished(connection: V1Connection): void {
-    if (!this.#options.allowHalfOpen) connection.finish();
-  }
-
-  async #goOn(connection: V1Connection, lost: ConnectionError, until: number): Promise<void> {
-    const backoff = new Backoff({ firstMs: 200, mostMs: 5_000 });
-    while (Date.now() < until && !this.#stop.signal.aborted) {
-      try {
-        connection.resume(await this.#openWire([TCP_RESUME_PROTOCOL]));
-        return;
-      } catch (error) {
-        if (!asError(error).mayRetry) return connection.giveUp(asError(error));
-      }
-      await wait(backoff.next(), this.#stop.signal).catch(() => {});
-    }
-    connection.giveUp(lost);
   }
 
   #renewBefore(expiresAt: number, connection: V1Connection): void {
     clearTimeout(this.#renewal);
-    if (expiresAt === 0 || typeof this.#options.token !== 'function') return;
-    this.#renewal = setTimeout(() => void this.#renew(connection), untilRenewal(expiresAt));
-  }
-
-  async #renew(connection: V1Connection): Promise<void> {
-    try {
-      connection.authenticate((await tokenOf(this.#options.token)) ?? '');
-    } catch (error) {
-      connection.reset(3000, `no new token: ${(error as Error).message}`);
-    }
+    const { token } = this.#options;
+    if (expiresAt === 0 || typeof token !== 'function') return;
+    const renew = async () => {
+      try {
+        connection.authenticate(await token());
+      } catch (error) {
+        connection.reset(3000, `no new token: ${asError(error).message}`);
+      }
+    };
+    this.#renewal = setTimeout(renew, untilRenewal(expiresAt));
   }
 
   #makeWritable(): WritableStream<Uint8Array> {
-    const carrier = this.#carrier.promise;
     return new WritableStream({
       start: (controller) => {
         this.#writer = controller;
       },
-      async write(chunk) {
-        const to = await carrier;
-        if (to.isFinishing) throw new ConnectionError(1000, 'the service has finished');
-        await to.write(chunk);
+      write: async (chunk) => {
+        const carrier = await this.#carried();
+        if (carrier.isFinishing) throw new ConnectionError(1000, 'it has finished');
+        await carrier.write(chunk);
       },
-      async close() {
-        (await carrier).finish();
-      },
-      async abort() {
-        (await carrier).reset();
-      },
+      close: async () => (await this.#carried()).finish(),
+      abort: this.#reset,
     });
   }
 
-  readonly #onAbort = (): void => {
-    const { reason } = this.#options.signal as AbortSignal;
-    this.#stop.abort(reason);
-    this.#carrier.promise.then(
-      (carrier) => carrier.reset(),
-      () => {},
-    );
-    this.#end(new ConnectionError(1000, reason instanceof Error ? reason.message : 'it was aborted'));
-  };
+  readonly #onAbort = (): void => this.#reset(this.#options.signal?.reason);
 
-  #end(error?: ConnectionError): void {
+  readonly #end = (error?: ConnectionError): void => {
     clearTimeout(this.#renewal);
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#stop.abort();
     if (error === undefined) {
+      this.#inbound.end();
       this.#closing.resolve();
       return;
     }
     this.#opening.reject(error);
-    this.#carrier.reject(error);
     this.#inbound.fail(error);
     this.#writer?.error(error);
     this.#closing.reject(error);
-  }
-}
-
-function asError(thrown: unknown): ConnectionError {
-  if (thrown instanceof ConnectionError) return thrown;
-  return new ConnectionError(3000, thrown instanceof Error ? thrown.message : String(thrown));
+  };
 }

@@ -1,4 +1,4 @@
-import { ACK_BYTES, WINDOW_BYTES } from '../tcp-protocol/types.ts';
+import { WINDOW_BYTES } from '../tcp-protocol/types.ts';
 
 /** What is told to the gateway of what came from it. */
 export interface InboundEvents {
@@ -14,34 +14,31 @@ export class Inbound {
   events: InboundEvents | undefined;
   /** Bytes that may wait to be read. */
   limit = WINDOW_BYTES;
-  readonly #queue: Uint8Array<ArrayBuffer>[] = [];
-  #controller!: ReadableByteStreamController;
-  #queued = 0;
-  /** Read, and not granted again. */
-  #owed = 0;
-  #wanted: (() => void) | undefined;
-  #isEnded = false;
-  #isDropping = false;
+  /** Of so many bytes it is said that they have come. */
+  ackBytes = Infinity;
   /** Bytes of the stream so far. */
   received = 0;
+  #controller!: ReadableByteStreamController;
+  /** Of them those that were read, and granted again. */
+  #granted = 0;
   #acknowledged = 0;
-  acknowledges = false;
+  #isEnded = false;
 
   /** `onCancel`: nobody wants to read what still comes. */
-  constructor(onCancel: () => void) {
+  constructor(onCancel: (reason: unknown) => void) {
     this.readable = new ReadableStream(
       {
         type: 'bytes',
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: () => this.#pull(),
-        cancel: () => {
+        pull: () => this.#grant(),
+        cancel: (reason) => {
           this.#isEnded = true;
-          onCancel();
+          onCancel(reason);
         },
       },
-      { highWaterMark: 0 },
+      { highWaterMark: WINDOW_BYTES },
     );
   }
 
@@ -50,92 +47,49 @@ export class Inbound {
     return this.limit - this.#queued;
   }
 
+  /** Bytes that wait to be read. */
+  get #queued(): number {
+    return this.#isEnded ? 0 : WINDOW_BYTES - (this.#controller.desiredSize ?? 0);
+  }
+
   /** False if it is more than may wait. */
   add(data: Uint8Array): boolean {
     this.received += data.length;
-    if (this.#isDropping) this.#drop(data.length);
-    if (this.#isEnded) return true;
-    this.#queued += data.length;
-    if (this.#queued > this.limit) return false;
-    if (this.acknowledges && this.received - this.#acknowledged >= ACK_BYTES) this.#acknowledge();
-    // The message it came in is nobody else's.
-    this.#queue.push(data as Uint8Array<ArrayBuffer>);
-    this.#offer();
-    return true;
+    if (this.received - this.#acknowledged >= this.ackBytes) {
+      this.#acknowledged = this.received;
+      this.events?.acknowledge(this.received);
+    }
+    // The message it came in is nobody else's: the stream may have it.
+    if (this.#isEnded) this.#grant();
+    else this.#controller.enqueue(data as Uint8Array<ArrayBuffer>);
+    return this.#queued <= this.limit;
   }
 
   /** The connection goes on: all that may come was said anew. */
   resume(): void {
-    this.#owed = 0;
+    this.#granted = this.received - this.#queued;
     this.#acknowledged = this.received;
   }
 
-  /** Nothing more comes; what did is still read. */
+  /** Nothing more is wanted, or comes; what did is still read. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#offer();
-  }
-
-  /** Nobody reads what still comes: it is taken, and dropped. */
-  drop(): void {
-    if (!this.#isEnded) this.end();
-    this.#isDropping = true;
+    this.#controller.close();
+    // Whoever reads into a buffer of his own gets it back (Streams, ReadableStreamBYOBRequest).
+    this.#controller.byobRequest?.respond(0);
   }
 
   /** What has not been read is lost. */
   fail(error: unknown): void {
-    if (this.#isEnded && this.#queue.length === 0) return;
     this.#isEnded = true;
-    this.#queue.length = 0;
     this.#controller.error(error);
-    this.#wanted?.();
   }
 
-  #pull(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wanted = resolve;
-      this.#offer();
-    });
-  }
-
-  /** Hands on the next part, to whoever waits for one. */
-  #offer(): void {
-    const wanted = this.#wanted;
-    const chunk = this.#queue[0];
-    if (chunk === undefined && this.#isEnded) this.#close();
-    if (wanted === undefined || chunk === undefined) return;
-    this.#wanted = undefined;
-    this.#queue.shift();
-    this.#consumed(chunk.length);
-    this.#controller.enqueue(chunk);
-    wanted();
-    if (this.#isEnded && this.#queue.length === 0) this.#close();
-  }
-
-  #close(): void {
-    this.#controller.close();
-    // Whoever reads into a buffer of his own gets it back (Streams, ReadableStreamBYOBRequest).
-    this.#controller.byobRequest?.respond(0);
-    this.#wanted?.();
-    this.#wanted = undefined;
-  }
-
-  #consumed(bytes: number): void {
-    this.#queued -= bytes;
-    this.#owed += bytes;
-    if (this.#owed < this.limit / 2) return;
-    this.events?.grant(this.#owed);
-    this.#owed = 0;
-  }
-
-  #drop(bytes: number): void {
-    this.#queued += bytes;
-    this.#consumed(bytes);
-  }
-
-  #acknowledge(): void {
-    this.#acknowledged = this.received;
-    this.events?.acknowledge(this.received);
+  #grant(): void {
+    const owed = this.received - this.#queued - this.#granted;
+    if (owed < this.limit / 2) return;
+    this.#granted += owed;
+    this.events?.grant(owed);
   }
 }

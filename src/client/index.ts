@@ -3,6 +3,6 @@
 export type { BackoffOptions } from './backoff.ts';
 export { type ConnectOptions, connect, type OpenedConnection, type TcpConnection } from './connect.ts';
 export { ConnectionError } from './errors.ts';
-export { CloseEventLike, ReconnectingEvent, Socket, type SocketOptions } from './socket.ts';
+export { type CloseEventLike, type ReconnectingEvent, Socket, type SocketOptions } from './socket.ts';
 export type { Token } from './token.ts';
 export type { OpenWebSocket, WebSocketLike } from './wire.ts';

@@ -1,26 +1,20 @@
 import { MAX_DATA_BYTES, WINDOW_BYTES } from '../tcp-protocol/types.ts';
 
-/** Part of what a caller writes, and whom to tell when it is on its way. */
-interface Waiting {
-  bytes: Uint8Array;
-  readonly sent: () => void;
-}
-
 /**
  * What goes to the gateway: as much as it gives credit for. Where the connection can be resumed, what it has not acknowledged
  * is kept, a window at most.
  */
 export class Outbound {
   readonly #send: (data: Uint8Array) => void;
-  readonly #waiting: Waiting[] = [];
+  #waiting: Uint8Array[] = [];
+  #sent: (() => void) | undefined;
   /** In their order, the oldest first. */
-  readonly #kept: Uint8Array[] = [];
+  #kept: Uint8Array[] = [];
+  /** Offset behind all that was sent. */
+  #offset = 0;
   #credit = WINDOW_BYTES;
-  #keptBytes = 0;
   /** Offset behind all that was acknowledged. */
   #acknowledged = 0;
-  /** So many of the kept bytes are to be sent again. */
-  #repeat = 0;
   keeps = false;
 
   constructor(send: (data: Uint8Array) => void) {
@@ -28,80 +22,64 @@ export class Outbound {
   }
 
   get isEmpty(): boolean {
-    return this.#waiting.length === 0 && this.#repeat === 0;
+    return this.#waiting.length === 0;
   }
 
-  /** Resolves when all of it is on its way. */
+  /** Resolves when all of it is on its way. One at a time: a WritableStream sees to that. */
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((sent) => {
-      this.#waiting.push({ bytes, sent });
-      this.flush();
+      this.#sent = sent;
+      if (bytes.length > 0) this.#waiting.push(bytes);
+      this.grant(0);
     });
   }
 
   grant(credit: number): void {
     this.#credit += credit;
-    this.flush();
+    this.#flush();
   }
 
   acknowledge(offset: number): void {
-    let bytes = offset - this.#acknowledged;
-    this.#acknowledged = Math.max(offset, this.#acknowledged);
-    while (bytes > 0 && this.#kept[0] !== undefined) {
-      const [first] = this.#kept;
-      const gone = Math.min(bytes, first.length);
-      bytes -= gone;
-      this.#keptBytes -= gone;
-      if (gone === first.length) this.#kept.shift();
-      else this.#kept[0] = first.subarray(gone);
+    let gone = offset - this.#acknowledged;
+    if (gone < 0) return;
+    this.#acknowledged = offset;
+    while (gone > 0) {
+      const first = this.#kept.shift();
+      if (!first) break;
+      if (gone < first.length) this.#kept.unshift(first.subarray(gone));
+      gone -= first.length;
     }
-    this.flush();
+    this.#flush();
   }
 
   /** The connection goes on: what the gateway has not received is sent again, within what it takes now. */
   resume(offset: number, credit: number): void {
     this.#credit = 0;
     this.acknowledge(offset);
-    this.#credit = credit;
-    this.#repeat = this.#keptBytes;
-    this.flush();
+    this.#waiting.unshift(...this.#kept);
+    this.#kept = [];
+    this.#offset = this.#acknowledged;
+    this.grant(credit);
   }
 
   /** Sends what may be sent. */
-  flush(): void {
-    while (this.#repeat > 0 && this.#credit > 0) this.#sendAgain();
-    if (this.#repeat > 0) return;
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      const room = Math.min(this.#credit, this.keeps ? WINDOW_BYTES - this.#keptBytes : Infinity);
+  #flush(): void {
+    for (let [first] = this.#waiting; first; [first] = this.#waiting) {
+      const room = Math.min(
+        this.#credit,
+        MAX_DATA_BYTES,
+        this.keeps ? WINDOW_BYTES - this.#offset + this.#acknowledged : Infinity,
+      );
       if (room <= 0) return;
-      const part = first.bytes.subarray(0, Math.min(room, MAX_DATA_BYTES));
-      if (this.keeps) this.#keep(part);
+      const part = first.subarray(0, room);
       this.#credit -= part.length;
+      this.#offset += part.length;
+      // Whoever has written it may write over it by then.
+      if (this.keeps) this.#kept.push(part.slice());
       this.#send(part);
-      first.bytes = first.bytes.subarray(part.length);
-      if (first.bytes.length > 0) continue;
-      this.#waiting.shift();
-      first.sent();
+      if (part.length === first.length) this.#waiting.shift();
+      else this.#waiting[0] = first.subarray(room);
     }
-  }
-
-  #keep(part: Uint8Array): void {
-    // Whoever has written it may write over it by then.
-    this.#kept.push(part.slice());
-    this.#keptBytes += part.length;
-  }
-
-  /** One of the kept parts, or the beginning of it that there is credit for. */
-  #sendAgain(): void {
-    let skip = this.#keptBytes - this.#repeat;
-    const part = this.#kept.find(({ length }) => {
-      if (skip < length) return true;
-      skip -= length;
-      return false;
-    }) as Uint8Array;
-    const bytes = part.subarray(skip, skip + this.#credit);
-    this.#repeat -= bytes.length;
-    this.#credit -= bytes.length;
-    this.#send(bytes);
+    this.#sent?.();
   }
 }

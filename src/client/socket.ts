@@ -1,7 +1,7 @@
-import { Backoff, type BackoffOptions, wait } from './backoff.ts';
-import { ConnectionError, describe } from './errors.ts';
-import { expiryOf, type Token, tokenOf, untilRenewal } from './token.ts';
-import { type OpenWebSocket, openNative, type WebSocketLike } from './wire.ts';
+import { type BackoffOptions, createBackoff, wait } from './backoff.ts';
+import { asError, type ConnectionError } from './errors.ts';
+import { credentials, expiryOf, type Token, tokenOf, untilRenewal } from './token.ts';
+import { type OpenWebSocket, openWire, type Wire } from './wire.ts';
 
 export interface SocketOptions {
   /** A token, or what gives one; asked for each connection. */
@@ -13,7 +13,23 @@ export interface SocketOptions {
   readonly open?: OpenWebSocket;
 }
 
-const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
+/** What CloseEvent is; not every Node has one. */
+export interface CloseEventLike extends Event {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+}
+
+/** The connection was lost, and another one is made. */
+export interface ReconnectingEvent extends Event {
+  readonly error: ConnectionError;
+  readonly delayMs: number;
+}
+
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
 
 /**
  * A WebSocket that comes back: the API of WebSocket, with `open` for each connection, `reconnecting` when one is lost, and
@@ -33,17 +49,17 @@ export class Socket extends EventTarget {
   binaryType: 'blob' | 'arraybuffer' = 'blob';
   readonly url: string;
   readonly #options: SocketOptions;
-  readonly #backoff: Backoff;
+  #backoff;
   readonly #stop = new AbortController();
-  #socket: WebSocketLike | undefined;
-  #state = CONNECTING;
+  #wire: Wire | undefined;
+  #state: number = CONNECTING;
   #renewal: ReturnType<typeof setTimeout> | undefined;
 
   constructor(url: string | URL, options: SocketOptions = {}) {
     super();
     this.url = String(url);
     this.#options = options;
-    this.#backoff = new Backoff(options.backoff);
+    this.#backoff = createBackoff(options.backoff);
     void this.#connect();
   }
 
@@ -52,100 +68,88 @@ export class Socket extends EventTarget {
   }
 
   get protocol(): string {
-    return this.#socket?.protocol ?? '';
+    return this.#wire?.socket.protocol ?? '';
   }
 
   get bufferedAmount(): number {
-    return this.#socket?.bufferedAmount ?? 0;
+    return this.#wire?.socket.bufferedAmount ?? 0;
   }
 
   /** Throws InvalidStateError while it is not open. */
   send(data: string | ArrayBufferView<ArrayBuffer>): void {
-    if (this.#state !== OPEN || this.#socket === undefined)
-      throw new DOMException('the connection is not open', 'InvalidStateError');
-    this.#socket.send(data);
+    if (this.#state !== OPEN) throw new DOMException('the connection is not open', 'InvalidStateError');
+    this.#wire?.socket.send(data);
   }
 
   close(code = 1000, reason = ''): void {
     if (this.#state >= CLOSING) return;
-    const isOpen = this.#state === OPEN;
+    this.#wire?.socket.close(code, reason);
     this.#state = CLOSING;
     this.#stop.abort();
-    this.#socket?.close(code, reason);
     // Nobody is there to answer.
-    if (!isOpen) queueMicrotask(() => this.#end(code, reason));
+    if (this.#wire === undefined) queueMicrotask(() => this.#end(code, reason));
   }
 
   async #connect(): Promise<void> {
-    const { protocols = [], open = openNative, token } = this.#options;
-    let text: string | undefined;
+    const { protocols = [], open, token } = this.#options;
     try {
-      text = await tokenOf(token);
-    } catch (error) {
-      this.#end(3000, `no token: ${(error as Error).message}`.slice(0, 120));
-      return;
+      const text = await tokenOf(token);
+      const { signal } = this.#stop;
+      const wire = await openWire(
+        this.url,
+        [...protocols, ...credentials(text)],
+        signal,
+        open,
+        this.binaryType,
+      );
+      this.#onOpen(wire, text);
+    } catch (thrown) {
+      if (this.#state >= CLOSING) return;
+      const error = asError(thrown);
+      // The connection that it was to replace still stands.
+      if (this.#wire && error.mayRetry) this.#connectIn(1_000 + this.#backoff());
+      else void this.#onLost(error);
     }
+  }
+
+  #onOpen(wire: Wire, token: string | undefined): void {
     if (this.#state >= CLOSING) return;
-    const socket = open(this.url, text === undefined ? [...protocols] : [...protocols, 'bearer', text]);
-    socket.binaryType = this.binaryType;
-    this.#listen(socket, text);
-  }
-
-  #listen(socket: WebSocketLike, token: string | undefined): void {
-    let openedAt: number | undefined;
-    socket.addEventListener('open', () => {
-      openedAt = Date.now();
-      this.#onOpen(socket, token);
-    });
-    socket.addEventListener('message', ({ data }: { data: unknown }) => {
-      if (socket === this.#socket) this.#emit(new MessageEvent('message', { data }));
-    });
-    // The close behind it says what there is to say.
-    socket.addEventListener('error', () => {});
-    socket.addEventListener('close', ({ code, reason }: { code: number; reason: string }) => {
-      if (openedAt !== undefined && Date.now() - openedAt > STEADY_MS) this.#backoff.reset();
-      // One that was replaced, or a replacement that was not made, changes nothing.
-      if (socket === this.#socket || this.#socket === undefined) void this.#onLost(code, reason);
-      else if (openedAt === undefined) this.#connectIn(Math.max(1_000, this.#backoff.next()));
-    });
-  }
-
-  #onOpen(socket: WebSocketLike, token: string | undefined): void {
-    if (this.#state >= CLOSING) {
-      socket.close(1000);
-      return;
-    }
-    const before = this.#socket;
-    this.#socket = socket;
+    const before = this.#wire;
+    this.#wire = wire;
     this.#state = OPEN;
-    before?.close(1000);
-    this.#renewBefore(token);
-    this.#emit(new Event('open'));
-  }
-
-  #renewBefore(token: string | undefined): void {
-    clearTimeout(this.#renewal);
-    const expiresAt = token === undefined ? undefined : expiryOf(token);
-    if (expiresAt === undefined || typeof this.#options.token !== 'function') return;
-    this.#connectIn(untilRenewal(expiresAt));
+    before?.close();
+    const expiresAt = expiryOf(token);
+    if (expiresAt > 0 && typeof this.#options.token === 'function') this.#connectIn(untilRenewal(expiresAt));
+    this.#emit('open');
+    const openedAt = Date.now();
+    wire.listen({
+      onMessage: (data) => {
+        if (wire === this.#wire) this.#dispatch(new MessageEvent('message', { data }));
+      },
+      onClose: (error) => {
+        // It has gone well.
+        if (Date.now() - openedAt > 5_000) this.#backoff = createBackoff(this.#options.backoff);
+        if (wire === this.#wire) void this.#onLost(error);
+      },
+    });
   }
 
   #connectIn(ms: number): void {
+    clearTimeout(this.#renewal);
     this.#renewal = setTimeout(() => void this.#connect(), ms);
   }
 
-  async #onLost(code: number, reason: string): Promise<void> {
+  async #onLost(error: ConnectionError): Promise<void> {
     clearTimeout(this.#renewal);
-    this.#socket = undefined;
-    const error = new ConnectionError(code, describe(code, reason));
     if (this.#state >= CLOSING || !error.mayRetry) {
-      this.#end(code, reason);
+      this.#end(error.code, error.message);
       return;
     }
+    this.#wire = undefined;
     this.#state = CONNECTING;
-    const delayMs = this.#backoff.next();
-    this.#emit(new ReconnectingEvent(error, delayMs));
-    await wait(delayMs, this.#stop.signal).catch(() => {});
+    const delayMs = this.#backoff();
+    this.#emit('reconnecting', { error, delayMs });
+    await wait(delayMs, this.#stop.signal);
     if (this.readyState < CLOSING) await this.#connect();
   }
 
@@ -154,44 +158,17 @@ export class Socket extends EventTarget {
     this.#state = CLOSED;
     this.#stop.abort();
     clearTimeout(this.#renewal);
-    if (code !== 1000) this.#emit(new Event('error'));
-    this.#emit(new CloseEventLike(code, reason));
+    this.#wire?.close();
+    if (code !== 1000) this.#emit('error');
+    this.#emit('close', { code, reason, wasClean: code !== 1006 });
   }
 
-  #emit(event: Event): void {
+  #emit(type: string, more?: object): void {
+    this.#dispatch(Object.assign(new Event(type), more));
+  }
+
+  #dispatch(event: Event): void {
     this.dispatchEvent(event);
-    const handler = this[`on${event.type}` as 'onopen'];
-    handler?.call(this, event);
-  }
-}
-
-/** A connection that stood for so long has gone well. */
-const STEADY_MS = 5_000;
-
-/** What CloseEvent is; not every Node has one. */
-export class CloseEventLike extends Event {
-  readonly code: number;
-  readonly reason: string;
-
-  constructor(code: number, reason: string) {
-    super('close');
-    this.code = code;
-    this.reason = reason;
-  }
-
-  get wasClean(): boolean {
-    return this.code !== 1006;
-  }
-}
-
-/** The connection was lost, and another one is made. */
-export class ReconnectingEvent extends Event {
-  readonly error: ConnectionError;
-  readonly delayMs: number;
-
-  constructor(error: ConnectionError, delayMs: number) {
-    super('reconnecting');
-    this.error = error;
-    this.delayMs = delayMs;
+    this[`on${event.type}` as 'onopen']?.(event);
   }
 }

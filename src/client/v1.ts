@@ -1,7 +1,13 @@
 import { decodeMessage } from '../tcp-protocol/decode.ts';
 import { encodeMessage } from '../tcp-protocol/encode.ts';
-import { type Opened, type Reason, type TcpMessage, TcpProtocolError } from '../tcp-protocol/types.ts';
-import { ConnectionError, describe } from './errors.ts';
+import {
+  ACK_BYTES,
+  type Opened,
+  type Standing,
+  type TcpMessage,
+  TcpProtocolError,
+} from '../tcp-protocol/types.ts';
+import { ConnectionError } from './errors.ts';
 import type { Inbound } from './inbound.ts';
 import { Outbound } from './outbound.ts';
 import type { Wire, WireEvents } from './wire.ts';
@@ -13,16 +19,12 @@ export interface V1Events {
   /** The token that holds ends then; 0: it does not. */
   onExpiry(expiresAt: number): void;
   /** The wire was lost, and for so many milliseconds the connection may go on with another: see `resume`. */
-  onLost(error: ConnectionError, forMs: number): void;
+  onLost(forMs: number): void;
   /** The service has sent all it had. */
   onFinished(): void;
   /** It is over: well, or with an error. */
   onEnd(error?: ConnectionError): void;
 }
-
-const PROTOCOL_ERROR = 1002;
-const POLICY = 1008;
-const GOING_ON: ReadonlySet<number> = new Set([1005, 1006]);
 
 /**
  * One TCP connection, seen from the client.
@@ -33,18 +35,18 @@ const GOING_ON: ReadonlySet<number> = new Set([1005, 1006]);
 export class V1Connection implements WireEvents {
   readonly #events: V1Events;
   readonly #inbound: Inbound;
-  readonly #outbound: Outbound;
+  readonly #outbound = new Outbound((data) => this.#send({ type: 'DATA', data }));
   #wire: Wire;
   #opened: Opened | undefined;
   #state: 'opening' | 'open' | 'lost' | 'over' = 'opening';
-  #wantsFin = false;
+  /** Nothing more can be written. */
+  isFinishing = false;
   #isFinSent = false;
   #hasFin = false;
 
   constructor(wire: Wire, inbound: Inbound, events: V1Events) {
     this.#wire = wire;
     this.#events = events;
-    this.#outbound = new Outbound((data) => this.#send({ type: 'DATA', data }));
     this.#inbound = inbound;
     inbound.events = {
       grant: (credit) => this.#send({ type: 'WINDOW', credit }),
@@ -53,22 +55,10 @@ export class V1Connection implements WireEvents {
     wire.listen(this);
   }
 
-  /** Nothing more can be written. */
-  get isFinishing(): boolean {
-    return this.#wantsFin || this.#state === 'over';
-  }
-
   /** Nothing more is written, and what still comes is dropped. */
   close(): void {
     this.finish();
-    this.#inbound.drop();
-  }
-
-  /** What to say to go on with the connection. */
-  get resumption(): TcpMessage {
-    const { resumeId = new Uint8Array(16) } = this.#opened ?? {};
-    const { received: offset, credit } = this.#inbound;
-    return { type: 'RESUME', resumeId, offset, credit };
+    this.#inbound.end();
   }
 
   /** Resolves when all of it is on its way. */
@@ -78,16 +68,15 @@ export class V1Connection implements WireEvents {
 
   /** Nothing more will be written: FIN goes behind what was. */
   finish(): void {
-    this.#wantsFin = true;
+    this.isFinishing = true;
     this.#sendFin();
   }
 
   /** Breaks the connection in both directions. */
-  reset(code = 1000, text = ''): void {
-    if (this.#state === 'over') return;
+  reset(code: number, text: string): void {
     this.#send({ type: 'RESET', code, error: '', text });
-    this.#end(new ConnectionError(code, describe(code, text)));
-    this.#wire.close(code, text.slice(0, 40));
+    this.#wire.close(code, text);
+    this.end(new ConnectionError(code, text));
   }
 
   /** A new token. */
@@ -97,98 +86,82 @@ export class V1Connection implements WireEvents {
 
   /** Goes on over another wire, which has been asked for with `sallyport.tcp.resume`. */
   resume(wire: Wire): void {
+    const { received: offset, credit } = this.#inbound;
+    const { resumeId } = this.#opened as Opened;
+    wire.socket.send(encodeMessage({ type: 'RESUME', resumeId, offset, credit }));
     this.#wire = wire;
-    wire.send(encodeMessage(this.resumption));
     this.#inbound.resume();
     wire.listen(this);
   }
 
-  /** It will not go on. */
-  giveUp(error: ConnectionError): void {
-    this.#end(error);
+  /** It is over, and will not go on. */
+  end(error?: ConnectionError): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#events.onEnd(error);
   }
 
-  onMessage(bytes: Uint8Array, isText: boolean): void {
+  onMessage(data: string | ArrayBuffer): void {
     if (this.#state === 'over') return;
     try {
-      if (isText) throw new TcpProtocolError('a text message');
-      this.#onMessage(decodeMessage(bytes));
+      if (typeof data === 'string') throw new TcpProtocolError('a text');
+      this.#onMessage(decodeMessage(new Uint8Array(data)));
     } catch (error) {
       if (!(error instanceof TcpProtocolError)) throw error;
-      this.reset(PROTOCOL_ERROR, error.message);
+      this.reset(1002, error.message);
     }
   }
 
   onClose(error: ConnectionError): void {
-    if (this.#state === 'over') return;
-    // Both directions are done with, and the gateway has closed.
-    const isDone = this.#hasFin && this.#isFinSent && error.code === 1000;
+    const { code } = error;
     const { resumeMs = 0 } = this.#opened ?? {};
-    if (resumeMs > 0 && GOING_ON.has(error.code)) {
+    // Both directions are done with, and the gateway has closed.
+    if (this.#hasFin && this.#isFinSent && code === 1000) this.end();
+    else if (this.#state === 'over' || resumeMs === 0 || (code !== 1005 && code !== 1006)) this.end(error);
+    else {
       this.#state = 'lost';
-      this.#events.onLost(error, resumeMs);
-      return;
+      this.#events.onLost(resumeMs);
     }
-    this.#end(isDone ? undefined : error);
   }
 
   #onMessage(message: TcpMessage): void {
-    if (message.type === 'FAILED' && this.#state !== 'open') this.#onReason(message);
-    else if (this.#state === 'opening') this.#onFirst(message);
-    else if (this.#state === 'lost') this.#onResumed(message);
-    else this.#onNext(message);
+    const { type } = message;
+    if (type === 'FAILED' || type === 'RESET') {
+      this.end(new ConnectionError(message.code, message.text, message.error));
+      return;
+    }
+    const expected = type === 'OPENED' ? 'opening' : type === 'RESUMED' ? 'lost' : 'open';
+    if (this.#state !== expected) throw new TcpProtocolError(`${type} while ${this.#state}`);
+    if (type === 'DATA') this.#onData(message.data);
+    else if (type === 'FIN') this.#onFin();
+    else if (type === 'WINDOW') this.#outbound.grant(message.credit);
+    else if (type === 'ACK') this.#outbound.acknowledge(message.offset);
+    else if (type === 'OPENED') this.#onOpened(message);
+    else if (type === 'RESUMED') this.#onResumed(message);
+    else if (type !== 'AUTH_OK') throw new TcpProtocolError(`${type} of a gateway`);
+    if ('expiresAt' in message) this.#events.onExpiry(message.expiresAt);
+    this.#sendFin();
   }
 
-  #onFirst(message: TcpMessage): void {
-    if (message.type !== 'OPENED') throw new TcpProtocolError(`${message.type} before OPENED`);
-    this.#opened = message;
+  #onOpened(opened: Opened): void {
+    this.#opened = opened;
     this.#state = 'open';
-    const mayResume = message.resumeMs > 0;
-    this.#outbound.keeps = mayResume;
-    this.#inbound.acknowledges = mayResume;
-    this.#events.onOpened(message);
-    this.#events.onExpiry(message.expiresAt);
+    if (opened.resumeMs > 0) {
+      this.#outbound.keeps = true;
+      this.#inbound.ackBytes = ACK_BYTES;
+    }
+    this.#events.onOpened(opened);
   }
 
-  #onResumed(message: TcpMessage): void {
-    if (message.type !== 'RESUMED') throw new TcpProtocolError(`${message.type} before RESUMED`);
+  #onResumed({ offset, credit }: Standing): void {
     this.#state = 'open';
     this.#isFinSent = false;
-    this.#outbound.resume(message.offset, message.credit);
-    this.#sendFin();
-    this.#events.onExpiry(message.expiresAt);
-  }
-
-  #onNext(message: TcpMessage): void {
-    switch (message.type) {
-      case 'DATA':
-        this.#onData(message.data);
-        break;
-      case 'FIN':
-        this.#onFin();
-        break;
-      case 'WINDOW':
-        this.#outbound.grant(message.credit);
-        this.#sendFin();
-        break;
-      case 'ACK':
-        this.#outbound.acknowledge(message.offset);
-        this.#sendFin();
-        break;
-      case 'AUTH_OK':
-        this.#events.onExpiry(message.expiresAt);
-        break;
-      case 'RESET':
-        this.#onReason(message);
-        break;
-      default:
-        throw new TcpProtocolError(`${message.type} of a gateway`);
-    }
+    this.#outbound.resume(offset, credit);
   }
 
   #onData(data: Uint8Array): void {
     if (this.#hasFin) throw new TcpProtocolError('DATA after FIN');
-    if (!this.#inbound.add(data)) this.reset(POLICY, 'more than the window');
+    if (!this.#inbound.add(data)) this.reset(1008, 'beyond the window');
   }
 
   #onFin(): void {
@@ -199,24 +172,14 @@ export class V1Connection implements WireEvents {
     this.#events.onFinished();
   }
 
-  #onReason({ code, error, text }: Reason): void {
-    this.#end(new ConnectionError(code, describe(code, text), error));
-  }
-
+  /** Behind all that was written. */
   #sendFin(): void {
-    if (!this.#wantsFin || this.#isFinSent || this.#state !== 'open' || !this.#outbound.isEmpty) return;
-    this.#isFinSent = true;
+    if (!this.isFinishing || this.#isFinSent || this.#state !== 'open' || !this.#outbound.isEmpty) return;
     this.#send({ type: 'FIN' });
-  }
-
-  #end(error?: ConnectionError): void {
-    if (this.#state === 'over') return;
-    this.#state = 'over';
-    if (error !== undefined) this.#inbound.fail(error);
-    this.#events.onEnd(error);
+    this.#isFinSent = true;
   }
 
   #send(message: TcpMessage): void {
-    if (this.#state === 'open') this.#wire.send(encodeMessage(message));
+    if (this.#state === 'open') this.#wire.socket.send(encodeMessage(message));
   }
 }

@@ -1,11 +1,10 @@
-import { ConnectionError, describe } from './errors.ts';
+import { ConnectionError } from './errors.ts';
 
 /** What of the WebSocket API is used here; that of browsers, of Node and of `ws` all have it. */
 export interface WebSocketLike {
   binaryType: string;
   readonly protocol: string;
   readonly bufferedAmount: number;
-  readonly readyState: number;
   send(data: string | ArrayBufferView<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
   addEventListener(type: string, listener: (event: never) => void): void;
@@ -16,103 +15,69 @@ export type OpenWebSocket = (url: string, protocols: string[]) => WebSocketLike;
 
 /** Hears what comes over a wire. */
 export interface WireEvents {
-  /** Bytes; a text as its UTF-8. */
-  onMessage(bytes: Uint8Array, isText: boolean): void;
+  /** A text, or bytes as `binaryType` says. */
+  onMessage(data: unknown): void;
   /** It is over. */
   onClose(error: ConnectionError): void;
 }
 
-const encoder = new TextEncoder();
-const OPEN = 1;
+/** Of a CloseEvent. */
+interface Closed {
+  readonly code: number;
+  readonly reason: string;
+}
 
 /** An open WebSocket. */
 export class Wire {
-  readonly #socket: WebSocketLike;
-  #events: WireEvents | undefined;
-  /** What came before anybody listened. */
-  #early: ((events: WireEvents) => void)[] = [];
+  readonly socket: WebSocketLike;
+  /** What comes before anybody listens waits for them; whoever listens in a constructor hears nothing before that has ended. */
+  readonly #events = Promise.withResolvers<WireEvents>();
+  /** Hears all that comes. */
+  readonly listen = this.#events.resolve;
 
   constructor(socket: WebSocketLike) {
-    this.#socket = socket;
-    socket.addEventListener('message', ({ data }: { data: ArrayBuffer | string }) => {
-      const isText = typeof data === 'string';
-      const bytes = isText ? encoder.encode(data) : new Uint8Array(data);
-      this.#tell((events) => events.onMessage(bytes, isText));
-    });
-    socket.addEventListener('close', ({ code, reason }: { code: number; reason: string }) => {
-      this.#tell((events) => events.onClose(new ConnectionError(code, describe(code, reason))));
-    });
+    const { promise } = this.#events;
+    this.socket = socket;
+    socket.addEventListener('message', ({ data }: { data: unknown }) =>
+      promise.then((events) => events.onMessage(data)),
+    );
+    socket.addEventListener('close', ({ code, reason }: Closed) =>
+      promise.then((events) => events.onClose(new ConnectionError(code, reason))),
+    );
   }
 
-  get protocol(): string {
-    return this.#socket.protocol;
-  }
-
-  /** Bytes that are to be sent still. */
-  get waiting(): number {
-    return this.#socket.bufferedAmount;
-  }
-
-  listen(events: WireEvents): void {
-    // Whoever listens in its constructor hears nothing before that has ended.
-    queueMicrotask(() => {
-      this.#events = events;
-      for (const tell of this.#early.splice(0)) tell(events);
-    });
-  }
-
-  /** Without effect when it is not open any more: the end is told by onClose. */
-  send(bytes: Uint8Array<ArrayBuffer>): void {
-    if (this.#socket.readyState === OPEN) this.#socket.send(bytes);
-  }
-
-  close(code: number, reason = ''): void {
+  close(code = 1000, reason = ''): void {
     // A script may say 1000 and 3000 to 4999 only.
-    this.#socket.close(code === 1000 || code >= 3000 ? code : 1000, reason);
-  }
-
-  #tell(what: (events: WireEvents) => void): void {
-    if (this.#events === undefined) this.#early.push(what);
-    else what(this.#events);
+    this.socket.close(code < 3000 ? 1000 : code, reason.slice(0, 40));
   }
 }
 
-/** Opens a wire. Rejects with ConnectionError, or the signal's reason when it aborts. */
+/** Opens a wire, which is closed when the signal aborts. Rejects with ConnectionError, or the signal's reason. */
 export function openWire(
-  open: OpenWebSocket,
   url: string,
   protocols: string[],
   signal: AbortSignal,
+  open: OpenWebSocket = (...where) => new WebSocket(...where) as unknown as WebSocketLike,
+  binaryType = 'arraybuffer',
 ): Promise<Wire> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason);
-      return;
-    }
+    signal.throwIfAborted();
     const socket = open(url, protocols);
-    socket.binaryType = 'arraybuffer';
-    const onAbort = () => {
-      reject(signal.reason);
-      socket.close();
-    };
-    const settle = () => signal.removeEventListener('abort', onAbort);
-    signal.addEventListener('abort', onAbort, { once: true });
-    socket.addEventListener('open', () => {
-      settle();
-      resolve(new Wire(socket));
-    });
+    socket.binaryType = binaryType;
     // An error tells pages nothing; the close behind it has the code. Programs get the answer's status in its message.
     let message = '';
+    signal.addEventListener('abort', onAbort);
+    socket.addEventListener('open', () => resolve(new Wire(socket)));
     socket.addEventListener('error', (event: { message?: string }) => {
       message = event.message ?? '';
     });
-    socket.addEventListener('close', ({ code, reason }: { code: number; reason: string }) => {
-      settle();
-      reject(new ConnectionError(code, describe(code, reason || message)));
+    socket.addEventListener('close', ({ code, reason }: Closed) => {
+      signal.removeEventListener('abort', onAbort);
+      reject(new ConnectionError(code, reason || message));
     });
+    function onAbort(): void {
+      reject(signal.reason);
+      socket.close();
+    }
   });
 }
-
-/** The WebSocket that this place has. */
-export const openNative: OpenWebSocket = (url, protocols) =>
-  new WebSocket(url, protocols) as unknown as WebSocketLike;

@@ -11,6 +11,7 @@ import { type HeaderChanges, rewriteRules } from './rewrite.ts';
 import type { AuthConfig } from './schema.ts';
 import type { AllowConfig } from './tcp/allow.ts';
 import { dynamicRules } from './tcp/dynamic-rules.ts';
+import { type FramingShape, framingRules } from './tcp/frames.ts';
 import { tcpKeepaliveRules } from './tcp/keepalive.ts';
 import { type TcpProtocolShape, tcpProtocolRules } from './tcp/protocol.ts';
 import type { TableConfig } from './tcp/table.ts';
@@ -45,7 +46,8 @@ interface RouteShape {
   cors: 'upstream' | 'answer';
   auth: 'none' | AuthShape;
   upstream: PoolShape &
-    TcpProtocolShape & {
+    TcpProtocolShape &
+    FramingShape & {
       poll?: PollConfig | undefined;
       post?: PollConfig | undefined;
       stripPrefix?: string | undefined;
@@ -76,6 +78,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   rewriteRules(route.upstream, claims, inUpstream);
   tcpKeepaliveRules(route.upstream, inUpstream);
   tcpProtocolRules(route.upstream, inUpstream);
+  framingRules(route.upstream, inUpstream);
   credentialRules(route, (path, message) => complain(context, path, message));
   // Without a list only pages of the same host are let in, and those need no CORS.
   if (route.cors === 'answer' && route.origins === undefined) {

@@ -11,6 +11,7 @@ import { poolFields, urlTargets } from './pool.ts';
 import { rewriteFields } from './rewrite.ts';
 import { routeRules } from './rules.ts';
 import { allowFields } from './tcp/allow.ts';
+import { framingFields } from './tcp/frames.ts';
 import { tcpKeepalive } from './tcp/keepalive.ts';
 import { tcpProtocolFields } from './tcp/protocol.ts';
 import { proxyProtocol } from './tcp/proxy-protocol.ts';
@@ -57,15 +58,7 @@ const upstream = z.strictObject({
     .optional()
     .describe('http takes plain requests only, and leaves upgrades to later routes; absent: both'),
   ...poolFields,
-  protocols: z
-    .array(z.string().min(1))
-    .min(1)
-    .optional()
-    .describe('tcp: subprotocols that are accepted besides `binary`; absent: none'),
-  text: z
-    .boolean()
-    .optional()
-    .describe('tcp: text messages are accepted too, as their UTF-8 bytes; absent: they are 1003'),
+  ...framingFields,
   proxyProtocol,
   keepalive: tcpKeepalive,
   ...tcpProtocolFields,

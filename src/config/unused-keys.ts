@@ -11,6 +11,8 @@ type Need = { readonly upstream: readonly UpstreamKind[] } | { readonly serves: 
 const NEEDS: Readonly<Record<string, Need>> = {
   'upstream.protocols': { upstream: ['tcp'] },
   'upstream.text': { upstream: ['tcp'] },
+  'upstream.frames': { upstream: ['tcp'] },
+  'upstream.lineSize': { upstream: ['tcp'] },
   'upstream.targets': { upstream: ['tcp'] },
   'upstream.allow': { upstream: ['tcp'] },
   'upstream.allowClaim': { upstream: ['tcp'] },

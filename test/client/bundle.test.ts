@@ -26,7 +26,7 @@ async function bundle(entry: string, external: string[] = []): Promise<Rolldown.
 test('the client library is small, and needs nothing', async () => {
   const { code, imports, dynamicImports } = await bundle('src/client/index.ts');
   expect([imports, dynamicImports]).toEqual([[], []]);
-  expect(code.length).toBeLessThan(17_000);
+  expect(code.length).toBeLessThan(12_000);
   expect(code).not.toMatch(/\b(?:process|Buffer|require)\b/);
 });
 

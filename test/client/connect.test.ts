@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { ConnectionError, type ConnectOptions, connect, type TcpConnection } from '../../src/client/index.ts';
+import {
+  ConnectionError,
+  type ConnectOptions,
+  connect,
+  type TcpConnection,
+  type WebSocketLike,
+} from '../../src/client/index.ts';
 import { freshToken, TOKEN_ISSUER } from '../support/fresh.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { eventually, within } from '../support/patience.ts';
@@ -144,6 +150,25 @@ describe('a connection', () => {
     await within(Promise.all([writing, connection.closed]), 'the end');
   });
 
+  test('may be written nothing to', async () => {
+    const { open } = await scene(echo);
+    const connection = open();
+    await write(connection, '');
+    await write(connection, 'still here', true);
+    expect(await textOf(connection)).toBe('still here');
+  });
+
+  test('that is closed while much comes, and may be resumed, drops all of it', async () => {
+    const { open, gateway } = await scene(
+      (socket) => void socket.end(Buffer.alloc(1024 * 1024)),
+      ', resume: 20s',
+    );
+    const connection = open();
+    await connection.opened;
+    await within(connection.close(), 'the end');
+    expect(await gateway.logged(({ msg }) => msg === 'session ended')).toMatchObject({ clean: true });
+  });
+
   test('that the service resets is broken', async () => {
     const { open } = await scene((socket) => void socket.resetAndDestroy());
     const connection = open();
@@ -191,6 +216,21 @@ describe('a connection', () => {
     await within(Promise.all([writing, connection.closed]), 'the end');
     expect(relay.cuts).toBeGreaterThan(2);
   }, 40_000);
+});
+
+test('an attempt that is aborted leaves no WebSocket', async () => {
+  const { url } = await scene(echo);
+  const made: WebSocket[] = [];
+  const controller = new AbortController();
+  const open = (...where: [string, string[]]) => {
+    const socket = new WebSocket(...where);
+    made.push(socket);
+    // Behind the library's own listener.
+    queueMicrotask(() => socket.addEventListener('open', () => controller.abort()));
+    return socket as unknown as WebSocketLike;
+  };
+  await failureOf(connect(url, { open, signal: controller.signal }).closed);
+  await eventually(() => made.length === 1 && made[0]?.readyState === WebSocket.CLOSED);
 });
 
 describe('another relay, or a gateway that speaks plain messages', () => {

@@ -127,7 +127,7 @@ describe('a socket', () => {
     const { url, clients } = await start();
     const { events } = watched(url, { token: () => Promise.reject(new Error('signed out')) });
     await until(events, 1);
-    expect(events).toEqual(['close 3000 no token: signed out']);
+    expect(events).toEqual(['close 3000 signed out']);
     expect(clients).toEqual([]);
   });
 

@@ -68,6 +68,11 @@ const REFUSED: readonly (Refused & { readonly code: ErrorCode })[] = [
     code: 'ORIGIN_REFUSED',
     ...{ status: 403, close: 3003, path: 'origin', send: { Origin: 'https://evil.test' } },
   },
+  {
+    code: 'PROTOCOL_UNKNOWN',
+    ...{ status: 400, close: 1002, path: 'protocol' },
+    send: { Origin: 'http://127.0.0.1', 'Sec-WebSocket-Protocol': 'mqtt' },
+  },
   { code: 'ADDRESS_REFUSED', status: 403, close: 3003, path: 'address' },
   {
     code: 'FORBIDDEN',

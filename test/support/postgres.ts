@@ -1,58 +1,47 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, copyFile, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { onTestFinished } from 'vitest';
-import type { Pair } from './certificates.ts';
-import { installedFile, programPath, type RunningServer, startServer } from './servers.ts';
+import { installedFile, type RunningServer, startServer } from './servers.ts';
 
-const exec = promisify(execFile);
+const run = promisify(execFile);
 
-/** PostgreSQL's programs are nobody's who is root: then they run as the user that Debian's package made. */
-async function owner(): Promise<{ uid: number; gid: number; prefix: string[] } | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const [, uid = '', gid = ''] =
-    /^postgres:[^:]*:(\d+):(\d+):/m.exec(await readFile('/etc/passwd', 'utf8')) ?? [];
+/** Whom it lets in: `alice`, by SCRAM, with this password. */
+export const PASSWORD = 'wonderland';
+
+/** A PostgreSQL with an empty database. Close it: it takes seconds to make one, so that a file of tests shares it. */
+export async function startPostgres(): Promise<RunningServer> {
+  const programs = installedFile('/usr/lib/postgresql/*/bin', 'postgresql');
+  const data = await mkdtemp(join(tmpdir(), 'sallyport-postgres-'));
+  const user = ordinaryUser();
+  const password = join(data, 'password');
+  await writeFile(password, PASSWORD);
+  if (user) await run('chown', ['-R', user, data]);
+  const options = ['-D', join(data, 'data'), '-U', 'alice', '--auth=scram-sha-256', `--pwfile=${password}`];
+  const [init, ...rest] = as(user, join(programs, 'initdb'), [...options, '-E', 'UTF8', '--no-sync']);
+  await run(init as string, rest);
+  const server = await startServer(
+    user ? '/usr/sbin/runuser' : join(programs, 'postgres'),
+    async (_, port) => {
+      const args = ['-D', join(data, 'data'), '-h', '127.0.0.1', '-p', String(port), '-k', '', '-F'];
+      return { args: as(user, join(programs, 'postgres'), args).slice(1) };
+    },
+  );
   return {
-    uid: Number(uid),
-    gid: Number(gid),
-    prefix: [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'],
+    port: server.port,
+    async close() {
+      await server.close();
+      await rm(data, { recursive: true });
+    },
   };
 }
 
-/**
- * PostgreSQL that takes its user `postgres` without a password, and nobody without TLS; `files` is what it shows. Stopped with
- * the test.
- */
-export async function startPostgres(files: Pair): Promise<RunningServer> {
-  const programs = installedFile('/usr/lib/postgresql/*/bin', 'postgresql');
-  const setpriv = programPath('setpriv', 'util-linux');
-  const user = await owner();
-  const prefix = user?.prefix ?? [];
-  const server = await startServer(setpriv, async (folder, port) => {
-    if (user) await chown(folder, user.uid, user.gid);
-    const data = join(folder, `data-${port}`);
-    const initdb = [join(programs, 'initdb'), '-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync'];
-    await exec(setpriv, [...prefix, ...initdb], { cwd: folder });
-    for (const name of ['cert', 'key'] as const) {
-      const copy = join(data, name);
-      await copyFile(files[name], copy);
-      await chmod(copy, 0o600);
-      if (user) await chown(copy, user.uid, user.gid);
-    }
-    await writeFile(join(data, 'pg_hba.conf'), 'hostssl all all 127.0.0.1/32 trust\n');
-    const settings = {
-      port,
-      listen_addresses: '127.0.0.1',
-      unix_socket_directories: '',
-      ssl: 'on',
-      ssl_cert_file: 'cert',
-      ssl_key_file: 'key',
-      fsync: 'off',
-    };
-    const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    return { args: [...prefix, join(programs, 'postgres'), '-D', data, ...options] };
-  });
-  onTestFinished(() => server.close());
-  return server;
+/** PostgreSQL refuses to run as root; undefined where this is an ordinary user already. */
+function ordinaryUser(): string | undefined {
+  return process.getuid?.() === 0 ? 'nobody' : undefined;
+}
+
+function as(user: string | undefined, program: string, args: readonly string[]): string[] {
+  return user ? ['/usr/sbin/runuser', '-u', user, '--', program, ...args] : [program, ...args];
 }

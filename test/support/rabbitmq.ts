@@ -5,11 +5,13 @@ import { eventually } from './patience.ts';
 import { freePort } from './ports.ts';
 import { installedFile, programPath, startServer } from './servers.ts';
 
-/** The ports of a RabbitMQ: management, STOMP and MQTT over WebSocket. */
+/** The ports of a RabbitMQ: management, STOMP and MQTT over WebSocket, and AMQP and STOMP as they are. */
 export interface Rabbit {
   readonly management: number;
   readonly stomp: number;
   readonly mqtt: number;
+  readonly rawAmqp: number;
+  readonly rawStomp: number;
 }
 
 /** It starts a virtual machine and a database, in half a minute on a busy machine. */
@@ -21,10 +23,11 @@ export async function startRabbit(): Promise<Rabbit> {
   // The program itself, not Debian's wrapper, which runs it as another user.
   const program = installedFile('/usr/lib/rabbitmq/bin/rabbitmq-server', 'rabbitmq-server');
   const [stomp, mqtt, distribution] = [await freePort(), await freePort(), await freePort()];
+  const raw = { rawAmqp: await freePort(), rawStomp: await freePort() };
   const server = await startServer(
     program,
     async (folder, management) => {
-      await writeFile(join(folder, 'rabbitmq.conf'), configuration({ management, stomp, mqtt }));
+      await writeFile(join(folder, 'rabbitmq.conf'), configuration({ management, stomp, mqtt, ...raw }));
       const plugins = '[rabbitmq_management,rabbitmq_web_stomp,rabbitmq_web_mqtt].';
       await writeFile(join(folder, 'enabled_plugins'), plugins);
       return { args: [], env: environment(folder, daemon, distribution) };
@@ -34,7 +37,7 @@ export async function startRabbit(): Promise<Rabbit> {
   onTestFinished(() => server.close());
   const ports = { management: server.port, stomp, mqtt };
   await eventually(() => allAnswer(Object.values(ports)), 'all ports of RabbitMQ', START_MS);
-  return ports;
+  return { ...ports, ...raw };
 }
 
 /** Erlang's, which would stay behind if RabbitMQ started it. Resolves with its port. */
@@ -46,15 +49,15 @@ async function startPortMapper(): Promise<number> {
   return server.port;
 }
 
-function configuration({ management, stomp, mqtt }: Rabbit): string {
+function configuration({ management, stomp, mqtt, rawAmqp, rawStomp }: Rabbit): string {
   const plugins = Object.entries({ management, web_stomp: stomp, web_mqtt: mqtt });
   const lines = plugins.flatMap(([plugin, port]) => [
     `${plugin}.tcp.ip = 127.0.0.1`,
     `${plugin}.tcp.port = ${port}`,
   ]);
   return [
-    'listeners.tcp = none',
-    'stomp.listeners.tcp = none',
+    `listeners.tcp.1 = 127.0.0.1:${rawAmqp}`,
+    `stomp.listeners.tcp.1 = 127.0.0.1:${rawStomp}`,
     'mqtt.listeners.tcp = none',
     ...lines,
     '',

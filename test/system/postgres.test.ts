@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { folder, makeAuthority, makeCertificate, type Pair, writePair } from '../support/certificates.ts';
 import { startGateway } from '../support/gateway.ts';
-import { startPostgres } from '../support/postgres.ts';
+import { startPostgres } from '../support/postgres-tls.ts';
 import { type Ran, run } from '../support/programs.ts';
 import { startForwarder } from '../support/redis.ts';
 

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../../errors.ts';
+import { NORMAL } from '../../frames/close.ts';
 import { mask } from '../../frames/mask.ts';
-import { BINARY, CONTINUATION, PING, TEXT } from '../../frames/opcodes.ts';
+import { CONTINUATION, PING, TEXT } from '../../frames/opcodes.ts';
 import {
   CUT,
   type FrameAction,
@@ -12,12 +13,11 @@ import {
   STOP,
   type Violation,
 } from '../../frames/reader.ts';
-import { frameHeader } from '../../frames/writer.ts';
 import { Closing } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
 import { BridgeLink } from '../link.ts';
 import { Peer } from '../peer.ts';
-import { Gathered } from './gathered.ts';
+import type { Framing, Outgoing } from './framing/contract.ts';
 import { TcpEnd } from './tcp-end.ts';
 
 export interface TunnelParts {
@@ -25,14 +25,14 @@ export interface TunnelParts {
   /** What came behind the client's handshake. */
   readonly clientHead: Buffer;
   readonly upstream: Socket;
-  /** Text messages are taken too, as their UTF-8 bytes. */
-  readonly text: boolean;
+  /** What messages are to the service's bytes. */
+  readonly framing: Framing;
 }
 
 /**
- * Joins a WebSocket client to a TCP socket: payload bytes go through as they come, never assembled into messages; what
- * the service sends goes back as one binary message a read. RFC 6455 has no half-close: a FIN of the service closes with
- * 1000, a Close of the client is flushed and becomes our FIN. Resolves with how the session ended once both are closed.
+ * Joins a WebSocket client to a TCP socket; what messages are to the bytes of the service is the framing's business. RFC 6455
+ * has no half-close: a FIN of the service closes with 1000, a Close of the client is flushed and becomes our FIN. Resolves
+ * with how the session ended once both are closed.
  */
 export function tunnel(parts: TunnelParts, session: SessionHandle): Promise<Ending> {
   const joined = new Tunnel(parts, session);
@@ -42,15 +42,14 @@ export function tunnel(parts: TunnelParts, session: SessionHandle): Promise<Endi
 
 class Tunnel implements FrameHandler {
   readonly #session: SessionHandle;
-  readonly #text: boolean;
+  readonly #framing: Framing;
   readonly #closing: Closing;
   readonly #client: Peer;
   readonly #service: TcpEnd;
-  readonly #gathered = new Gathered();
 
-  constructor({ client, upstream, text }: TunnelParts, session: SessionHandle) {
+  constructor({ client, upstream, framing }: TunnelParts, session: SessionHandle) {
     this.#session = session;
-    this.#text = text;
+    this.#framing = framing;
     const events = new Closing({ closeMs: session.closeMs, relaysClose: false });
     this.#closing = events;
     const take = (chunk: Buffer) => this.#takeUp(chunk);
@@ -59,8 +58,10 @@ class Tunnel implements FrameHandler {
       socket: client,
       session,
       deflate: false,
+      maxMessage: Math.min(session.messageSize, framing.maxMessage ?? Infinity),
       frames: this,
       events,
+      beforeClose: ({ code }, error) => this.#sayRest(code, error),
       take,
     });
     this.#service = new TcpEnd({
@@ -86,17 +87,18 @@ class Tunnel implements FrameHandler {
   }
 
   frame(reader: FrameReader): FrameAction {
-    if (reader.opcode === TEXT && !this.#text)
+    if (reader.opcode === TEXT && !this.#framing.text)
       throw new GatewayError('UNSUPPORTED_DATA', { detail: 'a text message' });
     if (this.#client.admitFrame(reader) === STOP) return STOP;
     if (reader.opcode !== CONTINUATION) this.#session.up.messages++;
+    this.#framing.frame(reader);
     return PASS;
   }
 
   payload(bytes: Buffer, from: number, to: number, reader: FrameReader): void {
     this.#session.up.bytes += to - from;
     mask(bytes, from, to, reader.key, reader.length - reader.remaining);
-    this.#gathered.add(bytes, from, to);
+    this.#framing.payload(bytes, from, to, reader);
   }
 
   /** A TCP service knows no pings: the gateway answers. */
@@ -123,16 +125,26 @@ class Tunnel implements FrameHandler {
   }
 
   #flushUp(): void {
-    const payload = this.#gathered.take();
+    const payload = this.#framing.take();
     if (payload !== undefined && !this.#service.isTold) this.#service.sink.write(payload);
   }
 
   #takeDown(chunk: Buffer): number {
-    if (!this.#client.takesFrames) return chunk.length;
-    this.#session.down.messages++;
-    this.#session.down.bytes += chunk.length;
-    this.#client.sink.write(frameHeader(BINARY, chunk.length));
-    this.#client.sink.write(chunk);
+    const outgoing = this.#framing.down(chunk);
+    this.#send(outgoing);
+    if (outgoing.fault !== undefined) this.#closing.onFailure(this.#service, outgoing.fault);
     return chunk.length;
+  }
+
+  /** What the service had begun when it ended is all there will be of it; what a broken connection has cut is dropped. */
+  #sayRest(code: number, error: GatewayError | undefined): void {
+    if (code === NORMAL && error === undefined) this.#send(this.#framing.rest());
+  }
+
+  #send({ writes, messages, bytes }: Outgoing): void {
+    if (!this.#client.takesFrames) return;
+    this.#session.down.messages += messages;
+    this.#session.down.bytes += bytes;
+    for (const write of writes) this.#client.sink.write(write);
   }
 }

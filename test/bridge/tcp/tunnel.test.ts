@@ -1,35 +1,13 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Ending, Link, SessionHandle } from '../../../src/bridge/contract.ts';
-import { tunnel } from '../../../src/bridge/tcp/tunnel.ts';
+import { describe, expect, test, vi } from 'vitest';
+import type { Ending } from '../../../src/bridge/contract.ts';
+import { Bytes } from '../../../src/bridge/tcp/framing/bytes.ts';
 import { GatewayError } from '../../../src/errors.ts';
-import { connection, endingOf, sessionOf } from '../../support/ends.ts';
-import { type PairMaker, startPairs, turns, turnsUntil } from '../../support/pairs.ts';
-import { BINARY, CLOSE, closeFrame, frame, PING, PONG, TEXT, Wire } from '../../support/raw.ts';
+import { endingOf } from '../../support/ends.ts';
+import { turns, turnsUntil } from '../../support/pairs.ts';
+import { BINARY, CLOSE, closeFrame, frame, PING, PONG, TEXT } from '../../support/raw.ts';
+import { tunnelScenes } from '../../support/tunnel.ts';
 
-/** A WebSocket client, in memory, joined to a TCP service on a real connection. */
-
-let pairs: PairMaker;
-beforeAll(async () => {
-  pairs = await startPairs('dialled', false);
-});
-afterAll(() => pairs[Symbol.asyncDispose]());
-
-async function join(
-  changes: Partial<SessionHandle> = {},
-  { head = Buffer.alloc(0) as Buffer, text = true } = {},
-) {
-  const pair = await pairs.open();
-  onTestFinished(() => pair[Symbol.dispose]());
-  const { ours, far } = connection();
-  const service = new Wire(pair.peer, { polite: false });
-  let got = '';
-  pair.peer.on('data', (chunk: Buffer) => {
-    got += chunk.toString('latin1');
-  });
-  const session = sessionOf(changes);
-  const done = tunnel({ client: ours, clientHead: head, upstream: pair.ours, text }, session);
-  return { client: far, service, session, link: session.link as Link, done, got: () => got, ours: pair.ours };
-}
+const join = tunnelScenes();
 
 describe('payload', () => {
   test('goes up as it was before it was masked, whatever its frames and chunks', async () => {
@@ -67,7 +45,7 @@ describe('payload', () => {
   });
 
   test('of text is refused where it is not wanted', async () => {
-    const { client } = await join({}, { text: false });
+    const { client } = await join({}, { framing: new Bytes(false) });
     await client.say(frame(BINARY, 'x'), frame(TEXT, 'x'), frame(BINARY, 'x'));
     expect(client.closeCode).toBe(1003);
   });
