@@ -32,6 +32,8 @@ export type Kind =
   | 'websocket'
   /** WebSocket to the TCP echo. */
   | 'tcp'
+  /** The same, with clients that speak sallyport.tcp.v1. */
+  | 'tcp-v1'
   /** WebSocket to the service that pushes without end. */
   | 'source'
   /** WebSocket to the HTTP service that answers each POST with its messages. */

@@ -1,6 +1,6 @@
 import type { Grant } from './admission/grant.ts';
 import { release } from './admission/index.ts';
-import { refusalProtocol } from './admission/token/sources.ts';
+import { refusalProtocol, shownProtocols } from './admission/token/sources.ts';
 import { failed } from './bridge/closing.ts';
 import type { Bridge, Ending } from './bridge/contract.ts';
 import type { TokenSource } from './config/schema.ts';
@@ -117,6 +117,7 @@ function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: D
     grant,
     meter,
     protocol,
+    offered: protocol === undefined ? shownProtocols(sourcesOf({ config }), request.protocols) : '',
     resumes: bridge.resumes,
     phases,
   });
@@ -166,6 +167,6 @@ function causeOf(error: GatewayError, isDraining: boolean): GatewayError {
 }
 
 /** Where the route looks for tokens. */
-function sourcesOf({ config: { auth } }: Route): readonly TokenSource[] {
+function sourcesOf({ config: { auth } }: Pick<Route, 'config'>): readonly TokenSource[] {
   return auth === 'none' ? [] : auth.token;
 }

@@ -39,6 +39,8 @@ export const tcpCases: Case[] = [
     cpu('ws+net', 0.2, 0.15),
   ]),
   tcpCase('tcp-64k', '64 KiB', LARGE, [{ metric: 'mbps', against: 'websockify', atLeast: 1.8 }]),
+  v1Case('tcp-v1-64x16', '64 B, 16 in flight, sallyport.tcp.v1', SIXTEEN),
+  v1Case('tcp-v1-64k', '64 KiB, sallyport.tcp.v1', LARGE),
 ];
 
 function echoCase(
@@ -70,6 +72,11 @@ function tcpCase(name: string, title: string, shape: Shape, targets: Target[]): 
     group: 'WebSocket to TCP',
     quick: shape.size === 64,
   };
+}
+
+/** Nobody else speaks it. */
+function v1Case(name: string, title: string, shape: Shape): Case {
+  return { ...tcpCase(name, title, shape, []), ...echoed('tcp-v1', shape, false), peers: ['Sallyport'] };
 }
 
 /** How a kind is measured with messages of this shape. */

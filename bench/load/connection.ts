@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { encodeMessage } from '../../src/tcp-protocol/encode.ts';
+import { TCP_PROTOCOL, TYPES, WINDOW_BYTES } from '../../src/tcp-protocol/types.ts';
 import type { Endpoint } from '../types.ts';
-import { CLOSE, PayloadCounter, pong } from './frames.ts';
+import { CLOSE, clientFrame, PayloadCounter, pong } from './frames.ts';
 
 /** All connections read into this one: what is read is dealt with before the next read. */
 export const shared = Buffer.allocUnsafe(256 * 1024);
@@ -19,6 +21,9 @@ export class Connection {
   #fail: (error: Error) => void = () => undefined;
   /** What has come of the response's head; undefined once it is whole. */
   #head: string | undefined = '';
+  /** Of sallyport.tcp.v1: bytes since credit was given last, and how many of them call for it. */
+  #received = 0;
+  readonly #grant: number;
   #leaving = false;
   #opened: () => void = () => undefined;
 
@@ -29,9 +34,13 @@ export class Connection {
     this.failed.catch(() => undefined);
     this.socket = dial(endpoint, { buffer: shared, callback: (length) => this.#onRead(length) });
     this.socket.on('error', this.#fail).on('close', () => this.#fail(new Error('the connection ended')));
+    const isTyped = endpoint.protocol === TCP_PROTOCOL;
+    this.#grant = isTyped ? WINDOW_BYTES / 2 : Infinity;
     this.#counter = new PayloadCounter({
       onPing: (payload) => this.socket.write(pong(payload)),
       onClose: (payload) => this.#onClose(payload),
+      // What is in flight is less than a window: credit is never waited for.
+      ...(isTyped && { onMessage() {} }),
     });
   }
 
@@ -80,6 +89,11 @@ export class Connection {
     if (rest.length > 0) this.#onFrames(rest.length, rest);
   }
 
+  #giveCredit(): void {
+    this.socket.write(clientFrame(Buffer.from(encodeMessage({ type: 'WINDOW', credit: this.#received }))));
+    this.#received = 0;
+  }
+
   #onClose(payload: Buffer): void {
     if (this.#leaving) this.socket.end();
     else this.#fail(new Error(`closed: ${payload.subarray(2)}`));
@@ -87,8 +101,16 @@ export class Connection {
 
   #onFrames(length: number, bytes: Buffer): void {
     const payload = this.#counter.count(bytes, length);
+    this.#received += payload;
+    if (this.#received >= this.#grant) this.#giveCredit();
     if (payload > 0) this.onPayload(payload);
   }
+}
+
+/** The frame of a message to `endpoint` with these bytes: of sallyport.tcp.v1 where that is spoken. */
+export function messageFrame({ protocol }: Endpoint, bytes: Buffer, key = Buffer.alloc(4)): Buffer {
+  const isTyped = protocol === TCP_PROTOCOL;
+  return clientFrame(isTyped ? Buffer.concat([Buffer.of(TYPES.DATA), bytes]) : bytes, key);
 }
 
 /** Connects, over TLS where the endpoint has it, with no check of its certificate. */

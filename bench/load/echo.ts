@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Sample } from '../types.ts';
-import { Connection, upgradeRequest } from './connection.ts';
-import { clientFrame } from './frames.ts';
+import { Connection, messageFrame, upgradeRequest } from './connection.ts';
 import type { EchoJob, Order } from './load.ts';
 import { openAll } from './open.ts';
 import { Latencies, measure, type Tally } from './window.ts';
@@ -11,7 +10,7 @@ export async function echo(order: Order, job: EchoJob): Promise<Sample> {
   await prove(order, job.size);
   const connections = await openAll(order, job.connections);
   const tally: Tally = { count: 0, latencies: new Latencies() };
-  const batches = batchesOf(job);
+  const batches = batchesOf(order, job);
   for (const connection of connections) keepUp(connection, batches, job, tally);
   const failed = Promise.race(connections.map((connection) => connection.failed));
   const sample = await measure(tally, order.pid, job, failed);
@@ -28,15 +27,15 @@ async function prove({ endpoint, token }: Order, size: number): Promise<void> {
       if (Buffer.concat(kept).length >= size) resolve();
     };
   });
-  connection.socket.write(clientFrame(message, randomBytes(4)));
+  connection.socket.write(messageFrame(endpoint, message, randomBytes(4)));
   await Promise.race([whole, connection.failed]);
   if (!Buffer.concat(kept).equals(message)) throw new Error('the echo differs from what was sent');
   await connection.close();
 }
 
 /** [k]: k frames in one piece, for k up to the number in flight. All connections send the same bytes. */
-function batchesOf({ inFlight, size }: EchoJob): Buffer[] {
-  const frame = clientFrame(Buffer.alloc(size, 'sallyport '));
+function batchesOf({ endpoint }: Order, { inFlight, size }: EchoJob): Buffer[] {
+  const frame = messageFrame(endpoint, Buffer.alloc(size, 'sallyport '));
   const all = Buffer.concat(Array.from({ length: inFlight }, () => frame));
   return Array.from({ length: inFlight + 1 }, (_, count) => all.subarray(0, count * frame.length));
 }

@@ -1,3 +1,5 @@
+import { TYPES } from '../../src/tcp-protocol/types.ts';
+
 /** WebSocket frames as a load needs them: built once, and what comes back counted. */
 
 const BINARY = 0x82;
@@ -32,6 +34,8 @@ function clientHeader(first: number, size: number): Buffer {
 export interface ControlListener {
   onPing(payload: Buffer): void;
   onClose(payload: Buffer): void;
+  /** A message of sallyport.tcp.v1 that is not DATA. Absent: payload is what frames hold. */
+  onMessage?(message: Buffer): void;
 }
 
 /**
@@ -87,9 +91,25 @@ export class PayloadCounter {
       return -1;
     }
     if (control) return this.#control(bytes, at, short);
+    if (this.#listener.onMessage !== undefined) return this.#typed(bytes, at, length, size);
     if (short < 126) this.#left = short;
     else this.#left = short === 126 ? bytes.readUInt16BE(at + 2) : bytes.readUInt32BE(at + 6);
     return at + size;
+  }
+
+  /** A message with its type for its first byte: all of it must be there, but for the bytes of DATA. */
+  #typed(bytes: Buffer, at: number, length: number, size: number): number {
+    const short = (bytes[at + 1] as number) & 127;
+    const whole =
+      short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : bytes.readUInt32BE(at + 6);
+    const isData = length - at > size && bytes[at + size] === TYPES.DATA;
+    if (length - at < size + (isData ? 1 : whole)) {
+      this.#partial = Buffer.from(bytes.subarray(at, length));
+      return -1;
+    }
+    if (!isData) this.#listener.onMessage?.(bytes.subarray(at + size, at + size + whole));
+    this.#left = isData ? whole - 1 : 0;
+    return at + size + (isData ? 1 : whole);
   }
 
   #control(bytes: Buffer, at: number, size: number): number {

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { TCP_PROTOCOL } from '../../src/tcp-protocol/types.ts';
 import type { Endpoint, Kind } from '../types.ts';
 
 /** Whether a command is there and runs with these arguments. */
@@ -16,6 +17,7 @@ export function byPath(
     const path = paths[kind];
     const port = tls ? ports.tls : ports.plain;
     if (path === undefined || port === undefined) return undefined;
-    return { port, path, tls, protocol: kind === 'tcp' ? protocol : undefined };
+    const spoken = kind === 'tcp-v1' ? TCP_PROTOCOL : kind === 'tcp' ? protocol : undefined;
+    return { port, path, tls, protocol: spoken };
   };
 }

@@ -10,6 +10,7 @@ const ROOT = new URL('../../', import.meta.url);
 const PATHS: Record<Kind, string> = {
   websocket: '/echo',
   tcp: '/tcp',
+  'tcp-v1': '/tcp',
   source: '/source',
   poll: '/poll',
   'websocket-over-http': '/events',

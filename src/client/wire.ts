@@ -30,7 +30,7 @@ interface Closed {
 /** An open WebSocket. */
 export class Wire {
   readonly socket: WebSocketLike;
-  /** What comes before anybody listens waits for them. */
+  /** What comes before anybody listens waits for them; whoever listens in a constructor hears nothing before that has ended. */
   readonly #events = Promise.withResolvers<WireEvents>();
   /** Hears all that comes. */
   readonly listen = this.#events.resolve;

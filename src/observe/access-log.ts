@@ -119,7 +119,7 @@ function servedFields(request: GatewayRequest, served: ServedRecord, durationMs:
 function whose(session: SessionRecord) {
   const { id, route, bridge, asked, rule, target, subject, clientAddress, peerAddress, tls, cipher } =
     session;
-  const { userAgent, origin, host, path, protocol } = session;
+  const { userAgent, origin, host, path, protocol, offered } = session;
   const issuer = clippedIssuer(session.issuer);
   const who = { id, route, bridge, asked, rule, target, subject, issuer };
   return {
@@ -133,6 +133,7 @@ function whose(session: SessionRecord) {
     host,
     path,
     protocol,
+    offered,
     ...resumed(session),
   };
 }

@@ -34,6 +34,8 @@ export interface SessionRecord {
   readonly path: string;
   /** The subprotocol named in the 101. */
   readonly protocol?: string;
+  /** Where there is none: those that were offered, without credentials. */
+  readonly offered?: string | undefined;
   /** Milliseconds for which the session that it goes on with had no client; undefined where it begins one. */
   readonly awayMs?: number;
   /** Milliseconds since the epoch. */

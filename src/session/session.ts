@@ -30,6 +30,8 @@ export interface SessionParts extends Destination {
   readonly meter: Meter;
   /** Named in the 101. */
   readonly protocol: string | undefined;
+  /** What the client has offered where none is named; absent or empty: nothing. */
+  readonly offered?: string;
   /** What goes on with it; absent: it begins. */
   readonly resumes?: Resumption | undefined;
   /** It goes by another `connectionId` from now on, in place of this one. Absent: nobody keeps them by it. */
@@ -59,6 +61,7 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   readonly host: string;
   readonly path: string;
   readonly protocol: string | undefined;
+  readonly offered: string | undefined;
   awayMs: number | undefined;
   readonly up: Traffic = { messages: 0, bytes: 0 };
   readonly down: Traffic = { messages: 0, bytes: 0 };
@@ -96,6 +99,7 @@ export class Session implements SessionHandle, SessionRecord, Watched {
     this.host = request.host;
     this.path = request.path;
     this.protocol = parts.protocol;
+    this.offered = parts.offered || undefined;
     this.#config = route;
     this.#meter = meter;
     this.#onRenamed = parts.onRenamed;

@@ -20,6 +20,8 @@ export class Source implements Feeder {
   #sink: Sink | undefined;
   /** Taken from the socket, not yet by `take`. */
   #rest: Buffer | undefined;
+  /** A full sink does not stop it. */
+  #goesOn = false;
   #isFull = false;
   #isHeld = false;
   #waiting: NodeJS.Timeout | undefined;
@@ -37,9 +39,13 @@ export class Source implements Feeder {
     this.#take = take;
   }
 
-  /** What is taken is written to `sink`: while that is full, nothing is read. */
-  feed(sink: Sink): void {
+  /**
+   * What is taken is written to `sink`: while that is full, nothing is read. With `goesOn` it is read all the same, for something
+   * else bounds it: what `take` writes to a sink that is busy must then be a copy.
+   */
+  feed(sink: Sink, goesOn = false): void {
     this.#sink = sink;
+    this.#goesOn = goesOn;
     sink.fedBy(this);
   }
 
@@ -102,7 +108,7 @@ export class Source implements Feeder {
   }
 
   onFull(): void {
-    if (this.#isDiscarding) return;
+    if (this.#isDiscarding || this.#goesOn) return;
     this.#isFull = true;
     this.#pause();
   }
@@ -128,9 +134,10 @@ export class Source implements Feeder {
     }
     const sink = this.#sink?.isOpen ? this.#sink : undefined;
     const isLarge = chunk.length > SMALL_BYTES;
+    const isCopied = this.#goesOn && sink?.isBusy === true;
     if (sink !== undefined) sink.writesAtOnce = isLarge;
     this.#offer(chunk);
-    if (isBorrowed) this.#giveUp(isLarge ? sink : undefined);
+    if (isBorrowed) this.#giveUp(isLarge && !isCopied ? sink : undefined);
   }
 
   /** False if nothing may be read any more. */

@@ -1,13 +1,20 @@
+import { createServer } from 'node:http';
+import { fileURLToPath } from 'node:url';
 import { neonConfig, Pool } from '@neondatabase/serverless';
+import express from 'express';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { type Guarded, startGuardedExample } from '../support/example.ts';
+import { launchTowards, openPage } from '../support/chromium.ts';
+import { type Changes, type Guarded, startGuardedExample } from '../support/example.ts';
 import { within } from '../support/patience.ts';
 import { PASSWORD, startPostgres } from '../support/postgres.ts';
 import type { RunningServer } from '../support/servers.ts';
 import { pageHeaders } from '../support/visitor.ts';
+import { serve } from './serve.ts';
 import { webSocketWith } from './web-socket.ts';
 
 /** Debian's PostgreSQL, which asks for a password by SCRAM, and Neon's driver over TLS: as a page with a cookie, as a program with a header. */
+
+const NEON = fileURLToPath(new URL('node_modules/@neondatabase/serverless', import.meta.url));
 
 let postgres: RunningServer;
 beforeAll(async () => {
@@ -15,8 +22,11 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => postgres.close());
 
-async function startScene(): Promise<Guarded> {
-  return startGuardedExample('neon', { 'replica.db.internal:5432': `127.0.0.1:${postgres.port}` });
+async function startScene(changes: Changes = {}): Promise<Guarded> {
+  return startGuardedExample('neon', {
+    'replica.db.internal:5432': `127.0.0.1:${postgres.port}`,
+    ...changes,
+  });
 }
 
 /** Connections as alice; closed when the test has finished. */
@@ -60,6 +70,29 @@ test.each([
   await pool.end();
   const ended = await guarded.gateway.logged(({ msg }) => msg === 'session ended');
   expect(ended).toMatchObject({ route: 'postgres', subject: 'alice', clean: true });
+});
+
+test('a page in Chromium reads from its database', async () => {
+  const application = express();
+  application.get('/pages/', (_request, response) => void response.type('html').send('<title>page</title>'));
+  application.use('/pages/neon', express.static(NEON));
+  const pages = `http://127.0.0.1:${await serve(createServer(application))}`;
+  const route = `{ name: pages, match: { path: /pages/* }, auth: none, upstream: { http: "${pages}" } }`;
+  const guarded = await startScene({ 'routes:': `routes:\n  - ${route}` });
+  const page = await openPage(await launchTowards('app.example.com', guarded.gateway.port));
+  const url = 'https://app.example.com/';
+  await page.context().addCookies([{ name: 'session', value: guarded.token, url }]);
+  await page.goto(`${url}pages/`);
+  const rows = await page.evaluate(`(async () => {
+    const { Client, neonConfig } = await import('/pages/neon/index.mjs');
+    Object.assign(neonConfig, { wsProxy: 'app.example.com/v2', pipelineConnect: false });
+    const client = new Client({ host: 'db.example.com', user: 'alice', password: '${PASSWORD}', database: 'postgres' });
+    await client.connect();
+    const { rows } = await client.query('select $1::text || n as tea from generate_series(1, 3) n', ['cup ']);
+    await client.end();
+    return rows;
+  })()`);
+  expect(rows).toEqual([{ tea: 'cup 1' }, { tea: 'cup 2' }, { tea: 'cup 3' }]);
 });
 
 test('who has no password is refused by PostgreSQL, with its own words', async () => {

@@ -97,7 +97,7 @@ describe('it ends with 1 and a sentence', () => {
     await eventually(() => command.output.readableLength === 1);
     relay.cut();
     expect(await within(command.exit, 'the end')).toBe(1);
-    expect(command.err).toMatch(/^sallyport: connection lost/);
+    expect(command.err).toMatch(/^sallyport: the connection to the gateway was lost, and could not go on/);
   });
 
   test('when whoever reads stdout leaves, and the service hears a reset', async () => {
@@ -114,7 +114,7 @@ describe('it ends with 1 and a sentence', () => {
   });
 });
 
-test('a signal ends it, and the service hears a reset', async () => {
+test.each(['end', 'hangUp'] as const)('a signal ends it (%s), and the service hears a reset', async (how) => {
   const heard = Promise.withResolvers<string>();
   const { command } = await piping((socket) => {
     socket.on('error', ({ message }) => heard.resolve(message)).on('end', () => heard.resolve('FIN'));
@@ -122,7 +122,7 @@ test('a signal ends it, and the service hears a reset', async () => {
   });
   command.input.write('x');
   await eventually(() => command.output.readableLength === 1);
-  expect(await command.end()).toBe(1);
+  expect(await command[how]()).toBe(1);
   expect(await within(heard.promise, 'the reset')).toMatch(/ECONNRESET/);
   expect(command.err).toBe('');
 });

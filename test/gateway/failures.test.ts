@@ -3,18 +3,20 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ERROR_CODES, type ErrorCode, GatewayError } from '../../src/errors.ts';
 import type { LimitHit } from '../../src/limit-hit.ts';
+import { TCP_PROTOCOL } from '../../src/tcp-protocol/types.ts';
 import { startFailing } from '../support/failing.ts';
 import { startEcho, type Upstream } from '../support/faulty.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { certificate, open as openListener } from '../support/listener.ts';
 import { PUSH_SECRET, startPushing } from '../support/push.ts';
-import { flood, frame, handshake, open, say, TEXT, type Wire } from '../support/raw.ts';
+import { BINARY, flood, frame, handshake, open, say, TEXT, type Wire } from '../support/raw.ts';
+import { listenAt } from '../support/sockets.ts';
 import { mint, signingKey } from '../support/tokens.ts';
 
 /** Every row of the failure table, provoked in a whole gateway and seen by its peers. */
@@ -50,6 +52,8 @@ interface Refused {
   readonly after?: number;
   /** The limit that its sentence names. */
   readonly limit?: LimitHit;
+  /** In place of the table's. */
+  readonly sentence?: string;
 }
 
 const unauthorised = (rest = '') => ({ 'www-authenticate': `Bearer realm="127.0.0.1"${rest}` });
@@ -77,6 +81,13 @@ const REFUSED: readonly (Refused & { readonly code: ErrorCode })[] = [
     ...{ status: 403, close: 3003, path: 'token', send: BEARER },
     headers: unauthorised(', error="insufficient_scope", scope="chat"'),
   },
+  { code: 'TARGET_REFUSED', status: 403, close: 3003, path: 'free?address=db:2' },
+  {
+    code: 'TARGET_MALFORMED',
+    ...{ status: 400, close: 1008, path: 'free?address=db' },
+    sentence: 'The target is missing or malformed: ?address=host:port is expected.',
+  },
+  { code: 'TARGET_FIXED', status: 400, close: 1008, path: 'fixed?address=db:2' },
   { code: 'TOKEN_MISSING', status: 401, close: 3000, path: 'token', headers: unauthorised() },
   {
     code: 'TOKEN_INVALID',
@@ -142,12 +153,12 @@ async function expectRefusal(
   code: ErrorCode,
   status: number,
   headers: object = {},
-  limit?: LimitHit,
+  details: Pick<Refused, 'limit' | 'sentence'> = {},
 ): Promise<void> {
   const answer = await wire.answer();
   expect(answer).toMatchObject({
     status,
-    body: `${code}: ${new GatewayError(code, { limit }).message}\n`,
+    body: `${code}: ${new GatewayError(code, details).message}\n`,
     headers: {
       connection: expect.stringMatching(/^close/),
       'content-type': 'text/plain; charset=utf-8',
@@ -162,7 +173,7 @@ async function expectRefusal(
 describe('before the 101', () => {
   test.each(REFUSED)('answers $status for $code, and ends the connection', async (row) => {
     using wire = await provoke('http', row);
-    await expectRefusal(wire, row.code, row.status, row.headers, row.limit);
+    await expectRefusal(wire, row.code, row.status, row.headers, row);
     const line = await gateway.logged(
       ({ error, route }) => error === row.code && `${route}`.startsWith('http'),
     );
@@ -171,7 +182,7 @@ describe('before the 101', () => {
 
   test.each(REFUSED)('closes with $close for $code where refusals are to be seen by pages', async (row) => {
     using wire = await provoke('close', row);
-    await expectClose(wire, row.code, row.close, { limit: row.limit });
+    await expectClose(wire, row.code, row.close, { limit: row.limit, sentence: row.sentence });
     expect(wire.end).toBe('fin');
   });
 
@@ -251,7 +262,7 @@ routes: [{ name: a, match: { path: / }, auth: none, upstream: { websocket: "ws:/
       await expect.poll(() => asked.length).toBe(1);
       using second = await say(busy.port, get);
       const headers = { 'retry-after': '1', ratelimit: `"requests-per-${per}";r=0` };
-      await expectRefusal(second, code, status, headers, { limit: 'requests', per });
+      await expectRefusal(second, code, status, headers, { limit: { limit: 'requests', per } });
       asked[0]?.end();
       expect((await first.answer()).status).toBe(200);
       using third = await say(busy.port, get);
@@ -527,6 +538,48 @@ describe('a client with a resume token', () => {
     using first = await open(port, path);
     using _second = await open(port, path);
     await expectClose(first, 'RESUMED_ELSEWHERE', 4409);
+  });
+});
+
+describe('a client of a TCP service', () => {
+  async function startTcp(upstream: string, path = '/{host}:{port}') {
+    const tcp = await startGateway(
+      `routes: [{ name: r, match: { path: "${path}" }, auth: none, upstream: { ${upstream} } }]`,
+    );
+    onTestFinished(() => tcp.close());
+    return tcp;
+  }
+
+  test.each([
+    ['TARGET_REFUSED', 403, '/127.0.0.1:22'],
+    ['TARGET_MALFORMED', 400, '/127.0.0.1:x'],
+  ] as const)('is answered %s', async (code, status, path) => {
+    const { port } = await startTcp('tcp: "{path.host}:{path.port}", allow: "*.db.test:5432"');
+    using wire = await say(port, handshake(path));
+    await expectRefusal(wire, code, status);
+  });
+
+  test('is answered TARGET_FIXED', async () => {
+    const { port } = await startTcp('tcp: "127.0.0.1:9"', '/');
+    using wire = await say(port, handshake('/?address=a.db.test:5432'));
+    await expectRefusal(wire, 'TARGET_FIXED', 400);
+  });
+
+  test('is closed with 1008 for CREDIT_EXCEEDED', async () => {
+    const service = createTcpServer((socket) => void socket.on('error', () => {}).pause());
+    await listenAt({ port: 0, host: '127.0.0.1' }, service);
+    const { port } = await startTcp(`tcp: "127.0.0.1:${(service.address() as AddressInfo).port}"`, '/');
+    using wire = await open(port, '/', { 'Sec-WebSocket-Protocol': TCP_PROTOCOL });
+    // The systems in between take some of it, for which it is given credit; beyond that it must wait.
+    const megabyte = Buffer.concat(Array.from({ length: 16 }, () => frame(BINARY, Buffer.alloc(65_537))));
+    const write = () => {
+      while (wire.close === undefined && wire.socket.write(megabyte));
+    };
+    wire.socket.on('drain', write);
+    write();
+    await wire.until(() => wire.close !== undefined, 'a Close');
+    wire.socket.end();
+    await expectClose(wire, 'CREDIT_EXCEEDED', 1008);
   });
 });
 

@@ -134,7 +134,7 @@ async function useAll({ gateway: { gateway, port, logged }, slow, tunnel, nowher
   await (await say(port, handshake('/outage'))).answer();
   await logged((line) => line.msg === 'session ended' && line.route === 'outage');
 
-  const through = await say(port, handshake(tunnel));
+  const through = await say(port, handshake(tunnel, { 'Sec-WebSocket-Protocol': 'mqtt' }));
   await through.answer();
   through.sendClose(1000);
   await logged((line) => line.msg === 'session ended' && line.route === 'tunnel');

@@ -80,9 +80,11 @@ describe('a page that offers none that is known', () => {
   });
 });
 
-test('a program that offers none that is known is let in, and none is named', async () => {
-  const { ask } = await scene();
-  expect(await ask('mqtt')).toMatchObject({ status: 101, named: undefined });
+test('a program that offers none that is known is let in, none is named, and the log says what it offered', async () => {
+  const { ask, gateway } = await scene();
+  expect(await ask(`mqtt, ${TOKEN}`)).toMatchObject({ status: 101, named: undefined });
+  const line = await gateway.logged(({ msg }) => msg === 'session opened');
+  expect([line.protocol, line.offered]).toEqual([undefined, 'mqtt']);
 });
 
 describe('any', () => {

@@ -60,6 +60,19 @@ test('a full sink stops the reading until it drains', async () => {
   expect(slow.got).toEqual(['one', 'two']);
 });
 
+test('where something else bounds what is read, a full sink does not stop it; it still has its deadline', async () => {
+  const { socket, slow, source, sink, seen } = join();
+  source.feed(sink, true);
+  source.start();
+  socket.push('one');
+  await turn();
+  socket.push('two');
+  await turn();
+  expect([sink.isFull, source.isPaused, slow.writableLength]).toEqual([true, false, 6]);
+  vi.advanceTimersByTime(STALL_MS);
+  expect(seen.stalls).toBe(1);
+});
+
 test('a sink that stays full is reported once, at the deadline', async () => {
   const { socket, source, seen } = join();
   source.start();

@@ -19,6 +19,7 @@ export class Command {
   readonly output = new PassThrough();
   readonly exit: Promise<number>;
   readonly #handlers = new Set<(signal: string) => void>();
+  #hungUp = () => {};
 
   constructor(argv: readonly string[], { env = {}, isErrorTTY = false }: Surroundings = {}) {
     const ignored = () => () => {};
@@ -36,7 +37,10 @@ export class Command {
       isErrorTTY,
       pipe: () => ({ input: this.input, output: this.output }),
       onSignal: heard,
-      onReload: (handler) => heard(() => handler()),
+      onReload: (handler) => {
+        this.#hungUp = handler;
+        return () => {};
+      },
       onReopen: ignored,
       onIgnored: ignored,
       onCrash: ignored,
@@ -48,6 +52,12 @@ export class Command {
   end(): Promise<number> {
     for (const handler of this.#handlers) handler('SIGTERM');
     return within(this.exit, () => `the end of the command, which has said ${this.out}${this.err}`);
+  }
+
+  /** SIGHUP. Resolves with its exit code. */
+  hangUp(): Promise<number> {
+    this.#hungUp();
+    return within(this.exit, 'the end of the command');
   }
 
   /** The ports it listens on, in the order it was told; it says them in its output. */

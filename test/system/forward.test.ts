@@ -8,8 +8,9 @@ import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { makeAuthority, makeCertificate } from '../support/certificates.ts';
-import { Process, startServing } from '../support/cli.ts';
+import { Process } from '../support/cli.ts';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
+import { startGateway } from '../support/gateway.ts';
 import { eventually, within } from '../support/patience.ts';
 import {
   scratch,
@@ -37,7 +38,7 @@ interface Stage {
   readonly tokenFile: string;
 }
 
-/** A gateway in a process of its own with this upstream behind `/to`, and files with its authority and a token. */
+/** A gateway with this upstream at a path, and files with its authority and a token. */
 async function stage(path: string, upstream: string): Promise<Stage> {
   const folder = await scratch();
   const authority = await makeAuthority('a test');
@@ -47,7 +48,7 @@ async function stage(path: string, upstream: string): Promise<Stage> {
   await writeFile(file('gate.pem'), pair.cert);
   await writeFile(file('gate.key'), pair.key);
   await writeFile(file('token'), freshToken());
-  const { port } = await startServing(
+  const gateway = await startGateway(
     `
 listeners: [{ host: 127.0.0.1, port: 0, tls: { certificates: [{ cert: "${file('gate.pem')}", key: "${file('gate.key')}" }] } }]
 ${TOKEN_ISSUER}
@@ -55,7 +56,8 @@ routes: [{ name: to, match: { path: "${path}" }, auth: { issuer: main }, upstrea
 `,
     TOKEN_ENV,
   );
-  return { folder, port, ca: file('ca.pem'), tokenFile: file('token') };
+  onTestFinished(() => gateway.close());
+  return { folder, port: gateway.port, ca: file('ca.pem'), tokenFile: file('token') };
 }
 
 /** `sallyport` with options for the stage; the port it says. */

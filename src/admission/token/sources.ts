@@ -12,6 +12,7 @@ export interface Found {
 }
 
 const AUTHORIZATION_PREFIX = 'authorization.bearer.';
+const MOST_SHOWN = 8;
 const KUBERNETES_PREFIX = 'base64url.bearer.authorization.k8s.io.';
 
 /**
@@ -36,6 +37,11 @@ export function refusalProtocol(
 ): string | undefined {
   const lone = protocols.find((item) => item.toLowerCase() === 'bearer');
   return lone ?? harmlessProtocols(sources, protocols)[0];
+}
+
+/** Those that the log may name, of which more are no help than these. */
+export function shownProtocols(sources: readonly TokenSource[], protocols: readonly string[]): string {
+  return harmlessProtocols(sources, protocols).slice(0, MOST_SHOWN).join(', ');
 }
 
 /** The offered subprotocols that are no credential by any of the forms there are, nor look like one: fit for a 101 and for the log. */

@@ -1,4 +1,4 @@
-import { harmlessProtocols } from '../../admission/token/sources.ts';
+import { harmlessProtocols, shownProtocols } from '../../admission/token/sources.ts';
 import type { RouteConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
 import { TCP_PROTOCOL, TCP_RESUME_PROTOCOL } from '../../tcp-protocol/types.ts';
@@ -8,8 +8,6 @@ import type { AdmittedRequest } from '../../upstream/forward.ts';
 const OF_LINES = ['text.ircv3.net', 'binary.ircv3.net'];
 /** Of a protocol that is not spoken where these are asked. */
 const OURS: ReadonlySet<string> = new Set([TCP_PROTOCOL, TCP_RESUME_PROTOCOL]);
-/** Offered ones that the log names; more are no help. */
-const MOST_NAMED = 8;
 
 /**
  * Compiles which of the offered subprotocols a route's 101 names: the first it knows, or with `protocols: any` the first that is
@@ -25,8 +23,9 @@ export function protocolChooser({ auth, upstream }: RouteConfig) {
     const harmless = harmlessProtocols(sources, request.protocols);
     const named = request.protocols.find((protocol) => known.includes(protocol));
     const chosen = protocols === 'any' ? harmless.find((protocol) => !OURS.has(protocol)) : named;
-    if (chosen === undefined && isPage(request)) refuseUnknown(harmless, known);
-    return chosen;
+    if (chosen !== undefined || harmless.length === 0 || !isPage(request)) return chosen;
+    const offered = shownProtocols(sources, request.protocols);
+    throw new GatewayError('PROTOCOL_UNKNOWN', { detail: `offered: ${offered}; known: ${known.join(', ')}` });
   };
 }
 
@@ -34,10 +33,4 @@ export function protocolChooser({ auth, upstream }: RouteConfig) {
 function isPage({ origin, grant: { credential } }: AdmittedRequest): boolean {
   const isAnswered = credential?.from === 'subprotocol' && credential.answer !== undefined;
   return origin !== undefined && !isAnswered;
-}
-
-function refuseUnknown(offered: readonly string[], known: readonly string[]): void {
-  if (offered.length === 0) return;
-  const detail = `offered: ${offered.slice(0, MOST_NAMED).join(', ')}; known: ${known.join(', ')}`;
-  throw new GatewayError('PROTOCOL_UNKNOWN', { detail });
 }

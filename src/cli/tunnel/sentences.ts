@@ -72,6 +72,8 @@ export function sentence(error: unknown): string {
   const { message, code } = error;
   const own = message.replace(/^no new token: /, '');
   if (own.startsWith('--token-')) return own;
+  if (code === LOST && !message.startsWith(UNREACHED))
+    return 'the connection to the gateway was lost, and could not go on: try again; a route with resume keeps it for a while';
   const [, said] = /^(\d{3})\b/.exec(message) ?? [];
   const entry = REFUSALS[said === undefined ? statusOf(error) : Number(said)];
   if (entry !== undefined) return `${entry.what} (${message}): ${entry.help}`;
@@ -82,6 +84,10 @@ function statusOf({ code, error }: ConnectionError): number {
   return error === 'connection_timeout' ? 504 : (STATUSES[code] ?? 0);
 }
 
+/** No Close has come. */
+const LOST = 1006;
+const UNREACHED = 'no connection to ';
+
 const REMEDIES: Remedies = {
   plain: 'ws://',
   authority: 'name a file with the one that has by --ca',
@@ -91,7 +97,7 @@ const REMEDIES: Remedies = {
 /** Why the gateway was not reached at all. */
 export function unreached(thrown: Error, host: string): string {
   const { code, message } = tlsFault(thrown, REMEDIES) as NodeJS.ErrnoException;
-  const what = `no connection to ${host}`;
+  const what = UNREACHED + host;
   if (code === 'ECONNREFUSED') return `${what}: nothing listens there; see whether the gateway runs`;
   if (code === 'ENOTFOUND') return `${what}: there is no such name; check the URL`;
   return `${what}: ${message || code}`;

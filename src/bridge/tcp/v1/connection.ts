@@ -106,6 +106,7 @@ export class TcpConnection implements End {
     this.#visitor = visitor;
     this.#last = visitor;
     this.#outbound.attach(visitor);
+    visitor.feed(this.service.sink);
     this.service.start();
   }
 
@@ -123,6 +124,7 @@ export class TcpConnection implements End {
     this.#visitor = visitor;
     this.#last = visitor;
     this.#isFinSent = false;
+    visitor.feed(this.service.sink);
     this.#absence.end();
     before?.closing.begin(failed(new GatewayError('RESUMED_ELSEWHERE')));
     const { received } = this.#inbound;
@@ -148,12 +150,11 @@ export class TcpConnection implements End {
     this.#inbound.receive(count);
   }
 
-  /** Passes on what has come; what is `isLent` is copied, for it may wait here for longer than it lies where it does. */
-  write(bytes: Buffer, isLent: boolean): void {
+  /** Passes on what has come. Behind what waits it may wait for longer than it lies where it does: it is copied. */
+  write(bytes: Buffer): void {
     if (this.service.isTold) return;
     const { sink } = this.service;
-    sink.writesAtOnce = isLent;
-    sink.write(isLent ? Buffer.from(bytes) : bytes);
+    sink.write(sink.isBusy ? Buffer.from(bytes) : bytes);
     this.#inbound.written();
   }
 

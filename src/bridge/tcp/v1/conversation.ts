@@ -1,6 +1,5 @@
 import { asGatewayError, GatewayError } from '../../../errors.ts';
 import { mayBeSent } from '../../../frames/close.ts';
-import { SMALL_BYTES } from '../../../stream/read-buffers.ts';
 import type { Reason } from '../../../tcp-protocol/types.ts';
 import { failed } from '../../closing.ts';
 import type { SessionHandle } from '../../contract.ts';
@@ -29,8 +28,6 @@ export class Conversation implements MessageHandler {
   readonly #parts: ConversationParts;
   readonly #visitor: Visitor;
   readonly #gathered = new Gathered();
-  /** What was gathered lies in memory that is read over next. */
-  #isLent = false;
   #resumeTimer: NodeJS.Timeout | undefined;
   connection: TcpConnection | undefined;
   /** The client has said RESET. */
@@ -58,7 +55,7 @@ export class Conversation implements MessageHandler {
   /** Passes on what has come, before what it lies in is read over. */
   flush(): void {
     const payload = this.#gathered.take();
-    if (payload !== undefined) this.connection?.write(payload, this.#isLent);
+    if (payload !== undefined) this.connection?.write(payload);
   }
 
   data(bytes: Buffer, from: number, to: number, isFirst: boolean): void {
@@ -68,7 +65,6 @@ export class Conversation implements MessageHandler {
     if (isFirst) up.messages++;
     up.bytes += to - from;
     connection.receive(to - from);
-    this.#isLent = bytes.length > SMALL_BYTES;
     this.#gathered.add(bytes, from, to);
   }
 

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { GatewayError } from '../../../errors.ts';
 import { type CloseStatus, NORMAL } from '../../../frames/close.ts';
+import type { Sink } from '../../../stream/sink.ts';
 import type { TcpMessage } from '../../../tcp-protocol/types.ts';
 import { LOST } from '../../absence.ts';
 import { Closing, type End } from '../../closing.ts';
@@ -80,6 +81,10 @@ class Visit implements End, Visitor {
 
   sendData(bytes: Buffer): void {
     this.#client.sendData(bytes);
+  }
+
+  feed(sink: Sink): void {
+    this.#client.peer.source.feed(sink, true);
   }
 
   flush(): void {

@@ -1,3 +1,4 @@
+import type { Sink } from '../../../stream/sink.ts';
 import type { TcpMessage } from '../../../tcp-protocol/types.ts';
 import type { Closing } from '../../closing.ts';
 import type { Receiver } from './outbound.ts';
@@ -9,6 +10,8 @@ export interface Visitor extends Receiver {
   /** It has ended: nothing that still comes of it counts. */
   readonly isTold: boolean;
   send(message: TcpMessage): void;
+  /** What comes of it is written there; that is bounded by the credit it is given. */
+  feed(sink: Sink): void;
   /** Hands on what has come of it and waits for the end of its chunk. */
   flush(): void;
   /** Both directions are through. */
