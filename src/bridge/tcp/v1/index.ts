@@ -119,6 +119,8 @@ export class TcpV1 {
 
   #open(reached: Reached, request: AdmittedRequest, resumeId: Uint8Array): TcpConnection {
     const { socket, namedBy = [], release } = reached;
+    // Not the request: it is not to stay in memory while the connection has no client.
+    const { claims: own } = request.grant;
     const { timeouts, upstream } = this.#route;
     const parking = this.#parking;
     const isResumable = upstream.resume !== undefined;
@@ -126,7 +128,7 @@ export class TcpV1 {
       socket,
       to: destinationOf(reached),
       connectionId: request.connectionId,
-      leadsHere: (claims) => saySame(namedBy, request.grant.claims, claims),
+      leadsHere: (claims) => saySame(namedBy, own, claims),
       isResumable,
       stallMs: timeouts.stall,
       closeMs: timeouts.close,
