@@ -7,7 +7,8 @@ import type { Session, SessionParts } from '../../src/session/session.ts';
 import { requestOf } from '../support/requests.ts';
 import { httpRoute } from '../support/route.ts';
 
-beforeEach(() => void vi.useFakeTimers());
+// Only what is used here: tests before this file, in the same process, may still have something to do.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] }));
 afterEach(() => void vi.useRealTimers());
 
 const HOUR_MS = 3_600_000;
