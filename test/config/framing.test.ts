@@ -16,7 +16,10 @@ test.each([
 });
 
 test.each([
-  ['tcp: a:1, protocols: mqtt', 'upstream.protocols: "mqtt" does not fit; expected any, or a list of subprotocols such as [mqtt]'],
+  [
+    'tcp: a:1, protocols: mqtt',
+    'upstream.protocols: "mqtt" does not fit; expected any, or a list of subprotocols such as [mqtt]',
+  ],
   ['tcp: a:1, frames: line', 'upstream.frames: "line" is not lines, text or amqp; did you mean lines?'],
   ['tcp: a:1, lineSize: 1KiB', 'upstream.lineSize: has no effect without frames: lines'],
   [

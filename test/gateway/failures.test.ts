@@ -52,6 +52,8 @@ interface Refused {
   readonly after?: number;
   /** The limit that its sentence names. */
   readonly limit?: LimitHit;
+  /** In place of the table's. */
+  readonly sentence?: string;
 }
 
 const unauthorised = (rest = '') => ({ 'www-authenticate': `Bearer realm="127.0.0.1"${rest}` });
@@ -79,6 +81,13 @@ const REFUSED: readonly (Refused & { readonly code: ErrorCode })[] = [
     ...{ status: 403, close: 3003, path: 'token', send: BEARER },
     headers: unauthorised(', error="insufficient_scope", scope="chat"'),
   },
+  { code: 'TARGET_REFUSED', status: 403, close: 3003, path: 'free?address=db:2' },
+  {
+    code: 'TARGET_MALFORMED',
+    ...{ status: 400, close: 1008, path: 'free?address=db' },
+    sentence: 'The target is missing or malformed: ?address=host:port is expected.',
+  },
+  { code: 'TARGET_FIXED', status: 400, close: 1008, path: 'fixed?address=db:2' },
   { code: 'TOKEN_MISSING', status: 401, close: 3000, path: 'token', headers: unauthorised() },
   {
     code: 'TOKEN_INVALID',
@@ -144,12 +153,12 @@ async function expectRefusal(
   code: ErrorCode,
   status: number,
   headers: object = {},
-  limit?: LimitHit,
+  details: Pick<Refused, 'limit' | 'sentence'> = {},
 ): Promise<void> {
   const answer = await wire.answer();
   expect(answer).toMatchObject({
     status,
-    body: `${code}: ${new GatewayError(code, { limit }).message}\n`,
+    body: `${code}: ${new GatewayError(code, details).message}\n`,
     headers: {
       connection: expect.stringMatching(/^close/),
       'content-type': 'text/plain; charset=utf-8',
@@ -164,7 +173,7 @@ async function expectRefusal(
 describe('before the 101', () => {
   test.each(REFUSED)('answers $status for $code, and ends the connection', async (row) => {
     using wire = await provoke('http', row);
-    await expectRefusal(wire, row.code, row.status, row.headers, row.limit);
+    await expectRefusal(wire, row.code, row.status, row.headers, row);
     const line = await gateway.logged(
       ({ error, route }) => error === row.code && `${route}`.startsWith('http'),
     );
@@ -173,7 +182,7 @@ describe('before the 101', () => {
 
   test.each(REFUSED)('closes with $close for $code where refusals are to be seen by pages', async (row) => {
     using wire = await provoke('close', row);
-    await expectClose(wire, row.code, row.close, { limit: row.limit });
+    await expectClose(wire, row.code, row.close, { limit: row.limit, sentence: row.sentence });
     expect(wire.end).toBe('fin');
   });
 
@@ -253,7 +262,7 @@ routes: [{ name: a, match: { path: / }, auth: none, upstream: { websocket: "ws:/
       await expect.poll(() => asked.length).toBe(1);
       using second = await say(busy.port, get);
       const headers = { 'retry-after': '1', ratelimit: `"requests-per-${per}";r=0` };
-      await expectRefusal(second, code, status, headers, { limit: 'requests', per });
+      await expectRefusal(second, code, status, headers, { limit: { limit: 'requests', per } });
       asked[0]?.end();
       expect((await first.answer()).status).toBe(200);
       using third = await say(busy.port, get);

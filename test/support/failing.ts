@@ -64,6 +64,8 @@ function configOf(ports: Record<string, number>): string {
     silent: `auth: none, timeouts: { handshake: 100ms }, ${at('silent')}`,
     dead2: `auth: none, upstream: { websocket: ["ws://127.0.0.1:${ports.dead}", "ws://127.0.0.1:${ports.dead}/b"] }`,
     open: `auth: none, ${at('echo')}`,
+    free: 'auth: none, upstream: { tcp: "{query.address}", allow: "db:1" }',
+    fixed: `auth: none, upstream: { tcp: "127.0.0.1:${ports.dead}" }`,
     protocol: `auth: none, upstream: { tcp: "127.0.0.1:${ports.silent}" }`,
   };
   const poll = `target: "http://127.0.0.1:${ports.dead}", poll: { path: /p }`;

@@ -47,6 +47,7 @@ export class TcpEnd implements End {
   #isBroken = false;
   /** `performance.now()` when its host was first seen not to acknowledge what we sent; undefined while it does. */
   #unheardSince: number | undefined;
+  #isLooking = false;
   /** Whether its host takes what it is sent cannot be seen. */
   #isOpaque = false;
   /** At the last look: bytes written by then, and whether some of them were not acknowledged. */
@@ -123,6 +124,8 @@ export class TcpEnd implements End {
 
   /** A protocol that is not ours cannot be pinged; but whether its host takes our bytes can be seen. */
   ping(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
     void this.#look();
   }
 
@@ -170,6 +173,7 @@ export class TcpEnd implements End {
     const now = performance.now();
     const { bytesWritten } = this.socket;
     const delivery = await lookAtDelivery(this.socket);
+    this.#isLooking = false;
     this.#writtenThen = bytesWritten;
     this.#isOpaque = delivery === undefined;
     this.#wasOwing = delivery !== undefined && delivery.unacknowledged > 0;
