@@ -114,6 +114,11 @@ export class Sink {
     else this.#socket.write(NOTHING, then);
   }
 
+  /** Some of what was written has been taken, though it is still full: its deadline begins anew. */
+  progressed(): void {
+    if (this.isFull) this.#fullSince = performance.now();
+  }
+
   /** Nothing is written any more, and nobody is stopped. What has been written still goes out. Idempotent. */
   drop(): void {
     this.#isDropped = true;

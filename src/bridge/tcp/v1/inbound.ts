@@ -3,6 +3,8 @@ import type { Sink } from '../../../stream/sink.ts';
 import { ACK_BYTES, type TcpMessage, WINDOW_BYTES } from '../../../tcp-protocol/types.ts';
 import { protocolFault } from './fault.ts';
 
+const HALF_WINDOW = WINDOW_BYTES / 2;
+
 export interface InboundOptions {
   /** That of the service. */
   readonly sink: Sink;
@@ -57,18 +59,20 @@ export class Inbound {
     return this.#limit - this.received;
   }
 
-  /** Half a window is not on its way yet, or not out of this process yet. */
+  /** Learns when what has come by now is out of this process: at each half of a window, and all the time while the service is slow. */
   #watch(): void {
     const { sink } = this.#options;
+    const waiting = this.received - this.#passedOn;
     // Behind a FIN nothing can be asked of it, and nobody needs credit.
-    if (this.#isWatching || this.isFinished || !sink.isOpen) return;
-    if (this.received - this.#passedOn < WINDOW_BYTES / 2) return;
+    if (this.#isWatching || this.isFinished || !sink.isOpen || waiting === 0) return;
+    if (!sink.isBusy && waiting < HALF_WINDOW) return;
     this.#isWatching = true;
     const upTo = this.received;
     sink.whenOut((error) => {
       this.#isWatching = false;
       if (error) return;
       this.#passedOn = upTo;
+      sink.progressed();
       this.#grant();
       this.#watch();
     });
@@ -77,7 +81,7 @@ export class Inbound {
   #grant(): void {
     const limit = this.#passedOn + WINDOW_BYTES;
     const credit = limit - this.#limit;
-    if (credit <= 0) return;
+    if (credit < HALF_WINDOW) return;
     this.#limit = limit;
     this.#options.send({ type: 'WINDOW', credit });
   }
