@@ -10,7 +10,7 @@ const CLOSE_MS = 1_000;
 const LAST_WORDS_MS = 800;
 const LIMIT = 'limit 262144';
 
-beforeEach(() => void vi.useFakeTimers());
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] }));
 afterEach(() => void vi.useRealTimers());
 
 function machine(relaysClose = true) {

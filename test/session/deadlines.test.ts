@@ -3,7 +3,7 @@ import type { Link, PeerName } from '../../src/bridge/contract.ts';
 import type { GatewayError } from '../../src/errors.ts';
 import { Deadlines, type Limits } from '../../src/session/deadlines.ts';
 
-beforeEach(() => void vi.useFakeTimers());
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] }));
 afterEach(() => void vi.useRealTimers());
 
 interface Seen {

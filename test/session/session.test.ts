@@ -7,7 +7,7 @@ import { grantOf, routeConfig, upgradeOf } from '../support/handshakes.ts';
 
 const MINUTE_MS = 60_000;
 
-beforeEach(() => void vi.useFakeTimers());
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] }));
 afterEach(() => void vi.useRealTimers());
 
 function sessionOf(

@@ -169,7 +169,7 @@ describe('detach', () => {
 });
 
 describe('keep-alive', () => {
-  beforeEach(() => void vi.useFakeTimers());
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] }));
   afterEach(() => void vi.useRealTimers());
   const beat = (rest: object) => control({ type: 'keep-alive', ...rest });
 

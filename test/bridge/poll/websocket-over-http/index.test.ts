@@ -182,7 +182,7 @@ describe('what is sent', () => {
 });
 
 describe('Keep-Alive-Interval', () => {
-  beforeEach(() => void vi.useFakeTimers());
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] }));
   afterEach(() => void vi.useRealTimers());
 
   test('has the service asked again after that time without a request', () => {
