@@ -16,8 +16,8 @@ export function tunnelOptions(command: Command): Command {
 
 /** Where the token is looked for, for the end of a help text. */
 export const TOKEN_HELP = `
-Without --token-file and --token-command the token is that of $SALLYPORT_TOKEN, if there is one. A connection outlives its token: a
-new one is asked for in time. There is no option for the token itself, since everybody on this machine could read it.`;
+Without --token-file and --token-command the token is that of $SALLYPORT_TOKEN, if there is one, and ends a connection when it ends. From
+a file or a command a new one is asked for in time, and the connection goes on. There is no option for the token itself, since everybody on this machine could read it.`;
 
 const MOST = 65_536;
 
