@@ -35,6 +35,17 @@ export async function lookAtDelivery(connection: Connection): Promise<Delivery |
   return readDelivery(await nextLook(isIPv6(remoteAddress) ? '/proc/net/tcp6' : '/proc/net/tcp'), connection);
 }
 
+/**
+ * Resolves when all that has left this process is acknowledged, or never will be: what is not a reset would take with it (RFC
+ * 9293 §3.10.5). So it does when the socket is destroyed, when `isGone` says so, and where nobody can tell. Never rejects.
+ */
+export async function untilDelivered(socket: Socket, isGone: () => boolean): Promise<void> {
+  while (!socket.destroyed && !isGone() && socket.bytesWritten > 0) {
+    const delivery = await lookAtDelivery(socket);
+    if (delivery === undefined || delivery.unacknowledged === 0 || delivery.isRepeated) return;
+  }
+}
+
 /** The table as it stands at the next look, which everybody who asks before it shares. */
 function nextLook(file: string): Promise<string> {
   const next = nextLooks.get(file) ?? look(file);

@@ -3,9 +3,10 @@ import { GOING_AWAY, NO_STATUS, NORMAL } from '../../frames/close.ts';
 import { resetSocket } from '../../stream/reset.ts';
 import { Sink } from '../../stream/sink.ts';
 import { Source, type Take } from '../../stream/source.ts';
-import { lookAtDelivery } from '../../stream/unacknowledged.ts';
+import { untilDelivered } from '../../stream/unacknowledged.ts';
 import { type End, type EndEvents, LAST_READ_MS } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
+import { HostLiveness } from './host-liveness.ts';
 
 export interface TcpEndOptions {
   readonly socket: Socket;
@@ -45,16 +46,7 @@ export class TcpEnd implements End {
   #isFinishing = false;
   /** It is told by a reset. */
   #isBroken = false;
-  /** `performance.now()` when its host was first seen not to acknowledge what we sent; undefined while it does. */
-  #unheardSince: number | undefined;
-  #isLooking = false;
-  /** Whether its host takes what it is sent cannot be seen. */
-  #isOpaque = false;
-  /** At the last look: bytes written by then, and whether some of them were not acknowledged. */
-  #writtenThen = 0;
-  #wasOwing = false;
-  /** Bytes that had come when it was last known to be there. */
-  #receivedThen = 0;
+  readonly #liveness: HostLiveness;
 
   constructor({ socket, session, take, beforeTold, onFinished, events }: TcpEndOptions) {
     this.socket = socket;
@@ -63,6 +55,7 @@ export class TcpEnd implements End {
     this.#onFinished = onFinished;
     this.source = new Source(socket, take);
     this.sink = new Sink(socket, { stallMs: session.stallMs, onStall: () => this.#onStall() });
+    this.#liveness = new HostLiveness(socket, this.source);
   }
 
   /** Begins to read. */
@@ -122,30 +115,12 @@ export class TcpEnd implements End {
     resetSocket(this.socket);
   }
 
-  /** A protocol that is not ours cannot be pinged; but whether its host takes our bytes can be seen. */
   ping(): void {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    void this.#look();
+    this.#liveness.look();
   }
 
-  /** 0 while there is something for its host to acknowledge: then it is looked at again, for it may vanish right after a look. */
   silence(now: number): number | undefined {
-    if (this.isTold || this.#isOpaque) return undefined;
-    if (this.#unheardSince === undefined && !this.#isOwing) return undefined;
-    if (this.source.received === this.#receivedThen) this.ping();
-    else this.#onHeard();
-    return this.#unheardSince === undefined ? 0 : now - this.#unheardSince;
-  }
-
-  get #isOwing(): boolean {
-    return this.#wasOwing || this.socket.bytesWritten !== this.#writtenThen;
-  }
-
-  /** Who sends is there. */
-  #onHeard(): void {
-    this.#receivedThen = this.source.received;
-    this.#unheardSince = undefined;
+    return this.isTold ? undefined : this.#liveness.silence(now);
   }
 
   /** What it does not take stops nobody any more. */
@@ -160,24 +135,10 @@ export class TcpEnd implements End {
     return clean && by === 'client' && GOODBYES.has(code);
   }
 
-  /** A reset takes with it what the service's system has not acknowledged (RFC 9293 §3.10.5). The dead are not waited for. */
+  /** A reset takes with it what the service's system has not acknowledged. The dead are not waited for. */
   async #resetOnceDelivered(): Promise<void> {
-    while (!this.socket.destroyed && !this.#isGone && this.socket.bytesWritten > 0) {
-      const delivery = await lookAtDelivery(this.socket);
-      if (delivery === undefined || delivery.unacknowledged === 0 || delivery.isRepeated) break;
-    }
+    await untilDelivered(this.socket, () => this.#isGone);
     this.destroy();
-  }
-
-  async #look(): Promise<void> {
-    const now = performance.now();
-    const { bytesWritten } = this.socket;
-    const delivery = await lookAtDelivery(this.socket);
-    this.#isLooking = false;
-    this.#writtenThen = bytesWritten;
-    this.#isOpaque = delivery === undefined;
-    this.#wasOwing = delivery !== undefined && delivery.unacknowledged > 0;
-    this.#unheardSince = delivery?.isRepeated ? (this.#unheardSince ?? now) : undefined;
   }
 
   #onFin(): void {
