@@ -31,6 +31,7 @@ const ROOMS = [
   'http',
   'frames',
   'tcp-protocol',
+  'capsules',
   'proxy-protocol',
   'tls-fault',
   'causes',
@@ -67,7 +68,7 @@ test('imports point downward', () => {
   expect(upward).toEqual([]);
 });
 
-test.each(['frames', 'tcp-protocol'])('%s imports nothing of ours', (room) => {
+test.each(['frames', 'tcp-protocol', 'capsules'])('%s imports nothing of ours', (room) => {
   const foreign = globSync(`src/${room}/*.ts`)
     .flatMap(importsOf)
     .filter((target) => roomOf(target) !== room);
