@@ -7,9 +7,9 @@ import { LOST } from '../../absence.ts';
 import { Closing, type End } from '../../closing.ts';
 import type { Ending, Link, PeerName } from '../../contract.ts';
 import { BridgeLink } from '../../link.ts';
+import { tokenOf } from '../proxy-error.ts';
 import { MessageClient } from './client.ts';
 import { Conversation, type ConversationParts } from './conversation.ts';
-import { tokenOf } from './reasons.ts';
 import type { Visitor } from './visitor.ts';
 
 export interface VisitParts extends ConversationParts {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { reasonOf, tokenOf } from '../../../../src/bridge/tcp/v1/reasons.ts';
+import { tokenOf } from '../../../../src/bridge/tcp/proxy-error.ts';
+import { reasonOf } from '../../../../src/bridge/tcp/v1/reasons.ts';
 import { ERROR_CODES, GatewayError } from '../../../../src/errors.ts';
 
 /** RFC 9209 §2.3. */
