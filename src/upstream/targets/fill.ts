@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { type Claims, claimReader } from '../../admission/claims.ts';
 import { type TargetField, targetFields, targetPieces } from '../../config/tcp/template.ts';
 import { GatewayError } from '../../errors.ts';
@@ -12,10 +13,23 @@ export type FillTarget = (request: Request) => string;
 
 /** Compiles a template. `malformed` is what a client is told that has not said, or not said right, what it had to. */
 export function compileFill(template: string, malformed: (detail: string) => GatewayError): FillTarget {
-  const pieces = targetPieces(template).map((piece) =>
-    typeof piece === 'string' ? () => piece : readerOf(piece, malformed),
-  );
+  const pieces = targetPieces(template).map((piece, at, all): FillTarget => {
+    if (typeof piece === 'string') return () => piece;
+    const read = readerOf(piece, malformed);
+    return isBeforePort(at, all) ? (request) => bracketed(read(request)) : read;
+  });
   return (request) => pieces.map((read) => read(request)).join('');
+}
+
+/** Whether a placeholder is the host of `host:port`, and all of it. */
+function isBeforePort(at: number, pieces: ReturnType<typeof targetPieces>): boolean {
+  const next = pieces[at + 1];
+  return at === 0 && typeof next === 'string' && next.startsWith(':');
+}
+
+/** Templates of RFC 6570 are filled with an address as it stands (RFC 9298 §2); before a port it needs brackets. */
+function bracketed(host: string): string {
+  return isIPv6(host) ? `[${host}]` : host;
 }
 
 function readerOf({ from, name }: TargetField, malformed: (detail: string) => GatewayError): FillTarget {

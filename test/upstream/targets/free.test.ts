@@ -64,6 +64,28 @@ describe('what clients name', () => {
   });
 
   test.each([
+    ['{path.host}:{path.port}', '/{host}/{port}/', '/2001%3A4860%3A%3A7/53/'],
+    ['{query.host}:{query.port}', '/v1', '/v1?host=2001%3A4860%3A%3A7&port=53'],
+    ['{query.host}:53', '/v1', '/v1?host=2001:4860::7'],
+  ])('an address of IPv6 by itself gets its brackets: %s', async (tcp, path, url) => {
+    const { visit, dialled } = tcpTargets({ tcp, allow: '[2001:4860::]/32:53' }, { match: { path } });
+    expect(await visit({ url })).toMatchObject({ asked: '[2001:4860::7]:53' });
+    expect(dialled).toMatchObject([{ host: '2001:4860::7', port: 53 }]);
+  });
+
+  test.each([
+    ['a mapped loopback address', '%3A%3Affff%3A127.0.0.1', 'TARGET_REFUSED'],
+    ['one with a zone', 'fe80%3A%3A1%25eth0', 'TARGET_MALFORMED'],
+    ['brackets of its own twice', '%5B%5B%3A%3A1%5D%5D', 'TARGET_MALFORMED'],
+    ['a port of its own', '%3A%3A1%3A80%3A', 'TARGET_MALFORMED'],
+  ])('and is judged as any other: %s', async (_name, host, code) => {
+    const upstream = { ...PARTS, allow: ['0.0.0.0/0:*', '[::]/0:*'] };
+    const { refused, dialled } = tcpTargets(upstream, { match: { path: '/{host}/{port}' } });
+    expect((await refused({ url: `/${host}/80` })).code).toBe(code);
+    expect(dialled).toEqual([]);
+  });
+
+  test.each([
     [{ tcp: '{query.address}' }, '/v1', '/v1', '?address=host:port is expected.'],
     [{ tcp: '{query.address}' }, '/v1', '/v1?address=', '?address=host:port is expected.'],
     [{ tcp: '{query.address}' }, '/v1', '/v1?address=a:1&address=b:1', '?address=host:port is expected.'],
