@@ -3,9 +3,10 @@ import { release } from './admission/index.ts';
 import { refusalProtocol, shownProtocols } from './admission/token/sources.ts';
 import { failed } from './bridge/closing.ts';
 import type { Bridge, Ending } from './bridge/contract.ts';
+import { proxyStatus } from './bridge/tcp/proxy-error.ts';
 import type { TokenSource } from './config/schema.ts';
 import { asGatewayError, clientLost, GatewayError } from './errors.ts';
-import { parseUpgrade } from './http/parse.ts';
+import { parseUpgrade, upgradeRequired } from './http/parse.ts';
 import type { HeaderField, UpgradeRequest } from './http/request.ts';
 import type { PendingUpgrade } from './listener/pending-upgrade.ts';
 import type { Observer } from './observe/index.ts';
@@ -60,6 +61,7 @@ async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
   progress.route = found.route ?? found.other;
   if (found.route === undefined) throw new GatewayError(found.other ? 'UPGRADE_NOT_SERVED' : 'NO_ROUTE');
   const { route, captures } = found;
+  if (request.connectTcp !== undefined && !route.config.upstream.connectTcp) throw upgradeRequired();
   if (deps.isDraining()) throw new GatewayError('DRAINING');
 
   pending.allow(route.config.timeouts.handshake);
@@ -67,6 +69,7 @@ async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
   progress.grant = grant;
   clock.enter('admit');
   await route.admit(request, grant);
+  if (request.connectTcp !== undefined && expectsContinue(request)) pending.proceed();
   clock.enter('dial');
   const offering = offeredBy(request, route);
   const admitted = route.upgrade.forward.admitted(offering, grant, captures);
@@ -81,6 +84,11 @@ async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
 /** The upgrade, without compression where the route has none: what is not offered, nobody may answer (RFC 7692 §5). */
 function offeredBy(request: UpgradeRequest, { config }: Route): UpgradeRequest {
   return config.compression === 'off' ? { ...request, deflateOffer: undefined } : request;
+}
+
+/** To hear that it has been let in, while the service is dialled (RFC 9110 §10.1.1). */
+function expectsContinue({ headers }: UpgradeRequest): boolean {
+  return headers.some(([name, value]) => name.toLowerCase() === 'expect' && /^100-continue$/i.test(value));
 }
 
 /** An upgrade that has been let in and has its upstream. */
@@ -116,7 +124,7 @@ function accept({ sessions }: HandshakeDeps, pending: PendingUpgrade, dialled: D
     request,
     grant,
     meter,
-    protocol,
+    protocol: request.connectTcp ?? protocol,
     offered: protocol === undefined ? shownProtocols(sourcesOf({ config }), request.protocols) : '',
     resumes: bridge.resumes,
     phases,
@@ -153,6 +161,11 @@ function refuse({ observer, isDraining }: HandshakeDeps, progress: Progress, thr
   bridge?.abandon();
   const refused = refusedRequest('upgrade', pending.connection, { ...progress, target: bridge?.target });
   observer.refused(refused, error, performance.now() - clock.startedAt, clock.stop());
+  // No code and no message can be said to who speaks no WebSocket.
+  if (request?.connectTcp !== undefined) {
+    pending.refuse(error, proxyStatus(error));
+    return;
+  }
   const told = request && route?.upgrade?.refusal?.(request.protocols, error);
   if (told) pending.refuseByClose(error, told.protocol, told.message);
   else if (request && route?.config.refuse === 'close')

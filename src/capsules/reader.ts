@@ -6,8 +6,6 @@ export interface CapsuleHandler {
   begin(): boolean;
   /** `bytes[from, to)` is the next of the stream. */
   data(bytes: Buffer, from: number, to: number): void;
-  /** That was the last byte of the stream. */
-  final(): void;
 }
 
 /** A capsule of a type that is not known here is passed over (RFC 9297 §3.2) up to this size: it is nothing that anybody waits for. */
@@ -31,7 +29,7 @@ export class CapsuleReader {
   /** Of the capsule at hand. */
   #type = 0;
   #left = 0;
-  /** No byte of the stream may follow. */
+  /** A FINAL_DATA capsule has come whole: no byte of the stream may follow. */
   isFinal = false;
 
   constructor(types: CapsuleTypes, handler: CapsuleHandler) {
@@ -97,9 +95,7 @@ export class CapsuleReader {
 
   #end(): void {
     this.#state = 'start';
-    if (this.#type !== this.#types.finalData) return;
-    this.isFinal = true;
-    this.#handler.final();
+    if (this.#type === this.#types.finalData) this.isFinal = true;
   }
 
   get #isOfStream(): boolean {

@@ -18,6 +18,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   'upstream.allowClaim': { upstream: ['tcp'] },
   'upstream.proxyProtocol': { upstream: ['tcp'] },
   'upstream.tcpProtocol': { upstream: ['tcp'] },
+  'upstream.connectTcp': { upstream: ['tcp'] },
   'upstream.resume': { upstream: ['tcp'] },
   'upstream.upgrades': { upstream: ['http'] },
   'limits.connections': { serves: 'upgrade' },

@@ -1,3 +1,4 @@
+import { CONNECT_TCP } from '../capsules/types.ts';
 import { GatewayError } from '../errors.ts';
 import { type AddressMatcher, normaliseAddress } from './address.ts';
 import { badRequest, type Fields, readFields } from './fields.ts';
@@ -44,8 +45,8 @@ export function parseRequest(head: RequestHead, connection: ConnectionInfo): Gat
 }
 
 /**
- * Checks a WebSocket handshake (RFC 6455 §4.2.1). Throws as `parseRequest` does, METHOD_NOT_ALLOWED, and UPGRADE_REQUIRED
- * where it asks for something other than WebSocket version 13.
+ * Checks a WebSocket handshake (RFC 6455 §4.2.1), or a request for connect-tcp. Throws as `parseRequest` does,
+ * METHOD_NOT_ALLOWED, and UPGRADE_REQUIRED where it asks for something other than WebSocket version 13 or a known connect-tcp.
  */
 export function parseUpgrade(head: RequestHead, connection: ConnectionInfo): UpgradeRequest {
   if (head.httpVersion !== '1.1') throw badRequest('not HTTP/1.1');
@@ -53,7 +54,11 @@ export function parseUpgrade(head: RequestHead, connection: ConnectionInfo): Upg
   const request = readRequest(head, fields, connection);
   if (request.method !== 'GET') throw new GatewayError('METHOD_NOT_ALLOWED', { headers: { allow: 'GET' } });
   checkNoBody(fields);
-  checkUpgrade(fields);
+  const connectTcp = readConnectTcp(fields);
+  checkConnection(fields);
+  if (connectTcp !== undefined)
+    return { ...request, connectTcp, key: '', protocols: [], deflateOffer: undefined };
+  checkWebSocket(fields);
   return {
     ...request,
     key: readKey(fields),
@@ -128,12 +133,29 @@ function checkNoBody(fields: Fields): void {
     throw badRequest('an upgrade came with a body');
 }
 
-/** RFC 6455 §4.2.1 items 3, 4 and 6. Exactly `websocket`: h2c and the like are other ways past a proxy. */
-function checkUpgrade(fields: Fields): void {
-  if (fields.one('upgrade')?.toLowerCase() !== 'websocket') throw upgradeRequired();
+/** RFC 6455 §4.2.1 item 3, and the version of connect-tcp. Nothing else: h2c and the like are other ways past a proxy. */
+function readConnectTcp(fields: Fields): string | undefined {
+  const token = fields.one('upgrade')?.toLowerCase() ?? '';
+  if (CONNECT_TCP.has(token)) return token;
+  if (token.startsWith('connect-tcp')) throw otherConnectTcp();
+  if (token !== 'websocket') throw upgradeRequired();
+  return undefined;
+}
+
+function checkConnection(fields: Fields): void {
   const connection = fields.all('connection').join(',').toLowerCase().split(',');
   if (!connection.some((option) => option.trim() === 'upgrade')) throw badRequest('Connection lacks upgrade');
+}
+
+/** RFC 6455 §4.2.1 item 6. */
+function checkWebSocket(fields: Fields): void {
   if (fields.one('sec-websocket-version') !== '13') throw upgradeRequired();
+}
+
+function otherConnectTcp(): GatewayError {
+  const versions = [...CONNECT_TCP.keys()].join(', ');
+  const sentence = `This version of connect-tcp is not spoken here: ${versions} are.`;
+  return new GatewayError('UPGRADE_REQUIRED', { headers: { upgrade: versions }, sentence });
 }
 
 /** The 426 that says what is spoken here (RFC 6455 §4.4, RFC 9110 §15.5.22). */

@@ -2,7 +2,7 @@ import type { Ends } from '../proxy-protocol/types.ts';
 
 /** A request as routing and admission see it; the listener makes them. */
 
-/** What a request asks for: a WebSocket, or a plain answer. A route serves one or both. */
+/** What a request asks for: a WebSocket (or connect-tcp), or a plain answer. A route serves one or both. */
 export type RequestKind = 'upgrade' | 'request';
 
 /** One header field as it came: name as sent, value as sent. */
@@ -74,9 +74,11 @@ export interface GatewayRequest {
   readonly headers: readonly HeaderField[];
 }
 
-/** A WebSocket handshake whose form has been checked (RFC 6455 §4.2.1). */
+/** A WebSocket handshake whose form has been checked (RFC 6455 §4.2.1), or a request for connect-tcp, which has no part in its fields. */
 export interface UpgradeRequest extends GatewayRequest {
-  /** Sec-WebSocket-Key: 16 bytes in base64. */
+  /** The version of connect-tcp that is asked for, by its upgrade token; undefined: it is a WebSocket. */
+  readonly connectTcp?: string | undefined;
+  /** Sec-WebSocket-Key: 16 bytes in base64; empty for connect-tcp. */
   readonly key: string;
   /** Subprotocols offered, in order; token carriers are still among them. */
   readonly protocols: readonly string[];
@@ -84,7 +86,7 @@ export interface UpgradeRequest extends GatewayRequest {
   readonly deflateOffer: string | undefined;
 }
 
-/** Whether a request asks for a WebSocket. */
+/** Whether a request asks for another protocol. */
 export function isUpgrade(request: GatewayRequest): request is UpgradeRequest {
   return 'key' in request;
 }

@@ -27,13 +27,15 @@ export interface PendingUpgrade {
   readonly early: Buffer;
   /** Allows so many milliseconds from now on until the decision. Call it once. */
   allow(ms: number): void;
+  /** Answers 100 (Continue) ahead of the decision, to a client that expects it (RFC 9110 §10.1.1). */
+  proceed(): void;
   /**
    * Answers that the protocol is switched, and hands over the client, paused and watched by nobody. `head` has been
    * checked by then (parseUpgrade). Throws if a field cannot be sent; it is still pending then.
    */
   accept(protocol: string | undefined, fields: readonly HeaderField[]): Duplex;
-  /** Answers with the status of an error. A client that cannot be written to any more is let go without. */
-  refuse(error: GatewayError): void;
+  /** Answers with the status of an error, and `more` fields (names in lower case). A client that cannot be written to any more is let go without. */
+  refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void;
   /**
    * Accepts, and closes at once with the error's code, for scripts to see; `protocol`, one of those offered, is named. Before
    * the Close goes a binary message, if there is one.
@@ -99,6 +101,10 @@ export class Http1Upgrade implements PendingUpgrade {
     this.#timer = setTimeout(() => this.#controller.abort(), ms);
   }
 
+  proceed(): void {
+    if (this.#client.writable) this.#client.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
+  }
+
   accept(protocol: string | undefined, fields: readonly HeaderField[]): Duplex {
     const answer = switchingHead(this.head.rawHeaders, protocol, fields);
     this.#stopWatching();
@@ -107,9 +113,9 @@ export class Http1Upgrade implements PendingUpgrade {
     return this.#client;
   }
 
-  refuse(error: GatewayError): void {
+  refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void {
     this.#stopWatching();
-    writeRefusal(this.#client, error, this.#lingerMs);
+    writeRefusal(this.#client, error, this.#lingerMs, more);
     this.#connections.rest(this.#client);
   }
 

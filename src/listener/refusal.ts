@@ -24,15 +24,21 @@ interface Answer {
 }
 
 /**
- * Refuses what came on a raw socket and ends the TCP connection, at the latest after `lingerMs`. Call it once, instead of
- * any other write; the socket needs an `error` listener already. A socket that can no longer be written to is destroyed.
+ * Refuses what came on a raw socket, with `more` fields than the error's, and ends the TCP connection, at the latest after
+ * `lingerMs`. Call it once, instead of any other write; the socket needs an `error` listener already. A socket that can no longer
+ * be written to is destroyed.
  */
-export function writeRefusal(socket: Duplex, error: GatewayError, lingerMs: number): void {
+export function writeRefusal(
+  socket: Duplex,
+  error: GatewayError,
+  lingerMs: number,
+  more: Readonly<Record<string, string>> = {},
+): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  socket.write(textOf(answerTo(error)), 'latin1');
+  socket.write(textOf(withMore(answerTo(error), more)), 'latin1');
   void linger(socket, lingerMs);
 }
 

@@ -101,7 +101,7 @@ function createHttpServer(deadlines: ListenerDeadlines, tls: ListenerTls | undef
     headersTimeout: deadlines.headers,
     // Bodies have deadlines of their route, and none in all.
     requestTimeout: 0,
-    shouldUpgradeCallback: offersWebSocket,
+    shouldUpgradeCallback: offersUpgrade,
     keepAliveTimeout: deadlines.keepAlive,
     connectionsCheckingInterval: deadlines.check,
     maxHeaderSize: 16 * 1024,
@@ -123,17 +123,17 @@ function createTlsServer(options: ServerOptions, { handshake }: ListenerDeadline
 }
 
 /**
- * Whether a request asks for a WebSocket; any other protocol it offers is passed over (RFC 9110 §7.8). Node 22 asks this
- * since 22.21: before, it takes every offer for a handshake, which is then refused.
+ * Whether a request asks for a WebSocket or connect-tcp; any other protocol it offers is passed over (RFC 9110 §7.8). Node 22
+ * asks this since 22.21: before, it takes every offer for a handshake, which is then refused.
  */
-function offersWebSocket({ rawHeaders }: IncomingMessage): boolean {
+function offersUpgrade({ rawHeaders }: IncomingMessage): boolean {
   // Not in `headers`, an object that Node would make for this look alone.
   return rawHeaders.some(
-    (text, at) => at % 2 === 1 && WEBSOCKET.test(text) && rawHeaders[at - 1]?.toLowerCase() === 'upgrade',
+    (text, at) => at % 2 === 1 && SPOKEN.test(text) && rawHeaders[at - 1]?.toLowerCase() === 'upgrade',
   );
 }
 
-const WEBSOCKET = /(?:^|,)[ \t]*websocket(?:\/|[ \t]*(?:,|$))/i;
+const SPOKEN = /(?:^|,)[ \t]*(?:websocket|connect-tcp(?:-\d+)?)(?:\/|[ \t]*(?:,|$))/i;
 
 /** Connections that may wait to be accepted while many come at once; the system cuts it to its own bound (somaxconn). */
 const BACKLOG = 4_096;

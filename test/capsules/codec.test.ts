@@ -13,14 +13,11 @@ const FINAL_DATA = 'a028d7f3';
 /** All that a reader has handed on. */
 function reading(begin = () => true) {
   const got: Buffer[] = [];
-  const finals: number[] = [];
-  const length = () => got.reduce((sum, piece) => sum + piece.length, 0);
   const reader = new CapsuleReader(TYPES, {
     begin,
     data: (bytes, from, to) => void got.push(Buffer.from(bytes.subarray(from, to))),
-    final: () => void finals.push(length()),
   });
-  return { reader, finals, text: () => Buffer.concat(got).toString('latin1') };
+  return { reader, text: () => Buffer.concat(got).toString('latin1') };
 }
 
 function hex(text: string): Buffer {
@@ -54,22 +51,22 @@ describe('heads', () => {
 
 describe('what comes', () => {
   test.each([
-    ['a DATA capsule', `${DATA} 02 6869`, 'hi', []],
-    ['an empty one', `${DATA} 00`, '', []],
-    ['a length of two bytes where one would do', `${DATA} 4002 6869`, 'hi', []],
-    ['one of eight', `${DATA} c000000000000002 6869`, 'hi', []],
-    ['a type of eight', 'c00000002028d7f2 02 6869', 'hi', []],
-    ['the last bytes in a FINAL_DATA capsule', `${DATA} 01 68 ${FINAL_DATA} 01 69`, 'hi', [2]],
-    ['an empty FINAL_DATA', `${DATA} 02 6869 ${FINAL_DATA} 00`, 'hi', [2]],
-    ['a DATAGRAM in between', `${DATA} 01 68 00 03 616263 ${DATA} 01 69`, 'hi', []],
-    ['capsules of other versions', `a028d7f0 02 6161 ${DATA} 02 6869`, 'hi', []],
-    ['a type beyond 2^53', `ffffffffffffffff 01 61 ${DATA} 02 6869`, 'hi', []],
-    ['an unknown one behind the last byte', `${FINAL_DATA} 02 6869 17 01 61`, 'hi', [2]],
-    ['a capsule that is not whole yet', `${DATA} 05 6869`, 'hi', []],
-  ])('%s', (_name, bytes, text, finals) => {
-    const { reader, ...got } = reading();
+    ['a DATA capsule', `${DATA} 02 6869`, 'hi', false],
+    ['an empty one', `${DATA} 00`, '', false],
+    ['a length of two bytes where one would do', `${DATA} 4002 6869`, 'hi', false],
+    ['one of eight', `${DATA} c000000000000002 6869`, 'hi', false],
+    ['a type of eight', 'c00000002028d7f2 02 6869', 'hi', false],
+    ['the last bytes in a FINAL_DATA capsule', `${DATA} 01 68 ${FINAL_DATA} 01 69`, 'hi', true],
+    ['an empty FINAL_DATA', `${DATA} 02 6869 ${FINAL_DATA} 00`, 'hi', true],
+    ['a DATAGRAM in between', `${DATA} 01 68 00 03 616263 ${DATA} 01 69`, 'hi', false],
+    ['capsules of other versions', `a028d7f0 02 6161 ${DATA} 02 6869`, 'hi', false],
+    ['a type beyond 2^53', `ffffffffffffffff 01 61 ${DATA} 02 6869`, 'hi', false],
+    ['an unknown one behind the last byte', `${FINAL_DATA} 02 6869 17 01 61`, 'hi', true],
+    ['a capsule that is not whole yet', `${DATA} 05 6869`, 'hi', false],
+  ])('%s', (_name, bytes, stream, isFinal) => {
+    const { reader, text } = reading();
     expect(reader.push(hex(bytes))).toBe(hex(bytes).length);
-    expect([got.text(), got.finals]).toEqual([text, finals]);
+    expect([text(), reader.isFinal]).toEqual([stream, isFinal]);
   });
 
   test.each([
@@ -125,14 +122,15 @@ test('however it is cut, the stream is the same, and ends where it ends', () => 
           .filter(({ type }) => type === TYPES.data || type === TYPES.finalData)
           .map(({ payload }) => payload),
       );
-      const { reader, text, finals } = reading();
+      const { reader, text } = reading();
       for (let at = 0, turn = 0; at < wire.length; turn++) {
         const to = at + (sizes[turn % sizes.length] as number);
+        expect(reader.isFinal).toBe(false);
         expect(reader.push(wire.subarray(at, to))).toBe(Math.min(to, wire.length) - at);
         at = to;
       }
       expect(text()).toBe(stream.toString('latin1'));
-      expect(finals).toEqual([stream.length]);
+      expect(reader.isFinal).toBe(true);
     }),
   );
 });

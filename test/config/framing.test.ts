@@ -11,6 +11,7 @@ test.each([
   'frames: lines, lineSize: 8KiB',
   'frames: amqp, text: true',
   'frames: text',
+  'connectTcp: true, tcpProtocol: off',
 ])('{ tcp, %s } is legal', (keys) => {
   expect(parsed(withUpstream(`tcp: a:1, ${keys}`)).routes).toHaveLength(1);
 });
@@ -27,6 +28,12 @@ test.each([
     'upstream.text: has no effect with frames: lines, which takes text messages anyway',
   ],
   ['tcp: a:1, frames: text, text: true', 'upstream.text: has no effect with frames: text'],
+  [
+    'tcp: a:1, frames: lines, connectTcp: true',
+    'upstream.connectTcp: does not go with frames: lines: connect-tcp carries bytes, and knows no lines',
+  ],
+  ['tcp: a:1, connectTcp: false', 'upstream.connectTcp: '],
+  ['websocket: ws://a, connectTcp: true', 'upstream.connectTcp: has no effect without tcp'],
   ['websocket: ws://a, frames: lines', 'upstream.frames: has no effect without tcp'],
   ['websocket: ws://a, lineSize: 1KiB', 'upstream.lineSize: has no effect without tcp'],
 ])('{ %s } is refused', (upstream, problem) => {

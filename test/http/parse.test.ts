@@ -37,6 +37,24 @@ describe('a handshake', () => {
     });
   });
 
+  test.each([
+    ['connect-tcp-12', 'connect-tcp-12'],
+    ['Connect-TCP-08', 'connect-tcp-08'],
+  ])('may be one for %s, which has no part in WebSocket fields', (token, connectTcp) => {
+    const none = { 'Sec-WebSocket-Key': undefined, 'Sec-WebSocket-Version': undefined };
+    const read = parseUpgrade(handshake({ ...none, Upgrade: token }), connection());
+    expect(read).toMatchObject({ connectTcp, key: '', protocols: [], deflateOffer: undefined });
+  });
+
+  test.each(['connect-tcp', 'connect-tcp-12, connect-tcp-08', 'connect-tcp-12/1'])(
+    'in another version of connect-tcp is refused with those that are spoken: %s',
+    (token) => {
+      const error = refusal(() => parseUpgrade(handshake({ Upgrade: token }), connection()));
+      expect(error.code).toBe('UPGRADE_REQUIRED');
+      expect(error.headers).toEqual({ upgrade: 'connect-tcp-12, connect-tcp-08, connect-tcp-07' });
+    },
+  );
+
   test.each<[string, Changes]>([
     ['Upgrade in any case', { Upgrade: 'WebSocket' }],
     ['other options in Connection', { Connection: 'keep-alive, UPGRADE' }],

@@ -200,7 +200,7 @@ describe('Upgrade', () => {
   // Node asks since 22.21.
   const asks = process.versions.node.localeCompare('22.21.0', 'en', { numeric: true }) >= 0;
 
-  test.runIf(asks).each(['h2c', 'TLS/1.0', 'h2c, foo/2', 'websocketish'])(
+  test.runIf(asks).each(['h2c', 'TLS/1.0', 'h2c, foo/2', 'websocketish', 'connect-udp', 'connect-tcp-x'])(
     'to %s is passed over, whatever the method',
     async (protocol) => {
       const listener = await open({ request: ({ response, message }) => message.pipe(response) });
@@ -223,7 +223,7 @@ describe('Upgrade', () => {
     expect(urls).toEqual(['/a']);
   });
 
-  test.each(['websocket', 'WebSocket', 'h2c, websocket', 'websocket/13'])(
+  test.each(['websocket', 'WebSocket', 'h2c, websocket', 'websocket/13', 'connect-tcp-12', 'Connect-TCP'])(
     'to %s is a handshake',
     async (protocol) => {
       const listener = await open({ upgrade: (pending) => pending.refuse(new GatewayError('NO_ROUTE')) });

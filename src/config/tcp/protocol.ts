@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { duration } from '../fields.ts';
 
-/** What is spoken with clients of TCP services that know sallyport.tcp.v1 (config/TCP-PROTOCOL.md). */
+/** What is spoken with clients of TCP services that know more than WebSockets: sallyport.tcp.v1 (config/TCP-PROTOCOL.md), connect-tcp. */
 
 const MAX_WAITING = 1_000;
 
@@ -26,6 +26,12 @@ export const tcpProtocolFields = {
     .describe(
       'tcp: sallyport.tcp.v1 is not spoken; absent: it is, with clients that offer it, such as ours: they see why a service is not reached, say when they have finished sending, are sent no more than they read, and show new tokens as theirs expire',
     ),
+  connectTcp: z
+    .literal(true, 'expected true')
+    .optional()
+    .describe(
+      'tcp: IETF connect-tcp is spoken, too, with clients that ask for it, over HTTP/1.1: `Upgrade: connect-tcp-12`, or one of its predecessors `connect-tcp-08` and `-07`; absent: they get 426',
+    ),
   resume: z
     .union([duration.transform((ms) => ({ for: ms, max: MAX_WAITING })), resume])
     .optional()
@@ -37,14 +43,18 @@ export const tcpProtocolFields = {
 /** The keys as far as the rules go. */
 export interface TcpProtocolShape {
   readonly tcpProtocol?: 'off' | undefined;
+  readonly connectTcp?: true | undefined;
+  readonly frames?: 'lines' | 'text' | 'amqp' | undefined;
   readonly resume?: z.output<typeof resume> | undefined;
 }
 
-/** Nothing is resumed that is not spoken. */
+/** Nothing is resumed that is not spoken, and where messages are lines nobody comes with bytes that are none. */
 export function tcpProtocolRules(
-  { tcpProtocol, resume }: TcpProtocolShape,
+  { tcpProtocol, resume, connectTcp, frames }: TcpProtocolShape,
   complain: (path: PropertyKey[], message: string) => void,
 ): void {
   if (tcpProtocol === 'off' && resume !== undefined)
     complain(['resume'], 'has no effect with tcpProtocol: off, for only sallyport.tcp.v1 can resume');
+  if (connectTcp && frames === 'lines')
+    complain(['connectTcp'], 'does not go with frames: lines: connect-tcp carries bytes, and knows no lines');
 }
