@@ -238,6 +238,18 @@ describe('over TLS', () => {
     });
   });
 
+  test('a client may end its side of the connection with its last byte', async () => {
+    const { open } = await secureScene((socket) => {
+      socket.on('error', () => {}).resume();
+      socket.on('end', () => socket.end('at last'));
+    });
+    const client = await open();
+    client.final('x');
+    client.socket.end();
+    expect(await client.ended()).toBe('fin');
+    expect([client.text, client.isFinal]).toEqual(['at last', true]);
+  });
+
   test('an abrupt one by none', async () => {
     const { open, records } = await secureScene((socket) => {
       socket.on('error', () => {}).once('data', () => socket.write('half', () => socket.resetAndDestroy()));

@@ -54,9 +54,8 @@ export class CapsuleClient implements End, CapsuleHandler {
   #isCut = false;
   /** It is told abruptly. */
   #isBroken = false;
-  /** Our FINAL_DATA is on its way, and has left this process. */
+  /** Our FINAL_DATA is on its way. */
   #isFinishing = false;
-  #isFinalOut = false;
   isTold = false;
 
   constructor(options: CapsuleClientOptions) {
@@ -84,6 +83,8 @@ export class CapsuleClient implements End, CapsuleHandler {
       this.#judgeEnd();
     };
     socket.setKeepAlive?.(true, KEEPALIVE_MS);
+    // Node would end our side of a TLS connection with the other one.
+    socket.allowHalfOpen = true;
     socket.on('end', onEnd).on('error', () => this.#onGone());
     socket.on('close', onClosed);
     // What happened before it was ours it tells nobody again.
@@ -118,9 +119,6 @@ export class CapsuleClient implements End, CapsuleHandler {
     if (this.isTold || this.#isFinishing) return;
     this.#isFinishing = true;
     this.sink.write(capsuleHead(this.#options.types.finalData, 0));
-    this.sink.whenOut((error) => {
-      this.#isFinalOut = !error;
-    });
   }
 
   tell(): void {
@@ -205,10 +203,7 @@ export class CapsuleClient implements End, CapsuleHandler {
     this.#isGone = true;
     this.isTold = true;
     this.sink.drop();
-    const { events } = this.#options;
-    // All has been said: what it sent may still be on its way to the service.
-    if (this.isFinal && this.#isFinalOut) events.onProgress();
-    else events.onLost(this);
+    this.#options.events.onLost(this);
   }
 
   #onStall(): void {
