@@ -167,12 +167,12 @@ test('FINAL_DATA comes behind the last of a service that has ended while its cli
   const services = await startPairs('dialled', true);
   onTestFinished(() => services[Symbol.asyncDispose]());
   const { ours: upstream, peer: service } = await services.open();
-  const [client, far] = duplexPair();
+  const [client, far] = duplexPair({ highWaterMark: 1024 });
   const session = sessionOf();
   void capsuleTunnel({ client, clientHead: Buffer.alloc(0), upstream, types: TYPES }, session);
   onTestFinished(() => session.link?.destroy());
   // More than the client's stream holds, and little enough to come at once with the end.
-  const some = 100 * 1024;
+  const some = 40 * 1024;
   service.end(Buffer.alloc(some));
   await turnsUntil(() => upstream.isPaused() || upstream.readableEnded);
   await turns(20);
