@@ -115,6 +115,8 @@ export function wordFor(name: PeerName, { code, reason, error }: Ending): CloseS
  * ³ A client that speaks sallyport.tcp.v1 is told it as FIN, which ends one direction, as its own does: 1000 once both are through.
  *   Every other end in this column is RESET before the Close to it. A connection that can be resumed outlives its client as in ².
  *
+ * A client that speaks connect-tcp is told a FIN as FINAL_DATA, as in ³; every other end in its column is a reset.
+ *
  * An HTTP service is told of every ending by the request that `close` describes, which nobody waits for. Its Close is what its
  * profile takes for one, and clean; a status that ends its session has the code that stands for it, an outage 1013, both of the
  * upstream and not clean.

@@ -30,7 +30,7 @@ export const tcpProtocolFields = {
     .literal(true, 'expected true')
     .optional()
     .describe(
-      'tcp: IETF connect-tcp is spoken, too, with clients that ask for it, over HTTP/1.1: `Upgrade: connect-tcp-12`, or one of its predecessors `connect-tcp-08` and `-07`; absent: they get 426',
+      'tcp: IETF connect-tcp is spoken, too, with clients that ask for it, over HTTP/1.1: `Upgrade: connect-tcp-12`, or one of its predecessors, `connect-tcp-08` and `connect-tcp-07`; absent: they get 426',
     ),
   resume: z
     .union([duration.transform((ms) => ({ for: ms, max: MAX_WAITING })), resume])
