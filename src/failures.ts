@@ -74,7 +74,11 @@ export const FAILURES = {
     retryAfter: 1,
   },
   FORBIDDEN: { status: 403, close: 3003, sentence: 'The token does not permit this.' },
-  TARGET_REFUSED: { status: 403, close: 3003, sentence: 'This target is not allowed.' },
+  TARGET_REFUSED: {
+    status: 403,
+    close: 3003,
+    sentence: 'This target is not allowed, or there is none of that name.',
+  },
   TARGET_MALFORMED: {
     status: 400,
     close: 1008,
