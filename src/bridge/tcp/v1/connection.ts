@@ -107,6 +107,8 @@ export class TcpConnection implements End {
     this.#last = visitor;
     this.#outbound.attach(visitor);
     visitor.feed(this.service.sink);
+    // What can be sent again is kept in memory of its own.
+    if (!this.#parts.isResumable) visitor.takeFrom(this.service.source);
     this.service.start();
   }
 
