@@ -120,6 +120,12 @@ export const FAILURES = {
     sentence: 'The upstream could not be reached.',
     source: 'upstream',
   },
+  UPSTREAM_NOT_FOUND: {
+    status: 404,
+    close: 1008,
+    sentence: 'The upstream has nothing at this address.',
+    source: 'upstream',
+  },
   UPSTREAM_LOST: {
     status: 502,
     close: 1014,
