@@ -45,7 +45,7 @@ export class Deadlines {
     const { keepalive } = limits;
     this.#pingAt = keepalive === 'off' ? Infinity : now + keepalive.every;
     // Before the first ping, too, something may be owed for what was written.
-    this.#pongBy = keepalive === 'off' ? Infinity : now + keepalive.within;
+    this.#pongBy = keepalive === 'off' ? Infinity : now + keepalive.within / 2;
     this.#idlenesses = idlenessesOf(limits.timeouts.idle, watched, now);
     this.#endAt = now + (limits.timeouts.lifetime ?? Infinity);
     this.#arm();

@@ -240,7 +240,7 @@ describe('keepalive', () => {
     const every = { every: 25_000, within: 10_000 };
     const { seen, deadlines } = watch({ keepalive: every }, () => ({ name: 'upstream', forMs: 0 }));
     vi.advanceTimersByTime(95_000);
-    expect(seen).toMatchObject({ pings: 3, looks: 18, ended: undefined });
+    expect(seen).toMatchObject({ pings: 3, looks: 19, ended: undefined });
     deadlines.stop();
   });
 
