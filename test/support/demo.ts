@@ -54,7 +54,12 @@ export async function failedDemo(port: number): Promise<{ code: number; said: st
 
 function spawnDemo(cwd: string, port: number, stderr: 'inherit' | 'pipe'): ChildProcess {
   const stdio = ['ignore', 'pipe', stderr] as const;
-  return spawn(process.execPath, [MAIN, 'demo', '--port', String(port)], { cwd, stdio: [...stdio] });
+  // As `npm start` has it.
+  const flags = ['--disable-warning=ExperimentalWarning'];
+  return spawn(process.execPath, [...flags, MAIN, 'demo', '--port', String(port)], {
+    cwd,
+    stdio: [...stdio],
+  });
 }
 
 /** What the demo prints at its start; its later output is read and dropped. */
