@@ -206,6 +206,8 @@ done`,
   socket.onopen = () => socket.send("time\\nquit\\n")
   socket.onmessage = async ({ data }) => process.stdout.write(await data.text())
 ' "${token}"`,
+  forward: `sallyport forward --ca .sallyport/localhost.crt --token-command "curl -sk '${location.origin}/token?name=me'" \\
+  -L 6380:${here}/redis -L 5433:${here}/sql   # then: redis-cli -p 6380; psql -h localhost -p 5433 demo`,
 };
 
 for (const code of document.querySelectorAll('[data-command]')) {

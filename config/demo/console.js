@@ -22,18 +22,19 @@ function terminal(id, { hello = () => new Uint8Array(), encode, reader }) {
   const [status, facts, log, form, toggle] = ['.status', '.facts', '.log', 'form', '.toggle'].map((at) =>
     card.querySelector(at),
   );
-  const input = form.querySelector('input');
+  const [input, send] = [form.querySelector('input'), form.querySelector('button')];
   const prompt = form.querySelector('label').textContent;
-  const recall = history(input);
-  let connection;
-  let writer;
-  let counted;
+  const recall = lineHistory(input);
+  /** The connection, or the last one there was. */
+  let current;
 
   function setStatus(state, text) {
     status.dataset.state = state;
     status.textContent = text;
-    toggle.textContent = state === 'closed' ? 'Connect again' : 'Finish';
-    toggle.disabled = state === 'opening';
+    const isOver = state === 'closed' || state === 'finished';
+    send.disabled = state !== 'open';
+    toggle.disabled = !isOver && state !== 'open';
+    toggle.textContent = isOver ? 'Connect again' : 'Finish';
   }
 
   function show(entry) {
@@ -43,8 +44,7 @@ function terminal(id, { hello = () => new Uint8Array(), encode, reader }) {
     if (isAtEnd || entry.typed) log.scrollTop = log.scrollHeight;
   }
 
-  function showFacts({ session, protocol }) {
-    const { sent, received, tokens } = counted;
+  function showFacts({ session, protocol, sent, received, tokens }) {
     const known = [
       protocol,
       `session ${session.slice(0, 8)}`,
@@ -59,53 +59,54 @@ function terminal(id, { hello = () => new Uint8Array(), encode, reader }) {
 
   async function open() {
     setStatus('opening', 'connecting');
-    counted = { sent: 0, received: 0, tokens: 0 };
-    const mine = connect(`${here}/${id}`, {
-      allowHalfOpen: true,
-      token: () => {
-        counted.tokens += 1;
-        return fetchToken(TOKEN_S);
-      },
-    });
-    connection = mine;
-    writer = mine.writable.getWriter();
+    const stop = new AbortController();
+    const mine = { sent: 0, received: 0, tokens: 0 };
+    const token = () => {
+      mine.tokens += 1;
+      return fetchToken(TOKEN_S);
+    };
     try {
-      await run(await mine.opened);
-      setStatus('closed', 'closed: both sides have finished');
+      const connection = connect(`${here}/${id}`, { allowHalfOpen: true, token, signal: stop.signal });
+      Object.assign(mine, { writer: connection.writable.getWriter() }, await connection.opened);
+      current = mine;
+      await run(connection);
+      setStatus('finished', 'closed: both sides have finished');
     } catch (error) {
       setStatus('closed', `closed: ${reasonOf(error)}`);
+      // It may be this page that cannot go on.
+      stop.abort();
     }
   }
 
   /** Until the service has finished, and then this side, too. */
-  async function run(opened) {
+  async function run({ readable, closed }) {
+    const mine = current;
     setStatus('open', `open as ${me}`);
-    const mine = counted;
-    const refresh = () => showFacts(opened);
-    send = async (bytes) => {
-      mine.sent += bytes.length;
-      await writer.write(bytes);
-      refresh();
-    };
-    refresh();
-    await send(hello());
+    await write(hello());
     const read = reader(show);
-    for await (const bytes of streamed(connection.readable)) {
+    for await (const bytes of streamed(readable)) {
       mine.received += bytes.length;
       read(bytes);
-      refresh();
+      showFacts(mine);
     }
     show({ note: '↓ FIN: the service has finished' });
     if (status.dataset.state === 'open') finish();
-    await connection.closed;
+    await closed;
   }
-  let send;
+
+  async function write(bytes) {
+    const mine = current;
+    mine.sent += bytes.length;
+    await mine.writer.write(bytes);
+    showFacts(mine);
+  }
 
   /** Half of the connection: what the service has still to say comes all the same. */
   function finish() {
     setStatus('finishing', 'finished here; the service may go on');
     show({ note: '↑ FIN: you have finished' });
-    writer.close().catch(() => {});
+    // If it fails, `closed` says so.
+    current.writer.close().catch(() => {});
   }
 
   async function enter(line) {
@@ -114,9 +115,9 @@ function terminal(id, { hello = () => new Uint8Array(), encode, reader }) {
     recall.add(line);
     input.value = '';
     try {
-      await send(encode(line));
-    } catch (error) {
-      show({ fault: error.message });
+      await write(encode(line));
+    } catch {
+      show({ fault: 'this did not reach the service' });
     }
   }
 
@@ -135,8 +136,8 @@ function terminal(id, { hello = () => new Uint8Array(), encode, reader }) {
     example.addEventListener('click', () => void enter(example.dataset.line ?? example.textContent));
   }
   toggle.addEventListener('click', () => {
-    if (status.dataset.state === 'closed') void open();
-    else if (status.dataset.state === 'open') finish();
+    if (status.dataset.state === 'open') finish();
+    else void open();
   });
   // Where text is not being chosen, a click anywhere in the terminal means the prompt.
   log.addEventListener('click', () => {
@@ -156,7 +157,7 @@ async function* streamed(readable) {
 }
 
 /** What was typed, by the arrow keys. */
-function history(input) {
+function lineHistory(input) {
   const lines = [];
   let at = 0;
   input.addEventListener('keydown', (event) => {

@@ -1,6 +1,6 @@
 // What a client of PostgreSQL says and hears (version 3 of its protocol): simple queries, as psql sends them.
 
-import { joined } from './redis.js';
+import { joined } from './bytes.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

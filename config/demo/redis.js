@@ -1,5 +1,7 @@
 // What a client of Redis says and hears (RESP 2), shown as redis-cli shows it.
 
+import { joined } from './bytes.js';
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -25,13 +27,6 @@ export function replyReader(onReply) {
       onReply(textOf(found.reply));
     }
   };
-}
-
-export function joined(first, second) {
-  const whole = new Uint8Array(first.length + second.length);
-  whole.set(first);
-  whole.set(second, first.length);
-  return whole;
 }
 
 /** Undefined while more of it has to come. */

@@ -17,6 +17,8 @@ export interface RunningDemo {
   readonly origin: string;
   /** The token it printed. */
   readonly token: string;
+  /** Where it was started. */
+  readonly folder: string;
   /** Ends it with Ctrl-C. Resolves with its exit code. */
   stop(): Promise<number>;
 }
@@ -30,6 +32,7 @@ export async function startDemo(): Promise<RunningDemo> {
   return {
     origin,
     token,
+    folder,
     async stop() {
       child.kill('SIGINT');
       const [code] = await exited;

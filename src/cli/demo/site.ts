@@ -16,6 +16,7 @@ const PAGES: Readonly<Record<string, readonly [file: string, type: string, polic
   '/': ['index.html', 'text/html; charset=utf-8', OWN],
   '/style.css': ['style.css', 'text/css; charset=utf-8', OWN],
   '/app.js': ['app.js', JAVASCRIPT, OWN],
+  '/bytes.js': ['bytes.js', JAVASCRIPT, OWN],
   '/console.js': ['console.js', JAVASCRIPT, OWN],
   '/postgres.js': ['postgres.js', JAVASCRIPT, OWN],
   '/redis.js': ['redis.js', JAVASCRIPT, OWN],

@@ -27,9 +27,13 @@ export function createEngine({ deadlineMs = 2_000 } = {}): Engine {
   async function run(query: Query): Promise<Result> {
     try {
       program ??= await startProgram();
+    } catch {
+      return UNSTARTED;
+    }
+    try {
       return JSON.parse(await program.ask(JSON.stringify(query), deadlineMs));
     } catch {
-      await program?.end();
+      await program.end();
       program = undefined;
       return ENDED;
     }
@@ -53,6 +57,9 @@ const ENDED: Result = {
   message:
     'it took too long, or too much memory, and was ended; the database begins anew, with its first tables',
 };
+
+/** `system_error` */
+const UNSTARTED: Result = { code: '58000', message: 'the database could not be started; ask again' };
 
 interface Program {
   /** Resolves with the line that answers this one. Rejects if none has come in time, or none will. */

@@ -61,7 +61,7 @@ export function result({ columns, rows, isCut }: Rows, tag: string): Buffer {
   const done = message('C', text(tag));
   if (columns.length === 0) return done;
   const cut = isCut ? [notice(`only the first ${rows.length} rows`)] : [];
-  return Buffer.concat([description(columns), ...rows.map(dataRow), ...cut, done]);
+  return Buffer.concat([description(columns), ...rows.map(dataRow), done, ...cut]);
 }
 
 /** The statement, or the connection (FATAL), went wrong. */
