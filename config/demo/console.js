@@ -249,7 +249,8 @@ export function startConsoles() {
     reader: (show) => replyReader((text) => show(text.startsWith('(error)') ? { fault: text } : { text })),
   });
   terminal('sql', {
-    hello: () => startup(me, 'demo'),
+    // The demo's service believes the gateway, not this.
+    hello: () => startup('demo', 'demo'),
     encode: (line) => query(metaCommand(line) ?? line),
     reader: resultReader,
   });

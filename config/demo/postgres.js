@@ -134,8 +134,10 @@ class Payload {
 export function metaCommand(line) {
   const [, command, name] = /^\\(\S+)\s*(\w*)/.exec(line) ?? [];
   if (command === 'd' && name)
-    return `SELECT name AS "Column", type AS "Type", dflt_value AS "Default" FROM pragma_table_info('${name}')`;
+    return `SELECT column_name AS "Column", data_type AS "Type", column_default AS "Default"
+      FROM information_schema.columns WHERE table_name = '${name}' ORDER BY ordinal_position`;
   if (command === 'd' || command === 'dt')
-    return `SELECT name AS "Name", type AS "Type" FROM sqlite_schema WHERE type IN ('table', 'view')`;
+    return `SELECT table_name AS "Name", table_type AS "Type"
+      FROM information_schema.tables WHERE table_schema = 'public' ORDER BY table_name`;
   return undefined;
 }

@@ -88,11 +88,11 @@ describe('a visitor types, and sees', () => {
       ['a#', '1', '(1 row)', 'b', ';', '(1 row)'],
     ],
     ['nothing for nothing', [';', ' -- x'], []],
-    ['the tables', ['\\d'], ['Name|Type', 'services|table', 'guests|table', '(2 rows)']],
+    ['the tables', ['\\d'], ['Name|Type', 'guests|BASE TABLE', 'services|BASE TABLE', '(2 rows)']],
     [
       "a table's columns",
       ['\\d guests'],
-      ['Column|Type|Default', 'name|TEXT|whoami()', 'said|TEXT|null', '(2 rows)'],
+      ['Column|Type|Default', 'name|text|whoami()', 'said|text|null', '(2 rows)'],
     ],
     [
       'what is wrong',

@@ -1,6 +1,7 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { DatabaseSync, DatabaseSyncOptions, StatementSync } from 'node:sqlite';
+import { FIRST_TABLES } from './first-tables.ts';
 import type { Column, Query, Result, Rows } from './result.ts';
 
 /**
@@ -11,19 +12,6 @@ import type { Column, Query, Result, Rows } from './result.ts';
 const MAX_ROWS = 500;
 const MAX_RESULT_BYTES = 512 * 1024;
 const MAX_VALUE_BYTES = 256 * 1024;
-/** Of 4 KiB each. */
-const MAX_PAGES = 4_096;
-
-const SAMPLE = `
-  CREATE TABLE services (name TEXT PRIMARY KEY, port INTEGER, since INTEGER, speaks TEXT);
-  INSERT INTO services VALUES
-    ('ftp', 21, 1971, 'text'), ('smtp', 25, 1982, 'text'), ('irc', 6667, 1988, 'text'), ('ldap', 389, 1993, 'binary'),
-    ('ssh', 22, 1995, 'binary'), ('postgresql', 5432, 1996, 'binary'), ('vnc', 5900, 1998, 'binary'),
-    ('mqtt', 1883, 1999, 'binary'), ('amqp', 5672, 2003, 'binary'), ('redis', 6379, 2009, 'text');
-  CREATE TABLE guests (name TEXT DEFAULT (whoami()), said TEXT);
-  INSERT INTO guests VALUES ('sallyport', 'welcome');
-`;
-
 const FAULTS: readonly (readonly [text: RegExp, code: string])[] = [
   [/syntax error|incomplete input|unrecognized token/, '42601'],
   [/no such table/, '42P01'],
@@ -39,9 +27,8 @@ async function openDatabase(): Promise<DatabaseSync | undefined> {
   // What Node does not know yet it passes over.
   const options: DatabaseSyncOptions & { limits: object } = { limits: { length: MAX_VALUE_BYTES } };
   const database = new sqlite.DatabaseSync(':memory:', options);
-  database.exec(`PRAGMA max_page_count = ${MAX_PAGES}`);
   database.function('whoami', () => name);
-  database.exec(SAMPLE);
+  database.exec(FIRST_TABLES);
   return database;
 }
 
