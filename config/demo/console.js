@@ -63,6 +63,7 @@ function terminal(id, { hello = () => new Uint8Array(), encode, reader }) {
     const mine = { sent: 0, received: 0, tokens: 0 };
     const token = () => {
       mine.tokens += 1;
+      if (mine.session) showFacts(mine);
       return fetchToken(TOKEN_S);
     };
     try {

@@ -120,6 +120,23 @@ describe('a visitor', () => {
     await page.locator('#sql .status[data-state=open]').waitFor();
   });
 
+  test('stays where he is when his token ends, by a new one', async () => {
+    const page = await openPage(browser);
+    await page.route('**/console.js', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({
+        response,
+        body: (await response.text()).replace('TOKEN_S = 300', 'TOKEN_S = 4'),
+      });
+    });
+    await page.goto(demo.origin);
+    await page.locator('#redis .facts', { hasText: 'token renewed 2×' }).waitFor();
+    // The first one has ended.
+    await send(page, 'redis', 'PING still');
+    await page.locator('#redis .log', { hasText: '"still"' }).waitFor();
+    expect(await page.locator('#redis .log .note').count()).toBe(0);
+  });
+
   test('sees that the service has finished', async () => {
     const { page } = await visit();
     await send(page, 'redis', 'QUIT');

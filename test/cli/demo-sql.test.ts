@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Service } from '../../src/cli/demo/service.ts';
 import { createEngine } from '../../src/cli/demo/sql/engine.ts';
 import { startSql } from '../../src/cli/demo/sql/service.ts';
@@ -28,14 +28,18 @@ const ENDLESS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
 
 let sql: Service;
 beforeAll(async () => {
-  sql = await startSql(createEngine({ deadlineMs: 1_000 }));
+  sql = await startSql(createEngine({ deadlineMs: 10_000 }));
 });
 afterAll(() => sql.close());
 
 /** What the page shows for what is typed there, all of it sent at once; tables as lines. */
-async function shown(...lines: readonly string[]): Promise<string[]> {
+function shown(...lines: readonly string[]): Promise<string[]> {
+  return shownAt(sql.port, ...lines);
+}
+
+async function shownAt(port: number, ...lines: readonly string[]): Promise<string[]> {
   const queries = lines.map((line) => query(metaCommand(line) ?? line));
-  return textsIn(await answered(sql.port, Buffer.concat([startup('me', 'demo'), ...queries])));
+  return textsIn(await answered(port, Buffer.concat([startup('me', 'demo'), ...queries])));
 }
 
 function textsIn(bytes: Buffer): string[] {
@@ -112,7 +116,9 @@ describe('a visitor types, and sees', () => {
 
 describe('nobody', () => {
   test('holds up the others with a query without end', async () => {
-    expect(await shown('SELECT 1 AS a', ENDLESS, 'SELECT count(*) AS a FROM guests')).toEqual([
+    const { port, close } = await startSql(createEngine({ deadlineMs: 700 }));
+    onTestFinished(close);
+    expect(await shownAt(port, 'SELECT 1 AS a', ENDLESS, 'SELECT count(*) AS a FROM guests')).toEqual([
       ...['a#', '1', '(1 row)'],
       'ERROR: it took too long, or too much memory, and was ended; the database begins anew, with its first tables (57014)',
       ...['a#', '1', '(1 row)'],
