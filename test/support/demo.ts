@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { within } from './patience.ts';
 
 /** A process of its own takes its time to start on a busy machine. */
-const START_MS = 10_000;
+const START_MS = 15_000;
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** A demo in a process of its own, in a folder of its own. */
@@ -28,7 +28,12 @@ export async function startDemo(): Promise<RunningDemo> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-'));
   const child = spawnDemo(folder, 0, 'inherit');
   const exited = once(child, 'exit');
-  const { origin, token } = await within(greeting(child), 'the greeting of the demo', START_MS);
+  const { origin, token } = await within(greeting(child), 'the greeting of the demo', START_MS).catch(
+    (error) => {
+      child.kill('SIGKILL');
+      throw error;
+    },
+  );
   return {
     origin,
     token,
