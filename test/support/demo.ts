@@ -23,10 +23,10 @@ export interface RunningDemo {
   stop(): Promise<number>;
 }
 
-/** Starts the demo on a free port and waits for its greeting. Rejects if it ends before that. */
-export async function startDemo(): Promise<RunningDemo> {
+/** Starts the demo, of this program, on a free port and waits for its greeting. Rejects if it ends before that. */
+export async function startDemo(program = MAIN): Promise<RunningDemo> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-'));
-  const child = spawnDemo(folder, 0, 'inherit');
+  const child = spawnDemo(folder, 0, 'inherit', program);
   const exited = once(child, 'exit');
   const { origin, token } = await within(greeting(child), 'the greeting of the demo', START_MS).catch(
     (error) => {
@@ -60,11 +60,11 @@ export async function failedDemo(port: number): Promise<{ code: number; said: st
   return { code, said };
 }
 
-function spawnDemo(cwd: string, port: number, stderr: 'inherit' | 'pipe'): ChildProcess {
+function spawnDemo(cwd: string, port: number, stderr: 'inherit' | 'pipe', program = MAIN): ChildProcess {
   const stdio = ['ignore', 'pipe', stderr] as const;
   // As `npm start` has it.
   const flags = ['--disable-warning=ExperimentalWarning'];
-  return spawn(process.execPath, [...flags, MAIN, 'demo', '--port', String(port)], {
+  return spawn(process.execPath, [...flags, program, 'demo', '--port', String(port)], {
     cwd,
     stdio: [...stdio],
   });
