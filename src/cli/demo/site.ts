@@ -20,6 +20,7 @@ const PAGES: Readonly<Record<string, readonly [file: string, type: string, polic
   '/console.js': ['console.js', JAVASCRIPT, OWN],
   '/postgres.js': ['postgres.js', JAVASCRIPT, OWN],
   '/redis.js': ['redis.js', JAVASCRIPT, OWN],
+  '/terminal.js': ['terminal.js', JAVASCRIPT, OWN],
   '/visitor.js': ['visitor.js', JAVASCRIPT, OWN],
   '/icon.svg': ['icon.svg', 'image/svg+xml', OWN],
   '/stranger.html': ['stranger.html', 'text/html; charset=utf-8', STRANGER],
