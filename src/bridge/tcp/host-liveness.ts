@@ -2,6 +2,9 @@ import type { Socket } from 'node:net';
 import type { Source } from '../../stream/source.ts';
 import { lookAtDelivery } from '../../stream/unacknowledged.ts';
 
+/** So often whoever seems to have vanished is looked at. */
+const LOOK_AGAIN_MS = 1_000;
+
 /**
  * Whether the host at the other end of a TCP connection is there: a protocol that is not ours cannot be pinged, but whether the
  * host takes what it is sent can be seen. Who sends is there, too.
@@ -14,6 +17,7 @@ export class HostLiveness {
   /** `performance.now()` when it was first seen not to acknowledge what we sent; undefined while it does. */
   #unheardSince: number | undefined;
   #isLooking = false;
+  #lookingAgain: NodeJS.Timeout | undefined;
   /** Whether it takes what it is sent cannot be seen. */
   #isOpaque = false;
   /** At the last look: bytes written by then, and whether some of them were not acknowledged. */
@@ -32,6 +36,11 @@ export class HostLiveness {
     if (this.#isLooking) return;
     this.#isLooking = true;
     void this.#look();
+  }
+
+  /** Its socket is closed. */
+  stop(): void {
+    clearTimeout(this.#lookingAgain);
   }
 
   /**
@@ -64,5 +73,9 @@ export class HostLiveness {
     this.#isOpaque = delivery === undefined;
     this.#wasOwing = delivery !== undefined && delivery.unacknowledged > 0;
     this.#unheardSince = delivery?.isRepeated ? (this.#unheardSince ?? now) : undefined;
+    clearTimeout(this.#lookingAgain);
+    if (this.#unheardSince === undefined || this.#socket.destroyed) return;
+    // What was lost on the way is sent again, too: once it has arrived there was no silence.
+    this.#lookingAgain = setTimeout(() => this.look(), LOOK_AGAIN_MS);
   }
 }

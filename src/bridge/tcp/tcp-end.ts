@@ -62,6 +62,7 @@ export class TcpEnd implements End {
   start(): void {
     const { socket } = this;
     const onClosed = () => {
+      this.#liveness.stop();
       this.#onLost();
       this.#events.onClosed(this);
     };

@@ -6,7 +6,7 @@ import { CapsuleClient } from '../../../src/bridge/tcp/connect-tcp/client.ts';
 import { capsuleTunnel } from '../../../src/bridge/tcp/connect-tcp/tunnel.ts';
 import { type CapsuleTypes, CONNECT_TCP } from '../../../src/capsules/types.ts';
 import { capsule } from '../../support/connect-tcp.ts';
-import { Diary, sessionOf } from '../../support/ends.ts';
+import { Diary, endingOf, sessionOf } from '../../support/ends.ts';
 import { type PairMaker, startPairs, turns, turnsUntil } from '../../support/pairs.ts';
 import { within } from '../../support/patience.ts';
 
@@ -15,6 +15,7 @@ import { within } from '../../support/patience.ts';
 const TYPES = CONNECT_TCP.get('connect-tcp-12') as CapsuleTypes;
 const DATA = TYPES.data;
 const FINAL = Buffer.from('a028d7f300', 'hex');
+const THROUGH = { code: 1000, reason: '', by: 'client', clean: true } as const;
 const MUCH = 4 * 2 ** 20;
 
 let pairs: PairMaker;
@@ -65,7 +66,7 @@ test('an abrupt end comes behind all that was sent', async () => {
   const { client, peer } = await stand();
   peer.pause();
   client.send(Buffer.alloc(MUCH));
-  client.tell();
+  client.tell(endingOf('UPSTREAM_LOST', { by: 'upstream' }));
   await turns(5);
   expect(await rest(peer)).toEqual({ bytes: MUCH + 8, isReset: true });
   expect(client.isFinished).toBe(true);
@@ -77,7 +78,7 @@ test('a good end is a FIN behind FINAL_DATA', async () => {
   await turnsUntil(() => client.isFinal);
   client.finish();
   client.finish();
-  client.tell();
+  client.tell(THROUGH);
   expect(await rest(peer)).toEqual({ bytes: 5, isReset: false });
   await turnsUntil(() => events.heard.includes('client is closed'));
   expect(events.failures).toEqual([]);
@@ -89,7 +90,7 @@ test('where it is not waited for it is reset at once', async () => {
   client.send(Buffer.alloc(MUCH));
   await turns(2);
   client.bury();
-  client.tell();
+  client.tell(THROUGH);
   const { bytes, isReset } = await rest(peer);
   expect(bytes).toBeLessThan(MUCH);
   expect(isReset).toBe(true);
@@ -109,7 +110,7 @@ test('what is over is read to its end, and means nothing', async () => {
   peer.write(capsule(DATA + 1, 'all'));
   await turnsUntil(() => client.isFinal);
   client.finish();
-  client.tell();
+  client.tell(THROUGH);
   peer.write(capsule(DATA, 'more'));
   peer.end();
   await turnsUntil(() => events.heard.includes('client is closed'));
@@ -131,7 +132,7 @@ test.each([
       await turnsUntil(() => events.heard.includes('progress'));
       continue;
     }
-    client.tell();
+    client.tell(THROUGH);
     client.release();
   }
   await turnsUntil(() => events.heard.includes('client is closed'));

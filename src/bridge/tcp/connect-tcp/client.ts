@@ -11,7 +11,7 @@ import { Source } from '../../../stream/source.ts';
 import { untilDelivered } from '../../../stream/unacknowledged.ts';
 import { Charges } from '../../charges.ts';
 import { type End, type EndEvents, LAST_READ_MS } from '../../closing.ts';
-import type { SessionHandle } from '../../contract.ts';
+import type { Ending, SessionHandle } from '../../contract.ts';
 import { HostLiveness } from '../host-liveness.ts';
 
 export interface CapsuleClientOptions {
@@ -75,6 +75,7 @@ export class CapsuleClient implements End, CapsuleHandler {
     const socket = this.#socket;
     const { events } = this.#options;
     const onClosed = () => {
+      this.#liveness.stop();
       this.#onGone();
       events.onClosed(this);
     };
@@ -121,7 +122,7 @@ export class CapsuleClient implements End, CapsuleHandler {
     this.sink.write(capsuleHead(this.#options.types.finalData, 0));
   }
 
-  tell(): void {
+  tell({ by }: Ending): void {
     if (this.isTold) return;
     this.isTold = true;
     if (this.isFinal && this.#isFinishing) {
@@ -130,7 +131,7 @@ export class CapsuleClient implements End, CapsuleHandler {
     }
     this.#isBroken = true;
     if (this.#isGone) this.destroy();
-    else this.sink.whenOut(() => void this.#resetOnceDelivered());
+    else this.sink.whenOut(() => (by === 'upstream' ? void this.#resetOnceDelivered() : this.destroy()));
   }
 
   get isFinished(): boolean {
@@ -188,6 +189,7 @@ export class CapsuleClient implements End, CapsuleHandler {
     }
   }
 
+  /** The last words of a service are often why it has reset: they are not to be lost to that. */
   async #resetOnceDelivered(): Promise<void> {
     await untilDelivered(this.#socket, () => this.#isGone);
     this.destroy();
