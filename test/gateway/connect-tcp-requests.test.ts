@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { folderWith } from '../support/cli.ts';
@@ -112,6 +113,16 @@ test('it is let in by its token, and the log has who it is', async () => {
   await CapsulePeer.open(gateway.port, { headers: bearer(freshToken({ sub: 'ann' })) });
   const line = await gateway.logged(({ msg }) => msg === 'session opened');
   expect(line).toMatchObject({ subject: 'ann', protocol: 'connect-tcp-12' });
+});
+
+test('it comes to a server of the program’s own, too', async () => {
+  const { gateway } = await tcpScene(echo, { upstream: ON });
+  const server = createHttpServer();
+  gateway.gateway.attach(server);
+  await listenAt({ port: 0, host: '127.0.0.1' }, server);
+  const client = await CapsulePeer.open(portOf(server));
+  client.final('hello');
+  await client.until(() => client.isFinal && client.text === 'hello', 'an echo');
 });
 
 describe('Expect: 100-continue', () => {

@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { SessionHandle } from '../../../src/bridge/contract.ts';
 import { CapsuleClient } from '../../../src/bridge/tcp/connect-tcp/client.ts';
 import { capsuleTunnel } from '../../../src/bridge/tcp/connect-tcp/tunnel.ts';
@@ -181,4 +181,17 @@ test('FINAL_DATA comes behind the last of a service that has ended while its cli
   far.on('data', (chunk: Buffer) => void got.push(chunk));
   await turnsUntil(() => got.at(-1)?.subarray(-5).equals(FINAL) === true);
   expect(session.down.bytes).toBe(some);
+});
+
+test('TCP asks an idle one whether its host is there, and looks whether it takes what it is sent', async () => {
+  const keepAlive = vi.spyOn(Socket.prototype, 'setKeepAlive');
+  onTestFinished(() => keepAlive.mockRestore());
+  const { client } = await stand();
+  expect(keepAlive.mock.calls.at(-1)).toEqual([true, 60_000]);
+  expect(client.silence(performance.now())).toBe(undefined);
+  client.send(Buffer.from('x'));
+  await turns(2);
+  expect(client.silence(performance.now())).toBe(0);
+  client.ping();
+  await turnsUntil(() => client.silence(performance.now()) === undefined);
 });
