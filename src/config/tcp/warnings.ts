@@ -26,6 +26,23 @@ export function wideBlocks({ upstream: { allow = [] } }: RouteConfig, path: Path
   );
 }
 
+/** Names that stand for private services, or for this machine, everywhere (RFC 6761, RFC 6762, RFC 8375) or by habit. */
+const PRIVATE_NAME = /(?:^|\.)(?:localhost|local|internal|intranet|private|corp|lan|home|home\.arpa)$/;
+
+/** Rules of names that seem to open private services, and do not. */
+export function placelessNames({ upstream: { allow = [] } }: RouteConfig, path: Path): Finding[] {
+  return allow.flatMap((rule, index) => {
+    if (rule.kind !== 'host' || rule.resolvesTo !== undefined) return [];
+    const name = rule.labels.join('.');
+    const isLone = rule.labels.length === 1 && name !== '*';
+    if (!isLone && !PRIVATE_NAME.test(name)) return [];
+    const message = 'opens names that lead to public addresses only, and such a name leads to a private one';
+    const block = name === 'localhost' ? '127.0.0.0/8' : '10.0.0.0/8';
+    const hint = `say where it leads, as in { host: "${rule.text}", resolvesTo: ${block} }`;
+    return [{ path: [...path, 'upstream', 'allow', index], message, hint }];
+  });
+}
+
 function blocksOf(rule: AllowRule): readonly AddressBlock[] {
   return rule.kind === 'address' ? [rule.block] : (rule.resolvesTo ?? []);
 }
