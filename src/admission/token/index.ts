@@ -9,6 +9,7 @@ import { whyUnknown } from '../keys/key.ts';
 import { challenge } from './challenge.ts';
 import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
 import { type Found, tokenFinder } from './sources.ts';
+import { strayToken } from './stray.ts';
 import type { Verifications } from './verifications.ts';
 import type { Guard, TokenVerifier, Verified } from './verifier.ts';
 
@@ -55,7 +56,7 @@ export function checkToken(
       grant.isUnproven = true;
       return;
     }
-    const [first] = oneToken(found, request);
+    const [first] = oneToken(found, request, auth.token);
     const { subject, claims, expiresAt } = await verified(first.token, request);
     grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
     grant.subject = subject ?? grant.subject;
@@ -126,9 +127,14 @@ function verifierNamed(name: string, verifiers: ReadonlyMap<string, TokenVerifie
 }
 
 /** The one token, in every place it stands in. A client that shows two faces is refused (RFC 6750 §2). */
-function oneToken(found: readonly Found[], request: GatewayRequest): readonly [Found, ...Found[]] {
+function oneToken(
+  found: readonly Found[],
+  request: GatewayRequest,
+  sources: AuthConfig['token'],
+): readonly [Found, ...Found[]] {
   const [first, ...others] = found;
-  if (first === undefined) throw challenge('TOKEN_MISSING', request.host);
+  if (first === undefined)
+    throw challenge('TOKEN_MISSING', request.host, { detail: strayToken(sources, request) });
   if (others.some((other) => other.token !== first.token)) throw challenge('BAD_REQUEST', request.host);
   if (isForgeable(request) && found.every(({ credential }) => credential.from === 'cookie'))
     throw new GatewayError('ORIGIN_REFUSED', { detail: 'a token in a cookie, without an Origin' });
