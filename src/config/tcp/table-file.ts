@@ -6,6 +6,7 @@ import { fileFault, reason } from '../files.ts';
 import { ConfigError, type Problem } from '../problem.ts';
 import { absoluteUnix } from '../unix.ts';
 import { addressFault } from './host.ts';
+import { addressSlip } from './slips.ts';
 
 /** Files of targets: `name: host:port` a line, as websockify's token files have it. */
 
@@ -57,8 +58,8 @@ function readLines(text: string, folder: string, entries: Map<string, ServiceAdd
   return text.split('\n').flatMap((whole, index) => {
     const line = whole.trim();
     if (line === '' || line.startsWith('#')) return [];
-    const [key, where] = readLine(line, folder);
-    const message = lineFault(key, where, entries);
+    const { key, text, where } = readLine(line, folder);
+    const message = lineFault({ key, text, where }, entries);
     if (message !== undefined || key === undefined || where === undefined)
       return [{ line: index + 1, column: 1, path: '', message: message ?? '' }];
     entries.set(key, where);
@@ -66,9 +67,16 @@ function readLines(text: string, folder: string, entries: Map<string, ServiceAdd
   });
 }
 
-function readLine(line: string, folder: string): [key?: string, where?: ServiceAddress] {
+interface Line {
+  readonly key: string | undefined;
+  /** What follows the name. */
+  readonly text: string;
+  readonly where: ServiceAddress | undefined;
+}
+
+function readLine(line: string, folder: string): Line {
   const [, key, text = ''] = /^(.+?):\s+(.+)$/.exec(line) ?? [];
-  return [key, readServiceAddress(absoluteUnix(asWrittenHere(text), folder))];
+  return { key, text, where: readServiceAddress(absoluteUnix(asWrittenHere(text), folder)) };
 }
 
 /** websockify's own: `unix_socket:/run/x.sock`, and IPv6 without brackets, whose last colon is that of the port. */
@@ -80,11 +88,15 @@ function asWrittenHere(text: string): string {
 
 /** Never repeats the line: a name may be all that a client needs in order to come in. */
 function lineFault(
-  key: string | undefined,
-  where: ServiceAddress | undefined,
+  { key, text, where }: Line,
   entries: ReadonlyMap<string, ServiceAddress>,
 ): string | undefined {
-  if (key === undefined) return 'is not name: host:port';
-  if (where === undefined) return `what follows the name is not ${SERVICE_ADDRESS}`;
+  if (key === undefined) return 'is not name: host:port, with a blank behind the colon of the name';
+  if (where === undefined) return `what follows the name is not ${SERVICE_ADDRESS}${hintFor(text)}`;
   return entries.has(key) ? 'its name stands for another target already' : addressFault(where);
+}
+
+function hintFor(text: string): string {
+  const hint = /\s#/.test(text) ? 'a comment has a line of its own' : addressSlip(text);
+  return hint === undefined ? '' : `; ${hint}`;
 }
