@@ -6,7 +6,7 @@ import { isUrl } from './fields.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
 import { hasIdleLimit } from './limits.ts';
 import { nearMisses } from './near-misses.ts';
-import { loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
+import { headersOfPages, loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
 import { sessionConfigOf } from './poll/index.ts';
 import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
@@ -144,6 +144,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
   return [
     ...(route.auth === 'none' ? openTunnel(route, path) : authWarnings(route.auth, path)),
     ...originWarnings(route, path),
+    ...headersOfPages(route, path),
     ...loginWarnings(route, path),
     ...unnoticedLoss(route, path),
     ...unverified(route, path),

@@ -128,6 +128,18 @@ describe('a route', () => {
     ]);
   });
 
+  test('that is for pages, which set no header on a WebSocket, is warned of where it takes tokens from nowhere else', () => {
+    const origins = 'origins: [https://a.example.com]';
+    expect(warningsOf(withAuth('{ issuer: main }', origins))).toEqual([
+      'routes[0].auth.token: no page gets in: scripts set no header on a WebSocket, and origins names pages',
+    ]);
+    for (const token of ['header, subprotocol', '"cookie:s"', 'basic', '"header:x-set-by-a-proxy"'])
+      expect(warningsOf(withAuth(`{ issuer: main, token: [${token}] }`, origins))).toEqual([]);
+    expect(warningsOf(withAuth('{ issuer: main }'))).toEqual([]);
+    const requests = withAuth('{ issuer: main }', origins).replace('websocket: ws://', 'http: http://');
+    expect(warningsOf(requests)).toEqual([]);
+  });
+
   test('that takes cookies from pages over plain http is warned of', () => {
     const origins =
       'origins: [http://a.example.com, http://localhost:3000, https://a.example.com, "http://*.b.example"]';
