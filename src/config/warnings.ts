@@ -12,7 +12,7 @@ import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
-import { openTunnel, placelessNames, wideBlocks } from './tcp/warnings.ts';
+import { openTunnel, placelessNames, smallMessages, wideBlocks } from './tcp/warnings.ts';
 import { places, valueAt } from './tree.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
@@ -149,6 +149,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...unnoticedLoss(route, path),
     ...unverified(route, path),
     ...lentCredentials(route, path),
+    ...smallMessages(route, path),
     ...wideBlocks(route, path),
     ...placelessNames(route, path),
   ];

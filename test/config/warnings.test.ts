@@ -122,6 +122,20 @@ describe('a route', () => {
     ]);
   });
 
+  test.each([
+    ['64KiB', '', 1],
+    ['65KiB', '', 0],
+    ['1KiB', ', tcpProtocol: off', 0],
+  ])(
+    'that cuts off clients of sallyport.tcp.v1 is warned of: messages of %s%s',
+    (messageSize, more, count) => {
+      const upstream = `{ tcp: "127.0.0.1:1"${more} }`;
+      const route = `  - { name: b, match: { path: /b }, auth: { issuer: main }, limits: { messageSize: ${messageSize} }, upstream: ${upstream} }`;
+      const warning = expect.stringMatching(/^routes\[1\].limits.messageSize: is less than the messages/);
+      expect(warningsOf(sampleConfig({ route }))).toEqual(Array(count).fill(warning));
+    },
+  );
+
   test('that takes tokens from the query is warned of', () => {
     expect(warningsOf(withAuth('{ issuer: main, token: [header, query:t] }'))).toEqual([
       expect.stringMatching(/^routes\[0\].auth.token\[1\]: tokens in URLs/),

@@ -1,5 +1,6 @@
 import type { AddressBlock } from '../../http/address.ts';
 import { specialWithin } from '../../http/special-ranges.ts';
+import { MAX_MESSAGE_BYTES } from '../../tcp-protocol/types.ts';
 import type { Finding, Path } from '../problem.ts';
 import type { RouteConfig } from '../schema.ts';
 import type { AllowRule } from './allow.ts';
@@ -11,6 +12,19 @@ export function openTunnel({ upstream: { tcp } }: RouteConfig, path: Path): Find
   const what = isDynamic(tcp) ? 'the TCP services that it leads to' : 'this TCP service';
   const message = `anybody who reaches the gateway can talk to ${what}`;
   return [{ path: [...path, 'auth'], message }];
+}
+
+/** Clients of sallyport.tcp.v1 send as much as that allows at a time. */
+export function smallMessages(
+  { limits, upstream: { tcp, tcpProtocol } }: RouteConfig,
+  path: Path,
+): Finding[] {
+  const isSpoken = tcp !== undefined && tcpProtocol === undefined;
+  if (!isSpoken || (limits.messageSize ?? Infinity) >= MAX_MESSAGE_BYTES) return [];
+  const message =
+    'is less than the messages of sallyport.tcp.v1 may have: our own clients are cut off with 1009';
+  const hint = `say 65KiB at least, or tcpProtocol: off`;
+  return [{ path: [...path, 'limits', 'messageSize'], message, hint }];
 }
 
 /** Blocks that seem to open private addresses, and do not: a special range is opened by what lies within it alone. */
