@@ -271,6 +271,7 @@ describe('a table of targets', () => {
   });
 
   test.each([
+    ['{}', ': must not be empty: whoever comes would be refused'],
     ['{ a: nonsense }', '.a: "nonsense" is not host:port'],
     ['{ a: "{x}:1" }', '.a: the host of a target is fixed'],
     ['nonsense', ': "nonsense" is not file:PATH'],
