@@ -58,8 +58,8 @@ function readLines(text: string, folder: string, entries: Map<string, ServiceAdd
   return text.split('\n').flatMap((whole, index) => {
     const line = whole.trim();
     if (line === '' || line.startsWith('#')) return [];
-    const { key, text, where } = readLine(line, folder);
-    const message = lineFault({ key, text, where }, entries);
+    const [key, where] = readLine(line, folder);
+    const message = lineFault({ line, key, where }, entries);
     if (message !== undefined || key === undefined || where === undefined)
       return [{ line: index + 1, column: 1, path: '', message: message ?? '' }];
     entries.set(key, where);
@@ -67,16 +67,9 @@ function readLines(text: string, folder: string, entries: Map<string, ServiceAdd
   });
 }
 
-interface Line {
-  readonly key: string | undefined;
-  /** What follows the name. */
-  readonly text: string;
-  readonly where: ServiceAddress | undefined;
-}
-
-function readLine(line: string, folder: string): Line {
+function readLine(line: string, folder: string): [key?: string, where?: ServiceAddress] {
   const [, key, text = ''] = /^(.+?):\s+(.+)$/.exec(line) ?? [];
-  return { key, text, where: readServiceAddress(absoluteUnix(asWrittenHere(text), folder)) };
+  return [key, readServiceAddress(absoluteUnix(asWrittenHere(text), folder))];
 }
 
 /** websockify's own: `unix_socket:/run/x.sock`, and IPv6 without brackets, whose last colon is that of the port. */
@@ -86,13 +79,20 @@ function asWrittenHere(text: string): string {
   return isIPv6(host) ? `[${host}]:${port}` : text;
 }
 
+interface Line {
+  readonly line: string;
+  readonly key: string | undefined;
+  readonly where: ServiceAddress | undefined;
+}
+
 /** Never repeats the line: a name may be all that a client needs in order to come in. */
 function lineFault(
-  { key, text, where }: Line,
+  { line, key, where }: Line,
   entries: ReadonlyMap<string, ServiceAddress>,
 ): string | undefined {
   if (key === undefined) return 'is not name: host:port, with a blank behind the colon of the name';
-  if (where === undefined) return `what follows the name is not ${SERVICE_ADDRESS}${hintFor(text)}`;
+  if (where === undefined)
+    return `what follows the name is not ${SERVICE_ADDRESS}${hintFor(line.slice(key.length + 1).trim())}`;
   return entries.has(key) ? 'its name stands for another target already' : addressFault(where);
 }
 
