@@ -5,8 +5,12 @@ const BRACKETS = 'an IPv6 address stands in brackets, as in [2001:db8::1]:5432';
 /** Nothing but an IPv6 address, which may have a port behind it. */
 const BARE_IPV6 = /^[\da-f]*:[\da-f]*:[\da-f:.]*(?:\/\d+)?(?::[^/]+)?$/i;
 
+/** Longer than a name with its port may be: no slip, but something else. */
+const MAX_TEXT = 300;
+
 /** Of `host:port`. */
 export function addressSlip(text: string): string | undefined {
+  if (text.length > MAX_TEXT) return undefined;
   const [, scheme] = /^([a-z][\w+.-]*):\/\//i.exec(text) ?? [];
   if (scheme !== undefined && scheme !== 'unix')
     return 'write host:port alone, with nothing like tcp:// in front of it';
@@ -16,6 +20,7 @@ export function addressSlip(text: string): string | undefined {
 
 /** Of a rule of `allow`. */
 export function ruleSlip(text: string): string | undefined {
+  if (text.length > MAX_TEXT) return undefined;
   if (BARE_IPV6.test(text)) return 'IPv6 stands in brackets, as in [2001:db8::]/32:22';
   if (isPortless(text)) return `${PORT_MISSING}, as in :443, :1024-65535, or :* for any`;
   const [, where = '', ports = ''] = /^(.+):([^:\]]*)$/.exec(text) ?? [];
