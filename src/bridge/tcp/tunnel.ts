@@ -13,6 +13,7 @@ import {
   STOP,
   type Violation,
 } from '../../frames/reader.ts';
+import type { Overhear } from '../../upstream/starttls/channel-binding.ts';
 import { Closing } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
 import { BridgeLink } from '../link.ts';
@@ -25,6 +26,7 @@ export interface TunnelParts {
   /** What came behind the client's handshake. */
   readonly clientHead: Buffer;
   readonly upstream: Socket;
+  readonly overhear?: Overhear | undefined;
   /** What messages are to the service's bytes. */
   readonly framing: Framing;
 }
@@ -47,7 +49,7 @@ class Tunnel implements FrameHandler {
   readonly #client: Peer;
   readonly #service: TcpEnd;
 
-  constructor({ client, upstream, framing }: TunnelParts, session: SessionHandle) {
+  constructor({ client, upstream, overhear, framing }: TunnelParts, session: SessionHandle) {
     this.#session = session;
     this.#framing = framing;
     const events = new Closing({ closeMs: session.closeMs, relaysClose: false });
@@ -68,6 +70,7 @@ class Tunnel implements FrameHandler {
       socket: upstream,
       session,
       take: (chunk) => this.#takeDown(chunk),
+      overhear,
       beforeTold: () => this.#flushUp(),
       events,
     });
