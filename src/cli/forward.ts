@@ -54,7 +54,11 @@ export async function forward(
   if (forwardings.length === 0)
     throw new CommandError('say where to: a URL, or -L PORT:URL; see `sallyport forward --help`', EXIT.usage);
   const { createTunnels } = await import('./tunnel/tunnels.ts');
-  const tunnels = createTunnels(context, options);
+  const tunnels = createTunnels(
+    context,
+    options,
+    forwardings.map(({ url }) => url),
+  );
   try {
     return await serveDoors(context, forwardings.map(doorOf), max);
   } finally {

@@ -1,5 +1,6 @@
 import { ConnectionError } from '../../client/index.ts';
 import { type Remedies, tlsFault } from '../../tls-fault.ts';
+import { ProxyError } from './connect-through.ts';
 
 /** Why there is no connection, for the person at the terminal: what is wrong, and what to do. */
 
@@ -94,11 +95,21 @@ const REMEDIES: Remedies = {
   name: 'write a name that it has in the URL',
 };
 
-/** Why the gateway was not reached at all. */
-export function unreached(thrown: Error, host: string): string {
+/** What a gateway says of certificates of clients, by its TLS. */
+const UNCERTIFIED = /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/;
+const MISCERTIFIED = /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_(EXPIRED|REVOKED|UNKNOWN)|ACCESS_DENIED)/;
+
+/** Why the gateway was not reached at all; `isCertified`: it was shown a certificate. */
+export function unreached(thrown: Error, host: string, isCertified = false): string {
   const { code, message } = tlsFault(thrown, REMEDIES) as NodeJS.ErrnoException;
   const what = UNREACHED + host;
+  if (thrown instanceof ProxyError) return `${what}: ${message}`;
   if (code === 'ECONNREFUSED') return `${what}: nothing listens there; see whether the gateway runs`;
   if (code === 'ENOTFOUND') return `${what}: there is no such name; check the URL`;
+  if (UNCERTIFIED.test(`${code}`) && !isCertified)
+    return `${what}: it asks for a certificate: name yours by --cert and --key`;
+  if (MISCERTIFIED.test(`${code}`)) return `${what}: it does not accept the certificate of --cert`;
+  if (code === 'ECONNRESET')
+    return `${what}: it has hung up; ${isCertified ? 'it may not accept the certificate of --cert' : 'see whether a gateway answers there'}`;
   return `${what}: ${message || code}`;
 }
