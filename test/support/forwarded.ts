@@ -4,13 +4,14 @@ import { onTestFinished } from 'vitest';
 import { makeAuthority, makeCertificate } from './certificates.ts';
 import { Process } from './cli.ts';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from './fresh.ts';
-import { startGateway } from './gateway.ts';
+import { startGateway, type TestGateway } from './gateway.ts';
 import { scratch } from './plain-services.ts';
 
 /** A gateway with TLS that wants a token, and `sallyport` in processes of their own in front of it. */
 
 export interface Stage {
   readonly folder: string;
+  readonly gateway: TestGateway;
   /** Of the gateway; its certificate is for localhost. */
   readonly port: number;
   readonly ca: string;
@@ -31,12 +32,12 @@ export async function stage(path: string, upstream: string): Promise<Stage> {
     `
 listeners: [{ host: 127.0.0.1, port: 0, tls: { certificates: [{ cert: "${file('gate.pem')}", key: "${file('gate.key')}" }] } }]
 ${TOKEN_ISSUER}
-routes: [{ name: to, match: { path: "${path}" }, auth: { issuer: main }, upstream: { ${upstream} } }]
+routes: [{ name: to, match: { path: "${path}" }, auth: { issuer: main, token: [header, subprotocol] }, upstream: { ${upstream} } }]
 `,
     TOKEN_ENV,
   );
   onTestFinished(() => gateway.close());
-  return { folder, port: gateway.port, ca: file('ca.pem'), tokenFile: file('token') };
+  return { folder, gateway, port: gateway.port, ca: file('ca.pem'), tokenFile: file('token') };
 }
 
 /** `sallyport` with options for the stage; the port it says. */
