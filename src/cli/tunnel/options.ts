@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { readDuration } from '../arguments.ts';
 import { readProxy } from './proxy.ts';
 import type { TlsOptions } from './tls.ts';
 import type { TokenOptions } from './token.ts';
@@ -6,6 +7,8 @@ import type { TokenOptions } from './token.ts';
 export interface TunnelOptions extends TokenOptions, TlsOptions {
   /** The URL of an HTTP proxy, in place of those that the environment names. */
   readonly proxy?: string;
+  /** Milliseconds for which a connection that is not made is tried again. */
+  readonly retry?: number;
 }
 
 /** Gives a command the options that all tunnels have. */
@@ -21,6 +24,12 @@ export function tunnelOptions(command: Command): Command {
         '--proxy <url>',
         'HTTP proxy on the way; absent: that of $HTTPS_PROXY ($HTTP_PROXY for ws://), but for $NO_PROXY',
       ).argParser(readProxy),
+    )
+    .addOption(
+      new Option(
+        '--retry <duration>',
+        'try again for so long where a connection is not made, and that may help: a gateway that is away, or busy; absent: once',
+      ).argParser(readDuration),
     );
 }
 

@@ -2,6 +2,7 @@ import { connect, type OpenedConnection, type TcpConnection } from '../../client
 import { isLoopback } from '../../http/address.ts';
 import type { Context } from '../context.ts';
 import { type Course, carry, type Local } from './carry.ts';
+import { opened } from './opening.ts';
 import type { TunnelOptions } from './options.ts';
 import { proxyChooser } from './proxy.ts';
 import { tlsSource } from './tls.ts';
@@ -28,6 +29,7 @@ const OPEN_MS = 60_000;
 /** For these URLs. Throws CommandError and CertificateError for options that cannot be used. */
 export function createTunnels(context: Context, options: TunnelOptions, urls: readonly string[]): Tunnels {
   const token = tokenSource(options, context);
+  const { retry: retryMs = 0 } = options;
   const proxyFor = proxyChooser(options.proxy, context.env);
   for (const url of urls) proxyFor(url);
   const sockets = createWebSockets({ tls: tlsSource(options), proxyFor });
@@ -36,9 +38,13 @@ export function createTunnels(context: Context, options: TunnelOptions, urls: re
 
   async function join(local: Local, url: string, passage: Passage): Promise<void> {
     const stop = new AbortController();
-    const connection = open(url, AbortSignal.any([passage.signal, stop.signal]));
+    const signal = AbortSignal.any([passage.signal, stop.signal]);
     try {
-      passage.onOpened(await whileThere(local, connection.opened));
+      const connection = await whileThere(
+        local,
+        opened(() => open(url, signal), { retryMs, signal }),
+      );
+      passage.onOpened(await connection.opened);
       await carry(local, connection, passage);
     } finally {
       stop.abort(new Error('this side is broken'));

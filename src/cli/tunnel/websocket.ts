@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
+import { retryAfterMs } from '../../bridge/poll/backoff.ts';
 import type { OpenWebSocket, WebSocketLike } from '../../client/index.ts';
 import { connectionsThrough } from './connect-through.ts';
 import type { ProxyFor } from './proxy.ts';
-import { codeOf, unreached } from './sentences.ts';
+import { againIn, codeOf } from './sentences.ts';
 import type { TlsMaterial } from './tls.ts';
+import { unreached } from './unreached.ts';
 
 /** The gateway dials the service before it answers. */
 const HANDSHAKE_MS = 30_000;
@@ -132,9 +134,11 @@ class Told implements WebSocketLike {
   }
 
   async #onRefused(response: IncomingMessage): Promise<void> {
-    const { statusCode = 0 } = response;
-    const reason = await firstLine(response);
-    this.#failure ??= { code: codeOf(statusCode), reason: `${statusCode} ${reason}`.trim() };
+    const { statusCode = 0, headers } = response;
+    const waitMs = retryAfterMs(headers['retry-after'], Date.now());
+    const reason = `${statusCode} ${await firstLine(response)}`.trim();
+    const hint = waitMs > 0 ? againIn(Math.ceil(waitMs / 1_000)) : '';
+    this.#failure ??= { code: codeOf(statusCode), reason: reason + hint };
     this.#socket.terminate();
   }
 }
