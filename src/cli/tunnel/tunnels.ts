@@ -1,4 +1,9 @@
-import { connect, type OpenedConnection, type TcpConnection } from '../../client/index.ts';
+import {
+  type ConnectOptions,
+  connect,
+  type OpenedConnection,
+  type TcpConnection,
+} from '../../client/index.ts';
 import { isLoopback } from '../../http/address.ts';
 import type { Context } from '../context.ts';
 import { type Course, carry, type Local } from './carry.ts';
@@ -34,6 +39,7 @@ export function createTunnels(context: Context, options: TunnelOptions, urls: re
   for (const url of urls) proxyFor(url);
   const sockets = createWebSockets({ tls: tlsSource(options), proxyFor });
   if (token !== undefined) warnOfPlainText(context, urls);
+  const common = { open: sockets.open, ...(token !== undefined && { token }) };
   return { join, close: sockets.close };
 
   async function join(local: Local, url: string, passage: Passage): Promise<void> {
@@ -42,7 +48,7 @@ export function createTunnels(context: Context, options: TunnelOptions, urls: re
     try {
       const connection = await whileThere(
         local,
-        opened(() => open(url, signal), { retryMs, signal }),
+        opened(() => attempt(url, { ...common, signal }), { retryMs, signal }),
       );
       passage.onOpened(await connection.opened);
       await carry(local, connection, passage);
@@ -50,25 +56,28 @@ export function createTunnels(context: Context, options: TunnelOptions, urls: re
       stop.abort(new Error('this side is broken'));
     }
   }
+}
 
-  function open(url: string, signal: AbortSignal): TcpConnection {
-    const late = new AbortController();
-    const timer = setTimeout(
-      () => late.abort(new Error(`no answer of the gateway within ${OPEN_MS / 1000} s; try again later`)),
-      OPEN_MS,
-    );
-    const connection = connect(url, {
-      open: sockets.open,
-      allowHalfOpen: true,
-      // What other relays want.
-      protocols: ['binary'],
-      signal: AbortSignal.any([signal, late.signal]),
-      ...(token !== undefined && { token }),
-    });
-    const settle = () => clearTimeout(timer);
-    connection.opened.then(settle, settle);
-    return connection;
-  }
+/** One attempt, which has its time. */
+function attempt(
+  url: string,
+  { signal, ...options }: ConnectOptions & { signal: AbortSignal },
+): TcpConnection {
+  const late = new AbortController();
+  const timer = setTimeout(
+    () => late.abort(new Error(`no answer of the gateway within ${OPEN_MS / 1000} s; try again later`)),
+    OPEN_MS,
+  );
+  const connection = connect(url, {
+    ...options,
+    allowHalfOpen: true,
+    // What other relays want.
+    protocols: ['binary'],
+    signal: AbortSignal.any([signal, late.signal]),
+  });
+  const settle = () => clearTimeout(timer);
+  connection.opened.then(settle, settle);
+  return connection;
 }
 
 /** Settles as the promise does, or rejects once this side has broken. */
