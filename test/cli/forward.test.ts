@@ -221,6 +221,16 @@ describe('the token', () => {
     expect(command.err).toContain(`--token-file: ${file} is empty: there is no token in it\n`);
   });
 
+  test.each([
+    ['/nowhere', /--token-file: cannot read \/nowhere \(ENOENT\)\n/],
+    ['/', /--token-file: cannot read \/ \(EISDIR\)\n/],
+    ['/dev/zero', /--token-file: \/dev\/zero is no token: it has blanks, lines or other signs in it\n/],
+  ])('is not had from the file %s, and that is said', async (file, said) => {
+    const { port, command } = await forwarding(echo, ['--token-file', file], { auth: AUTH });
+    expect(await endOf(dial(port))).toBe('ECONNRESET');
+    expect(command.err).toMatch(said);
+  });
+
   test('or from a command, or the environment', async () => {
     const token = freshToken();
     for (const [more, env] of [

@@ -99,7 +99,7 @@ export function saidWait({ message }: ConnectionError): number {
 
 /** A failed connection in a sentence. */
 export function sentence(error: unknown): string {
-  if (!(error instanceof ConnectionError)) return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof ConnectionError)) return localSentence(error);
   const { message, code } = error;
   const own = message.replace(/^no new token: /, '');
   if (own.startsWith('--token-')) return own;
@@ -110,6 +110,11 @@ export function sentence(error: unknown): string {
   const entry = status === undefined ? entryOf(error) : REFUSALS[Number(status)];
   if (entry !== undefined) return `${entry.what} (${said}): ${helpOf(entry, saidWait(error))}`;
   return status === undefined ? said : `the gateway refused the handshake (${said}, code ${code})`;
+}
+
+function localSentence(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'EPIPE' ? 'whoever reads what comes has left' : message;
 }
 
 function helpOf({ help }: Entry, waitMs: number): string {

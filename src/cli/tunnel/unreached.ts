@@ -24,6 +24,9 @@ export function unreached(thrown: Error, host: string, isCertified = false): str
   if (UNCERTIFIED.test(`${code}`) && !isCertified)
     return `${what}: it asks for a certificate: name yours by --cert and --key`;
   if (MISCERTIFIED.test(`${code}`)) return `${what}: it does not accept the certificate of --cert`;
+  if (code?.startsWith('HPE_')) return `${what}: it speaks no HTTP: check the host and the port`;
+  if (message === 'Opening handshake has timed out')
+    return `${what}: it does not answer; see whether it runs`;
   if (code === 'ECONNRESET')
     return `${what}: it has hung up; ${isCertified ? 'it may not accept the certificate of --cert' : 'see whether a gateway answers there'}`;
   return `${what}: ${message || code}`;
