@@ -88,8 +88,9 @@ function unreached(proxy: URL, { code, message }: NodeJS.ErrnoException): string
 
 function refused(proxy: URL, status: number, place: string): string {
   const who = proxyText(proxy);
-  if (status === 407)
-    return `${who} wants a name and password, or others (407): write http://NAME:PASSWORD@HOST:PORT`;
+  // Some say 401 where 407 is meant.
+  if (status === 407 || status === 401)
+    return `${who} wants a name and password, or others (${status}): write http://NAME:PASSWORD@HOST:PORT`;
   if (status >= 500) return `${who} does not reach ${place} (${status}); see whether the gateway runs`;
   return `${who} does not let anybody through to ${place} (${status}); ask who runs it, or name the gateway in NO_PROXY`;
 }
