@@ -3,6 +3,7 @@ import { WebSocket } from 'ws';
 import { retryAfterMs } from '../../bridge/poll/backoff.ts';
 import type { OpenWebSocket, WebSocketLike } from '../../client/index.ts';
 import { connectionsThrough } from './connect-through.ts';
+import { watchLiveness } from './liveness.ts';
 import type { ProxyFor } from './proxy.ts';
 import { againIn, codeOf } from './sentences.ts';
 import type { TlsMaterial } from './tls.ts';
@@ -55,6 +56,7 @@ export function createWebSockets({ tls, proxyFor }: WebSocketParts): WebSockets 
       perMessageDeflate: false,
     });
     sockets.add(socket);
+    watchLiveness(socket);
     socket.on('close', () => {
       sockets.delete(socket);
       gone.abort();
