@@ -41,7 +41,7 @@ describe('nothing is left open', () => {
     const clients = Array.from({ length: 100 }, () => dial(port));
     await Promise.all(clients.map((client) => once(client, 'connect')));
     for (const client of clients) client.resetAndDestroy();
-    await backTo(before);
+    await backTo(before, 10_000);
     expect(command.err).not.toContain('sallyport:');
   });
 

@@ -100,10 +100,10 @@ export function saidWait({ message }: ConnectionError): number {
 /** A failed connection in a sentence. */
 export function sentence(error: unknown): string {
   if (!(error instanceof ConnectionError)) return localSentence(error);
-  const { message, code } = error;
+  const { message, code, error: token } = error;
   const own = message.replace(/^no new token: /, '');
   if (own.startsWith('--token-')) return own;
-  if (code === LOST && !message.startsWith(UNREACHED))
+  if (code === LOST && token === '' && !message.startsWith(UNREACHED))
     return 'the connection to the gateway was lost, and could not go on: try again; a route with resume keeps it for a while';
   const said = message.replace(AGAIN, '');
   const [status] = /^\d{3}\b/.exec(said) ?? [];

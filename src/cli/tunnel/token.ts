@@ -12,7 +12,8 @@ export interface TokenOptions {
   readonly tokenCommand?: string;
 }
 
-const COMMAND_MS = 30_000;
+/** Less than a connection has to open. */
+const COMMAND_MS = 20_000;
 /** More than any token. */
 const MAX_OUTPUT = 64 * 1024;
 /** Of what a command that fails has said. */
