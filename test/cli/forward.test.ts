@@ -159,6 +159,21 @@ describe('places to listen', () => {
     }
   });
 
+  test.each([
+    ['0.0.0.0', true],
+    ['[::]', true],
+    ['localhost', false],
+    ['127.0.0.2', false],
+  ])('at %s are warned of: %s', async (address, isOpen) => {
+    const command = new Command(['forward', '-L', `${address}:0:ws://127.0.0.1:1/`]);
+    const [port] = await command.ports();
+    expect(command.err).toBe(
+      isOpen
+        ? `sallyport: whoever reaches this machine may connect to ${address}:${port}, and goes on as you: write 127.0.0.1 unless that is meant\n`
+        : '',
+    );
+  });
+
   test('that are taken are named', async () => {
     const server = createServer();
     await listenAt({ port: 0, host: '127.0.0.1' }, server);

@@ -1,7 +1,8 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { isLoopback } from '../../http/address.ts';
 import { listenError } from '../../listener/error.ts';
 import { type Context, EXIT } from '../context.ts';
-import { type Place, placeText, type SocketFile } from './places.ts';
+import { LOCAL, type Place, placeText, type SocketFile } from './places.ts';
 import { clearSocketFile, socketFileError } from './socket-file.ts';
 import { type Serve, Visits } from './visits.ts';
 
@@ -17,7 +18,7 @@ export type Door = (Place | SocketFile) & {
  * Throws ListenerError.
  */
 export async function serveDoors(context: Context, doors: readonly Door[], max: number): Promise<number> {
-  const { stdout } = context;
+  const { stdout, stderr } = context;
   const visits = new Visits(context, max);
   const servers: Server[] = [];
   try {
@@ -27,6 +28,7 @@ export async function serveDoors(context: Context, doors: readonly Door[], max: 
       servers.push(server);
       const place = 'path' in door ? door : { ...door, port: (server.address() as AddressInfo).port };
       stdout.write(`${placeText(place)} -> ${door.to}\n`);
+      if ('host' in place && !isLoopback(place.host)) stderr.write(warningOf(place));
     }
     await signalled(context);
     return EXIT.ok;
@@ -34,6 +36,12 @@ export async function serveDoors(context: Context, doors: readonly Door[], max: 
     for (const server of servers) server.close();
     await visits.end();
   }
+}
+
+/** What comes from other machines goes on with the token of whoever has started this. */
+function warningOf(place: Place): string {
+  const remedy = `write ${LOCAL} unless that is meant`;
+  return `sallyport: whoever reaches this machine may connect to ${placeText(place)}, and goes on as you: ${remedy}\n`;
 }
 
 function listen(place: Place | SocketFile, onSocket: (socket: Socket) => void): Promise<Server> {
