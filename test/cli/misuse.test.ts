@@ -55,7 +55,8 @@ describe('nothing is left open', () => {
     await eventually(() => command.err.split('opened').length > 10);
     const ends = clients.map((client) => endOf(client));
     expect(await command.end()).toBe(0);
-    expect(await Promise.all(ends)).toEqual(Array(10).fill('ECONNRESET'));
+    // Node 22 reads an end where a reset comes behind much else.
+    for (const end of await Promise.all(ends)) expect(end).toMatch(/^(ECONNRESET|end)$/);
   });
 
   test('where a later place to listen is taken', async () => {
