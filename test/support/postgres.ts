@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Pair } from './certificates.ts';
+import { eventually } from './patience.ts';
 import { installedFile, type RunningServer, startServer } from './servers.ts';
 
 const run = promisify(execFile);
 
 /** Whom it lets in: `alice`, by SCRAM, with this password. */
 export const PASSWORD = 'wonderland';
+
+const READY_MS = 15_000;
 
 /** What libpq's programs are told: the port of this machine, and further settings. */
 export function connectionString(port: number, more = 'sslmode=disable'): string {
@@ -40,6 +43,14 @@ export async function startPostgres(certificate?: Pair): Promise<RunningServer> 
       return { args: as(user, join(programs, 'postgres'), args).slice(1) };
     },
   );
+  // It listens before it is there for anybody.
+  const asking = ['-h', '127.0.0.1', '-p', String(server.port)];
+  const isReady = () =>
+    run(join(programs, 'pg_isready'), asking).then(
+      () => true,
+      () => false,
+    );
+  await eventually(isReady, 'PostgreSQL', READY_MS);
   return {
     port: server.port,
     async close() {
