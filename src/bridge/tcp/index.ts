@@ -1,10 +1,10 @@
 import type { RouteConfig } from '../../config/schema.ts';
 import type { Reach, Reached } from '../../upstream/reach.ts';
+import { overhearing } from '../../upstream/starttls/index.ts';
 import type { Bridge, Dial } from '../contract.ts';
 import { leased } from '../leased.ts';
 import { bridgeCapsules } from './connect-tcp/index.ts';
 import { destinationOf } from './destination.ts';
-import type { Framing } from './framing/contract.ts';
 import { framingFor } from './framing/index.ts';
 import { protocolChooser } from './subprotocol.ts';
 import { tunnel } from './tunnel.ts';
@@ -17,23 +17,32 @@ import type { TcpV1 } from './v1/index.ts';
 export function createTcpDial(route: RouteConfig, reach: Reach, v1: TcpV1): Dial {
   const chooseProtocol = protocolChooser(route);
   const createFraming = framingFor(route.upstream);
+  const starttls = route.upstream.tls?.starttls;
 
   return async function dialTcp(request, signal) {
     if (v1.speaks(request.protocols)) return v1.dial(request, signal);
     const { connectTcp } = request;
-    const protocol = connectTcp === undefined ? chooseProtocol(request) : undefined;
+    const bridge = connectTcp === undefined ? overFrames(chooseProtocol(request)) : overCapsules(connectTcp);
     const reached = await reach(request, signal);
-    if (connectTcp !== undefined) return leased(bridgeCapsules(reached, connectTcp), reached.release);
-    return leased(bridgeTo(reached, protocol, createFraming(protocol)), reached.release);
+    return leased(bridge(reached), reached.release);
   };
-}
 
-function bridgeTo(reached: Reached, protocol: string | undefined, framing: Framing): Bridge {
-  const { socket } = reached;
-  return {
-    ...destinationOf(reached),
-    accept: { protocol },
-    run: (client, clientHead, session) => tunnel({ client, clientHead, upstream: socket, framing }, session),
-    abandon: () => socket.destroy(),
-  };
+  function overCapsules(version: string): (reached: Reached) => Bridge {
+    return (reached) => bridgeCapsules(reached, version, overhearing(starttls));
+  }
+
+  function overFrames(protocol: string | undefined): (reached: Reached) => Bridge {
+    return function bridgeFrames(reached) {
+      const { socket: upstream } = reached;
+      const framing = createFraming(protocol);
+      const overhear = overhearing(starttls);
+      return {
+        ...destinationOf(reached),
+        accept: { protocol },
+        run: (client, clientHead, session) =>
+          tunnel({ client, clientHead, upstream, overhear, framing }, session),
+        abandon: () => upstream.destroy(),
+      };
+    };
+  }
 }

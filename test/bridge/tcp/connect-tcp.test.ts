@@ -195,3 +195,20 @@ test('TCP asks an idle one whether its host is there, and looks whether it takes
   client.ping();
   await turnsUntil(() => client.silence(performance.now()) === undefined);
 });
+
+test('what a service says may be looked at, and changed, before its client gets it', async () => {
+  const services = await startPairs('dialled', false);
+  onTestFinished(() => services[Symbol.asyncDispose]());
+  const { ours: upstream, peer: service } = await services.open();
+  const [client, far] = duplexPair();
+  const session = sessionOf();
+  const overhear = (chunk: Buffer) => void chunk.write('B');
+  void capsuleTunnel({ client, clientHead: Buffer.alloc(0), upstream, overhear, types: TYPES }, session);
+  onTestFinished(() => session.link?.destroy());
+  let got = '';
+  far.on('data', (chunk: Buffer) => {
+    got += chunk.toString('latin1');
+  });
+  service.write('A');
+  await turnsUntil(() => got.endsWith('B'));
+});

@@ -1,6 +1,7 @@
 import { type CapsuleTypes, CONNECT_TCP } from '../../../capsules/types.ts';
 import type { HeaderField } from '../../../http/request.ts';
 import type { Reached } from '../../../upstream/reach.ts';
+import type { Overhear } from '../../../upstream/starttls/channel-binding.ts';
 import type { Bridge } from '../../contract.ts';
 import { destinationOf } from '../destination.ts';
 import { capsuleTunnel } from './tunnel.ts';
@@ -12,14 +13,14 @@ const ANSWER: readonly HeaderField[] = [
 ];
 
 /** The bridge to a service for a client that speaks a version of connect-tcp, by its upgrade token: one of CONNECT_TCP. */
-export function bridgeCapsules(reached: Reached, version: string): Bridge {
+export function bridgeCapsules(reached: Reached, version: string, overhear?: Overhear): Bridge {
   const { socket } = reached;
   const types = CONNECT_TCP.get(version) as CapsuleTypes;
   return {
     ...destinationOf(reached),
     accept: { headers: ANSWER },
     run: (client, clientHead, session) =>
-      capsuleTunnel({ client, clientHead, upstream: socket, types }, session),
+      capsuleTunnel({ client, clientHead, upstream: socket, overhear, types }, session),
     abandon: () => socket.destroy(),
   };
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { CapsuleTypes } from '../../../capsules/types.ts';
 import { NORMAL } from '../../../frames/close.ts';
+import type { Overhear } from '../../../upstream/starttls/channel-binding.ts';
 import { Closing } from '../../closing.ts';
 import type { Ending, PeerName, SessionHandle } from '../../contract.ts';
 import { BridgeLink } from '../../link.ts';
@@ -14,6 +15,8 @@ export interface CapsuleTunnelParts {
   /** What came behind the client's request. */
   readonly clientHead: Buffer;
   readonly upstream: Socket;
+  /** Looks at what the service says, before the client does; absent: nobody. */
+  readonly overhear?: Overhear | undefined;
   readonly types: CapsuleTypes;
 }
 
@@ -38,7 +41,7 @@ class CapsuleTunnel {
   #first: PeerName | undefined;
   #isServiceDone = false;
 
-  constructor({ client, upstream, types }: CapsuleTunnelParts, session: SessionHandle) {
+  constructor({ client, upstream, overhear, types }: CapsuleTunnelParts, session: SessionHandle) {
     this.#session = session;
     const events = new Closing({ closeMs: session.closeMs, relaysClose: false });
     this.#closing = events;
@@ -54,6 +57,7 @@ class CapsuleTunnel {
       socket: upstream,
       session,
       take: (chunk) => this.#takeDown(chunk),
+      overhear,
       beforeTold: () => this.#flushUp(),
       onFinished: () => this.#onServiceDone(),
       events,

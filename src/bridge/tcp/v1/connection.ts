@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Grant } from '../../../admission/grant.ts';
 import { GatewayError } from '../../../errors.ts';
 import type { Standing, TcpMessage } from '../../../tcp-protocol/types.ts';
+import type { Overhear } from '../../../upstream/starttls/channel-binding.ts';
 import { Absence, type AbsenceOptions, isUnwanted, LOST } from '../../absence.ts';
 import { ClientEnd } from '../../client-end.ts';
 import { Closing, failed } from '../../closing.ts';
@@ -13,6 +14,7 @@ import type { Visitor } from './visitor.ts';
 
 export interface TcpConnectionParts extends AbsenceOptions {
   readonly socket: Socket;
+  readonly overhear?: Overhear | undefined;
   /** The endpoint it leads to. */
   readonly to: Destination;
   /** Names it in the gateway. */
@@ -51,7 +53,7 @@ export class TcpConnection {
   #isFinSent = false;
 
   constructor(parts: TcpConnectionParts) {
-    const { socket, stallMs, closeMs, isResumable } = parts;
+    const { socket, overhear, stallMs, closeMs, isResumable } = parts;
     this.#parts = parts;
     this.#absence = new Absence(parts);
     this.#closing = new Closing({ closeMs, relaysClose: false });
@@ -60,6 +62,7 @@ export class TcpConnection {
       socket,
       session: { stallMs },
       take: (chunk) => this.#takeDown(chunk),
+      overhear,
       beforeTold: () => this.#visitor?.flush(),
       onFinished: () => this.#onServiceDone(),
       events: this.#closing,
