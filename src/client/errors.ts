@@ -3,16 +3,17 @@ export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
   /** The WebSocket close code; 1006 where the network was lost, or a page may not know more. */
   readonly code: number;
+  /** What the other side said; empty where it gave no reason, and the message is the library's. */
+  readonly reason: string;
   /** A proxy error type of RFC 9209 §2.3, such as `connection_refused`; empty where nobody said. */
   readonly error: string;
-
   /** Whether it may go well another time, with nothing changed. */
   readonly mayRetry: boolean;
 
-  /** `message` may be empty where nobody gave a reason. */
-  constructor(code: number, message: string, error = '') {
-    super(message || (code === 1006 ? 'connection lost or refused' : `closed with ${code}`));
+  constructor(code: number, reason: string, error = '') {
+    super(reason || (code === 1006 ? 'connection lost or refused' : `closed with ${code}`));
     this.code = code;
+    this.reason = reason;
     this.error = error;
     this.mayRetry = RETRIED.includes(code);
   }
