@@ -89,7 +89,7 @@ export class Connection {
     this.#isClosing = true;
     this.inbound.end();
     this.outbound.finish();
-    if (this.outbound.isFinSent) this.#wire?.close();
+    if (this.outbound.isFinSent) this.#send({ type: 'FIN' });
   }
 
   /** Breaks it in both directions. */

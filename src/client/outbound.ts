@@ -11,6 +11,7 @@ type WithSignal = WritableStreamDefaultController & { readonly signal: AbortSign
 export class Outbound {
   readonly writable: WritableStream<Uint8Array>;
   readonly #send: (message: TcpMessage) => unknown;
+  /** Of a stream that has not been closed or aborted. */
   #controller: WritableStreamDefaultController | undefined;
   /** Chunks that were written, and have not been sent as a whole. */
   #unsent = 0;
@@ -33,8 +34,11 @@ export class Outbound {
     const start = (controller: WritableStreamDefaultController) => {
       const { signal } = controller as WithSignal;
       this.#controller = controller;
-      // The stream itself would wait for what is being written.
-      signal.addEventListener('abort', () => onAbort(signal.reason));
+      signal.addEventListener('abort', () => {
+        this.#controller = undefined;
+        // The stream itself would wait for what is being written.
+        onAbort(signal.reason);
+      });
     };
     const write = (chunk: Uint8Array) => {
       if (ArrayBuffer.isView(chunk)) return this.#write(chunk);

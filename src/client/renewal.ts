@@ -4,6 +4,8 @@ import type { Token } from './token.ts';
 /** Is told when the token that holds ends, in milliseconds since 1970; 0: it does not, or matters no more. */
 export type Renewal = (expiresAt: number) => void;
 
+/** An end long past. */
+export const OVERDUE = 1;
 /** A token that is late already when it comes is the old one again, or the clock here is wrong: pauses double then. */
 const LATE_MS = 250;
 const LATEST_MS = 300_000;

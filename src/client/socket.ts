@@ -1,7 +1,7 @@
 import { type AttemptOptions, attempt, offered } from './attempt.ts';
 import { type BackoffOptions, createBackoff, wait } from './backoff.ts';
 import { asError, ConnectionError } from './errors.ts';
-import { createRenewal } from './renewal.ts';
+import { createRenewal, OVERDUE } from './renewal.ts';
 import { expiryOf } from './token.ts';
 import { openWebSocket, openWire, type WebSocketLike, type Wire } from './wire.ts';
 
@@ -55,8 +55,6 @@ export class Socket extends EventTarget {
   #socket: WebSocketLike | undefined;
   #state: number = CONNECTING;
   #isConnecting = false;
-  /** Of the token that the connection has; 0 if it has none. */
-  #expiresAt = 0;
 
   constructor(url: string | URL, options: SocketOptions = {}) {
     super();
@@ -119,7 +117,7 @@ export class Socket extends EventTarget {
     this.#isConnecting = false;
     // The connection that was to be replaced still stands, and its Close is heard.
     if (this.#socket && this.#state === CLOSING) return;
-    if (this.#socket && error?.mayRetry) this.#renewBefore(this.#expiresAt);
+    if (this.#socket && error?.mayRetry) this.#renewBefore(OVERDUE);
     else if (error) void this.#onLost(error);
   }
 
@@ -127,8 +125,7 @@ export class Socket extends EventTarget {
     this.#socket?.close(1000);
     this.#socket = socket;
     this.#state = OPEN;
-    this.#expiresAt = expiryOf(token);
-    this.#renewBefore(this.#expiresAt);
+    this.#renewBefore(expiryOf(token));
     const openedAt = Date.now();
     listen({
       onMessage: (data) => {

@@ -73,6 +73,6 @@ function made(make: () => WebSocketLike): WebSocketLike {
   try {
     return make();
   } catch {
-    throw new ConnectionError(1002, 'no WebSocket takes this URL, subprotocol or token');
+    throw new ConnectionError(1002, 'this URL, subprotocol or token cannot be used');
   }
 }

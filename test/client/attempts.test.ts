@@ -56,7 +56,12 @@ async function startMute(): Promise<string> {
 }
 
 describe('what does not come in time', () => {
-  const late = { code: 1006, error: 'connection_timeout', message: 'no answer within 0.05 s', mayRetry: true };
+  const late = {
+    code: 1006,
+    error: 'connection_timeout',
+    message: 'no answer within 0.05 s',
+    mayRetry: true,
+  };
 
   test.each([
     ['an answer to the handshake', startMute, undefined],
@@ -230,7 +235,9 @@ describe('an attempt that may be repeated', () => {
       say({ type: 'FAILED', code, error: '', text: 'later' });
       socket.close(code);
     });
-    expect(await within(open(url, { retryMs: 5_000 }).opened, 'an open one')).toMatchObject({ session: 's1' });
+    expect(await within(open(url, { retryMs: 5_000 }).opened, 'an open one')).toMatchObject({
+      session: 's1',
+    });
   });
 
   test.each([1008, 3000, 3003, 4410])('is not, after FAILED with %d', async (code) => {
