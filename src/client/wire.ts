@@ -41,6 +41,7 @@ export function openWire(
   binaryType = 'arraybuffer',
 ): Promise<Wire> {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const socket = made(() => open(url, protocols));
     // What comes before anybody listens waits for them.
     const { promise: listening, resolve: listen } = Promise.withResolvers<WireEvents>();
