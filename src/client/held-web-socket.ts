@@ -1,4 +1,4 @@
-import type { WebSocketLike } from './wire.ts';
+import type { WebSocketEvent, WebSocketLike } from './wire.ts';
 
 /** What of WebSocketStream is used here. */
 interface WebSocketStreamLike {
@@ -25,7 +25,7 @@ export class HeldWebSocket implements WebSocketLike {
   protocol = '';
   bufferedAmount = 0;
   readonly #stream: WebSocketStreamLike;
-  readonly #listeners: Record<string, (event: never) => unknown> = {};
+  readonly #listeners: Record<string, (event: WebSocketEvent) => unknown> = {};
   #writer: WritableStreamDefaultWriter | undefined;
 
   constructor(url: string, protocols: string[]) {
@@ -34,7 +34,7 @@ export class HeldWebSocket implements WebSocketLike {
   }
 
   /** One for each type. */
-  addEventListener(type: string, listener: (event: never) => unknown): void {
+  addEventListener(type: string, listener: (event: WebSocketEvent) => unknown): void {
     this.#listeners[type] = listener;
   }
 
@@ -66,6 +66,6 @@ export class HeldWebSocket implements WebSocketLike {
   }
 
   #tell(type: string, event: object): unknown {
-    return this.#listeners[type]?.(event as never);
+    return this.#listeners[type]?.({ type, ...event });
   }
 }

@@ -2,7 +2,7 @@ import { decodeMessage } from '../tcp-protocol/decode.ts';
 import { encodeMessage } from '../tcp-protocol/encode.ts';
 import { MAX_DATA_BYTES, TCP_PROTOCOL, type TcpMessage, WINDOW_BYTES } from '../tcp-protocol/types.ts';
 import { HeldWebSocket, hasWebSocketStream } from './held-web-socket.ts';
-import { type OpenWebSocket, openWebSocket, type WebSocketLike } from './wire.ts';
+import { type OpenWebSocket, openWebSocket, type WebSocketEvent, type WebSocketLike } from './wire.ts';
 
 /**
  * For relays that speak plain binary messages, a gateway among them: no half-close, no windows, no reasons. A file of its own, which is
@@ -24,7 +24,7 @@ export function translating(open: OpenWebSocket = openHeldWebSocket): OpenWebSoc
 const openHeldWebSocket: OpenWebSocket = (...where) =>
   hasWebSocketStream() ? new HeldWebSocket(...where) : openWebSocket(...where);
 
-type Listener = (event: never) => unknown;
+type Listener = (event: WebSocketEvent) => unknown;
 
 class TranslatedWebSocket implements WebSocketLike {
   readonly bufferedAmount = 0;
@@ -40,11 +40,11 @@ class TranslatedWebSocket implements WebSocketLike {
   constructor(socket: WebSocketLike) {
     this.#socket = socket;
     socket.addEventListener('open', () => this.#onOpen());
-    socket.addEventListener('message', (event: { data: string | ArrayBuffer }) =>
-      this.#isPlain ? this.#onPlain(event.data) : this.#tell('message', event),
+    socket.addEventListener('message', (event) =>
+      this.#isPlain ? this.#onPlain(event.data as string | ArrayBuffer) : this.#tell('message', event),
     );
-    socket.addEventListener('error', (event: object) => this.#tell('error', event));
-    socket.addEventListener('close', (event: { code: number }) => void this.#onClose(event));
+    socket.addEventListener('error', (event) => this.#tell('error', event));
+    socket.addEventListener('close', (event) => void this.#onClose(event));
   }
 
   set binaryType(type: string) {
@@ -131,7 +131,7 @@ class TranslatedWebSocket implements WebSocketLike {
   }
 
   /** A clean end is behind all that came. */
-  async #onClose(event: { code: number }): Promise<void> {
+  async #onClose(event: WebSocketEvent): Promise<void> {
     if (this.#isPlain && event.code === 1000) {
       await this.#taken();
       this.#finish();
@@ -152,7 +152,7 @@ class TranslatedWebSocket implements WebSocketLike {
     this.#tell('message', { data: encodeMessage(message).buffer });
   }
 
-  #tell(type: string, event: object): unknown {
-    return this.#listeners[type]?.(event as never);
+  #tell(type: string, { data, code, reason, message }: Partial<WebSocketEvent>): unknown {
+    return this.#listeners[type]?.({ type, data, code, reason, message });
   }
 }

@@ -92,9 +92,9 @@ export class Socket extends EventTarget {
   }
 
   /** Throws InvalidStateError while it is not open. */
-  send(data: string | ArrayBufferView<ArrayBuffer>): void {
+  send(data: string | ArrayBuffer | Blob | ArrayBufferView<ArrayBuffer>): void {
     if (this.#state !== OPEN) throw new DOMException('the connection is not open', 'InvalidStateError');
-    this.#socket?.send(data);
+    this.#socket?.send(data as string);
   }
 
   close(code = 1000, reason = ''): void {

@@ -1,5 +1,14 @@
 import { ConnectionError } from './errors.ts';
 
+/** What is read of the events `open`, `message`, `error` and `close`. */
+export interface WebSocketEvent {
+  readonly type: string;
+  readonly data?: unknown;
+  readonly code?: number;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
 /** What of the WebSocket API is used here; that of browsers, of Node and of `ws` all have it. */
 export interface WebSocketLike {
   binaryType: string;
@@ -7,14 +16,14 @@ export interface WebSocketLike {
   readonly bufferedAmount: number;
   send(data: string | ArrayBufferView<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
-  addEventListener(type: string, listener: (event: never) => void): void;
+  addEventListener(type: string, listener: (event: WebSocketEvent) => unknown): void;
 }
 
 /** Makes a WebSocket. */
 export type OpenWebSocket = (url: string, protocols: string[]) => WebSocketLike;
 
 /** Those of this place. */
-export const openWebSocket: OpenWebSocket = (...where) => new WebSocket(...where) as unknown as WebSocketLike;
+export const openWebSocket: OpenWebSocket = (...where) => new WebSocket(...where);
 
 /** Hears what comes over a wire. */
 export interface WireEvents {
@@ -50,15 +59,15 @@ export function openWire(
     socket.binaryType = binaryType;
     signal.addEventListener('abort', () => socket.close());
     socket.addEventListener('open', () => resolve({ socket, listen, close }));
-    socket.addEventListener('message', async ({ data }: { data: unknown }) => {
+    socket.addEventListener('message', async ({ data }) => {
       const events = await listening;
       if (!signal.aborted) events.onMessage(data);
     });
-    socket.addEventListener('error', (event: { message?: string }) => {
+    socket.addEventListener('error', (event) => {
       message = event.message ?? '';
     });
-    socket.addEventListener('close', async ({ code, reason }: { code: number; reason: string }) => {
-      const error = new ConnectionError(code, reason || message);
+    socket.addEventListener('close', async ({ code, reason }) => {
+      const error = new ConnectionError(code as number, reason || message);
       reject(error);
       (await listening).onClose(error);
     });
