@@ -41,7 +41,7 @@ export interface TcpConnection {
 
 /** Opens a TCP connection through a gateway, at a WebSocket URL. */
 export function connect(url: string | URL, options: ConnectOptions = {}): TcpConnection {
-  const { signal, retryMs = 0, allowHalfOpen = false } = options;
+  const { signal, retryMs = 0, allowHalfOpen } = options;
   const stop = new AbortController();
   const opening = Promise.withResolvers<OpenedConnection>();
   const closing = Promise.withResolvers<void>();

@@ -30,7 +30,7 @@ export interface ConnectionEvents {
  */
 export class Connection {
   readonly #events: ConnectionEvents;
-  readonly #allowHalfOpen: boolean;
+  readonly #allowHalfOpen: boolean | undefined;
   readonly #send = (message: TcpMessage): boolean => {
     if (this.#state !== 'open') return false;
     // A Close is a FIN, and says that nothing more is wanted.
@@ -59,7 +59,7 @@ export class Connection {
   #isClosing = false;
   #hasFin = false;
 
-  constructor(allowHalfOpen: boolean, events: ConnectionEvents) {
+  constructor(allowHalfOpen: boolean | undefined, events: ConnectionEvents) {
     this.#allowHalfOpen = allowHalfOpen;
     this.#events = events;
   }
@@ -154,19 +154,17 @@ export class Connection {
     this.#state = 'open';
     // While nobody could be told, something may have been read.
     this.inbound.grant();
-    if (message.type === 'OPENED') this.#onOpened(message);
+    if (message.type === 'OPENED') {
+      this.#opened = message;
+      if (message.resumeMs > 0) {
+        this.outbound.keeps = true;
+        this.inbound.ackBytes = ACK_BYTES;
+      }
+      this.outbound.resume(0, WINDOW_BYTES);
+    }
     if (message.type === 'RESUMED') this.outbound.resume(message.offset, message.credit);
     this.#answer?.resolve(this.#opened as Opened);
     this.#events.onExpiry(message.expiresAt);
-  }
-
-  #onOpened(opened: Opened): void {
-    this.#opened = opened;
-    if (opened.resumeMs > 0) {
-      this.outbound.keeps = true;
-      this.inbound.ackBytes = ACK_BYTES;
-    }
-    this.outbound.resume(0, WINDOW_BYTES);
   }
 
   #onFin(): void {

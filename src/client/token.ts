@@ -11,9 +11,9 @@ export async function tokenOf(token: Token | undefined): Promise<string | undefi
 }
 
 /** When a JWT ends, in milliseconds since 1970; 0 for another kind of token, and one without an end. It is not verified: the gateway does that. */
-export function expiryOf(token = ''): number {
+export function expiryOf(token: string | undefined): number {
   try {
-    const [, payload = ''] = token.split('.');
+    const [, payload] = (token as string).split('.') as [string, string];
     const { exp } = JSON.parse(atob(payload.replace(/-/g, '+').replace(/_/g, '/')));
     return exp * 1000 || 0;
   } catch {

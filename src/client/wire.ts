@@ -55,7 +55,7 @@ export function openWire(
     // What comes before anybody listens waits for them.
     const { promise: listening, resolve: listen } = Promise.withResolvers<WireEvents>();
     // An error tells pages nothing; the close behind it has the code. Programs get the answer's status in its message.
-    let message = '';
+    let message: string | undefined;
     socket.binaryType = binaryType;
     signal.addEventListener('abort', () => socket.close());
     socket.addEventListener('open', () => resolve({ socket, listen, close }));
@@ -64,7 +64,7 @@ export function openWire(
       if (!signal.aborted) events.onMessage(data);
     });
     socket.addEventListener('error', (event) => {
-      message = event.message ?? '';
+      message = event.message;
     });
     socket.addEventListener('close', async ({ code, reason }) => {
       const error = new ConnectionError(code as number, reason || message);

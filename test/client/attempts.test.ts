@@ -9,6 +9,7 @@ import {
   type Token,
 } from '../../src/client/index.ts';
 import { eventually, within } from '../support/patience.ts';
+import { freePort } from '../support/ports.ts';
 import { listenAt } from '../support/sockets.ts';
 import { OPENED, startV1Server } from '../support/v1-server.ts';
 
@@ -174,6 +175,17 @@ describe('a token', () => {
     expect(await failureOf(open(url, { token }).closed)).toMatchObject({ code: 3000, message });
     expect(await ended(url, token)).toBe(`close 3000 ${message}`);
     expect(visitors).toEqual([]);
+  });
+
+  test('that cannot be fetched for want of a network is asked for again', async () => {
+    const { url } = await startV1Server();
+    const nobody = `http://127.0.0.1:${await freePort()}/`;
+    const fetched = async () => (await fetch(nobody)).text();
+    expect(await ended(url, fetched)).toBe('reconnecting 1006 fetch failed');
+    expect(await failureOf(open(url, { token: fetched }).closed)).toMatchObject({
+      code: 1006,
+      mayRetry: true,
+    });
   });
 
   test('that no subprotocol can carry is in no message', async () => {

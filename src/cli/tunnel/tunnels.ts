@@ -48,6 +48,8 @@ export function createTunnels(context: Context, options: TunnelOptions): Tunnels
     );
     const connection = connect(url, {
       open: sockets.open,
+      // Its own deadline, which says less, comes behind ours.
+      openTimeoutMs: OPEN_MS,
       allowHalfOpen: true,
       // What other relays want.
       protocols: ['binary'],
