@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import type { Page } from 'playwright-core';
 import { build, type Rolldown } from 'vite';
 import { expect, onTestFinished, test } from 'vitest';
-import type { connect } from '../../src/client/index.ts';
+import type { connect, TcpConnection } from '../../src/client/index.ts';
 import { launchChromium, openPage } from '../support/chromium.ts';
 import { startFirefox } from '../support/firefox.ts';
 import type { TestGateway } from '../support/gateway.ts';
-import { eventually } from '../support/patience.ts';
+import { eventually, within } from '../support/patience.ts';
 import { serveScript } from '../support/script-page.ts';
 import { echo, tcpScene } from '../support/tcp-v1-scene.ts';
 
@@ -44,7 +44,7 @@ function openIn(page: Page, url: string, protocols?: readonly string[]): Promise
       const { sallyport } = globalThis as unknown as { sallyport: { connect: typeof connect } };
       const connection = sallyport.connect(at, { protocols: offered });
       const { protocol } = await connection.opened;
-      Object.assign(globalThis, { reader: connection.readable.getReader() });
+      Object.assign(globalThis, { connection, reader: connection.readable.getReader() });
       return protocol;
     },
     [url, protocols] as const,
@@ -116,6 +116,16 @@ test('a page that does not read plain messages leaves them to the system, and to
   // What the gateway holds is part of it.
   expect(queued).toBeLessThan(2 * 1024 * 1024);
   expect(await readIn(page, MUCH)).toBe(MUCH);
+});
+
+test('a page closes a connection of plain messages that it does not read', async () => {
+  const { gateway, page } = await scene(', tcpProtocol: off');
+  await openIn(page, gateway.url('/tcp'), ['binary']);
+  await settled(() => sent(gateway));
+  const closing = page.evaluate(() =>
+    (globalThis as unknown as { connection: TcpConnection }).connection.close().then(() => 'closed'),
+  );
+  expect(await within(closing, 'the end', 20_000)).toBe('closed');
 });
 
 test('a page that does not read makes the service wait, with a window in the page', async () => {
