@@ -84,19 +84,19 @@ describe('what does not come in time', () => {
   test('ends the connection: AUTH_OK', async () => {
     const expiresAt = Date.now() + 2_050;
     const { url, visitor } = await startV1Server(({ say }) => say({ ...OPENED, expiresAt }));
-    const connection = open(url, { openTimeoutMs: 50, token: async () => 't' });
+    const connection = open(url, { openTimeoutMs: 400, token: async () => 't' });
     await connection.opened;
     await (await visitor()).hears('AUTH');
-    expect(await failureOf(connection.closed)).toMatchObject(late);
+    expect(await failureOf(connection.closed)).toMatchObject({ ...late, message: 'no answer within 0.4 s' });
   });
 
   test('makes the connection go on over another WebSocket, where it can: AUTH_OK, and RESUMED', async () => {
     const expiresAt = Date.now() + 2_050;
     const { url, visitor } = await startV1Server(({ say }, index) => {
-      if (index === 0) say({ ...RESUMABLE, expiresAt });
+      if (index === 0) say({ ...RESUMABLE, resumeMs: 20_000, expiresAt });
       if (index === 2) say({ type: 'RESUMED', offset: 0, credit: 1, expiresAt: 0 }, { type: 'FIN' });
     });
-    const connection = open(url, { openTimeoutMs: 50, token: async () => 't' });
+    const connection = open(url, { openTimeoutMs: 400, token: async () => 't' });
     await (await visitor()).hears('AUTH');
     await (await visitor(1)).hears('RESUME');
     await (await visitor(2)).hears('RESUME');
