@@ -4,6 +4,8 @@ import { Ring } from './ring.ts';
 
 /** Whoever is sent the stream. */
 export interface Receiver {
+  /** It has not taken what it was sent: nothing more is sent to it until it has, whatever its credit. */
+  readonly isFull: boolean;
   sendData(bytes: Buffer): void;
 }
 
@@ -74,6 +76,11 @@ export class Outbound {
   grant(credit: number): void {
     this.#limit += credit;
     if (this.#limit - this.#sent > MAX_CREDIT) throw protocolFault('a credit of more than 16 MiB');
+    this.goOn();
+  }
+
+  /** The receiver may have room again. */
+  goOn(): void {
     if (this.#kept !== undefined) this.#sendKept(this.#kept);
   }
 
@@ -86,11 +93,11 @@ export class Outbound {
 
   get #room(): number {
     if (this.#kept !== undefined) return this.#acknowledged + WINDOW_BYTES - this.#taken;
-    return this.#limit - this.#sent;
+    return this.#receiver?.isFull ? 0 : this.#limit - this.#sent;
   }
 
   #sendKept(kept: Ring): void {
-    while (this.#receiver !== undefined) {
+    while (this.#receiver !== undefined && !this.#receiver.isFull) {
       const count = Math.min(this.#taken, this.#limit) - this.#sent;
       if (count <= 0) return;
       this.#send(kept.read(this.#sent, Math.min(count, MAX_DATA_BYTES)));

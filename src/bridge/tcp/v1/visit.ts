@@ -58,6 +58,7 @@ class Visit implements End, Visitor {
       events: this.closing,
       handler: this.#conversation,
       onChunk: () => this.flush(),
+      onRoom: () => this.#onRoom(),
       beforeClose: (status, error) => this.#sayWhy(status, error),
     });
     this.closing.join(this.#client.peer, this);
@@ -77,6 +78,14 @@ class Visit implements End, Visitor {
 
   send(message: TcpMessage): void {
     this.#client.send(message);
+  }
+
+  get isFull(): boolean {
+    return this.#client.isFull;
+  }
+
+  whenOut(then: () => void): void {
+    this.#client.peer.sink.whenOut(then);
   }
 
   sendData(bytes: Buffer): void {
@@ -133,6 +142,11 @@ class Visit implements End, Visitor {
 
   bury(): void {
     this.#connection?.service.bury();
+  }
+
+  /** To one that is gone nothing is sent any more. */
+  #onRoom(): void {
+    if (this.#client.peer.takesFrames) this.#connection?.onRoom(this);
   }
 
   get #connection() {

@@ -14,6 +14,8 @@ export interface Visitor extends Receiver {
   feed(sink: Sink): void;
   /** Hands on what has come of it and waits for the end of its chunk. */
   flush(): void;
+  /** Calls `then` once what was sent has left this process. */
+  whenOut(then: () => void): void;
   /** Both directions are through. */
   conclude(): void;
 }
