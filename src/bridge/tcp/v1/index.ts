@@ -3,7 +3,8 @@ import { saySame } from '../../../admission/claims.ts';
 import type { RouteConfig } from '../../../config/schema.ts';
 import { GatewayError } from '../../../errors.ts';
 import { encodeMessage } from '../../../tcp-protocol/encode.ts';
-import { RESUME_ID_BYTES, TCP_PROTOCOL, TCP_RESUME_PROTOCOL } from '../../../tcp-protocol/types.ts';
+import { offersResume } from '../../../tcp-protocol/offers.ts';
+import { RESUME_ID_BYTES, TCP_PROTOCOL } from '../../../tcp-protocol/types.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
 import type { Reach, Reached } from '../../../upstream/reach.ts';
 import type { Bridge, Destination, InBandRefusal, SessionHandle } from '../../contract.ts';
@@ -48,7 +49,7 @@ export class TcpV1 {
 
   /** As Dial; a client that comes back to a connection dials nothing. Rejects with RESUME_GONE where nobody can. */
   async dial(request: AdmittedRequest, signal: AbortSignal): Promise<Bridge> {
-    if (request.protocols.includes(TCP_RESUME_PROTOCOL)) return this.#resuming(request);
+    if (offersResume(request.protocols)) return this.#resuming(request);
     return this.#beginning(request, await this.#deps.reach(request, signal));
   }
 

@@ -26,7 +26,7 @@ const THROUGH: Ending = {
 
 /**
  * Carries a connection through one WebSocket; `head` is what came behind its handshake. Resolves with how the WebSocket
- * ended, and with `lingers` where the connection goes on without one. Never rejects.
+ * ended, with `lingers` where the connection goes on without one, and with `goesOn` where it has begun with this one. Never rejects.
  */
 export function runVisit(parts: VisitParts, head: Buffer): Promise<Ending> {
   return new Visit(parts).run(head);
@@ -67,11 +67,13 @@ class Visit implements End, Visitor {
   async run(head: Buffer): Promise<Ending> {
     this.#parts.session.attach(this.#link());
     this.#conversation.begin();
+    const begun = this.#connection;
     this.#client.peer.start(head);
     const ending = await this.closing.done;
     this.#conversation.stop();
+    if (!this.#isLeft) return ending;
     const lingers = this.#connection?.absenceOf(this);
-    return this.#isLeft && lingers ? { ...ending, lingers } : ending;
+    return { ...ending, ...(lingers && { lingers }), ...(begun && { goesOn: begun.over }) };
   }
 
   // What the connection sees of the client.
