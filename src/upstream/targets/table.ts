@@ -33,7 +33,8 @@ export class TargetTable {
   ) {
     this.#deps = deps;
     this.#onChange = onChange;
-    this.#entries = 'file' in config ? this.#open(config.file) : keyed(Object.entries(config.entries));
+    this.#entries =
+      'file' in config ? this.#open(config.file) : keyed(Object.entries(config.entries), 'targets');
   }
 
   /** The service of that name; undefined if there is none. */
@@ -53,7 +54,7 @@ export class TargetTable {
     try {
       const { entries, paths } = readTable(file);
       this.#watch(file, paths);
-      return keyed(entries);
+      return keyed(entries, file);
     } catch (error) {
       this.close();
       throw error;
@@ -73,7 +74,7 @@ export class TargetTable {
     try {
       const { entries, paths } = readTable(file);
       this.#watch(file, paths);
-      const fresh = keyed(entries);
+      const fresh = keyed(entries, file);
       if (textOf(fresh) === textOf(this.#entries)) return;
       this.#entries = fresh;
       this.#onChange(fresh.values());
@@ -92,8 +93,13 @@ function told({ file }: ConfigError) {
   return (problem: ConfigError['problems'][number]) => formatProblem(file, problem);
 }
 
-function keyed(entries: Iterable<readonly [string, ServiceAddress]>): Entries {
-  return new Map([...entries].map(([name, where]) => [keyOf(name), where]));
+/** Throws ConfigError where two names are one: which of the two services it stands for, nobody could tell. */
+function keyed(entries: Iterable<readonly [string, ServiceAddress]>, source: string): Entries {
+  const all = [...entries];
+  const found = new Map(all.map(([name, where]) => [keyOf(name), where]));
+  if (found.size === all.length) return found;
+  const message = 'two of the names are the same host:port in different spellings';
+  throw new ConfigError(source, [{ line: 0, column: 0, path: '', message }]);
 }
 
 /** A name that is host:port is the same in any spelling; any other is a secret, or none, and taken as it stands. */

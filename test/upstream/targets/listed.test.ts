@@ -202,6 +202,13 @@ describe('a table in a file', () => {
     table.close();
   });
 
+  test('names no target twice, in whatever spelling', async () => {
+    const file = await fileWith('db.example.com:5432: h:1\nDB.example.com.:5432: h:2\n');
+    const open = () =>
+      tcpTargets({ tcp: '{path.name}', targets: `file:${file}` }, { match: { path: '/{name}' } });
+    expect(open).toThrow(`${file} two of the names are the same host:port in different spellings`);
+  });
+
   test('that cannot be used is an error at the start', async () => {
     const file = await fileWith('nonsense\n');
     const open = () =>
