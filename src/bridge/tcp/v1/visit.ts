@@ -87,7 +87,8 @@ class Visit implements End, Visitor {
   }
 
   whenOut(then: () => void): void {
-    this.#client.peer.sink.whenOut(then);
+    // Behind our own FIN nothing may be written, not even to hear when it is out.
+    if (this.#client.peer.takesFrames) this.#client.peer.sink.whenOut(then);
   }
 
   sendData(bytes: Buffer): void {

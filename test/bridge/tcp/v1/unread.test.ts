@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { Grant } from '../../../../src/admission/grant.ts';
+import type { Renew } from '../../../../src/bridge/tcp/v1/authentication.ts';
 import { TcpV1 } from '../../../../src/bridge/tcp/v1/index.ts';
 import type { RouteConfig } from '../../../../src/config/schema.ts';
 import { decodeMessage } from '../../../../src/tcp-protocol/decode.ts';
@@ -13,7 +15,7 @@ import type { AdmittedRequest } from '../../../../src/upstream/forward.ts';
 import { parsed, sampleConfig } from '../../../support/config.ts';
 import { connection, type FarEnd, sessionOf } from '../../../support/ends.ts';
 import { type PairMaker, startPairs, turns, turnsUntil } from '../../../support/pairs.ts';
-import { BINARY, frame } from '../../../support/raw.ts';
+import { BINARY, closeFrame, frame } from '../../../support/raw.ts';
 
 /** A client that says all it likes, and reads nothing: what waits for it in this process is little, whatever credit it has given. */
 
@@ -27,13 +29,13 @@ beforeAll(async () => {
 });
 afterAll(() => pairs[Symbol.asyncDispose]());
 
-async function come(resume: string) {
+async function come(resume: string, renew?: Renew) {
   const text = sampleConfig().replace(/upstream: .*/, `upstream: { tcp: "127.0.0.1:1" ${resume} }`);
   const [route] = parsed(text).routes as [RouteConfig];
   const pair = await pairs.open();
   onTestFinished(() => pair[Symbol.dispose]());
   const reached = { socket: pair.ours, name: 'service', label: 'service', release() {} };
-  const v1 = new TcpV1(route, { reach: async () => reached });
+  const v1 = new TcpV1(route, { reach: async () => reached, renew });
   onTestFinished(() => v1.close());
   const grant = { claims: {}, releases: [] };
   const request = { protocols: [TCP_PROTOCOL], grant, connectionId: 'c' } as unknown as AdmittedRequest;
@@ -94,4 +96,23 @@ test('an answer to AUTH that is not taken is the last one', async () => {
   await turnsUntil(() => has(far, 'RESET'));
   const answers = heard(far).filter(({ type }) => type === 'AUTH_OK' || type === 'RESET');
   expect(answers).toMatchObject([{ type: 'AUTH_OK' }, { type: 'RESET', code: 1002 }]);
+});
+
+test('a token that is judged only behind the Close changes nothing', async () => {
+  const gate = Promise.withResolvers<Grant>();
+  const { pair, ours, far } = await come('', () => gate.promise);
+  const errors: Error[] = [];
+  ours.on('error', (error) => errors.push(error));
+  far.stream.pause();
+  pair.peer.write(Buffer.alloc(WINDOW_BYTES));
+  await turnsUntil(() => ours.writableLength > 0);
+  await say(far, { type: 'AUTH', accessToken: 'x' });
+  await far.say(closeFrame(1000));
+  await turnsUntil(() => ours.writableEnded);
+  gate.resolve({ claims: {}, releases: [] });
+  await turns(20);
+  expect(errors).toEqual([]);
+  far.stream.resume();
+  await turnsUntil(() => far.hasEnded);
+  expect(far.closeCode).toBe(1000);
 });
