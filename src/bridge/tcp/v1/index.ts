@@ -9,6 +9,7 @@ import type { AdmittedRequest } from '../../../upstream/forward.ts';
 import type { Reach, Reached } from '../../../upstream/reach.ts';
 import type { Bridge, Destination, InBandRefusal, SessionHandle } from '../../contract.ts';
 import { keyOf, type LingerObserver, Parking } from '../../parking.ts';
+import type { ParkingSpace } from '../../parking-space.ts';
 import { systemClock } from '../../poll/backoff.ts';
 import { destinationOf } from '../destination.ts';
 import { Authentication, type Renew } from './authentication.ts';
@@ -23,6 +24,8 @@ export interface TcpV1Deps {
   readonly renew?: Renew | undefined;
   /** Hears of connections without clients. */
   readonly lingering?: LingerObserver | undefined;
+  /** Where those of all routes wait. Absent: there is room for all. */
+  readonly space?: ParkingSpace | undefined;
 }
 
 const NO_ID = new Uint8Array(RESUME_ID_BYTES);
@@ -39,7 +42,7 @@ export class TcpV1 {
     this.#route = route;
     this.#deps = deps;
     const max = route.upstream.resume?.max ?? 0;
-    this.#parking = new Parking({ max, route: route.name, observer: deps.lingering });
+    this.#parking = new Parking({ max, route: route.name, space: deps.space, observer: deps.lingering });
   }
 
   /** Whether a client that offers these subprotocols is to speak it. */
