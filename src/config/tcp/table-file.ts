@@ -27,7 +27,16 @@ export function readTable(source: string): TableFile {
     const problems = readLines(textOf(file), dirname(file), entries);
     if (problems.length > 0) throw new ConfigError(file, shown(problems));
   }
-  return { entries, paths: [...new Set([source, ...files])] };
+  return { entries, paths: pathsOf(source, files) };
+}
+
+/** What there is to read, be it broken: changes when any of it does, or when a file comes or goes. Throws as `readTable` does. */
+export function tablePaths(source: string): readonly string[] {
+  return pathsOf(source, filesOf(source));
+}
+
+function pathsOf(source: string, files: readonly string[]): readonly string[] {
+  return [...new Set([source, ...files])];
 }
 
 /** Names with a dot ahead are those of editors, and of Kubernetes where it puts another folder in the place of one. */

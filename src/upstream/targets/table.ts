@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { ServiceAddress } from '../../config/fields.ts';
 import { ConfigError, formatProblem } from '../../config/problem.ts';
 import type { TableConfig } from '../../config/tcp/table.ts';
-import { readTable } from '../../config/tcp/table-file.ts';
+import { readTable, tablePaths } from '../../config/tcp/table-file.ts';
 import type { FileObserver, WatchedFiles } from '../../watched-files.ts';
 import { readAsked } from './asked.ts';
 
@@ -13,6 +13,9 @@ export interface TableDeps {
   readonly logger: Logger;
   readonly reloads?: FileObserver | undefined;
 }
+
+/** Of a folder whose files change all the time; that they do is told later. */
+const READS = 3;
 
 type Entries = ReadonlyMap<string, ServiceAddress>;
 
@@ -50,18 +53,23 @@ export class TargetTable {
 
   /** Watched before it is read: else a change in between is never told of. */
   #open(file: string): Entries {
-    this.#watch(file, [file]);
     try {
-      const { entries, paths } = readTable(file);
-      this.#watch(file, paths);
-      return keyed(entries, file);
+      return this.#read(file);
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  /** In a folder files come and go. */
+  /** In a folder files come and go. Those of which one is broken are watched, too, for it may be mended where it lies. */
+  #read(file: string): Entries {
+    for (let left = READS; ; left--) {
+      this.#watch(file, tablePaths(file));
+      const { entries, paths } = readTable(file);
+      if (this.#watched === paths.join('\n') || left <= 1) return keyed(entries, file);
+    }
+  }
+
   #watch(file: string, paths: readonly string[]): void {
     if (this.#watched === paths.join('\n')) return;
     this.#watched = paths.join('\n');
@@ -72,9 +80,7 @@ export class TargetTable {
   #renew(file: string): void {
     const { logger, reloads } = this.#deps;
     try {
-      const { entries, paths } = readTable(file);
-      this.#watch(file, paths);
-      const fresh = keyed(entries, file);
+      const fresh = this.#read(file);
       if (textOf(fresh) === textOf(this.#entries)) return;
       this.#entries = fresh;
       this.#onChange(fresh.values());
