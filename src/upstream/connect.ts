@@ -16,8 +16,8 @@ export interface Destination {
   readonly tls?: TlsTrust;
   /** What is offered through TLS by ALPN (RFC 7301), the best first. Absent: HTTP/1.1. */
   readonly alpn?: readonly string[] | undefined;
-  /** What the target's URL begins with where the service speaks no TLS; for the log. */
-  readonly plain?: 'ws://' | 'http://' | undefined;
+  /** What is written for a service that speaks no TLS: what its URL begins with, or what a TCP service is without; for the log. */
+  readonly plain?: 'ws://' | 'http://' | 'tcp without upstream.tls' | undefined;
   /** What is said on it first, before TLS. */
   readonly preamble?: Preamble | undefined;
   /** Milliseconds without a byte after which TCP asks whether the host is there; Infinity: it does not. Absent: a minute. */

@@ -34,6 +34,8 @@ export class Connector {
   readonly #options: ConnectorOptions;
   readonly #first: PreambleParts;
   readonly #keepaliveMs: number | undefined;
+  /** As in Destination, of what is no HTTP service. */
+  readonly #plain: 'ws://' | 'tcp without upstream.tls';
   /** Undefined where no target speaks TLS. Connections that are open keep the one they were made with. */
   #trust: TlsTrust | undefined;
   readonly #unwatch: (() => void) | undefined;
@@ -43,6 +45,7 @@ export class Connector {
     this.#options = options;
     this.#first = { proxyProtocol: upstream.proxyProtocol, starttls: upstream.tls?.starttls };
     this.#keepaliveMs = upstream.keepalive;
+    this.#plain = upstream.tcp === undefined ? 'ws://' : 'tcp without upstream.tls';
     this.#unwatch = options.isSecure ? this.#watchTrust(upstream) : undefined;
   }
 
@@ -61,7 +64,7 @@ export class Connector {
     if (trust === undefined || !target.secure) return context.connect(where, signal);
     // The certificate names the host that the configuration does, whatever its address.
     const servername = trust.servername ?? (target.host === address ? '' : target.host);
-    const plain = target.base === undefined ? 'ws://' : 'http://';
+    const plain = target.base === undefined ? this.#plain : 'http://';
     return context.connect({ ...where, tls: { ...trust, servername }, alpn: ALPN[http2], plain }, signal);
   }
 
