@@ -158,7 +158,10 @@ describe('a visitor', () => {
     ['size', '1009 The message is too big: at most 4096 bytes.'],
     ['connections', '7 open; 3 refused: 1013 Too many open connections per address.'],
     ['closed', '1014 connection_refused: The upstream could not be reached.'],
-    ['metadata', '3003 destination_ip_prohibited: This target is not allowed.'],
+    [
+      'metadata',
+      '3003 destination_ip_prohibited: This target is not allowed, or there is none of that name.',
+    ],
   ])('sees what the trial "%s" leads to', async (trial, outcome) => {
     const { page } = await visit();
     await page.click(`[data-trial=${trial}] button`);

@@ -58,6 +58,7 @@ export class MessageClient implements FrameHandler {
     const maxMessage = Math.min(session.messageSize, MAX_MESSAGE_BYTES);
     const common = { socket, session, deflate: false, maxMessage, frames: this, events, take, beforeClose };
     this.peer = new Peer({ name: 'client', ...common });
+    // Unless it is sent what a source has read: that one stops by itself.
     this.peer.sink.fedBy({ onFull() {}, onRoom, onDrain() {} });
   }
 

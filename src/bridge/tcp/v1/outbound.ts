@@ -4,7 +4,7 @@ import { Ring } from './ring.ts';
 
 /** Whoever is sent the stream. */
 export interface Receiver {
-  /** It has not taken what it was sent: nothing more is sent to it until it has, whatever its credit. */
+  /** It has not taken what it was sent: of what is kept nothing more is sent to it until it has, whatever its credit. */
   readonly isFull: boolean;
   sendData(bytes: Buffer): void;
 }
@@ -59,15 +59,14 @@ export class Outbound {
     this.grant(credit);
   }
 
-  /** Takes bytes of the service, and returns how many. */
+  /** Takes bytes of the service, and returns how many. What is not kept is sent where it lies, before this returns. */
   offer(chunk: Buffer): number {
     const count = Math.min(chunk.length, this.#room);
     if (count === 0) return 0;
     const bytes = chunk.subarray(0, count);
     this.#kept?.write(this.#taken, bytes);
     this.#taken += count;
-    // What it was read into is read over as soon as this returns; the client may take it later.
-    if (this.#kept === undefined) this.#send(Buffer.from(bytes));
+    if (this.#kept === undefined) this.#send(bytes);
     else this.#sendKept(this.#kept);
     return count;
   }
@@ -79,7 +78,7 @@ export class Outbound {
     this.goOn();
   }
 
-  /** The receiver may have room again. */
+  /** The receiver may have room again for what is kept. */
   goOn(): void {
     if (this.#kept !== undefined) this.#sendKept(this.#kept);
   }
@@ -93,7 +92,7 @@ export class Outbound {
 
   get #room(): number {
     if (this.#kept !== undefined) return this.#acknowledged + WINDOW_BYTES - this.#taken;
-    return this.#receiver?.isFull ? 0 : this.#limit - this.#sent;
+    return this.#limit - this.#sent;
   }
 
   #sendKept(kept: Ring): void {
