@@ -2,7 +2,7 @@
 
 /** What is to be written where. */
 export interface Remedies {
-  /** What the URL begins with for a service without TLS: `ws://`. */
+  /** What is to be written for a service without TLS: `ws://`. */
   readonly plain: string;
   /** Who is believed: `name it in upstream.tls.ca`. */
   readonly authority: string;

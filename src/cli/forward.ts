@@ -21,7 +21,10 @@ export function forwardCommand(command: Command): Command {
         .default([], 'none'),
     )
     .addOption(
-      new Option('-L, --listen <[addr:]port:url>', 'where to listen, and where that leads to; repeatable')
+      new Option(
+        '-L, --listen <[addr:]port:url>',
+        'where to listen, and where that leads to; a path in the place of a port is a unix socket; repeatable',
+      )
         .argParser(addForwarding)
         .default([], 'none'),
     )
@@ -30,7 +33,8 @@ export function forwardCommand(command: Command): Command {
 }
 
 const HELP = `
-The address is ${LOCAL} unless it is said, [::1] in brackets; port 0 takes a free one.
+The address is ${LOCAL} unless it is said, [::1] in brackets; port 0 takes a free one. Whoever uses this machine may connect to a port; a unix
+socket (/run/user/1000/db:wss://…) is for those who may write to its file.
 ${TOKEN_HELP}
 
 Examples:
@@ -54,7 +58,11 @@ export async function forward(
   if (forwardings.length === 0)
     throw new CommandError('say where to: a URL, or -L PORT:URL; see `sallyport forward --help`', EXIT.usage);
   const { createTunnels } = await import('./tunnel/tunnels.ts');
-  const tunnels = createTunnels(context, options);
+  const tunnels = createTunnels(
+    context,
+    options,
+    forwardings.map(({ url }) => url),
+  );
   try {
     return await serveDoors(context, forwardings.map(doorOf), max);
   } finally {

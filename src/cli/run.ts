@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { CertificateError } from '../config/certificate.ts';
 import { ConfigError } from '../config/problem.ts';
 import { CredentialError } from '../config/secret.ts';
-import { parseDuration } from '../config/units.ts';
 import { ListenerError } from '../listener/error.ts';
 import { LogFileError } from '../observe/file-queue.ts';
+import { readDuration, readPort } from './arguments.ts';
 import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
 import { forward, forwardCommand } from './forward.ts';
 import { key, keyCommand } from './key.ts';
@@ -164,18 +164,6 @@ function takingFile(command: Command, { env }: Context): Command {
       `$SALLYPORT_CONFIG, else ${here} if there is one here, else ${commented}`,
     ),
   );
-}
-
-function readDuration(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError('Expected a duration like 500ms or 2s.');
-  return ms;
-}
-
-function readPort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port <= 65_535)) throw new InvalidArgumentError('Expected a number from 0 to 65535.');
-  return port;
 }
 
 /** Tells the person at the terminal; what nobody foresaw with its stack trace. */

@@ -66,7 +66,7 @@ export async function socks(
   { listen, max, ...options }: SocksOptions,
 ): Promise<number> {
   const { createTunnels } = await import('./tunnel/tunnels.ts');
-  const tunnels = createTunnels(context, options);
+  const tunnels = createTunnels(context, options, [template]);
   try {
     return await serveDoors(context, [{ ...listen, to: shownUrl(template), serve }], max);
   } finally {

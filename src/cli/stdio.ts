@@ -22,7 +22,7 @@ In ~/.ssh/config:
 /** `sallyport stdio`: nothing but the service's bytes goes to stdout. Resolves with the exit code. Throws CommandError and CertificateError. */
 export async function stdio(context: Context, url: string, options: TunnelOptions): Promise<number> {
   const { createTunnels } = await import('./tunnel/tunnels.ts');
-  const tunnels = createTunnels(context, options);
+  const tunnels = createTunnels(context, options, [url]);
   const stop = new AbortController();
   const abort = () => stop.abort(new Error('the command was told to end'));
   // ssh ends its ProxyCommand by SIGHUP.

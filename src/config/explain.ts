@@ -18,17 +18,26 @@ const KNOWN_STRANGERS: Readonly<Record<string, string>> = {
  * in the file, so that no value of the environment is ever shown.
  */
 export function explain(issues: readonly Issue[], written: unknown): Finding[] {
-  return issues.flatMap((issue) => simplify(issue)).flatMap((issue) => findings(issue, written));
+  return issues.flatMap((issue) => simplify(issue, written)).flatMap((issue) => findings(issue, written));
 }
 
 /** Replaces a union's issue by those of the alternative that was meant: the one whose type fits what was given. */
-function simplify(issue: Issue, base: Path = []): Issue[] {
+function simplify(issue: Issue, written: unknown, base: Path = []): Issue[] {
   const path = [...base, ...issue.path];
   if (issue.code !== 'invalid_union') return [{ ...issue, path }];
-  const meant = issue.errors.find((errors) => !errors.some(isOfOtherType));
-  if (meant !== undefined) return meant.flatMap((inner) => simplify(inner, path));
+  const isText = isTextWithoutQuotes(path, written);
+  const meant = issue.errors.find((errors) => !isText && !errors.some(isOfOtherType));
+  if (meant !== undefined) return meant.flatMap((inner) => simplify(inner, written, path));
   const own = form(issue) === undefined ? issue.errors[0]?.[0] : issue;
   return [{ ...(own ?? issue), path }];
+}
+
+/** Where a mapping might stand: its keys tell that it is none. */
+function isTextWithoutQuotes(path: Path, written: unknown): boolean {
+  const value = valueAt(written, path);
+  if (!isBraced(value)) return false;
+  const known = keysAt(path, value);
+  return Object.keys(value as object).every((key) => !known.includes(key));
 }
 
 function isOfOtherType(issue: Issue): boolean {

@@ -2,6 +2,7 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
 import { BETWEEN } from './segments.ts';
+import { addressSlip } from './tcp/slips.ts';
 import {
   BYTE_RATE,
   DURATION,
@@ -132,7 +133,9 @@ export type ServiceAddress = Readonly<{ host: string; port: number } | { socketP
 
 /** `host:port` of a TCP service, IPv6 in brackets; or a unix socket. */
 export const SERVICE_ADDRESS = 'host:port, like 10.0.0.9:5900, or unix:/run/app.sock';
-export const serviceAddress = word<ServiceAddress>(SERVICE_ADDRESS, readServiceAddress);
+export const serviceAddress = word<ServiceAddress>(SERVICE_ADDRESS, readServiceAddress, {
+  hint: addressSlip,
+});
 
 /** Undefined if it is none. */
 export function readServiceAddress(text: string): ServiceAddress | undefined {

@@ -28,6 +28,24 @@ function plainPage(origin: string): string | undefined {
   return 'a page over plain http can be changed on the way, and acts with cookies';
 }
 
+/** A script sets no header on the handshake of a WebSocket; on plain requests it does, and a proxy may set one of a name of its own. */
+export function headersOfPages({ auth, origins = [], upstream }: RouteConfig, path: Path): Finding[] {
+  const isForPages = origins.length > 0 && servedKinds(upstream).every((kind) => kind === 'upgrade');
+  if (!isForPages || auth === 'none' || !asksForToken(auth)) return [];
+  if (!auth.token.every(({ from, name }) => from === 'header' && name === '')) return [];
+  return [
+    {
+      path: [...path, 'auth', 'token'],
+      message: 'no page gets in: scripts set no header on a WebSocket, and origins names pages',
+      hint: 'add subprotocol, or cookie:NAME, as in token: [subprotocol, header]',
+    },
+  ];
+}
+
+function asksForToken({ issuer, keys }: Exclude<RouteConfig['auth'], 'none'>): boolean {
+  return issuer.length > 0 || keys !== undefined;
+}
+
 /**
  * A page can let its own name point at a listener of its visitor's network (DNS rebinding), and then comes from the host it
  * asks. Told where nothing else stands in its way; plain text on a public address has a warning of its own.
@@ -59,8 +77,8 @@ export function loginWarnings(route: RouteConfig, path: Path): Finding[] {
 /** A page that is opened brings cookies, its query, and the password it was asked for: no header and no subprotocol. */
 function noWayBack({ auth }: RouteConfig, path: Path): Finding[] {
   if (auth === 'none' || auth.external !== undefined) return [];
-  const isAsked = auth.issuer.length > 0 || auth.keys !== undefined;
-  if (!isAsked || !auth.token.every(({ from }) => from === 'header' || from === 'subprotocol')) return [];
+  if (!asksForToken(auth) || !auth.token.every(({ from }) => from === 'header' || from === 'subprotocol'))
+    return [];
   return [
     {
       path: [...path, 'login'],

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** The configuration of TLS towards upstreams: whom to believe, and who we are. */
@@ -40,7 +41,7 @@ const shape = z.strictObject({
 
 /** All of it in a word, where nothing else is to be said. */
 const word = z
-  .enum(['on', ...STARTTLS_KINDS])
+  .enum(['on', ...STARTTLS_KINDS], `expected on, ${STARTTLS_KINDS.join(', ')}, or a mapping`)
   .transform((text): UpstreamTls => (text === 'on' ? {} : { starttls: text }));
 
 export type UpstreamTls = z.output<typeof shape>;
@@ -48,17 +49,19 @@ export type UpstreamTls = z.output<typeof shape>;
 /** Of services that speak TLS from the first byte, as their URL says. */
 export const secureTls = z.strictObject(trust).superRefine(tlsRules);
 
-export const upstreamTls = z.union(
-  [word, shape.superRefine(tlsRules)],
-  `expected on, ${STARTTLS_KINDS.join(', ')}, or a mapping`,
-);
+export const upstreamTls = z.union([word, shape.superRefine(tlsRules)]);
 
 /** A certificate and its key go together; authorities are for those who verify. */
-function tlsRules({ ca, cert, key, verify }: UpstreamTls, context: z.core.$RefinementCtx): void {
+function tlsRules({ ca, cert, key, verify, servername }: UpstreamTls, context: z.core.$RefinementCtx): void {
   function complain(path: string, message: string): void {
     context.addIssue({ code: 'custom', path: [path], message });
   }
   if (cert !== undefined && key === undefined) complain('cert', 'has no effect without its key');
   if (key !== undefined && cert === undefined) complain('key', 'has no effect without its cert');
+  if (servername !== undefined && isIP(servername) !== 0)
+    complain(
+      'servername',
+      'is an address, and TLS sends names only (RFC 6066 §3): leave it out where the target is that address',
+    );
   if (verify === 'off' && ca !== undefined) complain('ca', 'has no effect beside verify: off');
 }

@@ -6,13 +6,13 @@ import { isUrl } from './fields.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
 import { hasIdleLimit } from './limits.ts';
 import { nearMisses } from './near-misses.ts';
-import { loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
+import { headersOfPages, loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
 import { sessionConfigOf } from './poll/index.ts';
 import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
-import { openTunnel, wideBlocks } from './tcp/warnings.ts';
+import { openTunnel, placelessNames, smallMessages, wideBlocks } from './tcp/warnings.ts';
 import { places, valueAt } from './tree.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
@@ -144,11 +144,14 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
   return [
     ...(route.auth === 'none' ? openTunnel(route, path) : authWarnings(route.auth, path)),
     ...originWarnings(route, path),
+    ...headersOfPages(route, path),
     ...loginWarnings(route, path),
     ...unnoticedLoss(route, path),
     ...unverified(route, path),
     ...lentCredentials(route, path),
+    ...smallMessages(route, path),
     ...wideBlocks(route, path),
+    ...placelessNames(route, path),
   ];
 }
 

@@ -71,10 +71,14 @@ export function liesWithin([network, bits]: Block, range: SpecialRange): boolean
   return bits >= range.bits && isWithin(network, [range.network, range.bits]);
 }
 
-/** The first special range within a block that does not lie within one itself; undefined if there is none. */
+/** What people have services in. */
+const USUAL = ['private', 'unique local', 'loopback'];
+
+/** A special range within a block that does not lie within one itself, one that is in use if there is such; undefined if there is none. */
 export function specialWithin(block: Block): string | undefined {
   if (RANGES.some((range) => liesWithin(block, range))) return undefined;
-  const range = RANGES.find(({ network }) => isWithin(network, block));
+  const within = RANGES.filter(({ network }) => isWithin(network, block));
+  const range = within.find(({ name }) => USUAL.includes(name)) ?? within[0];
   return range && `${range.network}/${range.bits}`;
 }
 

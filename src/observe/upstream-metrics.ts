@@ -38,7 +38,8 @@ export function createUpstreamMetrics(
       for (const endpoint of endpoints()) {
         const labels = { route: endpoint.route, target: endpoint.name };
         live.set(labels, endpoint.live);
-        healthy.set(labels, endpoint.isWell(performance.now()) ? 1 : 0);
+        const isWell = endpoint.isWell?.(performance.now());
+        if (isWell !== undefined) healthy.set(labels, isWell ? 1 : 0);
         for (const outcome of LIKELY) dials.inc({ ...labels, outcome }, 0);
       }
     },
@@ -56,7 +57,7 @@ function createMeters(registry: Registry) {
     }),
     healthy: new Gauge({
       name: 'sallyport_upstream_healthy',
-      help: '1: the target gets its share; 0: its dials or checks fail, and others are tried first.',
+      help: '1: the target gets its share; 0: its dials or checks fail, and others are tried first. None for a rule of allow.',
       labelNames: ['route', 'target'],
       registers,
     }),

@@ -16,8 +16,8 @@ export interface Destination {
   readonly tls?: TlsTrust;
   /** What is offered through TLS by ALPN (RFC 7301), the best first. Absent: HTTP/1.1. */
   readonly alpn?: readonly string[] | undefined;
-  /** What is written for a service that speaks no TLS: what its URL begins with, or what a TCP service is without; for the log. */
-  readonly plain?: 'ws://' | 'http://' | 'tcp without upstream.tls' | undefined;
+  /** What is to be written where the service speaks no TLS, such as `ws://`; for the log. */
+  readonly plain?: string | undefined;
   /** What is said on it first, before TLS. */
   readonly preamble?: Preamble | undefined;
   /** Milliseconds without a byte after which TCP asks whether the host is there; Infinity: it does not. Absent: a minute. */
@@ -94,7 +94,12 @@ function attempt(where: Destination, signal: AbortSignal, under?: Socket): Promi
     }
     const socket = begin(where, under);
     const opened = where.tls === undefined ? 'connect' : 'secureConnect';
-    const onAbort = () => onFailure('UPSTREAM_TIMEOUT', { detail: 'while connecting' });
+    const onAbort = () => {
+      const stage = socket.connecting
+        ? 'while connecting'
+        : 'during its TLS handshake: does it speak TLS there?';
+      onFailure('UPSTREAM_TIMEOUT', { detail: stage });
+    };
     const onError = (cause: Error) =>
       onFailure('UPSTREAM_REFUSED', { cause: tlsFault(cause, remediesFor(where)) });
     const onClose = () => onFailure('UPSTREAM_REFUSED', { detail: 'closed while connecting' });

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { RouteConfig } from '../config/schema.ts';
+import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { type TlsTrust, trustSource } from '../tls-trust.ts';
 import type { UpstreamContext } from './context.ts';
 import { ALPN, type Http2Mode } from './http2-connection.ts';
@@ -21,8 +22,19 @@ export interface Spot {
   readonly address: string;
 }
 
+/** What is to be written for a service that speaks no TLS. */
+const PLAIN: Readonly<Record<UpstreamKind, string>> = {
+  websocket: 'ws://',
+  tcp: 'upstream without tls, or with the protocol in which it is asked for, such as tls: postgres',
+  poll: 'http://',
+  post: 'http://',
+  http: 'http://',
+};
+
 export interface ConnectorOptions {
   readonly context: UpstreamContext;
+  /** What its targets are. */
+  readonly kind: UpstreamKind;
   /** Some of the targets speak TLS: the route's files for it are read, and read again when they change. */
   readonly isSecure: boolean;
   /** Which version of HTTP the connections are dialled for. */
@@ -34,8 +46,6 @@ export class Connector {
   readonly #options: ConnectorOptions;
   readonly #first: PreambleParts;
   readonly #keepaliveMs: number | undefined;
-  /** As in Destination, of what is no HTTP service. */
-  readonly #plain: 'ws://' | 'tcp without upstream.tls';
   /** Undefined where no target speaks TLS. Connections that are open keep the one they were made with. */
   #trust: TlsTrust | undefined;
   readonly #unwatch: (() => void) | undefined;
@@ -45,7 +55,6 @@ export class Connector {
     this.#options = options;
     this.#first = { proxyProtocol: upstream.proxyProtocol, starttls: upstream.tls?.starttls };
     this.#keepaliveMs = upstream.keepalive;
-    this.#plain = upstream.tcp === undefined ? 'ws://' : 'tcp without upstream.tls';
     this.#unwatch = options.isSecure ? this.#watchTrust(upstream) : undefined;
   }
 
@@ -55,7 +64,7 @@ export class Connector {
     signal: AbortSignal,
     { autoEnd = false, client }: Opening = {},
   ): Promise<Socket> {
-    const { context, http2 } = this.#options;
+    const { context, http2, kind } = this.#options;
     const preamble = preambleOf(this.#first, client);
     const { port, socketPath } = target;
     const how = { autoEnd, preamble, keepaliveMs: this.#keepaliveMs };
@@ -64,8 +73,8 @@ export class Connector {
     if (trust === undefined || !target.secure) return context.connect(where, signal);
     // The certificate names the host that the configuration does, whatever its address.
     const servername = trust.servername ?? (target.host === address ? '' : target.host);
-    const plain = target.base === undefined ? this.#plain : 'http://';
-    return context.connect({ ...where, tls: { ...trust, servername }, alpn: ALPN[http2], plain }, signal);
+    const tls = { ...trust, servername };
+    return context.connect({ ...where, tls, alpn: ALPN[http2], plain: PLAIN[kind] }, signal);
   }
 
   /** Its files are watched no more. Again is a no-op. */

@@ -20,8 +20,8 @@ export interface EndpointRecord {
   readonly route: string;
   readonly name: string;
   readonly live: number;
-  /** New sessions go there as to any other. */
-  isWell(now: number): boolean;
+  /** New sessions go there as to any other. Absent: nobody knows. */
+  isWell?(now: number): boolean;
 }
 
 /**

@@ -53,7 +53,7 @@ export class Pool {
     const isSession = kind === 'poll' || kind === 'post';
     this.http2 = (isSession && sessionConfigOf(route.upstream)?.http2) || 'off';
     const isSecure = this.targets.some(({ secure }) => secure);
-    this.#connector = new Connector(route.upstream, { context, isSecure, http2: this.http2 });
+    this.#connector = new Connector(route.upstream, { context, kind, isSecure, http2: this.http2 });
     const { resolver, now } = context;
     const lookUp = route.upstream.resolver ?? 'dns';
     this.#watches = this.targets.map((target) => {

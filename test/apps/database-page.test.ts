@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { build, type Plugin, type Rolldown } from 'vite';
+import { build, type Rolldown } from 'vite';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { launchChromium, openPage } from '../support/chromium.ts';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
@@ -10,45 +10,20 @@ import { PASSWORD, startPostgres } from '../support/postgres.ts';
 import { serveScript } from '../support/script-page.ts';
 import { type RunningServer, startRedis } from '../support/servers.ts';
 import type { DatabasePage } from './database-page.ts';
+import { EXAMPLE, HERE, library } from './example-page.ts';
 
 /** pg and ioredis, bundled by Vite for a page, on Debian's PostgreSQL and Redis through a gateway that wants a token. */
 
-const require = createRequire(import.meta.url);
-const NOTHING = '\0nothing';
-
-/** What pages have not, and these programs ask for only where they are told to. */
-const nothing: Plugin = {
-  name: 'nothing',
-  enforce: 'pre',
-  resolveId: (id) => (/^(?:node:)?(?:fs|dns|tls|crypto|path|diagnostics_channel)$/.test(id) ? NOTHING : null),
-  load: (id) => (id === NOTHING ? 'export default {}' : null),
-};
-
-/** Node's modules in npm's versions, `net` in ours. */
-const alias = [
-  { find: /^(?:node:)?net$/, replacement: new URL('../../src/client/net.ts', import.meta.url).pathname },
-  { find: /^(?:node:)?stream$/, replacement: require.resolve('readable-stream/lib/ours/browser.js') },
-  { find: /^(?:node:)?util\/types$/, replacement: require.resolve('util/support/types.js') },
-  ...['buffer', 'events', 'util', 'process'].map((name) => ({
-    find: new RegExp(`^(?:node:)?${name}$`),
-    replacement: require.resolve(name === 'process' ? 'process/browser.js' : `${name}/`),
-  })),
-];
-
 async function bundle(): Promise<string> {
   const output = await build({
-    configFile: false,
+    root: HERE,
+    configFile: join(EXAMPLE, 'vite.config.js'),
     logLevel: 'silent',
-    plugins: [nothing],
-    resolve: { alias },
-    define: { global: 'globalThis' },
+    plugins: [library],
     build: {
       write: false,
       modulePreload: false,
-      rolldownOptions: {
-        input: new URL('database-page.ts', import.meta.url).pathname,
-        transform: { inject: { Buffer: ['buffer', 'Buffer'], process: ['process', 'default'] } },
-      },
+      rolldownOptions: { input: join(HERE, 'database-page.ts') },
     },
   });
   return (output as Rolldown.RolldownOutput).output[0].code;

@@ -1,12 +1,9 @@
-import buffer from 'buffer';
+import '../../config/examples/databases-in-a-page/globals.js';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { configure } from '../../src/client/net.ts';
 
 /** The program of a page: pg and ioredis as they are, on the client library's `net`. */
-
-// ioredis bounds its pipelines by it; npm's buffer has none.
-Object.assign(buffer, { constants: { MAX_STRING_LENGTH: 2 ** 29 - 24 } });
 
 /** What the test asks the page to do; each resolves with what can be compared. */
 export interface DatabasePage {

@@ -159,6 +159,21 @@ describe('places to listen', () => {
     }
   });
 
+  test.each([
+    ['0.0.0.0', true],
+    ['[::]', true],
+    ['localhost', false],
+    ['127.0.0.2', false],
+  ])('at %s are warned of: %s', async (address, isOpen) => {
+    const command = new Command(['forward', '-L', `${address}:0:ws://127.0.0.1:1/`]);
+    const [port] = await command.ports();
+    expect(command.err).toBe(
+      isOpen
+        ? `sallyport: whoever reaches this machine may connect to ${address}:${port}, and goes on as you: write 127.0.0.1 unless that is meant\n`
+        : '',
+    );
+  });
+
   test('that are taken are named', async () => {
     const server = createServer();
     await listenAt({ port: 0, host: '127.0.0.1' }, server);
@@ -175,9 +190,9 @@ describe('places to listen', () => {
     [['forward'], /say where to: a URL, or -L PORT:URL/],
     [['forward', 'http://a/'], /Expected a URL that begins with wss/],
     [['forward', 'wss://me:pw@a/'], /without a name or password/],
-    [['forward', '-L', 'wss://a/'], /Expected \[ADDRESS:\]PORT:URL/],
+    [['forward', '-L', 'wss://a/'], /Expected \[ADDRESS:\]PORT:URL or/],
     [['forward', '-L', '70000:wss://a/'], /Expected a port/],
-    [['forward', '-L', '::1:80:wss://a/'], /Expected \[ADDRESS:\]PORT:URL/],
+    [['forward', '-L', '::1:80:wss://a/'], /Expected \[ADDRESS:\]PORT:URL or/],
     [['forward', '-L', ':80:wss://a/'], /Expected an address/],
     [['forward', '--max', '0', 'wss://a/'], /Expected a number from 1/],
     [['forward', '--token', 'x', 'wss://a/'], /unknown option '--token'/],
@@ -219,6 +234,16 @@ describe('the token', () => {
     await writeFile(file, '');
     expect(await endOf(dial(port))).toBe('ECONNRESET');
     expect(command.err).toContain(`--token-file: ${file} is empty: there is no token in it\n`);
+  });
+
+  test.each([
+    ['/nowhere', /--token-file: cannot read \/nowhere \(ENOENT\)\n/],
+    ['/', /--token-file: cannot read \/ \(EISDIR\)\n/],
+    ['/dev/zero', /--token-file: \/dev\/zero is no token: it has blanks, lines or other signs in it\n/],
+  ])('is not had from the file %s, and that is said', async (file, said) => {
+    const { port, command } = await forwarding(echo, ['--token-file', file], { auth: AUTH });
+    expect(await endOf(dial(port))).toBe('ECONNRESET');
+    expect(command.err).toMatch(said);
   });
 
   test('or from a command, or the environment', async () => {

@@ -215,6 +215,23 @@ describe('TLS', () => {
     expect(await results(`${kind}: "${written}://127.0.0.1:${await http(200)}"`)).toEqual([1, told]);
   });
 
+  test('is not what a TCP service speaks', async () => {
+    const target = `tcp: "127.0.0.1:${await listening(createServer((socket) => void socket.on('error', () => {}).write('220 x\r\n')))}"`;
+    expect(await results(`${target}, tls: on`)).toEqual([
+      1,
+      'FAILS: it speaks no TLS: write upstream without tls, or with the protocol in which it is asked for, such as tls: postgres',
+    ]);
+  });
+
+  test.each([
+    ['on', 'during its TLS handshake: does it speak TLS there?'],
+    ['postgres', 'while asking for TLS'],
+  ])('is waited for in vain where a TCP service is silent: tls: %s', async (tls, stage) => {
+    const silent = await listening(createServer((socket) => void socket.on('error', () => {})));
+    const keys = `tcp: "127.0.0.1:${silent}", tls: ${tls} }, timeouts: { handshake: 100ms`;
+    expect(await results(keys)).toEqual([1, `FAILS: no answer in time ${stage}`]);
+  });
+
   test.each([
     ['websocket', 'ws', 'wss'],
     ['http', 'http', 'https'],

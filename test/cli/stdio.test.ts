@@ -68,7 +68,7 @@ describe('it ends with 1 and a sentence', () => {
     const { command } = await piping((socket) => void socket.once('data', () => socket.resetAndDestroy()));
     command.input.write('x');
     expect(await within(command.exit, 'the end')).toBe(1);
-    expect(command.err).toMatch(/^sallyport: the gateway does not reach the service \(/);
+    expect(command.err).toMatch(/^sallyport: the service has broken the connection \(/);
   });
 
   test('when there is no service', async () => {

@@ -114,7 +114,9 @@ describe('origins on a route with certificates', () => {
       expect(problemOf(given('{ certificate: {} }', origin))).toMatch(
         /routes\[0\].origins\[0\]: lets any page act with the certificates of its visitors: name the origins/,
       );
-      expect(warningsOf(given('{ certificate: {}, issuer: main }', origin))).toHaveLength(1);
+      expect(
+        warningsOf(given('{ certificate: {}, issuer: main, token: [subprotocol] }', origin)),
+      ).toHaveLength(1);
     },
   );
 

@@ -21,6 +21,15 @@ describe('a problem is told in words', () => {
       'auth: "nobody" does not fit; expected `none` to let everybody in, or a mapping with an issuer',
     ],
     [{ auth: '' }, 'auth: is empty; expected `none` to let everybody in, or a mapping with an issuer'],
+    [
+      { upstream: '{ tcp: "a:1", tls: postgress }' },
+      'upstream.tls: "postgress" is not on, postgres, smtp, imap, ldap, or a mapping; did you mean postgres?',
+    ],
+    [
+      { upstream: '{ tcp: "a:1", tls: { servername: 10.0.0.1 } }' },
+      'upstream.tls.servername: is an address, and TLS sends names only (RFC 6066 §3): leave it out where the target is that address',
+    ],
+    [{ upstream: '{ tcp: "a:1", tls: { ca: } }' }, 'upstream.tls.ca: is empty; expected a text'],
     [{ auth: '{}' }, 'auth: asks for no proof: name an issuer, keys, certificate or external, or say none'],
     [{ auth: '{ issuer: 5 }' }, 'auth.issuer: 5 is not a text; put it in quotes'],
     [

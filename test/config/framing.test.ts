@@ -20,6 +20,10 @@ test.each([
     'tcp: a:1, protocols: mqtt',
     'upstream.protocols: "mqtt" does not fit; expected any, or a list of subprotocols such as [mqtt]',
   ],
+  [
+    'tcp: a:1, protocols: [mqtt, sallyport.tcp.v1]',
+    'upstream.protocols: cannot name sallyport.tcp.v1, which is spoken by itself unless tcpProtocol: off says',
+  ],
   ['tcp: a:1, frames: line', 'upstream.frames: "line" is not lines, text or amqp; did you mean lines?'],
   ['tcp: a:1, lineSize: 1KiB', 'upstream.lineSize: has no effect without frames: lines'],
   [

@@ -122,10 +122,36 @@ describe('a route', () => {
     ]);
   });
 
+  test.each([
+    ['64KiB', '', 1],
+    ['65KiB', '', 0],
+    ['1KiB', ', tcpProtocol: off', 0],
+  ])(
+    'that cuts off clients of sallyport.tcp.v1 is warned of: messages of %s%s',
+    (messageSize, more, count) => {
+      const upstream = `{ tcp: "127.0.0.1:1"${more} }`;
+      const route = `  - { name: b, match: { path: /b }, auth: { issuer: main }, limits: { messageSize: ${messageSize} }, upstream: ${upstream} }`;
+      const warning = expect.stringMatching(/^routes\[1\].limits.messageSize: is less than the messages/);
+      expect(warningsOf(sampleConfig({ route }))).toEqual(Array(count).fill(warning));
+    },
+  );
+
   test('that takes tokens from the query is warned of', () => {
     expect(warningsOf(withAuth('{ issuer: main, token: [header, query:t] }'))).toEqual([
       expect.stringMatching(/^routes\[0\].auth.token\[1\]: tokens in URLs/),
     ]);
+  });
+
+  test('that is for pages, which set no header on a WebSocket, is warned of where it takes tokens from nowhere else', () => {
+    const origins = 'origins: [https://a.example.com]';
+    expect(warningsOf(withAuth('{ issuer: main }', origins))).toEqual([
+      'routes[0].auth.token: no page gets in: scripts set no header on a WebSocket, and origins names pages',
+    ]);
+    for (const token of ['header, subprotocol', '"cookie:s"', 'basic', '"header:x-set-by-a-proxy"'])
+      expect(warningsOf(withAuth(`{ issuer: main, token: [${token}] }`, origins))).toEqual([]);
+    expect(warningsOf(withAuth('{ issuer: main }'))).toEqual([]);
+    const requests = withAuth('{ issuer: main }', origins).replace('websocket: ws://', 'http: http://');
+    expect(warningsOf(requests)).toEqual([]);
   });
 
   test('that takes cookies from pages over plain http is warned of', () => {

@@ -79,6 +79,8 @@ describe('a target that the client names by host and port', () => {
       metric(metrics, 'sallyport_target_bytes_total', { route: 'r', target: rule, direction });
     expect([bytes('up'), bytes('down')]).toEqual([5, 5]);
     expect(metric(metrics, 'sallyport_upstream_dials_total', { target: rule, outcome: 'connected' })).toBe(1);
+    // How the services of a rule do, nobody knows.
+    expect(metrics).not.toMatch(/^sallyport_upstream_healthy\{/m);
     expect(metrics).not.toContain('a.db.test');
   });
 

@@ -176,7 +176,7 @@ describe('a service is asked for TLS in its own protocol', () => {
     using client = await say(gateway.port, handshake('/'));
     expect(await client.answer()).toMatchObject({ status: 502 });
     const line = await gateway.logged(({ msg }) => /refused$/.test(String(msg)));
-    expect(JSON.stringify(line)).toContain('it speaks no TLS: write tcp without upstream.tls');
+    expect(JSON.stringify(line)).toContain('it speaks no TLS: write upstream without tls');
   });
 
   test('in time', async () => {

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { chmod, chown, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,6 @@ import { listenAt } from './sockets.ts';
 /** TCP services from Debian on 127.0.0.1, ended with the test that starts them. All but `sort` have files in a folder. */
 
 const exec = promisify(execFile);
-const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 
 export async function scratch(): Promise<string> {
@@ -24,25 +23,6 @@ async function started(starting: ReturnType<typeof startServer>): Promise<number
   const server = await starting;
   onTestFinished(() => server.close());
   return server.port;
-}
-
-/** An empty database that trusts everybody, whose superuser is `postgres`. It refuses to run as root. */
-export async function startPostgres(): Promise<number> {
-  const [initdb, postgres] = ['initdb', 'postgres'].map((name) =>
-    installedFile(`/usr/lib/postgresql/*/bin/${name}`, 'postgresql'),
-  ) as [string, string];
-  const setpriv = programPath('setpriv', 'util-linux');
-  const humbly = isRoot ? [setpriv, `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : [];
-  const data = await scratch();
-  if (isRoot) await chown(data, NOBODY, NOBODY);
-  const [program, ...args] = [...humbly, initdb, '-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync'];
-  await exec(program as string, args, { cwd: '/' });
-  return started(
-    startServer(humbly[0] ?? postgres, async (_folder, port) => {
-      const own = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-c', 'unix_socket_directories='];
-      return { args: humbly.length === 0 ? own : [...humbly.slice(1), postgres, ...own] };
-    }),
-  );
 }
 
 /** Serves the repositories in a folder. */

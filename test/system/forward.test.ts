@@ -7,19 +7,10 @@ import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { makeAuthority, makeCertificate } from '../support/certificates.ts';
-import { Process } from '../support/cli.ts';
-import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
-import { startGateway } from '../support/gateway.ts';
+import { forwarded, running, stage } from '../support/forwarded.ts';
+import { freshToken } from '../support/fresh.ts';
 import { eventually, within } from '../support/patience.ts';
-import {
-  scratch,
-  startGitDaemon,
-  startPostgres,
-  startRsync,
-  startSort,
-  startSshd,
-} from '../support/plain-services.ts';
+import { scratch, startGitDaemon, startRsync, startSort, startSshd } from '../support/plain-services.ts';
 import { curl, run } from '../support/programs.ts';
 import { startCuttingRelay } from '../support/relays.ts';
 import { portOf, programPath, startRedis } from '../support/servers.ts';
@@ -29,67 +20,6 @@ import { listenAt } from '../support/sockets.ts';
 
 /** Each of them takes a while to start on a busy machine. */
 const SETTLE_MS = 15_000;
-
-interface Stage {
-  readonly folder: string;
-  /** Of the gateway; its certificate is for localhost. */
-  readonly port: number;
-  readonly ca: string;
-  readonly tokenFile: string;
-}
-
-/** A gateway with this upstream at a path, and files with its authority and a token. */
-async function stage(path: string, upstream: string): Promise<Stage> {
-  const folder = await scratch();
-  const authority = await makeAuthority('a test');
-  const pair = await makeCertificate({ dns: ['localhost'] }, authority);
-  const file = (name: string) => join(folder, name);
-  await writeFile(file('ca.pem'), authority.cert);
-  await writeFile(file('gate.pem'), pair.cert);
-  await writeFile(file('gate.key'), pair.key);
-  await writeFile(file('token'), freshToken());
-  const gateway = await startGateway(
-    `
-listeners: [{ host: 127.0.0.1, port: 0, tls: { certificates: [{ cert: "${file('gate.pem')}", key: "${file('gate.key')}" }] } }]
-${TOKEN_ISSUER}
-routes: [{ name: to, match: { path: "${path}" }, auth: { issuer: main }, upstream: { ${upstream} } }]
-`,
-    TOKEN_ENV,
-  );
-  onTestFinished(() => gateway.close());
-  return { folder, port: gateway.port, ca: file('ca.pem'), tokenFile: file('token') };
-}
-
-/** `sallyport` with options for the stage; the port it says. */
-async function running(command: string, args: readonly string[], { ca, tokenFile }: Stage): Promise<number> {
-  const child = new Process([command, ...args, '--ca', ca, '--token-file', tokenFile]);
-  return Number(/:(\d+) -> /.exec(await child.line(/ -> /))?.[1]);
-}
-
-async function forwarded(service: number): Promise<number> {
-  const there = await stage('/to', `tcp: "127.0.0.1:${service}"`);
-  return running('forward', [`wss://localhost:${there.port}/to`], there);
-}
-
-test('psql asks a database, and loads and reads a million bytes', async () => {
-  const port = await forwarded(await startPostgres());
-  const psql = (script: string) =>
-    run(
-      ['psql', 'postgresql-client'],
-      ['-h', '127.0.0.1', '-p', `${port}`, '-U', 'postgres', '-AtXq'],
-      script,
-    );
-  expect(await psql("select 6 * 7; select length(repeat('x', 1000000));")).toEqual({
-    code: 0,
-    output: '42\n1000000\n',
-    errors: '',
-  });
-  const rows = Array.from({ length: 100_000 }, (_, index) => `${index}\n`).join('');
-  const load = `create table t (n int);\ncopy t from stdin;\n${rows}\\.\n`;
-  expect(await psql(`${load}select sum(n) from t;`)).toMatchObject({ code: 0, output: '4999950000\n' });
-  const { output } = await psql('copy t to stdout;');
-  expect(output).toBe(rows);
-});
 
 test('redis-cli asks, and loads ten thousand commands', async () => {
   const redis = await startRedis();

@@ -131,7 +131,8 @@ test('the demo of the package has its consoles', { timeout: 2 * INSTALL_MS }, as
   expect(module.output).toContain("from './connect.js'");
   const { startup, query } =
     await pageModule<{ [K in 'startup' | 'query']: (...words: string[]) => Uint8Array }>('postgres.js');
-  const { open } = createWebSockets(await readFile(join(demo.folder, '.sallyport/localhost.crt'), 'utf8'));
+  const ca = await readFile(join(demo.folder, '.sallyport/localhost.crt'), 'utf8');
+  const { open } = createWebSockets({ tls: () => ({ ca }), proxyFor: () => undefined });
   const sql = connect(`${demo.origin.replace('https', 'wss')}/sql`, { token: demo.token, open });
   const writer = sql.writable.getWriter();
   await writer.write(Buffer.concat([startup('me', 'demo'), query('SELECT whoami()')]));

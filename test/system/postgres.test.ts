@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { folder, makeAuthority, makeCertificate, type Pair, writePair } from '../support/certificates.ts';
 import { startGateway } from '../support/gateway.ts';
-import { startPostgres } from '../support/postgres-tls.ts';
+import { connectionString, startPostgres } from '../support/postgres.ts';
 import { type Ran, run } from '../support/programs.ts';
 import { startForwarder } from '../support/redis.ts';
 
@@ -12,8 +12,7 @@ const NAME = 'db.internal';
 const IS_SECURE = 'select ssl, version from pg_stat_ssl where pid = pg_backend_pid()';
 
 function psql(port: number, command: string): Promise<Ran> {
-  const where = `host=127.0.0.1 port=${port} user=postgres dbname=postgres sslmode=disable`;
-  return run(['psql', 'postgresql-client'], ['-XAt', where, '-c', command]);
+  return run(['psql', 'postgresql-client'], ['-XAt', connectionString(port), '-c', command]);
 }
 
 test('`tls: postgres` with the authority of its certificate and its name; nobody else is believed', async () => {
@@ -23,6 +22,7 @@ test('`tls: postgres` with the authority of its certificate and its name; nobody
   await write('authority', authority);
   await write('stranger', await makeAuthority('Internal'));
   const server = await startPostgres(await write('db', await makeCertificate({ dns: [NAME] }, authority)));
+  onTestFinished(() => server.close());
   expect((await psql(server.port, 'select 1')).errors).toMatch(/no pg_hba.conf entry .* no encryption/);
 
   const tls = (ca: string, servername: string) =>

@@ -11,7 +11,7 @@ const ANSWERS = {
 
 interface Details {
   /** Why, for the log only. */
-  readonly detail?: string;
+  readonly detail?: string | undefined;
   /** The scopes that would have been enough, separated by spaces. */
   readonly scope?: string;
 }

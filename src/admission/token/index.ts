@@ -9,6 +9,7 @@ import { whyUnknown } from '../keys/key.ts';
 import { challenge } from './challenge.ts';
 import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
 import { type Found, tokenFinder } from './sources.ts';
+import { strayToken } from './stray.ts';
 import type { Verifications } from './verifications.ts';
 import type { Guard, TokenVerifier, Verified } from './verifier.ts';
 
@@ -45,6 +46,7 @@ export function checkToken(
   isExempt: (request: GatewayRequest) => boolean = () => false,
 ): Check {
   const findTokens = tokenFinder(auth.token);
+  const oneToken = compileOneToken(auth.token);
   const trusted = trustedBy(auth, deps);
   const { verifications } = deps;
 
@@ -126,13 +128,16 @@ function verifierNamed(name: string, verifiers: ReadonlyMap<string, TokenVerifie
 }
 
 /** The one token, in every place it stands in. A client that shows two faces is refused (RFC 6750 §2). */
-function oneToken(found: readonly Found[], request: GatewayRequest): readonly [Found, ...Found[]] {
-  const [first, ...others] = found;
-  if (first === undefined) throw challenge('TOKEN_MISSING', request.host);
-  if (others.some((other) => other.token !== first.token)) throw challenge('BAD_REQUEST', request.host);
-  if (isForgeable(request) && found.every(({ credential }) => credential.from === 'cookie'))
-    throw new GatewayError('ORIGIN_REFUSED', { detail: 'a token in a cookie, without an Origin' });
-  return [first, ...others];
+function compileOneToken(sources: AuthConfig['token']) {
+  return function oneToken(found: readonly Found[], request: GatewayRequest): readonly [Found, ...Found[]] {
+    const [first, ...others] = found;
+    if (first === undefined)
+      throw challenge('TOKEN_MISSING', request.host, { detail: strayToken(sources, request) });
+    if (others.some((other) => other.token !== first.token)) throw challenge('BAD_REQUEST', request.host);
+    if (isForgeable(request) && found.every(({ credential }) => credential.from === 'cookie'))
+      throw new GatewayError('ORIGIN_REFUSED', { detail: 'a token in a cookie, without an Origin' });
+    return [first, ...others];
+  };
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { RouteConfig } from '../../config/schema.ts';
 import type { Reach, Reached } from '../../upstream/reach.ts';
+import { overhearing } from '../../upstream/starttls/index.ts';
 import type { Bridge, Dial } from '../contract.ts';
 import { leased } from '../leased.ts';
 import { destinationOf } from './destination.ts';
-import type { Framing } from './framing/contract.ts';
 import { framingFor } from './framing/index.ts';
 import { protocolChooser } from './subprotocol.ts';
 import { tunnel } from './tunnel.ts';
@@ -21,16 +21,18 @@ export function createTcpDial(route: RouteConfig, reach: Reach, v1: TcpV1): Dial
     if (v1.speaks(request.protocols)) return v1.dial(request, signal);
     const protocol = chooseProtocol(request);
     const reached = await reach(request, signal);
-    return leased(bridgeTo(reached, protocol, createFraming(protocol)), reached.release);
+    return leased(bridge(reached, protocol), reached.release);
   };
-}
-
-function bridgeTo(reached: Reached, protocol: string | undefined, framing: Framing): Bridge {
-  const { socket } = reached;
-  return {
-    ...destinationOf(reached),
-    accept: { protocol },
-    run: (client, clientHead, session) => tunnel({ client, clientHead, upstream: socket, framing }, session),
-    abandon: () => socket.destroy(),
-  };
+  function bridge(reached: Reached, protocol: string | undefined): Bridge {
+    const { socket: upstream } = reached;
+    const framing = createFraming(protocol);
+    const overhear = overhearing(route.upstream.tls?.starttls);
+    return {
+      ...destinationOf(reached),
+      accept: { protocol },
+      run: (client, clientHead, session) =>
+        tunnel({ client, clientHead, upstream, overhear, framing }, session),
+      abandon: () => upstream.destroy(),
+    };
+  }
 }

@@ -4,6 +4,7 @@ import { resetSocket } from '../../stream/reset.ts';
 import { Sink } from '../../stream/sink.ts';
 import { Source, type Take } from '../../stream/source.ts';
 import { lookAtDelivery } from '../../stream/unacknowledged.ts';
+import type { Overhear } from '../../upstream/starttls/channel-binding.ts';
 import { type End, type EndEvents, LAST_READ_MS } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
 
@@ -11,6 +12,8 @@ export interface TcpEndOptions {
   readonly socket: Socket;
   readonly session: Pick<SessionHandle, 'stallMs'>;
   readonly take: Take;
+  /** Has what it says before that is taken. */
+  readonly overhear?: Overhear | undefined;
   /** Called before it is told: what is still to be written. */
   readonly beforeTold: () => void;
   /** Called when it sends no more: it may still be sent something. Absent: that is its Close. */
@@ -60,12 +63,16 @@ export class TcpEnd implements End {
   /** Bytes that had come when it was last known to be there. */
   #receivedThen = 0;
 
-  constructor({ socket, session, take, beforeTold, onFinished, events }: TcpEndOptions) {
+  constructor({ socket, session, take, overhear, beforeTold, onFinished, events }: TcpEndOptions) {
     this.socket = socket;
     this.#events = events;
     this.#beforeTold = beforeTold;
     this.#onFinished = onFinished;
-    this.source = new Source(socket, take);
+    const takeOverheard: Take = (chunk) => {
+      overhear?.(chunk);
+      return take(chunk);
+    };
+    this.source = new Source(socket, overhear === undefined ? take : takeOverheard);
     this.sink = new Sink(socket, { stallMs: session.stallMs, onStall: () => this.#onStall() });
   }
 

@@ -14,6 +14,7 @@ import {
   type Violation,
 } from '../../frames/reader.ts';
 import { frameHeader } from '../../frames/writer.ts';
+import type { Overhear } from '../../upstream/starttls/channel-binding.ts';
 import { Closing } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
 import { BridgeLink } from '../link.ts';
@@ -26,6 +27,7 @@ export interface TunnelParts {
   /** What came behind the client's handshake. */
   readonly clientHead: Buffer;
   readonly upstream: Socket;
+  readonly overhear?: Overhear | undefined;
   /** What messages are to the service's bytes. */
   readonly framing: Framing;
 }
@@ -48,7 +50,7 @@ class Tunnel implements FrameHandler, Outlet {
   readonly #client: Peer;
   readonly #service: TcpEnd;
 
-  constructor({ client, upstream, framing }: TunnelParts, session: SessionHandle) {
+  constructor({ client, upstream, overhear, framing }: TunnelParts, session: SessionHandle) {
     this.#session = session;
     this.#framing = framing;
     const events = new Closing({ closeMs: session.closeMs, relaysClose: false });
@@ -69,6 +71,7 @@ class Tunnel implements FrameHandler, Outlet {
       socket: upstream,
       session,
       take: (chunk) => this.#takeDown(chunk),
+      overhear,
       beforeTold: () => this.#flushUp(),
       events,
     });

@@ -25,9 +25,17 @@ const REASONS: Readonly<Record<string, string>> = {
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code, name, cause } = error as NodeJS.ErrnoException;
-  if (name === 'TimeoutError' || code === 'UPSTREAM_TIMEOUT') return 'no answer in time';
+  if (name === 'TimeoutError') return 'no answer in time';
+  if (error instanceof GatewayError && code === 'UPSTREAM_TIMEOUT') return timeoutText(error);
   const known = REASONS[code ?? ''];
   if (known !== undefined && !(cause instanceof Error)) return known;
   if (cause instanceof Error) return reasonOf(cause);
   return error instanceof GatewayError ? (error.detail ?? error.message) : messageOf(error);
+}
+
+/** Where nothing has been said yet there is no more to tell. */
+function timeoutText({ detail }: GatewayError): string {
+  return detail === undefined || detail === 'while connecting'
+    ? 'no answer in time'
+    : `no answer in time ${detail}`;
 }

@@ -1,5 +1,5 @@
 import { ConnectionError } from '../../client/index.ts';
-import { type Remedies, tlsFault } from '../../tls-fault.ts';
+import { UNREACHED } from './unreached.ts';
 
 /** Why there is no connection, for the person at the terminal: what is wrong, and what to do. */
 
@@ -9,6 +9,12 @@ interface Entry {
   readonly what: string;
   readonly help: string;
 }
+
+const TIMEOUT: Entry = {
+  code: 1014,
+  what: 'the service did not answer the gateway in time',
+  help: 'see whether it is up, and whether a firewall lies between',
+};
 
 /** By the HTTP status of a handshake that was refused. */
 const REFUSALS: Readonly<Record<number, Entry>> = {
@@ -44,15 +50,27 @@ const REFUSALS: Readonly<Record<number, Entry>> = {
     help: 'see whether it runs; the log of the gateway says more',
   },
   503: { code: 1013, what: 'the gateway or the service is busy, or restarts', help: 'try again later' },
-  504: {
+  504: TIMEOUT,
+};
+
+/** By the error token, where that says more than the code (RFC 9209 §2.3). */
+const TOLD: Readonly<Record<string, Entry>> = {
+  connection_timeout: TIMEOUT,
+  connection_terminated: {
     code: 1014,
-    what: 'the service did not answer the gateway in time',
-    help: 'see whether it is up, and whether a firewall lies between',
+    what: 'the service has broken the connection',
+    help: 'its own log, or that of the gateway, may say why',
+  },
+  http_request_error: {
+    code: 1008,
+    what: 'the gateway finds no target in this URL',
+    help: 'say HOST:PORT where its route wants one, and nothing where it does not',
   },
 };
 
 /** The status that goes with a close code, where a failure is told in the band. */
 const STATUSES: Readonly<Record<number, number>> = {
+  1001: 503,
   1008: 429,
   1012: 503,
   1013: 503,
@@ -66,39 +84,47 @@ export function codeOf(status: number): number {
   return REFUSALS[status]?.code ?? (status >= 500 ? 1014 : 1002);
 }
 
-/** A failed connection in a sentence. */
-export function sentence(error: unknown): string {
-  if (!(error instanceof ConnectionError)) return error instanceof Error ? error.message : String(error);
-  const { message, code } = error;
-  const own = message.replace(/^no new token: /, '');
-  if (own.startsWith('--token-')) return own;
-  if (code === LOST && !message.startsWith(UNREACHED))
-    return 'the connection to the gateway was lost, and could not go on: try again; a route with resume keeps it for a while';
-  const [, said] = /^(\d{3})\b/.exec(message) ?? [];
-  const entry = REFUSALS[said === undefined ? statusOf(error) : Number(said)];
-  if (entry !== undefined) return `${entry.what} (${message}): ${entry.help}`;
-  return said === undefined ? message : `the gateway refused the handshake (${message}, code ${code})`;
+/** When a gateway says that another attempt may go well, as it says it at the end of a reason. */
+const AGAIN = /\s*Try again in (\d+) s\.$/;
+
+/** That, for an answer that says so in a field of its own: a number of seconds above 0. */
+export function againIn(seconds: number): string {
+  return ` Try again in ${seconds} s.`;
 }
 
-function statusOf({ code, error }: ConnectionError): number {
-  return error === 'connection_timeout' ? 504 : (STATUSES[code] ?? 0);
+/** Milliseconds after which it may be tried again, where the gateway has said so; else 0. */
+export function saidWait({ message }: ConnectionError): number {
+  return 1_000 * Number(AGAIN.exec(message)?.[1] ?? 0);
+}
+
+/** A failed connection in a sentence. */
+export function sentence(error: unknown): string {
+  if (!(error instanceof ConnectionError)) return localSentence(error);
+  const { message, code, error: token } = error;
+  const own = message.replace(/^no new token: /, '');
+  if (own.startsWith('--token-')) return own;
+  if (code === LOST && token === '' && !message.startsWith(UNREACHED))
+    return 'the connection to the gateway was lost, and could not go on: try again; a route with resume keeps it for a while';
+  const said = message.replace(AGAIN, '');
+  const [status] = /^\d{3}\b/.exec(said) ?? [];
+  const entry = status === undefined ? entryOf(error) : REFUSALS[Number(status)];
+  if (entry !== undefined) return `${entry.what} (${said}): ${helpOf(entry, saidWait(error))}`;
+  return status === undefined ? said : `the gateway refused the handshake (${said}, code ${code})`;
+}
+
+function localSentence(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'EPIPE' ? 'whoever reads what comes has left' : message;
+}
+
+function helpOf({ help }: Entry, waitMs: number): string {
+  return waitMs === 0 ? help : help.replace('try again later', `try again in ${waitMs / 1_000} s`);
+}
+
+/** Of what was told in the band. */
+function entryOf({ code, error }: ConnectionError): Entry | undefined {
+  return TOLD[error] ?? REFUSALS[STATUSES[code] ?? 0];
 }
 
 /** No Close has come. */
 const LOST = 1006;
-const UNREACHED = 'no connection to ';
-
-const REMEDIES: Remedies = {
-  plain: 'ws://',
-  authority: 'name a file with the one that has by --ca',
-  name: 'write a name that it has in the URL',
-};
-
-/** Why the gateway was not reached at all. */
-export function unreached(thrown: Error, host: string): string {
-  const { code, message } = tlsFault(thrown, REMEDIES) as NodeJS.ErrnoException;
-  const what = UNREACHED + host;
-  if (code === 'ECONNREFUSED') return `${what}: nothing listens there; see whether the gateway runs`;
-  if (code === 'ENOTFOUND') return `${what}: there is no such name; check the URL`;
-  return `${what}: ${message || code}`;
-}

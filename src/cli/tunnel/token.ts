@@ -1,5 +1,6 @@
 import { type ExecFileException, execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import type { Token } from '../../client/index.ts';
 import { CommandError, type Context, EXIT } from '../context.ts';
 
@@ -11,7 +12,8 @@ export interface TokenOptions {
   readonly tokenCommand?: string;
 }
 
-const COMMAND_MS = 30_000;
+/** Less than a connection has to open. */
+const COMMAND_MS = 20_000;
 /** More than any token. */
 const MAX_OUTPUT = 64 * 1024;
 /** Of what a command that fails has said. */
@@ -33,16 +35,18 @@ export function tokenSource(
 }
 
 async function fromFile(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+  const bytes = createReadStream(file, { end: MAX_OUTPUT - 1 });
+  const written = await text(bytes).catch((cause: NodeJS.ErrnoException) => {
     throw new CommandError(`--token-file: cannot read ${file} (${cause.code})`, EXIT.failure, { cause });
   });
-  return proved(text, `--token-file: ${file}`);
+  return proved(written, `--token-file: ${file}`);
 }
 
 /** What a command writes, within `ms`. Rejects with CommandError, and what the command has complained of. */
 export function fromCommand(command: string, env: Context['env'], ms = COMMAND_MS): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { env, timeout: ms, maxBuffer: MAX_OUTPUT };
+    // Whoever asks is not kept waiting by a command that does not heed it.
+    const options = { env, timeout: ms, maxBuffer: MAX_OUTPUT, killSignal: 'SIGKILL' as const };
     const child = execFile('/bin/sh', ['-c', command], options, (error, stdout, stderr) => {
       if (error !== null) reject(new CommandError(`--token-command: ${howItFailed(error, stderr, ms)}`));
       else resolve(provedLater(stdout));

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
+import { resetSocket } from '../../stream/reset.ts';
 import type { Context } from '../context.ts';
 import type { Course } from './carry.ts';
-import { placeText } from './places.ts';
 import { sentence } from './sentences.ts';
 
 /** One connection of a program on this machine; its signal aborts when the command ends. */
@@ -29,13 +29,14 @@ export class Visits {
     this.#max = max;
   }
 
-  begin(socket: Socket, serve: Serve): void {
+  /** `name` is what lines about it begin with. */
+  begin(socket: Socket, name: string, serve: Serve): void {
     if (this.#running.size >= this.#max) {
       this.#turnAway(socket);
       return;
     }
     this.#isFull = false;
-    const visit = this.#run(socket, serve).finally(() => this.#running.delete(visit));
+    const visit = this.#run(socket, name, serve).finally(() => this.#running.delete(visit));
     this.#running.add(visit);
   }
 
@@ -47,14 +48,13 @@ export class Visits {
 
   /** Said once, not for each of them. */
   #turnAway(socket: Socket): void {
-    socket.resetAndDestroy();
+    resetSocket(socket);
     if (!this.#isFull) this.#complain(`more than ${this.#max} connections at a time are refused; see --max`);
     this.#isFull = true;
   }
 
-  async #run(socket: Socket, serve: Serve): Promise<void> {
+  async #run(socket: Socket, name: string, serve: Serve): Promise<void> {
     const { signal } = this.#stop;
-    const name = placeText({ host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 });
     const visit = { socket, signal, traffic: { up: 0, down: 0 }, tell: this.#teller(name) };
     const startMs = performance.now();
     try {
@@ -64,7 +64,7 @@ export class Visits {
     } catch (error) {
       // Who has been told all there is, such as a SOCKS client why not, need not lose it by a reset.
       if (socket.writableEnded) socket.destroySoon();
-      else socket.resetAndDestroy();
+      else resetSocket(socket);
       if (signal.aborted) return;
       if (isGone(error)) visit.tell(`left ${numbers(visit, startMs)}`);
       else this.#complain(`${name}: ${sentence(error)}`);

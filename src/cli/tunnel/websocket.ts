@@ -1,7 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
+import { retryAfterMs } from '../../bridge/poll/backoff.ts';
 import type { OpenWebSocket, WebSocketLike } from '../../client/index.ts';
-import { codeOf, unreached } from './sentences.ts';
+import { connectionsThrough } from './connect-through.ts';
+import { watchLiveness } from './liveness.ts';
+import type { ProxyFor } from './proxy.ts';
+import { againIn, codeOf } from './sentences.ts';
+import type { TlsMaterial } from './tls.ts';
+import { unreached } from './unreached.ts';
 
 /** The gateway dials the service before it answers. */
 const HANDSHAKE_MS = 30_000;
@@ -24,23 +30,38 @@ export interface WebSockets {
   close(): Promise<void>;
 }
 
-/** WebSockets whose token goes into a header field; `ca` is the PEM of those that may have signed the gateway's certificate. */
-export function createWebSockets(ca: string | undefined): WebSockets {
+export interface WebSocketParts {
+  /** Asked for each. */
+  readonly tls: () => TlsMaterial;
+  readonly proxyFor: ProxyFor;
+}
+
+/** WebSockets whose token goes into a header field. */
+export function createWebSockets({ tls, proxyFor }: WebSocketParts): WebSockets {
   const sockets = new Set<WebSocket>();
   return { open, close };
 
   function open(url: string, offered: string[]): WebSocketLike {
     const { protocols, headers } = withoutToken(offered);
+    const shown = tls();
+    const gone = new AbortController();
+    const proxy = proxyFor(url);
+    const { protocol, host } = new URL(url);
     const socket = new WebSocket(url, protocols, {
-      ...(ca !== undefined && { ca }),
+      ...shown,
+      ...(proxy && { createConnection: connectionsThrough(proxy, protocol === 'wss:', gone.signal) }),
       headers,
       handshakeTimeout: HANDSHAKE_MS,
       maxPayload: MAX_MESSAGE,
       perMessageDeflate: false,
     });
     sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    return new Told(socket, new URL(url).host);
+    watchLiveness(socket);
+    socket.on('close', () => {
+      sockets.delete(socket);
+      gone.abort();
+    });
+    return new Told(socket, (error) => unreached(error, host, shown.cert !== undefined));
   }
 
   async function close(): Promise<void> {
@@ -65,14 +86,14 @@ class Told implements WebSocketLike {
   readonly #socket: WebSocket;
   #failure: Closed | undefined;
 
-  constructor(socket: WebSocket, host: string) {
+  constructor(socket: WebSocket, explain: (error: Error) => string) {
     this.#socket = socket;
     let isOpen = false;
     socket.once('open', () => {
       isOpen = true;
     });
     socket.on('error', (error) => {
-      if (!isOpen) this.#failure ??= { code: 1006, reason: unreached(error, host) };
+      if (!isOpen) this.#failure ??= { code: 1006, reason: explain(error) };
     });
     socket.on('unexpected-response', (_request, response: IncomingMessage) => {
       void this.#onRefused(response);
@@ -115,9 +136,11 @@ class Told implements WebSocketLike {
   }
 
   async #onRefused(response: IncomingMessage): Promise<void> {
-    const { statusCode = 0 } = response;
-    const reason = await firstLine(response);
-    this.#failure ??= { code: codeOf(statusCode), reason: `${statusCode} ${reason}`.trim() };
+    const { statusCode = 0, headers } = response;
+    const waitMs = retryAfterMs(headers['retry-after'], Date.now());
+    const reason = `${statusCode} ${await firstLine(response)}`.trim();
+    const hint = waitMs > 0 ? againIn(Math.ceil(waitMs / 1_000)) : '';
+    this.#failure ??= { code: codeOf(statusCode), reason: reason + hint };
     this.#socket.terminate();
   }
 }

@@ -3,6 +3,7 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import type { AddressBlock } from '../../http/address.ts';
 import { cidr, word } from '../fields.ts';
+import { ruleSlip } from './slips.ts';
 
 /** The keys `allow` and `allowClaim` of an upstream: which targets clients may name. */
 
@@ -80,12 +81,14 @@ function asciiLabel(label: string): string {
   return /[^ -~]/.test(label) ? domainToASCII(label) : label.toLowerCase();
 }
 
-const rule = word<AllowRule>(FORM, readRule);
+const rule = word<AllowRule>(FORM, readRule, { hint: ruleSlip });
 
-const hostRule = word<HostRule>('names like *.db.internal:5432', (text) => {
+const hostRule = word<HostRule>('a rule of names like *.db.internal:5432', readHostRule, { hint: ruleSlip });
+
+function readHostRule(text: string): HostRule | undefined {
   const read = readRule(text);
   return read?.kind === 'host' ? read : undefined;
-});
+}
 
 /** A block is a list itself. */
 const blocks = z.union([cidr.transform((block) => [block]), z.array(cidr).min(1)]);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TCP_PROTOCOL, TCP_RESUME_PROTOCOL } from '../../tcp-protocol/types.ts';
 import { size } from '../fields.ts';
 
 /** How messages of clients become the bytes of a TCP service, and the other way round. */
@@ -34,16 +35,25 @@ export const framingFields = {
 
 /** The keys as far as the rules go. */
 export interface FramingShape {
+  readonly protocols?: 'any' | readonly string[] | undefined;
   readonly text?: boolean | undefined;
   readonly frames?: 'lines' | 'text' | 'amqp' | undefined;
   readonly lineSize?: number | undefined;
 }
 
-/** A key that another one makes needless is refused. */
+/** Of a protocol that is spoken, not only named. */
+const OURS: readonly string[] = [TCP_PROTOCOL, TCP_RESUME_PROTOCOL];
+
+/** A key that another one makes needless is refused, and a name that would promise what is not done. */
 export function framingRules(
-  { text, frames, lineSize }: FramingShape,
+  { protocols = [], text, frames, lineSize }: FramingShape,
   complain: (path: PropertyKey[], message: string) => void,
 ): void {
+  if (protocols !== 'any' && protocols.some((name) => OURS.includes(name)))
+    complain(
+      ['protocols'],
+      `cannot name ${TCP_PROTOCOL}, which is spoken by itself unless tcpProtocol: off says otherwise`,
+    );
   if (text !== undefined && (frames === 'lines' || frames === 'text'))
     complain(['text'], `has no effect with frames: ${frames}, which takes text messages anyway`);
   if (lineSize !== undefined && frames !== 'lines')

@@ -6,6 +6,7 @@ import { fileFault, reason } from '../files.ts';
 import { ConfigError, type Problem } from '../problem.ts';
 import { absoluteUnix } from '../unix.ts';
 import { addressFault } from './host.ts';
+import { addressSlip } from './slips.ts';
 
 /** Files of targets: `name: host:port` a line, as websockify's token files have it. */
 
@@ -69,7 +70,7 @@ function readLines(text: string, folder: string, entries: Map<string, ServiceAdd
     const line = whole.trim();
     if (line === '' || line.startsWith('#')) return [];
     const [key, where] = readLine(line, folder);
-    const message = lineFault(key, where, entries);
+    const message = lineFault({ line, key, where }, entries);
     if (message !== undefined || key === undefined || where === undefined)
       return [{ line: index + 1, column: 1, path: '', message: message ?? '' }];
     entries.set(key, where);
@@ -97,13 +98,24 @@ function asWrittenHere(text: string): string {
   return isIPv6(host) ? `[${host}]:${port}` : text;
 }
 
+interface Line {
+  readonly line: string;
+  readonly key: string | undefined;
+  readonly where: ServiceAddress | undefined;
+}
+
 /** Never repeats the line: a name may be all that a client needs in order to come in. */
 function lineFault(
-  key: string | undefined,
-  where: ServiceAddress | undefined,
+  { line, key, where }: Line,
   entries: ReadonlyMap<string, ServiceAddress>,
 ): string | undefined {
-  if (key === undefined) return 'is not name: host:port';
-  if (where === undefined) return `what follows the name is not ${SERVICE_ADDRESS}`;
+  if (key === undefined) return 'is not name: host:port, with a blank behind the colon of the name';
+  if (where === undefined)
+    return `what follows the name is not ${SERVICE_ADDRESS}${hintFor(line.slice(key.length + 1).trim())}`;
   return entries.has(key) ? 'its name stands for another target already' : addressFault(where);
+}
+
+function hintFor(text: string): string {
+  const hint = /\s#/.test(text) ? 'a comment has a line of its own' : addressSlip(text);
+  return hint === undefined ? '' : `; ${hint}`;
 }

@@ -19,7 +19,13 @@ const entryAddress = serviceAddress.superRefine((where, context) => {
 const table = z.union(
   [
     keyFile.transform((file): TableConfig => ({ file })),
-    z.record(z.string().min(1).max(MAX_KEY), entryAddress).transform((entries): TableConfig => ({ entries })),
+    z
+      .record(z.string().min(1).max(MAX_KEY), entryAddress)
+      .refine(
+        (entries) => Object.keys(entries).length > 0,
+        'must not be empty: whoever comes would be refused',
+      )
+      .transform((entries): TableConfig => ({ entries })),
   ],
   'expected a mapping of names to host:port, or file:PATH',
 );

@@ -8,6 +8,7 @@ import {
   word,
 } from '../fields.ts';
 import { addressFault } from './host.ts';
+import { addressSlip } from './slips.ts';
 import { isTemplate, type TargetTemplate } from './template.ts';
 
 /** The key `tcp` of an upstream: addresses of services, or a template that clients fill. */
@@ -34,8 +35,10 @@ const address = serviceAddress.superRefine((where, context) => {
   if (message !== undefined) context.addIssue({ code: 'custom', message });
 });
 
-const addressOrTemplate = word<ServiceAddress | TargetTemplate>(SERVICE_ADDRESS, (text) =>
-  isTemplate(text) ? { template: text } : readServiceAddress(text),
+const addressOrTemplate = word<ServiceAddress | TargetTemplate>(
+  SERVICE_ADDRESS,
+  (text) => (isTemplate(text) ? { template: text } : readServiceAddress(text)),
+  { hint: addressSlip },
 ).superRefine((target, context) => {
   const message = 'template' in target ? undefined : addressFault(target);
   if (message !== undefined) context.addIssue({ code: 'custom', message });

@@ -12,7 +12,7 @@ import { type AskedTarget, readAsked } from './asked.ts';
 import { compileNarrow, type Narrow } from './claim-rules.ts';
 import { byTurns, dialJudged, spotName } from './dial-judged.ts';
 import { compileFill, type FillTarget, malformedTarget, namingClaims } from './fill.ts';
-import { judge, ruleFor } from './judge.ts';
+import { judge, misfit, ruleFor } from './judge.ts';
 import { RuleRecord } from './rule-record.ts';
 
 type Upstream = RouteConfig['upstream'];
@@ -55,7 +55,7 @@ export class FreeTargets {
     this.#narrow = compileNarrow(allowClaim);
     this.#namedBy = [...namingClaims(template), ...(allowClaim === undefined ? [] : [allowClaim])];
     const isSecure = targetAt(config.upstream, { host: 'localhost', port: 1 }).secure;
-    this.#connector = new Connector(config.upstream, { context, isSecure, http2: 'off' });
+    this.#connector = new Connector(config.upstream, { context, kind: 'tcp', isSecure, http2: 'off' });
     const entries = allow.map((rule) => [rule, new RuleRecord(config.name, rule.text, context)] as const);
     this.#records = new Map(entries);
     this.#undo = entries.map(([, record]) => context.endpoints.enlist(record));
@@ -92,7 +92,7 @@ export class FreeTargets {
 
   #ruleFor(asked: AskedTarget): AllowRule {
     const rule = ruleFor(this.#rules, asked);
-    if (rule === undefined) throw refused('no rule of allow fits it');
+    if (rule === undefined) throw refused(misfit(this.#rules, asked));
     return rule;
   }
 

@@ -15,6 +15,17 @@ export function ruleFor(rules: readonly AllowRule[], asked: AskedTarget): AllowR
   return rules.find((rule) => hasPort(rule, asked) && meets(rule, asked));
 }
 
+/** Why no rule lets a client ask for a target, for the log. */
+export function misfit(rules: readonly AllowRule[], asked: AskedTarget): string {
+  const near = rules.find((rule) => meets(rule, asked));
+  if (near !== undefined) return `${near.text} is for other ports`;
+  const kind = asked.isAddress ? 'address' : 'host';
+  if (rules.some((rule) => rule.kind === kind)) return 'no rule of allow fits it';
+  return asked.isAddress
+    ? 'it is an address, and allow has rules of names only'
+    : 'it is a name, and allow has rules of addresses only';
+}
+
 function hasPort({ ports }: AllowRule, { port }: AskedTarget): boolean {
   return port >= ports.from && port <= ports.to;
 }

@@ -1,6 +1,9 @@
 import type { EndpointRecord, UpstreamContext } from '../context.ts';
 
-/** One rule of `allow` as metrics see it: whatever clients name, there are no more labels than rules. */
+/**
+ * One rule of `allow` as metrics see it: whatever clients name, there are no more labels than rules. How the targets of a rule
+ * do, nobody knows.
+ */
 export class RuleRecord implements EndpointRecord {
   readonly route: string;
   readonly name: string;
@@ -12,11 +15,6 @@ export class RuleRecord implements EndpointRecord {
     this.route = route;
     this.name = name;
     this.#context = context;
-  }
-
-  /** How the targets of a rule do, nobody knows. */
-  isWell(): boolean {
-    return true;
   }
 
   /** A dial begins. */

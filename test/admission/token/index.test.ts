@@ -173,6 +173,26 @@ describe('a preflight', () => {
   });
 });
 
+describe('a token that stands where the route does not look', () => {
+  const STRAY = 'where auth.token does not look';
+
+  test.each<[string, Options, Partial<UpgradeRequest>, string | undefined]>([
+    ['a page’s', {}, { protocols: ['chat', 'bearer', valid] }, `a token came by subprotocol, ${STRAY}`],
+    ['a program’s', { token: 'subprotocol' }, bearer(valid), `a token came by header, ${STRAY}`],
+    ['in a cookie of who knows what for', {}, cookie(valid), undefined],
+    ['no', { token: 'subprotocol' }, {}, undefined],
+    [
+      'another Authorization',
+      { token: 'subprotocol' },
+      { headers: [['Authorization', 'Basic eDp5']] },
+      undefined,
+    ],
+  ])('is told to the log, and counts for nothing: %s', async (_, options, request, detail) => {
+    const error = await admit(options, request).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'TOKEN_MISSING', message: 'A token is required.', detail });
+  });
+});
+
 describe('refusals', () => {
   test.each<[string, Options, Partial<UpgradeRequest>, string, string]>([
     ['no token', {}, {}, 'TOKEN_MISSING', 'Bearer realm="app.test"'],

@@ -39,18 +39,19 @@ test('a file has a target a line, as websockify reads them', async () => {
 
 test('every line that cannot be used is named, and no name is told', async () => {
   const text =
-    'secret1: nowhere\nsecret2 h:1\nsecret3:h:1\nsecret4: h:0\nsecret5: *.x:1\nsecret6: h:1\nsecret6: h:2\nsecret7: h:1 x\n';
+    'secret1: nowhere\nsecret2 h:1\nsecret3:h:1\nsecret4: h:0\nsecret5: *.x:1\nsecret6: h:1\nsecret6: h:2\nsecret7: h:1 x\nsecret8: h:1 # x\n';
   const folder = await folderWith({ desks: text });
   const form = 'what follows the name is not host:port, like 10.0.0.9:5900, or unix:/run/app.sock';
   const faults = faultsOf(join(folder, 'desks'));
   expect(faults).toEqual([
-    `F:1:1 ${form}`,
-    'F:2:1 is not name: host:port',
-    'F:3:1 is not name: host:port',
+    `F:1:1 ${form}; a port is missing behind it, as in :5900`,
+    'F:2:1 is not name: host:port, with a blank behind the colon of the name',
+    'F:3:1 is not name: host:port, with a blank behind the colon of the name',
     `F:4:1 ${form}`,
     'F:5:1 the host of a target is fixed: no {name} and no * may stand in it',
     'F:7:1 its name stands for another target already',
     `F:8:1 ${form}`,
+    `F:9:1 ${form}; a comment has a line of its own`,
   ]);
 });
 

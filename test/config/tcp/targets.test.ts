@@ -116,6 +116,25 @@ describe('a target that clients name', () => {
   });
 });
 
+describe('where a service listens', () => {
+  test.each([
+    ['10.0.0.1', 'a port is missing behind it, as in :5900'],
+    ['db', 'a port is missing behind it, as in :5900'],
+    ['tcp://db:1', 'write host:port alone, with nothing like tcp:// in front of it'],
+    ['2001:db8::1:22', 'an IPv6 address stands in brackets, as in [2001:db8::1]:5432'],
+  ])('is not %s, and what is wrong with it is said', (text, hint) => {
+    const told = `: "${text}" is not host:port, like 10.0.0.9:5900, or unix:/run/app.sock; ${hint}`;
+    expect(problem(`tcp: "${text}"`)).toContain(`upstream.tcp${told}`);
+    expect(problem(`tcp: "{query.t}", targets: { a: "${text}" }`)).toContain(`upstream.targets.a${told}`);
+  });
+
+  test('needs quotes where it has braces, for YAML takes it for a mapping', () => {
+    expect(problem(`tcp: {query.address}, ${TABLE}`)).toMatch(
+      /upstream\.tcp: a mapping is not host:port.*; a text with braces needs quotes$/,
+    );
+  });
+});
+
 describe('a rule of allow', () => {
   test.each([
     [
@@ -179,23 +198,54 @@ describe('a rule of allow', () => {
     );
   });
 
+  test.each([
+    ['a', 'a port is missing behind it, as in :443, :1024-65535, or :* for any'],
+    ['10.0.0.0/8', 'a port is missing behind it, as in :443, :1024-65535, or :* for any'],
+    ['a:2-1', 'its range of ports ends below where it begins'],
+    ['a:65536', 'ports are 1 to 65535: one of them, a range like 1024-65535, or * for any'],
+    ['10.0.0.0/33:22', 'a block of IPv4 has 0 to 32 bits'],
+    ['[::]/129:22', 'a block of IPv6 has 0 to 128 bits'],
+    ['2001:db8::/32:22', 'IPv6 stands in brackets, as in [2001:db8::]/32:22'],
+    ['db*.x:1', '* stands for one whole label, as in *.db.internal'],
+    ['a.*:1', '* cannot be the last label'],
+  ])('that is %s is told what is wrong with it', (text, hint) => {
+    expect(problem(`${FREE}, allow: "${text}"`)).toContain(`or host:*; ${hint}`);
+  });
+
   test('that says where names lead to is one of names', () => {
     expect(problem(`${FREE}, allow: { host: "10.0.0.0/8:1", resolvesTo: 10.0.0.0/8 }`)).toContain(
-      'upstream.allow.host: "10.0.0.0/8:1" is not names like *.db.internal:5432',
+      'upstream.allow.host: "10.0.0.0/8:1" is not a rule of names like *.db.internal:5432',
     );
     expect(problem(`${FREE}, allow: { host: "a:1" }`)).toContain('upstream.allow.resolvesTo: is missing');
   });
 
   test.each([
-    ['0.0.0.0/0:22', '0.0.0.0/0 opens public addresses only: 0.0.0.0/8 and the like'],
+    ['0.0.0.0/0:22', '0.0.0.0/0 opens public addresses only: 10.0.0.0/8 and the like'],
     ['10.0.0.0/7:22', '10.0.0.0/7 opens public addresses only: 10.0.0.0/8 and the like'],
-    ['[::]/0:22', '::/0 opens public addresses only'],
+    ['[::]/0:22', '::/0 opens public addresses only: ::1/128 and the like'],
   ])('that seems to open more than it does is warned of: %s', (text, message) => {
     const [warning] = warningsOf(withUpstream(`${FREE}, allow: ["${text}"]`));
     expect(warning).toContain(`upstream.allow[0]: ${message}`);
   });
 
   test.each([
+    ['localhost:22', '127.0.0.0/8'],
+    ['*.db.internal:22', '10.0.0.0/8'],
+    ['nas:22', '10.0.0.0/8'],
+  ])(
+    'of names that are private ones is warned of where it does not say where they lead: %s',
+    (text, block) => {
+      expect(warningsOf(withUpstream(`${FREE}, allow: "${text}"`))[0]).toContain(
+        `upstream.allow[0]: opens names that lead to public addresses only, and such a name leads to a private one`,
+      );
+      const placed = `{ host: "${text}", resolvesTo: ${block} }`;
+      expect(warningsOf(withUpstream(`${FREE}, allow: ${placed}`))).toEqual([]);
+    },
+  );
+
+  test.each([
+    '*:443',
+    'internal.example:22',
     '10.0.0.0/8:22',
     '10.1.0.0/16:22',
     '93.184.0.0/16:22',
@@ -221,6 +271,7 @@ describe('a table of targets', () => {
   });
 
   test.each([
+    ['{}', ': must not be empty: whoever comes would be refused'],
     ['{ a: nonsense }', '.a: "nonsense" is not host:port'],
     ['{ a: "{x}:1" }', '.a: the host of a target is fixed'],
     ['nonsense', ': "nonsense" is not file:PATH'],

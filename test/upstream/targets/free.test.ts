@@ -91,8 +91,8 @@ describe('whoever may not', () => {
 
   test.each([
     ['/b.other:1', undefined, 'no rule of allow fits it', { asked: 'b.other:1' }],
-    ['/b.example:2', undefined, 'no rule of allow fits it', { asked: 'b.example:2' }],
-    ['/10.0.0.1:2', undefined, 'no rule of allow fits it', { asked: '10.0.0.1:2' }],
+    ['/b.example:2', undefined, '*.example:1 is for other ports', { asked: 'b.example:2' }],
+    ['/10.0.0.1:2', undefined, '10.0.0.0/8:1 is for other ports', { asked: '10.0.0.1:2' }],
     ['/a.example:1', {}, 'the claim may is missing, or no list of host:port', { asked: 'a.example:1' }],
     ['/a.example:1', { may: 7 }, 'the claim may is missing, or no list of host:port', {}],
     ['/a.example:1', { may: [] }, 'the claim may does not allow it', {}],
@@ -112,6 +112,14 @@ describe('whoever may not', () => {
     expect(error.detail).toContain(detail);
     expect(error.chosen).toMatchObject(chosen);
     expect([dialled, asked]).toEqual([[], []]);
+  });
+
+  test.each([
+    ['/a.example:1', '10.0.0.0/8:1', 'it is a name, and allow has rules of addresses only'],
+    ['/10.0.0.1:1', '*.example:1', 'it is an address, and allow has rules of names only'],
+  ])('is told in the log that rules of the other kind do not count: %s by %s', async (url, rule, detail) => {
+    const { refused } = tcpTargets({ ...PARTS, allow: rule });
+    expect((await refused({ url })).detail).toBe(detail);
   });
 
   test.each([

@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Grant } from '../../../admission/grant.ts';
+import type { Overhear } from '../../../upstream/starttls/channel-binding.ts';
 import type { AbsenceOptions } from '../../absence.ts';
 import type { Destination } from '../../contract.ts';
 
 /** What a connection to a TCP service is made of. */
 export interface TcpConnectionParts extends AbsenceOptions {
   readonly socket: Socket;
+  readonly overhear?: Overhear | undefined;
   /** The endpoint it leads to. */
   readonly to: Destination;
   /** Names it in the gateway. */

@@ -33,7 +33,7 @@ export class TcpConnection {
   #isFinSent = false;
 
   constructor(parts: TcpConnectionParts) {
-    const { socket, stallMs, closeMs, isResumable } = parts;
+    const { socket, overhear, stallMs, closeMs, isResumable } = parts;
     this.#parts = parts;
     this.#absence = new Absence(parts);
     this.#closing = new Closing({ closeMs, relaysClose: false });
@@ -42,6 +42,7 @@ export class TcpConnection {
       socket,
       session: { stallMs },
       take: (chunk) => this.#takeDown(chunk),
+      overhear,
       beforeTold: () => this.#flushUp(),
       onFinished: () => this.#onServiceDone(),
       events: this.#closing,

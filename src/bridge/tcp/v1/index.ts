@@ -7,6 +7,7 @@ import { offersResume } from '../../../tcp-protocol/offers.ts';
 import { RESUME_ID_BYTES, TCP_PROTOCOL } from '../../../tcp-protocol/types.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
 import type { Reach, Reached } from '../../../upstream/reach.ts';
+import { overhearing } from '../../../upstream/starttls/index.ts';
 import type { Bridge, Destination, InBandRefusal, SessionHandle } from '../../contract.ts';
 import { keyOf, type LingerObserver, Parking } from '../../parking.ts';
 import type { ParkingSpace } from '../../parking-space.ts';
@@ -130,6 +131,7 @@ export class TcpV1 {
     const isResumable = upstream.resume !== undefined;
     const connection = new TcpConnection({
       socket,
+      overhear: overhearing(upstream.tls?.starttls),
       to: destinationOf(reached),
       connectionId: request.connectionId,
       leadsHere: (claims) => saySame(namedBy, own, claims),
