@@ -1,25 +1,18 @@
 import { TCP_PROTOCOL, TCP_RESUME_PROTOCOL } from '../tcp-protocol/types.ts';
+import { type AttemptOptions, attempt, offered } from './attempt.ts';
 import { createBackoff, wait } from './backoff.ts';
+import { Connection } from './connection.ts';
 import { asError, ConnectionError } from './errors.ts';
-import { Inbound } from './inbound.ts';
-import { PlainConnection } from './plain.ts';
-import { credentials, type Token, tokenOf, untilRenewal } from './token.ts';
-import { V1Connection } from './v1.ts';
-import { type OpenWebSocket, openWire, type Wire } from './wire.ts';
+import { createRenewal } from './renewal.ts';
+import { type OpenWebSocket, openWebSocket, openWire } from './wire.ts';
 
-export interface ConnectOptions {
-  /** A token, or what gives one; asked for each connection, and before the one that holds ends. */
-  readonly token?: Token;
-  /** Further subprotocols to offer, for relays that want one, such as `binary`. */
-  readonly protocols?: readonly string[];
+export interface ConnectOptions extends AttemptOptions {
   /** Ends the connection, or the attempt to make it. */
   readonly signal?: AbortSignal;
   /** What is written still goes out when the service has finished. Absent: it is finished then, too. */
   readonly allowHalfOpen?: boolean;
   /** Milliseconds for which the first attempt may be repeated where that may help. Absent: not at all. */
   readonly retryMs?: number;
-  /** Makes the WebSockets. Absent: the WebSocket that this place has. */
-  readonly open?: OpenWebSocket;
 }
 
 /** What is known of an open connection. */
@@ -48,149 +41,91 @@ export interface TcpConnection {
 
 /** Opens a TCP connection through a gateway, at a WebSocket URL. */
 export function connect(url: string | URL, options: ConnectOptions = {}): TcpConnection {
-  return new Connecting(String(url), options);
+  const { signal, retryMs = 0, allowHalfOpen } = options;
+  const stop = new AbortController();
+  const opening = Promise.withResolvers<OpenedConnection>();
+  const closing = Promise.withResolvers<void>();
+  const renewBefore = createRenewal(options.token, () => void renew(connection, options, stop.signal));
+  const connection = new Connection(allowHalfOpen, {
+    onExpiry: renewBefore,
+    onLost: (ms) => void dial(ms, TCP_RESUME_PROTOCOL).catch(connection.end),
+    onEnd,
+  });
+  const onAbort = () => connection.abort(signal?.reason);
+  // Whoever does not wait for them hears of it by the streams.
+  for (const { promise } of [opening, closing]) promise.catch(() => {});
+  signal?.addEventListener('abort', onAbort, { signal: stop.signal });
+  if (signal?.aborted) onAbort();
+  else dial(retryMs).then(opening.resolve, connection.end);
+  return {
+    readable: connection.inbound.readable,
+    writable: connection.outbound.writable,
+    opened: opening.promise,
+    closed: closing.promise,
+    close,
+  };
+
+  function dial(ms: number, ...more: string[]): Promise<OpenedConnection> {
+    return repeat(ms, stop.signal, () => open(String(url), options, more, stop.signal, connection));
+  }
+  function close(): Promise<void> {
+    connection.close();
+    return closing.promise;
+  }
+  function onEnd(error?: ConnectionError): void {
+    renewBefore(0);
+    stop.abort(error);
+    if (error === undefined) closing.resolve();
+    opening.reject(error);
+    closing.reject(error);
+  }
 }
 
-/** What carries the bytes, once it is known. */
-type Carrier = V1Connection | PlainConnection;
-
-class Connecting implements TcpConnection {
-  /** Breaks it, or the attempt to make it. */
-  readonly #reset = (reason: unknown): void => {
-    const error = asError(reason, 1000);
-    this.#carrier?.reset(1000, error.message);
-    this.#end(error);
-  };
-  readonly #inbound = new Inbound(this.#reset);
-  readonly #url: string;
-  readonly #options: ConnectOptions;
-  readonly #stop = new AbortController();
-  readonly #opening = Promise.withResolvers<OpenedConnection>();
-  readonly #closing = Promise.withResolvers<void>();
-  readonly opened = this.#opening.promise;
-  readonly closed = this.#closing.promise;
-  readonly readable = this.#inbound.readable;
-  #carrier: Carrier | undefined;
-  #renewal: ReturnType<typeof setTimeout> | undefined;
-  #writer: WritableStreamDefaultController | undefined;
-  readonly writable = this.#makeWritable();
-
-  constructor(url: string, options: ConnectOptions) {
-    this.#url = url;
-    this.#options = options;
-    // Whoever does not wait for them hears of it by the streams.
-    for (const promise of [this.opened, this.closed]) promise.catch(() => {});
-    const { signal } = options;
-    signal?.addEventListener('abort', this.#onAbort);
-    if (signal?.aborted) this.#onAbort();
-    else void this.#begin();
-  }
-
-  async close(): Promise<void> {
-    (await this.#carried()).close();
-    return this.closed;
-  }
-
-  async #carried(): Promise<Carrier> {
-    await this.opened;
-    return this.#carrier as Carrier;
-  }
-
-  async #begin(): Promise<void> {
+/** Repeats an attempt where that may help, for so many milliseconds. Rejects with ConnectionError. */
+async function repeat<T>(ms: number, stop: AbortSignal, run: () => Promise<T>): Promise<T> {
+  const until = Date.now() + ms;
+  const backoff = createBackoff({ firstMs: 200, mostMs: 5_000 });
+  for (;;) {
     try {
-      const wire = await this.#wireWithin(this.#options.retryMs ?? 0);
-      if (wire.socket.protocol === TCP_PROTOCOL) this.#runV1(wire);
-      else this.#onOpened(wire, new PlainConnection(wire, this.#inbound, this.#end));
-    } catch (error) {
-      this.#end(asError(error));
+      return await run();
+    } catch (thrown) {
+      const error = asError(thrown);
+      const pause = backoff();
+      if (stop.aborted || !error.mayRetry || Date.now() + pause > until) throw error;
+      await wait(pause, stop);
     }
   }
+}
 
-  /** Tries again where that may help, for so many milliseconds. */
-  async #wireWithin(ms: number, ...more: string[]): Promise<Wire> {
-    const until = Date.now() + ms;
-    const backoff = createBackoff({ firstMs: 200, mostMs: 5_000 });
-    for (;;) {
-      try {
-        return await this.#openWire(more);
-      } catch (error) {
-        const pause = backoff();
-        if (!asError(error).mayRetry || Date.now() + pause > until) throw error;
-        await wait(pause, this.#stop.signal);
-      }
-    }
+/** Opens a connection, or lets it go on, where `more` has the subprotocol for that. */
+function open(
+  url: string,
+  options: ConnectOptions,
+  more: readonly string[],
+  stop: AbortSignal,
+  connection: Connection,
+) {
+  return attempt(options, stop, async (token, signal): Promise<OpenedConnection> => {
+    const protocols = [TCP_PROTOCOL, ...more, ...offered(options.protocols, token)];
+    const wire = await openWire(await opener(options), url, protocols, signal);
+    const { session, peer } = await connection.open(wire);
+    return { session, peer, protocol: wire.socket.protocol };
+  });
+}
+
+/** Who offers nothing else is given sallyport.tcp.v1, or no connection: only others need to speak plain messages, too. */
+async function opener({ protocols, open }: ConnectOptions): Promise<OpenWebSocket> {
+  if (protocols === undefined) return open ?? openWebSocket;
+  return (await import('./plain.ts')).translating(open);
+}
+
+/** Replaces the token of a connection. */
+async function renew(connection: Connection, options: ConnectOptions, stop: AbortSignal): Promise<void> {
+  try {
+    await attempt(options, stop, (token) => connection.authenticate(token as string));
+  } catch (thrown) {
+    const error = asError(thrown);
+    if (error.mayRetry) connection.lose(error);
+    else connection.reset(new ConnectionError(error.code, `no new token: ${error.message}`));
   }
-
-  async #openWire(more: readonly string[]): Promise<Wire> {
-    const { token, protocols = [], open } = this.#options;
-    const offered = [TCP_PROTOCOL, ...more, ...protocols, ...credentials(await tokenOf(token))];
-    return openWire(this.#url, offered, this.#stop.signal, open);
-  }
-
-  #onOpened({ socket: { protocol } }: Wire, carrier: Carrier, session = '', peer = ''): void {
-    this.#carrier = carrier;
-    this.#opening.resolve({ session, peer, protocol });
-  }
-
-  #runV1(wire: Wire): void {
-    const connection: V1Connection = new V1Connection(wire, this.#inbound, {
-      onOpened: ({ session, peer }) => this.#onOpened(wire, connection, session, peer),
-      onExpiry: (expiresAt) => this.#renewBefore(expiresAt, connection),
-      onLost: (forMs) =>
-        void this.#wireWithin(forMs, TCP_RESUME_PROTOCOL).then(
-          (next) => connection.resume(next),
-          (error) => connection.end(asError(error)),
-        ),
-      onEnd: this.#end,
-      onFinished: () => {
-        if (!this.#options.allowHalfOpen) connection.finish();
-      },
-    });
-  }
-
-  #renewBefore(expiresAt: number, connection: V1Connection): void {
-    clearTimeout(this.#renewal);
-    const { token } = this.#options;
-    if (expiresAt === 0 || typeof token !== 'function') return;
-    const renew = async () => {
-      try {
-        connection.authenticate(await token());
-      } catch (error) {
-        connection.reset(3000, `no new token: ${asError(error).message}`);
-      }
-    };
-    this.#renewal = setTimeout(renew, untilRenewal(expiresAt));
-  }
-
-  #makeWritable(): WritableStream<Uint8Array> {
-    return new WritableStream({
-      start: (controller) => {
-        this.#writer = controller;
-      },
-      write: async (chunk) => {
-        const carrier = await this.#carried();
-        if (carrier.isFinishing) throw new ConnectionError(1000, 'it has finished');
-        await carrier.write(chunk);
-      },
-      close: async () => (await this.#carried()).finish(),
-      abort: this.#reset,
-    });
-  }
-
-  readonly #onAbort = (): void => this.#reset(this.#options.signal?.reason);
-
-  readonly #end = (error?: ConnectionError): void => {
-    clearTimeout(this.#renewal);
-    this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#stop.abort();
-    if (error === undefined) {
-      this.#inbound.end();
-      this.#closing.resolve();
-      return;
-    }
-    this.#opening.reject(error);
-    this.#inbound.fail(error);
-    this.#writer?.error(error);
-    this.#closing.reject(error);
-  };
 }

@@ -1,50 +1,34 @@
-import { WINDOW_BYTES } from '../tcp-protocol/types.ts';
-
-/** What is told to the gateway of what came from it. */
-export interface InboundEvents {
-  /** So many bytes were read: as many more may come. */
-  grant(credit: number): void;
-  acknowledge(offset: number): void;
-}
+import { type Standing, type TcpMessage, WINDOW_BYTES } from '../tcp-protocol/types.ts';
+import { ConnectionError } from './errors.ts';
 
 /** What comes from the gateway, until it is read: so much at most. */
 export class Inbound {
   readonly readable: ReadableStream<Uint8Array>;
-  /** Who is told; set by whoever carries the bytes. */
-  events: InboundEvents | undefined;
-  /** Bytes that may wait to be read. */
-  limit = WINDOW_BYTES;
+  readonly #send: (message: TcpMessage) => boolean;
   /** Of so many bytes it is said that they have come. */
   ackBytes = Infinity;
-  /** Bytes of the stream so far. */
-  received = 0;
   #controller!: ReadableByteStreamController;
+  /** Bytes of the stream so far. */
+  #received = 0;
   /** Of them those that were read, and granted again. */
   #granted = 0;
   #acknowledged = 0;
   #isEnded = false;
 
-  /** `onCancel`: nobody wants to read what still comes. */
-  constructor(onCancel: (reason: unknown) => void) {
+  /** `send` tells the gateway, and whether it could; `onCancel`: nobody wants to read what still comes. */
+  constructor(send: (message: TcpMessage) => boolean, onCancel: (reason: unknown) => void) {
+    this.#send = send;
     this.readable = new ReadableStream(
       {
         type: 'bytes',
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: () => this.#grant(),
-        cancel: (reason) => {
-          this.#isEnded = true;
-          onCancel(reason);
-        },
+        pull: () => this.grant(),
+        cancel: onCancel,
       },
       { highWaterMark: WINDOW_BYTES },
     );
-  }
-
-  /** What may still come beyond what has been received. */
-  get credit(): number {
-    return this.limit - this.#queued;
   }
 
   /** Bytes that wait to be read. */
@@ -52,44 +36,41 @@ export class Inbound {
     return this.#isEnded ? 0 : WINDOW_BYTES - (this.#controller.desiredSize ?? 0);
   }
 
-  /** False if it is more than may wait. */
-  add(data: Uint8Array): boolean {
-    this.received += data.length;
-    if (this.received - this.#acknowledged >= this.ackBytes) {
-      this.#acknowledged = this.received;
-      this.events?.acknowledge(this.received);
+  /** Throws ConnectionError if it is more than may wait. */
+  add(data: Uint8Array): void {
+    this.#received += data.length;
+    if (this.#received - this.#acknowledged >= this.ackBytes) {
+      this.#acknowledged = this.#received;
+      this.#send({ type: 'ACK', offset: this.#received });
     }
     // The message it came in is nobody else's: the stream may have it.
-    if (this.#isEnded) this.#grant();
+    if (this.#isEnded) this.grant();
     else this.#controller.enqueue(data as Uint8Array<ArrayBuffer>);
-    return this.#queued <= this.limit;
+    if (this.#queued > WINDOW_BYTES) throw new ConnectionError(1008, 'beyond the window');
   }
 
-  /** The connection goes on: all that may come was said anew. */
-  resume(): void {
-    this.#granted = this.received - this.#queued;
-    this.#acknowledged = this.received;
+  /** The connection is to go on: all that may come is said anew. */
+  resume(): Standing {
+    const queued = this.#queued;
+    this.#granted = this.#received - queued;
+    this.#acknowledged = this.#received;
+    return { offset: this.#received, credit: WINDOW_BYTES - queued };
   }
 
-  /** Nothing more is wanted, or comes; what did is still read. */
-  end(): void {
-    if (this.#isEnded) return;
+  /** Nothing more is wanted, or comes; what did is still read. With an error it is lost. */
+  end(error?: unknown): void {
+    if (error !== undefined) this.#controller.error(error);
+    else if (!this.#isEnded) {
+      this.#controller.close();
+      // Whoever reads into a buffer of his own gets it back (Streams, ReadableStreamBYOBRequest).
+      this.#controller.byobRequest?.respond(0);
+    }
     this.#isEnded = true;
-    this.#controller.close();
-    // Whoever reads into a buffer of his own gets it back (Streams, ReadableStreamBYOBRequest).
-    this.#controller.byobRequest?.respond(0);
   }
 
-  /** What has not been read is lost. */
-  fail(error: unknown): void {
-    this.#isEnded = true;
-    this.#controller.error(error);
-  }
-
-  #grant(): void {
-    const owed = this.received - this.#queued - this.#granted;
-    if (owed < this.limit / 2) return;
-    this.#granted += owed;
-    this.events?.grant(owed);
+  /** As many more bytes may come as were read, once they are worth a message. */
+  grant(): void {
+    const credit = this.#received - this.#queued - this.#granted;
+    if (credit >= WINDOW_BYTES / 2 && this.#send({ type: 'WINDOW', credit })) this.#granted += credit;
   }
 }

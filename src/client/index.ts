@@ -5,4 +5,4 @@ export { type ConnectOptions, connect, type OpenedConnection, type TcpConnection
 export { ConnectionError } from './errors.ts';
 export { type CloseEventLike, type ReconnectingEvent, Socket, type SocketOptions } from './socket.ts';
 export type { Token } from './token.ts';
-export type { OpenWebSocket, WebSocketLike } from './wire.ts';
+export type { OpenWebSocket, WebSocketEvent, WebSocketLike } from './wire.ts';

@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import { LONGEST_MS } from './attempt.ts';
 import { type ConnectOptions, connect as connectStreams, type TcpConnection } from './connect.ts';
 import type { ConnectionError } from './errors.ts';
 
@@ -28,9 +29,15 @@ interface Where {
 const CODES: Readonly<Record<string, string>> = {
   connection_refused: 'ECONNREFUSED',
   connection_terminated: 'ECONNRESET',
+  connection_read_timeout: 'ETIMEDOUT',
   connection_timeout: 'ETIMEDOUT',
+  connection_write_timeout: 'ETIMEDOUT',
+  destination_ip_prohibited: 'EACCES',
+  destination_ip_unroutable: 'EHOSTUNREACH',
+  destination_unavailable: 'EHOSTUNREACH',
   dns_error: 'ENOTFOUND',
   dns_timeout: 'ETIMEDOUT',
+  http_request_denied: 'EACCES',
 };
 
 /** A socket of `node:net` whose bytes go through the gateway. */
@@ -40,16 +47,28 @@ export class Socket extends Duplex {
   remotePort: number | undefined;
   bytesRead = 0;
   bytesWritten = 0;
+  /** Milliseconds without a byte after which `timeout` is told. */
+  timeout: number | undefined;
   readonly #options: NetOptions | undefined;
+  readonly #abort = new AbortController();
   #connection: TcpConnection | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
-  #timeoutMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: { allowHalfOpen?: boolean } & Partial<NetOptions> = {}) {
     super({ allowHalfOpen: options.allowHalfOpen ?? false });
     this.#options = options.url === undefined ? undefined : (options as NetOptions);
+  }
+
+  get pending(): boolean {
+    return this.#writer === undefined;
+  }
+
+  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.connecting) return 'opening';
+    if (this.readable) return this.writable ? 'open' : 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
   }
 
   /** As Node's: `(port, host?)` or `({ port, host })`, and a listener for `connect`. */
@@ -65,14 +84,22 @@ export class Socket extends Duplex {
     this.remoteAddress = host;
     this.remotePort = Number(port);
     const at = typeof url === 'function' ? url(host, Number(port)) : url;
-    this.#connection = connectStreams(at, { ...options, allowHalfOpen: true });
-    void this.#begin(this.#connection);
+    const { signal } = this.#abort;
+    const either = options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
+    this.#connection = connectStreams(at, { ...options, signal: either, allowHalfOpen: true });
+    this.#connection.opened.then(
+      // In a turn of its own: what a listener throws is its program's fault, and not the connection's.
+      () => void setTimeout(() => this.#onOpened()),
+      (error) => this.destroy(this.#errorOf(error)),
+    );
     return this;
   }
 
+  /** As Node's: 0 is none, and takes the listener away. */
   setTimeout(ms: number, listener?: () => void): this {
-    this.#timeoutMs = ms;
-    if (listener !== undefined) this.once('timeout', listener);
+    this.timeout = ms;
+    if (listener !== undefined && ms > 0) this.once('timeout', listener);
+    if (listener !== undefined && ms === 0) this.removeListener('timeout', listener);
     this.#touch();
     return this;
   }
@@ -97,22 +124,26 @@ export class Socket extends Duplex {
     this.end(() => this.destroy());
   }
 
+  resetAndDestroy(): this {
+    this.#abort.abort();
+    return this.destroy();
+  }
+
   address(): object {
     return {};
   }
 
-  async #begin({ opened, readable, writable }: TcpConnection): Promise<void> {
-    try {
-      await opened;
-      this.#reader = readable.getReader();
-      this.#writer = writable.getWriter();
-      this.connecting = false;
-      this.#touch();
-      this.emit('connect');
-      this.emit('ready');
-    } catch (error) {
-      this.destroy(this.#errorOf(error as ConnectionError));
-    }
+  #onOpened(): void {
+    if (this.destroyed) return;
+    const { readable, writable } = this.#connection as TcpConnection;
+    this.#reader = readable.getReader();
+    this.#writer = writable.getWriter();
+    // Whoever reads and writes hears of it.
+    for (const { closed } of [this.#reader, this.#writer]) closed.catch(() => {});
+    this.connecting = false;
+    this.#touch();
+    this.emit('connect');
+    this.emit('ready');
   }
 
   override async _read(): Promise<void> {
@@ -140,7 +171,10 @@ export class Socket extends Duplex {
     this.#touch();
     this.bytesWritten += chunk.length;
     writer.write(chunk).then(
-      () => callback(),
+      () => {
+        this.#touch();
+        callback();
+      },
       (error) => callback(this.#errorOf(error)),
     );
   }
@@ -158,22 +192,34 @@ export class Socket extends Duplex {
       );
   }
 
+  /** What was written still goes out, where nothing was waiting; everything else is a reset. */
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     clearTimeout(this.#timer);
-    this.#reader?.cancel().catch(() => {});
-    this.#writer?.abort().catch(() => {});
+    this.connecting = false;
+    if (error !== null || this.#writer === undefined || this.writableLength > 0) this.#abort.abort();
+    else void this.#connection?.close().catch(() => {});
     callback(error);
   }
 
   #touch(): void {
     clearTimeout(this.#timer);
-    if (this.#timeoutMs > 0) this.#timer = setTimeout(() => this.emit('timeout'), this.#timeoutMs);
+    if (!this.timeout || this.destroyed) return;
+    this.#timer = setTimeout(() => this.emit('timeout'), Math.min(this.timeout, LONGEST_MS));
+    // As Node's, it keeps no program alive; pages have numbers there.
+    if (typeof this.#timer === 'object') this.#timer.unref();
   }
 
   #errorOf(error: ConnectionError): Error {
     const { remoteAddress: address, remotePort: port } = this;
-    const code = CODES[error.error] ?? 'ECONNRESET';
-    return Object.assign(new Error(`${error.message} (${address}:${port})`), { code, address, port });
+    const isUnreached = this.connecting && error.code === 1006;
+    const code = CODES[error.error] ?? (isUnreached ? 'ECONNREFUSED' : 'ECONNRESET');
+    const syscall = this.connecting ? 'connect' : 'read';
+    return Object.assign(new Error(`${error.message} (${address}:${port})`), {
+      code,
+      syscall,
+      address,
+      port,
+    });
   }
 }
 

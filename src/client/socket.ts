@@ -1,16 +1,12 @@
+import { type AttemptOptions, attempt, offered } from './attempt.ts';
 import { type BackoffOptions, createBackoff, wait } from './backoff.ts';
-import { asError, type ConnectionError } from './errors.ts';
-import { credentials, expiryOf, type Token, tokenOf, untilRenewal } from './token.ts';
-import { type OpenWebSocket, openWire, type Wire } from './wire.ts';
+import { asError, ConnectionError } from './errors.ts';
+import { createRenewal, OVERDUE } from './renewal.ts';
+import { expiryOf } from './token.ts';
+import { openWebSocket, openWire, type WebSocketLike, type Wire } from './wire.ts';
 
-export interface SocketOptions {
-  /** A token, or what gives one; asked for each connection. */
-  readonly token?: Token;
-  /** Subprotocols to offer. The token is offered besides, and never chosen. */
-  readonly protocols?: readonly string[];
+export interface SocketOptions extends AttemptOptions {
   readonly backoff?: BackoffOptions;
-  /** Makes the WebSockets. Absent: the WebSocket that this place has. */
-  readonly open?: OpenWebSocket;
 }
 
 /** What CloseEvent is; not every Node has one. */
@@ -41,25 +37,36 @@ export class Socket extends EventTarget {
   static readonly OPEN = OPEN;
   static readonly CLOSING = CLOSING;
   static readonly CLOSED = CLOSED;
-  onopen: ((event: Event) => void) | null = null;
-  onmessage: ((event: MessageEvent) => void) | null = null;
-  onclose: ((event: CloseEventLike) => void) | null = null;
-  onerror: ((event: Event) => void) | null = null;
-  onreconnecting: ((event: ReconnectingEvent) => void) | null = null;
-  binaryType: 'blob' | 'arraybuffer' = 'blob';
+  readonly CONNECTING = CONNECTING;
+  readonly OPEN = OPEN;
+  readonly CLOSING = CLOSING;
+  readonly CLOSED = CLOSED;
+  declare onopen: ((event: Event) => void) | null;
+  declare onmessage: ((event: MessageEvent) => void) | null;
+  declare onclose: ((event: CloseEventLike) => void) | null;
+  declare onerror: ((event: Event) => void) | null;
+  declare onreconnecting: ((event: ReconnectingEvent) => void) | null;
   readonly url: string;
   readonly #options: SocketOptions;
-  #backoff;
   readonly #stop = new AbortController();
-  #wire: Wire | undefined;
+  readonly #renewBefore;
+  #backoff;
+  #binaryType: 'blob' | 'arraybuffer' = 'blob';
+  #socket: WebSocketLike | undefined;
   #state: number = CONNECTING;
-  #renewal: ReturnType<typeof setTimeout> | undefined;
+  #isConnecting = false;
 
   constructor(url: string | URL, options: SocketOptions = {}) {
     super();
     this.url = String(url);
     this.#options = options;
     this.#backoff = createBackoff(options.backoff);
+    this.#renewBefore = createRenewal(options.token, () => void this.#connect());
+    for (const type of ['open', 'message', 'close', 'error', 'reconnecting']) {
+      const handler = `on${type}` as 'onopen';
+      this[handler] = null;
+      this.addEventListener(type, (event) => this[handler]?.(event));
+    }
     void this.#connect();
   }
 
@@ -68,107 +75,94 @@ export class Socket extends EventTarget {
   }
 
   get protocol(): string {
-    return this.#wire?.socket.protocol ?? '';
+    return this.#socket?.protocol ?? '';
   }
 
   get bufferedAmount(): number {
-    return this.#wire?.socket.bufferedAmount ?? 0;
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  get binaryType(): 'blob' | 'arraybuffer' {
+    return this.#binaryType;
+  }
+
+  set binaryType(type: 'blob' | 'arraybuffer') {
+    this.#binaryType = type;
+    if (this.#socket) this.#socket.binaryType = type;
   }
 
   /** Throws InvalidStateError while it is not open. */
-  send(data: string | ArrayBufferView<ArrayBuffer>): void {
+  send(data: string | ArrayBuffer | Blob | ArrayBufferView<ArrayBuffer>): void {
     if (this.#state !== OPEN) throw new DOMException('the connection is not open', 'InvalidStateError');
-    this.#wire?.socket.send(data);
+    this.#socket?.send(data as string);
   }
 
   close(code = 1000, reason = ''): void {
     if (this.#state >= CLOSING) return;
-    this.#wire?.socket.close(code, reason);
+    this.#socket?.close(code, reason);
     this.#state = CLOSING;
-    this.#stop.abort();
-    // Nobody is there to answer.
-    if (this.#wire === undefined) queueMicrotask(() => this.#end(code, reason));
+    this.#renewBefore(0);
+    this.#stop.abort(new ConnectionError(code, reason));
   }
 
+  /** One at a time: one that is made to replace another takes the place of what is lost meanwhile, too. */
   async #connect(): Promise<void> {
-    const { protocols = [], open, token } = this.#options;
-    try {
-      const text = await tokenOf(token);
-      const { signal } = this.#stop;
-      const wire = await openWire(
-        this.url,
-        [...protocols, ...credentials(text)],
-        signal,
-        open,
-        this.binaryType,
-      );
-      this.#onOpen(wire, text);
-    } catch (thrown) {
-      if (this.#state >= CLOSING) return;
-      const error = asError(thrown);
-      // The connection that it was to replace still stands.
-      if (this.#wire && error.mayRetry) this.#connectIn(1_000 + this.#backoff());
-      else void this.#onLost(error);
-    }
+    if (this.#isConnecting) return;
+    this.#isConnecting = true;
+    const { open = openWebSocket, protocols } = this.#options;
+    const error = await attempt(this.#options, this.#stop.signal, async (token, signal) => {
+      const all = offered(protocols, token);
+      this.#onOpen(await openWire(open, this.url, all, signal, this.#binaryType), token);
+    }).catch((thrown: unknown) => asError(thrown));
+    this.#isConnecting = false;
+    // The connection that was to be replaced still stands, and its Close is heard.
+    if (this.#socket && this.#state === CLOSING) return;
+    if (this.#socket && error?.mayRetry) this.#renewBefore(OVERDUE);
+    else if (error) void this.#onLost(error);
   }
 
-  #onOpen(wire: Wire, token: string | undefined): void {
-    if (this.#state >= CLOSING) return;
-    const before = this.#wire;
-    this.#wire = wire;
+  #onOpen({ socket, listen }: Wire, token: string | undefined): void {
+    this.#socket?.close(1000);
+    this.#socket = socket;
     this.#state = OPEN;
-    before?.close();
-    const expiresAt = expiryOf(token);
-    if (expiresAt > 0 && typeof this.#options.token === 'function') this.#connectIn(untilRenewal(expiresAt));
-    this.#emit('open');
+    this.#renewBefore(expiryOf(token));
     const openedAt = Date.now();
-    wire.listen({
+    listen({
       onMessage: (data) => {
-        if (wire === this.#wire) this.#dispatch(new MessageEvent('message', { data }));
+        if (socket === this.#socket) this.dispatchEvent(new MessageEvent('message', { data }));
       },
       onClose: (error) => {
         // It has gone well.
         if (Date.now() - openedAt > 5_000) this.#backoff = createBackoff(this.#options.backoff);
-        if (wire === this.#wire) void this.#onLost(error);
+        if (socket === this.#socket) void this.#onLost(error);
       },
     });
-  }
-
-  #connectIn(ms: number): void {
-    clearTimeout(this.#renewal);
-    this.#renewal = setTimeout(() => void this.#connect(), ms);
+    this.#emit('open');
   }
 
   async #onLost(error: ConnectionError): Promise<void> {
-    clearTimeout(this.#renewal);
+    this.#renewBefore(0);
     if (this.#state >= CLOSING || !error.mayRetry) {
-      this.#end(error.code, error.message);
+      this.#end(error.code, error.reason);
       return;
     }
-    this.#wire = undefined;
+    this.#socket = undefined;
     this.#state = CONNECTING;
-    const delayMs = this.#backoff();
+    const delayMs = this.#isConnecting ? 0 : this.#backoff();
     this.#emit('reconnecting', { error, delayMs });
     await wait(delayMs, this.#stop.signal);
-    if (this.readyState < CLOSING) await this.#connect();
+    await this.#connect();
   }
 
   #end(code: number, reason: string): void {
     if (this.#state === CLOSED) return;
     this.#state = CLOSED;
     this.#stop.abort();
-    clearTimeout(this.#renewal);
-    this.#wire?.close();
     if (code !== 1000) this.#emit('error');
     this.#emit('close', { code, reason, wasClean: code !== 1006 });
   }
 
   #emit(type: string, more?: object): void {
-    this.#dispatch(Object.assign(new Event(type), more));
-  }
-
-  #dispatch(event: Event): void {
-    this.dispatchEvent(event);
-    this[`on${event.type}` as 'onopen']?.(event);
+    this.dispatchEvent(Object.assign(new Event(type), more));
   }
 }

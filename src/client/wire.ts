@@ -1,5 +1,14 @@
 import { ConnectionError } from './errors.ts';
 
+/** What is read of the events `open`, `message`, `error` and `close`. */
+export interface WebSocketEvent {
+  readonly type: string;
+  readonly data?: unknown;
+  readonly code?: number;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
 /** What of the WebSocket API is used here; that of browsers, of Node and of `ws` all have it. */
 export interface WebSocketLike {
   binaryType: string;
@@ -7,11 +16,14 @@ export interface WebSocketLike {
   readonly bufferedAmount: number;
   send(data: string | ArrayBufferView<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
-  addEventListener(type: string, listener: (event: never) => void): void;
+  addEventListener(type: string, listener: (event: WebSocketEvent) => unknown): void;
 }
 
 /** Makes a WebSocket. */
 export type OpenWebSocket = (url: string, protocols: string[]) => WebSocketLike;
+
+/** Those of this place. */
+export const openWebSocket: OpenWebSocket = (...where) => new WebSocket(...where);
 
 /** Hears what comes over a wire. */
 export interface WireEvents {
@@ -21,63 +33,56 @@ export interface WireEvents {
   onClose(error: ConnectionError): void;
 }
 
-/** Of a CloseEvent. */
-interface Closed {
-  readonly code: number;
-  readonly reason: string;
-}
-
 /** An open WebSocket. */
-export class Wire {
+export interface Wire {
   readonly socket: WebSocketLike;
-  /** What comes before anybody listens waits for them; whoever listens in a constructor hears nothing before that has ended. */
-  readonly #events = Promise.withResolvers<WireEvents>();
-  /** Hears all that comes. */
-  readonly listen = this.#events.resolve;
-
-  constructor(socket: WebSocketLike) {
-    const { promise } = this.#events;
-    this.socket = socket;
-    socket.addEventListener('message', ({ data }: { data: unknown }) =>
-      promise.then((events) => events.onMessage(data)),
-    );
-    socket.addEventListener('close', ({ code, reason }: Closed) =>
-      promise.then((events) => events.onClose(new ConnectionError(code, reason))),
-    );
-  }
-
-  close(code = 1000, reason = ''): void {
-    // A script may say 1000 and 3000 to 4999 only.
-    this.socket.close(code < 3000 ? 1000 : code, reason.slice(0, 40));
-  }
+  /** Hears all that comes, from the first message on. */
+  listen(events: WireEvents): void;
+  close(code?: number, reason?: string): void;
 }
 
-/** Opens a wire, which is closed when the signal aborts. Rejects with ConnectionError, or the signal's reason. */
+/** Opens a wire, which is closed when the signal aborts, and gives no messages after that. Rejects with ConnectionError. */
 export function openWire(
+  open: OpenWebSocket,
   url: string,
   protocols: string[],
   signal: AbortSignal,
-  open: OpenWebSocket = (...where) => new WebSocket(...where) as unknown as WebSocketLike,
   binaryType = 'arraybuffer',
 ): Promise<Wire> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const socket = open(url, protocols);
-    socket.binaryType = binaryType;
+    const socket = made(() => open(url, protocols));
+    // What comes before anybody listens waits for them.
+    const { promise: listening, resolve: listen } = Promise.withResolvers<WireEvents>();
     // An error tells pages nothing; the close behind it has the code. Programs get the answer's status in its message.
-    let message = '';
-    signal.addEventListener('abort', onAbort);
-    socket.addEventListener('open', () => resolve(new Wire(socket)));
-    socket.addEventListener('error', (event: { message?: string }) => {
-      message = event.message ?? '';
+    let message: string | undefined;
+    socket.binaryType = binaryType;
+    signal.addEventListener('abort', () => socket.close());
+    socket.addEventListener('open', () => resolve({ socket, listen, close }));
+    socket.addEventListener('message', async ({ data }) => {
+      const events = await listening;
+      if (!signal.aborted) events.onMessage(data);
     });
-    socket.addEventListener('close', ({ code, reason }: Closed) => {
-      signal.removeEventListener('abort', onAbort);
-      reject(new ConnectionError(code, reason || message));
+    socket.addEventListener('error', (event) => {
+      message = event.message;
     });
-    function onAbort(): void {
-      reject(signal.reason);
-      socket.close();
+    socket.addEventListener('close', async ({ code, reason }) => {
+      const error = new ConnectionError(code as number, reason || message);
+      reject(error);
+      (await listening).onClose(error);
+    });
+    // A script may say 1000 and 3000 to 4999 only, and 123 bytes.
+    function close(code = 1000, reason = ''): void {
+      socket.close(code < 3000 ? 1000 : code, reason.slice(0, 40));
     }
   });
+}
+
+/** What a constructor throws may have the token in it. */
+function made(make: () => WebSocketLike): WebSocketLike {
+  try {
+    return make();
+  } catch {
+    throw new ConnectionError(1002, 'this URL, subprotocol or token cannot be used');
+  }
 }

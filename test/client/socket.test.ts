@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import {
   type CloseEventLike,
+  ConnectionError,
   type ReconnectingEvent,
   Socket,
   type SocketOptions,
@@ -145,5 +146,114 @@ describe('a socket', () => {
     socket.send('on the new one');
     await until(events, 3);
     expect(events[2]).toBe('message on the new one');
+  });
+
+  test('has what a WebSocket has', async () => {
+    const { url, clients } = await start();
+    const { events, socket } = watched(url);
+    expect([socket.onmessage, socket.binaryType, socket.OPEN, Socket.OPEN]).toEqual([
+      expect.anything(),
+      'blob',
+      1,
+      1,
+    ]);
+    expect([socket.onerror, socket.bufferedAmount, socket.protocol]).toEqual([null, 0, '']);
+    await until(events, 1);
+    const received: unknown[] = [];
+    socket.onmessage = ({ data, target }) => received.push(data, target);
+    socket.binaryType = 'arraybuffer';
+    clients[0]?.socket.send(Buffer.from([7]));
+    await eventually(() => received.length === 2);
+    expect(received).toEqual([new Uint8Array([7]).buffer, socket]);
+    clients[0]?.socket.close(1000);
+    await until(events, 2);
+    // No reason was given, and none is made up.
+    expect(events).toEqual(['open', 'close 1000']);
+  });
+
+  test('is not ended by a handler of its program that fails', async () => {
+    const { url } = await start();
+    const { socket } = watched(url);
+    const thrown: unknown[] = [];
+    const onThrown = (error: Error) => void thrown.push(error.message);
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException').on('uncaughtException', onThrown);
+    onTestFinished(() => {
+      process.removeAllListeners('uncaughtException');
+      for (const other of others) process.on('uncaughtException', other);
+    });
+    socket.onopen = () => {
+      throw new Error('a bug');
+    };
+    await eventually(() => thrown.length === 1);
+    expect([thrown, socket.readyState]).toEqual([['a bug'], Socket.OPEN]);
+  });
+
+  test('that is lost while another is on its way to replace it gets that one, and no third', async () => {
+    const { url, clients } = await start();
+    const slow = Promise.withResolvers<void>();
+    let asked = 0;
+    const { events } = watched(url, {
+      async token() {
+        if (asked++ === 0) return freshToken({ exp: Date.now() / 1000 + 2.2 });
+        await slow.promise;
+        return 't';
+      },
+    });
+    await eventually(() => asked === 2);
+    clients[0]?.socket.terminate();
+    await until(events, 2);
+    slow.resolve();
+    await until(events, 3);
+    expect([events, asked, clients.length]).toEqual([['open', 'reconnecting 1006', 'open'], 2, 2]);
+  });
+
+  test('keeps its connection while a new token can only be had later', async () => {
+    const { url, clients } = await start();
+    let asked = 0;
+    const { events, socket } = watched(url, {
+      token() {
+        if (asked++ === 1) throw new ConnectionError(1013, 'busy');
+        return freshToken({ exp: Date.now() / 1000 + (asked === 1 ? 2.2 : 60) });
+      },
+    });
+    await until(events, 2);
+    expect([events, asked, clients.length, socket.readyState]).toEqual([['open', 'open'], 3, 2, Socket.OPEN]);
+  });
+
+  test('whose tokens are always over, by the clock here, is replaced in pauses that grow', async () => {
+    const { url, clients } = await start();
+    const token = () => freshToken({ exp: Date.now() / 1000 - 7_200 });
+    const { events } = watched(url, { token });
+    const times: number[] = [];
+    for (let count = 1; count <= 3; count++) {
+      await until(events, count);
+      times.push(performance.now());
+    }
+    const [first = 0, second = 0, third = 0] = times;
+    expect(second - first).toBeGreaterThan(200);
+    expect(third - second).toBeGreaterThan(400);
+    expect(clients.length).toBe(3);
+  });
+
+  test('that is closed while it is being replaced tells so once, when the other side has answered', async () => {
+    const { url, clients } = await start();
+    let asked = 0;
+    const { events, socket } = watched(url, {
+      token: () =>
+        asked++ === 0 ? freshToken({ exp: Date.now() / 1000 + 2.2 }) : new Promise<string>(() => {}),
+    });
+    await eventually(() => asked === 2);
+    socket.close(3001, 'enough');
+    await until(events, 2);
+    expect([events, clients.length]).toEqual([['open', 'close 3001 enough'], 1]);
+  });
+
+  test('that is closed while it asks for its first token tells so', async () => {
+    const { url, clients } = await start();
+    const { events, socket } = watched(url, { token: () => new Promise<string>(() => {}) });
+    socket.close(3001, 'enough');
+    await until(events, 1);
+    expect([events, clients, socket.readyState]).toEqual([['close 3001 enough'], [], Socket.CLOSED]);
   });
 });

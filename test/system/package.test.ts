@@ -28,6 +28,25 @@ const example = (/```ts\n(.*?)```/s.exec(readme)?.[1] ?? '').replace(
   'https://id.test/',
 );
 
+/** What programs and pages do with the client library; compiled with the types of Node, and with those of pages alone. */
+const CLIENT = `
+import { type ConnectOptions, connect, ConnectionError, type OpenWebSocket, Socket } from 'sallyport/client';
+const open: OpenWebSocket = (url, protocols) => new WebSocket(url, protocols);
+const options: ConnectOptions = { open, token: async () => 't', openTimeoutMs: 5_000 };
+export async function talk(): Promise<void> {
+  const { readable, writable, opened, closed } = connect('wss://gateway.test/db', options);
+  const { session, protocol } = await opened;
+  await writable.getWriter().write(new Uint8Array([1]));
+  for await (const chunk of readable) console.log(chunk.byteLength, session, protocol);
+  await closed.catch((error) => error instanceof ConnectionError && [error.code, error.reason, error.error]);
+}
+export const socket = new Socket('wss://gateway.test/chat', { token: () => 't', protocols: ['chat'] });
+socket.binaryType = 'arraybuffer';
+socket.onmessage = ({ data }) => void data;
+socket.onreconnecting = ({ error, delayMs }) => console.log(error.mayRetry, delayMs);
+if (socket.readyState === socket.OPEN) socket.send(new ArrayBuffer(1));
+`;
+
 /** Packs the package into this folder. Resolves with the tarball. */
 async function packedInto(folder: string): Promise<string> {
   const args = ['pack', '--silent', '--pack-destination', folder];
@@ -53,6 +72,23 @@ async function freshProject(): Promise<string> {
       },
     }),
     'main.ts': example,
+    'client.ts': CLIENT,
+    'net.ts': `import { configure, connect } from 'sallyport/client/net';
+configure({ url: (host, port) => \`wss://gateway.test/\${host}:\${port}\` });
+export const socket = () => connect({ host: 'db', port: 5432 }).setTimeout(1).on('data', ({ length }: Buffer) => length);`,
+    'page.json': JSON.stringify({
+      compilerOptions: {
+        target: 'es2023',
+        lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable'],
+        module: 'esnext',
+        moduleResolution: 'bundler',
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        types: [],
+        noEmit: true,
+      },
+      files: ['client.ts'],
+    }),
   });
   const others = ['express@5', 'typescript@5', '@types/express@5', '@types/node@22'];
   await install(folder, await packedInto(folder), ...others);
@@ -62,9 +98,10 @@ async function freshProject(): Promise<string> {
 test('the lines of the README compile and run in a fresh project', { timeout: 2 * INSTALL_MS }, async () => {
   const folder = await freshProject();
   const tsc = join(folder, 'node_modules/typescript/bin/tsc');
-  await run(process.execPath, [tsc, '-p', folder], { timeout: INSTALL_MS }).catch((error) => {
-    throw new Error(`${error.stdout}`);
-  });
+  for (const project of [folder, join(folder, 'page.json')])
+    await run(process.execPath, [tsc, '-p', project], { timeout: INSTALL_MS }).catch((error) => {
+      throw new Error(`${error.stdout}`);
+    });
 
   await using rooms = await startRooms();
   await writeFile(

@@ -70,6 +70,8 @@ function attempt(
   );
   const connection = connect(url, {
     ...options,
+    // Its own deadline, which says less, comes behind ours.
+    openTimeoutMs: OPEN_MS,
     allowHalfOpen: true,
     // What other relays want.
     protocols: ['binary'],
