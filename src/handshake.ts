@@ -145,13 +145,22 @@ function fieldsOf({ headers = [], deflate }: Bridge['accept']): readonly HeaderF
 
 /** Stays with a session to its end. Never rejects: a bridge that does, against its word, ends its session only. */
 async function runSession(sessions: Sessions, { session, running, releases }: Accepted): Promise<void> {
+  const { goesOn, ...ending } = await endOf(session, running);
   try {
-    sessions.end(session, await running);
+    sessions.end(session, ending);
+  } finally {
+    // Not awaited: the session would stay in memory for as long.
+    if (goesOn === undefined) release({ releases });
+    else void goesOn.then(() => release({ releases }));
+  }
+}
+
+async function endOf(session: Session, running: Promise<Ending>): Promise<Ending> {
+  try {
+    return await running;
   } catch (thrown) {
     session.destroy();
-    sessions.end(session, failed(asGatewayError(thrown)));
-  } finally {
-    release({ releases });
+    return failed(asGatewayError(thrown));
   }
 }
 

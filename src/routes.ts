@@ -9,6 +9,7 @@ import { createSignIn, type SignIn } from './admission/login.ts';
 import { createRenewal, type Renewal } from './admission/renewal.ts';
 import type { Dial, InBandRefusal } from './bridge/contract.ts';
 import type { LingerObserver } from './bridge/parking.ts';
+import type { ParkingSpace } from './bridge/parking-space.ts';
 import type { ChannelHub } from './bridge/poll/channels.ts';
 import { concealmentOf } from './bridge/poll/concealment.ts';
 import type { GoodbyeObserver } from './bridge/poll/goodbyes.ts';
@@ -80,6 +81,8 @@ export interface RouteDeps extends AuthenticationDeps, LimitDeps {
   readonly goodbyes?: GoodbyeObserver | undefined;
   /** Hears of sessions whose clients are lost. */
   readonly lingering?: LingerObserver | undefined;
+  /** Where TCP connections wait whose clients are lost. Absent: there is room for all. */
+  readonly space?: ParkingSpace | undefined;
   /** Where services publish to sessions. Absent: nobody does. */
   readonly channels?: ChannelHub | undefined;
   readonly logger: Logger;
@@ -98,11 +101,12 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
   const checks = createAdmission(config, { ...deps, external });
   const kinds = servedKinds(config.upstream);
   const credentials = openCredentials(config, deps);
-  const { upstreams, channels, goodbyes, lingering } = deps;
+  const { upstreams, channels, goodbyes, lingering, space } = deps;
   const { files, logger, reloads } = deps;
   const isTcp = upgradesTo(config.upstream) === 'tcp';
   const renewal = isTcp ? createRenewal(config, { ...deps, external }) : undefined;
-  const means = { upstreams, credentials, channels, goodbyes, lingering, renewal, files, logger, reloads };
+  const hearing = { goodbyes, lingering, reloads, logger };
+  const means = { upstreams, credentials, channels, space, renewal, files, ...hearing };
   // One for both kinds of request: what an upgrade has found out counts for plain requests, too.
   const http = config.upstream.http && openPool(config, 'http', means);
   const upgrade = kinds.includes('upgrade') ? openUpgrade(config, deps, means, http) : undefined;
@@ -131,6 +135,7 @@ interface Means extends TableDeps {
   readonly credentials?: Credentials | undefined;
   readonly goodbyes?: GoodbyeObserver | undefined;
   readonly lingering?: LingerObserver | undefined;
+  readonly space?: ParkingSpace | undefined;
   readonly channels?: ChannelHub | undefined;
   /** How clients prove themselves anew while they are connected. Absent: no proof is asked for. */
   readonly renewal?: Renewal | undefined;
@@ -179,11 +184,11 @@ function openBridge(
 }
 
 function openTcp(config: RouteConfig, means: Means) {
-  const { upstreams, lingering, renewal } = means;
+  const { upstreams, lingering, space, renewal } = means;
   const { reach, close } = openTcpReach(config, upstreams, means);
   const renew =
     renewal && ((request: AdmittedRequest, token: string) => renewal(request, request.grant, token));
-  const v1 = new TcpV1(config, { reach, renew, lingering });
+  const v1 = new TcpV1(config, { reach, renew, lingering, space });
   return {
     bridge: 'tcp',
     dial: createTcpDial(config, reach, v1),

@@ -1,5 +1,7 @@
 import type { RouteConfig } from '../config/schema.ts';
-import { servedKinds } from '../config/upstream-kinds.ts';
+import { servedKinds, upgradesTo } from '../config/upstream-kinds.ts';
+import { type GatewayRequest, isUpgrade } from '../http/request.ts';
+import { offersResume } from '../tcp-protocol/offers.ts';
 import type { Check } from './grant.ts';
 import type { LimitDeps } from './limit-deps.ts';
 import { limitConnections, limitRequests } from './places.ts';
@@ -37,8 +39,16 @@ function compile(route: RouteConfig, deps: LimitDeps): Compiled[] {
   return [
     ...paired(requests, limitRequests(name, requests, deps)),
     ...paired(upgrades, limitUpgrades(name, upgrades, deps)),
-    ...paired(connections, limitConnections(name, connections, deps)),
+    ...paired(connections, limitConnections(name, connections, deps, resumes(route))),
   ];
+}
+
+/** A TCP connection that outlives its WebSocket keeps the place that it came with. */
+function resumes({ upstream }: RouteConfig): ((request: GatewayRequest) => boolean) | undefined {
+  const isResumable =
+    upgradesTo(upstream) === 'tcp' && upstream.tcpProtocol !== 'off' && upstream.resume !== undefined;
+  if (!isResumable) return undefined;
+  return (request) => isUpgrade(request) && offersResume(request.protocols);
 }
 
 function paired(limits: readonly { readonly per: string }[], checks: readonly Check[]): Compiled[] {

@@ -17,6 +17,8 @@ interface Kind {
   readonly limit: LimitHit['limit'];
   readonly takesOne: (request: GatewayRequest) => boolean;
   readonly refusal: (per: string) => ErrorCode;
+  /** A client comes back to what has kept its first place: it is counted beside that, by the same limit. */
+  readonly comesBack?: (request: GatewayRequest) => boolean;
 }
 
 const CONNECTIONS: Kind = {
@@ -32,13 +34,17 @@ const REQUESTS: Kind = {
   refusal: (per) => (per === 'route' ? 'ROUTE_FULL' : 'TOO_MANY_REQUESTS'),
 };
 
-/** Compiles limits of the open WebSockets of a route, one check each. They throw TOO_MANY_CONNECTIONS; plain requests pass. */
+/**
+ * Compiles limits of the open WebSockets of a route, one check each. They throw TOO_MANY_CONNECTIONS; plain requests pass. Those
+ * that `comesBack` is true of have a place already, and take another one only among themselves.
+ */
 export function limitConnections(
   route: string,
   limits: readonly ConnectionsLimit[],
   deps: LimitDeps,
+  comesBack?: (request: GatewayRequest) => boolean,
 ): Check[] {
-  return limitPlaces(CONNECTIONS, route, limits, deps);
+  return limitPlaces({ ...CONNECTIONS, ...(comesBack && { comesBack }) }, route, limits, deps);
 }
 
 /** Compiles limits of the plain requests under way, one check each. They throw TOO_MANY_REQUESTS or ROUTE_FULL; upgrades pass. */
@@ -55,12 +61,14 @@ function limitPlaces(
   const policies = placePolicies(kind.limit, limits);
   return limits.map(({ max, per }, index) => {
     const hit = { limit: kind.limit, per };
-    const counters = store.counters(`${route}/${kind.limit}/${per}`);
+    const first = store.counters(`${route}/${kind.limit}/${per}`);
+    const again = store.counters(`${route}/${kind.limit}/${per}/again`);
     const keyOf = compileKey(per, ipv6Prefix);
     const onRefused = observer.watch(route, hit, 'refused');
     const headers = ratelimitFields(policies, policies[index] as Policy);
     return function place(request, grant) {
       if (!kind.takesOne(request)) return;
+      const counters = kind.comesBack?.(request) ? again : first;
       const release = counters.acquire(keyOf(request, grant), max);
       if (release === undefined) {
         onRefused();

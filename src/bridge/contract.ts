@@ -22,6 +22,8 @@ export interface Ending {
    * session, and with its own end if it is over before that.
    */
   readonly lingers?: Promise<Aftermath | undefined>;
+  /** What the client was granted a place for goes on, with other connections or without one, and keeps it until this resolves. */
+  readonly goesOn?: Promise<unknown>;
 }
 
 /** The end of a session that had no client any more. */

@@ -2,6 +2,7 @@ import { GatewayError } from '../errors.ts';
 import type { AdmittedRequest } from '../upstream/forward.ts';
 import { failed } from './closing.ts';
 import type { Ending } from './contract.ts';
+import { ParkingSpace } from './parking-space.ts';
 
 /**
  * What becomes of sessions whose clients are lost: resumed, or taken over by a second connection while the first was open;
@@ -22,8 +23,12 @@ export interface ParkingOptions {
   /** So many may wait for a client at a time. */
   readonly max: number;
   readonly route: string;
+  /** What those of all routes share. Absent: nothing. */
+  readonly space?: ParkingSpace | undefined;
   readonly observer?: LingerObserver | undefined;
 }
+
+const NO_BOUND = new ParkingSpace(Infinity);
 
 /** A session that outlives its clients. */
 export interface Resumable {
@@ -59,15 +64,17 @@ export class Parking<S extends Resumable> {
 
   /** A place to wait in; undefined if there is none, else the undo, to be called once. */
   park(): (() => void) | undefined {
-    const { route, max, observer } = this.#options;
+    const { route, max, space = NO_BOUND, observer } = this.#options;
     if (this.#isClosed) return undefined;
-    if (this.#waiting >= max) {
+    const leave = this.#waiting < max ? space.take() : undefined;
+    if (leave === undefined) {
       this.became('full');
       return undefined;
     }
     this.#waiting++;
     observer?.waits(route, 1);
     return () => {
+      leave();
       this.#waiting--;
       observer?.waits(route, -1);
     };

@@ -55,7 +55,9 @@ export const limits = z.strictObject({
     ),
   connections: limitList(connections, isStricterMax)
     .optional()
-    .describe('Open WebSockets, one limit or a list; beyond it 429; absent: no limit'),
+    .describe(
+      'Open WebSockets, and TCP connections that wait for a client to resume them, one limit or a list; beyond it 429; absent: no limit',
+    ),
   messages: limitList(messages, isStricterRate)
     .optional()
     .describe(

@@ -13,7 +13,8 @@ export async function mostConnections(
 ): Promise<number> {
   const openFiles = await readLimit();
   const upstream = Math.max(...routes.map(connectionsToUpstream));
-  const fitting = connectionsWithin(openFiles, upstream, serviceConnections(admin));
+  const waiting = parkingWithin(routes, openFiles);
+  const fitting = connectionsWithin(openFiles, upstream, serviceConnections(admin) + waiting);
   const connections = limits.connections === 'auto' ? fitting : limits.connections;
   if (connections > fitting)
     logger.warn(
@@ -22,6 +23,17 @@ export async function mostConnections(
     );
   if (connections < Infinity) logger.info({ connections, openFiles }, 'connections are bounded');
   return connections;
+}
+
+/** How many TCP connections may wait for lost clients at a time, on all routes together: each has a descriptor. */
+export async function mostParked({ routes }: Config, readLimit = readDescriptorLimit): Promise<number> {
+  return parkingWithin(routes, await readLimit());
+}
+
+/** As many as are asked for, if an eighth of all descriptors is enough for them: clients that are there come first. */
+function parkingWithin(routes: readonly RouteConfig[], openFiles = Infinity): number {
+  const asked = routes.reduce((total, { upstream }) => total + (upstream.resume?.max ?? 0), 0);
+  return Math.min(asked, Math.floor(openFiles / 8));
 }
 
 /** How many connections to its upstream one client may have open at a time. */

@@ -50,13 +50,18 @@ function readVersion1(bytes: Buffer): ProxyHeader | undefined {
 function endsOfLine(line: string): Ends | undefined {
   const [, family, ...words] = line.split(' ');
   if (family === 'UNKNOWN') return undefined;
-  const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isIPv6 : undefined;
+  const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isPlainIPv6 : undefined;
   const [from = '', to = '', fromPort = '', toPort = '', ...more] = words;
   if (isAddress === undefined || !isAddress(from) || !isAddress(to) || more.length > 0) throw malformedLine();
   return {
     source: { address: spelling(from), port: portOf(fromPort) },
     destination: { address: spelling(to), port: portOf(toPort) },
   };
+}
+
+/** A zone means something on one machine only, and no header has one (§2.1). */
+function isPlainIPv6(text: string): boolean {
+  return isIPv6(text) && !text.includes('%');
 }
 
 function portOf(text: string): number {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mostConnections } from '../../src/gateway/most-connections.ts';
+import { mostConnections, mostParked } from '../../src/gateway/most-connections.ts';
 import { createLogger } from '../../src/observe/log.ts';
 import { parsed, sampleConfig } from '../support/config.ts';
 
@@ -21,6 +21,8 @@ const TARGET = 'target: http://127.0.0.1:1';
 
 test.each([
   ['tcp: 127.0.0.1:1', 480],
+  ['tcp: 127.0.0.1:1, resume: { max: 10 }', 475],
+  ['tcp: 127.0.0.1:1, resume: 60s', 416],
   ['post: http://127.0.0.1:1', 480],
   [`poll: { ${TARGET}, poll: { path: /a } }`, 480],
   [`poll: { ${TARGET}, poll: { path: /a }, send: { path: /b } }`, 320],
@@ -37,4 +39,15 @@ test.each([
   const route = `  - { name: b, match: { path: /b }, auth: { issuer: main }, upstream: { ${upstream} } }`;
   const logger = createLogger({ level: 'silent' });
   expect(await mostConnections(parsed(sampleConfig({ route })), logger, async () => 1024)).toBe(expected);
+});
+
+test.each([
+  ['', 1024, 0],
+  [', resume: { max: 10 }', 1024, 10],
+  [', resume: 60s', 1024, 128],
+  [', resume: 60s', 65_536, 1_000],
+  [', resume: 60s', undefined, 1_000],
+])('of {%s } and %s open files so many may wait for their clients', async (resume, openFiles, expected) => {
+  const route = `  - { name: b, match: { path: /b }, auth: { issuer: main }, upstream: { tcp: "h:1" ${resume} } }`;
+  expect(await mostParked(parsed(sampleConfig({ route })), async () => openFiles)).toBe(expected);
 });

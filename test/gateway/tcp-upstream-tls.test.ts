@@ -164,6 +164,21 @@ describe('a service is asked for TLS in its own protocol', () => {
     expect(line.detail).toMatch(detail);
   });
 
+  test('one that only says so is refused, and the log says what to write', async () => {
+    // The second word is what no TLS begins with: it is taken for nothing else.
+    const port = await startService((socket) => {
+      socket.once('data', () => {
+        socket.write('S');
+        socket.once('data', () => socket.end('injected'));
+      });
+    });
+    const gateway = await gatewayTo(port, `tls: { starttls: postgres, ${trusting()} }`);
+    using client = await say(gateway.port, handshake('/'));
+    expect(await client.answer()).toMatchObject({ status: 502 });
+    const line = await gateway.logged(({ msg }) => /refused$/.test(String(msg)));
+    expect(JSON.stringify(line)).toContain('it speaks no TLS: write upstream without tls');
+  });
+
   test('in time', async () => {
     const port = await startService(() => {});
     const gateway = await gatewayTo(port, 'tls: postgres', ', timeouts: { handshake: 50ms }');

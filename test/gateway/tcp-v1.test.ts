@@ -321,6 +321,36 @@ test('what a slow service takes late is what was sent', async () => {
   expect(Buffer.concat(got).equals(Buffer.concat(sent))).toBe(true);
 });
 
+test('a Close is a FIN behind all that waits for a slow service', async () => {
+  let got = 0;
+  const ends: string[] = [];
+  const sockets: Socket[] = [];
+  const { open } = await tcpScene((socket) => {
+    sockets.push(socket.on('error', ({ message }) => ends.push(message)).pause());
+    socket.on('data', ({ length }) => {
+      got += length;
+    });
+    socket.on('end', () => ends.push('FIN')).on('end', () => socket.end());
+  });
+  const client = await open();
+  let [sent, credit] = [0, WINDOW_BYTES];
+  client.onMessage = (message) => {
+    if (message.type === 'WINDOW') credit += message.credit;
+  };
+  await client.the('OPENED');
+  sockets[0]?.pause();
+  const piece = Buffer.alloc(20_000);
+  for (let idle = 0; idle < 20; idle++) {
+    for (; credit >= piece.length; credit -= piece.length, sent += piece.length, idle = 0) client.data(piece);
+    await client.roundTrip();
+  }
+  client.socket.close(1000);
+  await client.end();
+  sockets[0]?.resume();
+  await eventually(() => ends.length > 0);
+  expect([got, ...ends]).toEqual([sent, 'FIN']);
+});
+
 describe('limits.messages', () => {
   const route = 'limits: { messages: { rate: 1/h, per: connection, burst: 10, over: close } },';
   const source: Service = (socket) => {

@@ -83,6 +83,8 @@ describe('what is read', () => {
     ['no family', 'PROXY \r\n'],
     ['another family', 'PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n'],
     ['an address of another family', 'PROXY TCP4 ::1 1.2.3.4 1 2\r\n'],
+    ['an address with a zone', 'PROXY TCP6 fe80::1%eth0 ::1 1 2\r\n'],
+    ['a zone with a dot in it', 'PROXY TCP6 fe80::1%eth0.7 ::1 1 2\r\n'],
     ['a name', 'PROXY TCP4 localhost 1.2.3.4 1 2\r\n'],
     ['an octal address', 'PROXY TCP4 010.2.3.4 1.2.3.4 1 2\r\n'],
     ['a port that is too large', 'PROXY TCP4 1.2.3.4 1.2.3.4 1 65536\r\n'],
@@ -103,8 +105,14 @@ describe('what is read', () => {
 
   test('whatever comes gives a header within it, asks for more, or is refused', () => {
     const start = fc.constantFrom(Buffer.alloc(0), SIGNATURE, Buffer.from('PROXY TCP4 '));
+    const piece = fc.constantFrom('::', '1', '.', '%', '%a.b', '%a-b', 'fe80::1', '1.2.3.4', ' ', 'ffff', '');
+    const address = fc.array(piece, { maxLength: 4 }).map((pieces) => pieces.join(''));
+    const line = fc
+      .tuple(fc.constantFrom('TCP4', 'TCP6'), address, address)
+      .map((words) => Buffer.from(`PROXY ${words.join(' ')} 1 2\r\n`));
+    const anything = fc.tuple(start, fc.oneof(fc.uint8Array({ maxLength: 120 }), line));
     fc.assert(
-      fc.property(start, fc.uint8Array({ maxLength: 120 }), (begin, rest) => {
+      fc.property(anything, ([begin, rest]) => {
         const bytes = Buffer.concat([begin, rest]);
         try {
           expect(readProxyHeader(bytes)?.length ?? 0).toBeLessThanOrEqual(bytes.length);

@@ -83,22 +83,24 @@ export function connection(): { ours: Duplex; far: FarEnd } {
   return { ours, far: new FarEnd(other) };
 }
 
-/** A stream that takes a write only when it is told to, and is full at once; what it reads is up to the test. */
+/** A stream that takes a write only when it is told to, and is full at once unless told otherwise; what it reads is up to the test. */
 export class SlowStream extends Writable {
   readonly got: string[] = [];
   #next: (() => void) | undefined;
 
-  constructor() {
-    super({ highWaterMark: 1 });
+  constructor(highWaterMark = 1) {
+    super({ highWaterMark });
     this.on('error', () => {});
   }
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.got.push(chunk.toString('latin1'));
     this.#next = done;
   }
-  /** Takes the write at hand. */
+  /** Takes the write at hand, if there is one. */
   takeOne(): void {
-    this.#next?.();
+    const next = this.#next;
+    this.#next = undefined;
+    next?.();
   }
 }
 

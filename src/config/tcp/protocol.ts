@@ -14,7 +14,7 @@ const resume = z.strictObject({
     .min(1)
     .default(MAX_WAITING)
     .describe(
-      'So many connections of the route may wait at a time, each with up to 256 KiB of what was not acknowledged; beyond it a lost client ends its connection',
+      'So many connections of the route may wait at a time, each with up to 256 KiB of what was not acknowledged; beyond it, or where those of all routes have an eighth of the open files that the system allows, a lost client ends its connection',
     ),
 });
 

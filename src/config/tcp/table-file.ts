@@ -17,6 +17,8 @@ export interface TableFile {
 }
 
 const MAX_FILES = 1_024;
+/** Of a file that is something else every line is one. */
+const MAX_PROBLEMS = 20;
 
 /** Reads a file of targets, or every file of a folder. Throws ConfigError with every line that cannot be used. */
 export function readTable(source: string): TableFile {
@@ -24,9 +26,18 @@ export function readTable(source: string): TableFile {
   const entries = new Map<string, ServiceAddress>();
   for (const file of files) {
     const problems = readLines(textOf(file), dirname(file), entries);
-    if (problems.length > 0) throw new ConfigError(file, problems);
+    if (problems.length > 0) throw new ConfigError(file, shown(problems));
   }
-  return { entries, paths: [...new Set([source, ...files])] };
+  return { entries, paths: pathsOf(source, files) };
+}
+
+/** What there is to read, be it broken: changes when any of it does, or when a file comes or goes. Throws as `readTable` does. */
+export function tablePaths(source: string): readonly string[] {
+  return pathsOf(source, filesOf(source));
+}
+
+function pathsOf(source: string, files: readonly string[]): readonly string[] {
+  return [...new Set([source, ...files])];
 }
 
 /** Names with a dot ahead are those of editors, and of Kubernetes where it puts another folder in the place of one. */
@@ -67,8 +78,16 @@ function readLines(text: string, folder: string, entries: Map<string, ServiceAdd
   });
 }
 
+function shown(problems: readonly Problem[]): readonly Problem[] {
+  const next = problems[MAX_PROBLEMS];
+  if (next === undefined) return problems;
+  const message = `and ${problems.length - MAX_PROBLEMS} lines from here on that cannot be used either`;
+  return [...problems.slice(0, MAX_PROBLEMS), { ...next, message }];
+}
+
 function readLine(line: string, folder: string): [key?: string, where?: ServiceAddress] {
-  const [, key, text = ''] = /^(.+?):\s+(.+)$/.exec(line) ?? [];
+  // In one walk, whatever stands there: a `.` that matched no line separator would have it begin anew at each colon.
+  const [, key, text = ''] = /^(.+?):\s+(.+)$/s.exec(line) ?? [];
   return [key, readServiceAddress(absoluteUnix(asWrittenHere(text), folder))];
 }
 

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { ServiceAddress } from '../../config/fields.ts';
 import { ConfigError, formatProblem } from '../../config/problem.ts';
 import type { TableConfig } from '../../config/tcp/table.ts';
-import { readTable } from '../../config/tcp/table-file.ts';
+import { readTable, tablePaths } from '../../config/tcp/table-file.ts';
 import type { FileObserver, WatchedFiles } from '../../watched-files.ts';
 import { readAsked } from './asked.ts';
 
@@ -13,6 +13,9 @@ export interface TableDeps {
   readonly logger: Logger;
   readonly reloads?: FileObserver | undefined;
 }
+
+/** Of a folder whose files change all the time; that they do is told later. */
+const READS = 3;
 
 type Entries = ReadonlyMap<string, ServiceAddress>;
 
@@ -33,7 +36,8 @@ export class TargetTable {
   ) {
     this.#deps = deps;
     this.#onChange = onChange;
-    this.#entries = 'file' in config ? this.#open(config.file) : keyed(Object.entries(config.entries));
+    this.#entries =
+      'file' in config ? this.#open(config.file) : keyed(Object.entries(config.entries), 'targets');
   }
 
   /** The service of that name; undefined if there is none. */
@@ -49,18 +53,23 @@ export class TargetTable {
 
   /** Watched before it is read: else a change in between is never told of. */
   #open(file: string): Entries {
-    this.#watch(file, [file]);
     try {
-      const { entries, paths } = readTable(file);
-      this.#watch(file, paths);
-      return keyed(entries);
+      return this.#read(file);
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  /** In a folder files come and go. */
+  /** In a folder files come and go. Those of which one is broken are watched, too, for it may be mended where it lies. */
+  #read(file: string): Entries {
+    for (let left = READS; ; left--) {
+      this.#watch(file, tablePaths(file));
+      const { entries, paths } = readTable(file);
+      if (this.#watched === paths.join('\n') || left <= 1) return keyed(entries, file);
+    }
+  }
+
   #watch(file: string, paths: readonly string[]): void {
     if (this.#watched === paths.join('\n')) return;
     this.#watched = paths.join('\n');
@@ -71,9 +80,7 @@ export class TargetTable {
   #renew(file: string): void {
     const { logger, reloads } = this.#deps;
     try {
-      const { entries, paths } = readTable(file);
-      this.#watch(file, paths);
-      const fresh = keyed(entries);
+      const fresh = this.#read(file);
       if (textOf(fresh) === textOf(this.#entries)) return;
       this.#entries = fresh;
       this.#onChange(fresh.values());
@@ -92,8 +99,13 @@ function told({ file }: ConfigError) {
   return (problem: ConfigError['problems'][number]) => formatProblem(file, problem);
 }
 
-function keyed(entries: Iterable<readonly [string, ServiceAddress]>): Entries {
-  return new Map([...entries].map(([name, where]) => [keyOf(name), where]));
+/** Throws ConfigError where two names are one: which of the two services it stands for, nobody could tell. */
+function keyed(entries: Iterable<readonly [string, ServiceAddress]>, source: string): Entries {
+  const all = [...entries];
+  const found = new Map(all.map(([name, where]) => [keyOf(name), where]));
+  if (found.size === all.length) return found;
+  const message = 'two of the names are the same host:port in different spellings';
+  throw new ConfigError(source, [{ line: 0, column: 0, path: '', message }]);
 }
 
 /** A name that is host:port is the same in any spelling; any other is a secret, or none, and taken as it stands. */

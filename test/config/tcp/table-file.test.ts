@@ -55,6 +55,18 @@ test('every line that cannot be used is named, and no name is told', async () =>
   ]);
 });
 
+test('a file that is something else is told in a few lines', async () => {
+  const folder = await folderWith({ noise: 'x\n'.repeat(1_000) });
+  const faults = faultsOf(join(folder, 'noise'));
+  expect(faults).toHaveLength(21);
+  expect(faults[20]).toBe('F:21:1 and 980 lines from here on that cannot be used either');
+});
+
+test('no line takes longer to read than it is long', async () => {
+  const folder = await folderWith({ desks: `${': '.repeat(500_000)}\u2028x` });
+  expect(faultsOf(join(folder, 'desks'))).toHaveLength(1);
+});
+
 test('a folder is all the files in it, without those that begin with a dot and without folders', async () => {
   const folder = await folderWith({ b: 'b: h:2\n', a: 'a: h:1\n', '.swp': 'nonsense' });
   await mkdir(join(folder, '..data'));

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -200,6 +201,45 @@ describe('a table in a file', () => {
       2,
     ]);
     table.close();
+  });
+
+  test('in a folder is read when a file that came broken has been mended where it lies', async () => {
+    const file = await fileWith('a: h:1\n');
+    const files = new WatchedFiles({ everyMs: 5 });
+    onTestFinished(() => files.close());
+    const heard = Promise.withResolvers<void>();
+    const told = Promise.withResolvers<void>();
+    const reloads = {
+      reloaded(_: string, outcome: string) {
+        if (outcome === 'refused') heard.resolve();
+      },
+    };
+    const deps = { files, logger: pino({ enabled: false }), reloads };
+    const table = new TargetTable({ file: join(file, '..') }, deps, () => told.resolve());
+    await writeFile(join(file, '..', 'more'), 'b: nonsense\n');
+    await heard.promise;
+    await writeFile(join(file, '..', 'more'), 'b: h:2\n');
+    await told.promise;
+    expect(table.find('b')).toEqual({ host: 'h', port: 2 });
+    table.close();
+  });
+
+  test('in a folder may change between its first reading and the first look at it', async () => {
+    const file = await fileWith('a: h:1\n');
+    const watch = (paths: readonly string[]) => {
+      if (paths.includes(file)) writeFileSync(file, 'a: h:2\n');
+      return () => {};
+    };
+    const deps = { files: { watch }, logger: pino({ enabled: false }) };
+    const table = new TargetTable({ file: join(file, '..') }, deps);
+    expect(table.find('a')).toEqual({ host: 'h', port: 2 });
+  });
+
+  test('names no target twice, in whatever spelling', async () => {
+    const file = await fileWith('db.example.com:5432: h:1\nDB.example.com.:5432: h:2\n');
+    const open = () =>
+      tcpTargets({ tcp: '{path.name}', targets: `file:${file}` }, { match: { path: '/{name}' } });
+    expect(open).toThrow(`${file} two of the names are the same host:port in different spellings`);
   });
 
   test('that cannot be used is an error at the start', async () => {

@@ -3,6 +3,7 @@ import { GatewayError } from '../../../errors.ts';
 import { CONTINUATION, TEXT } from '../../../frames/opcodes.ts';
 import type { FrameReader } from '../../../frames/reader.ts';
 import { frameHeader } from '../../../frames/writer.ts';
+import { Backlog } from '../backlog.ts';
 import type { Framing, Outlet } from './contract.ts';
 
 const LF = 0x0a;
@@ -22,7 +23,8 @@ export class Lines implements Framing {
 
   // On the way up.
   #isText = false;
-  #pieces: Buffer[] = [];
+  /** Of a message, however many fragments it comes in. */
+  readonly #said = new Backlog();
   /** Whole, with their ends. */
   #lines: Buffer[] = [];
 
@@ -37,15 +39,12 @@ export class Lines implements Framing {
   }
 
   frame({ opcode, length, fin }: FrameReader): void {
-    if (opcode !== CONTINUATION) {
-      this.#pieces = [];
-      this.#isText = opcode === TEXT;
-    }
+    if (opcode !== CONTINUATION) this.#isText = opcode === TEXT;
     if (fin && length === 0) this.#end();
   }
 
   payload(bytes: Buffer, from: number, to: number, { fin, remaining }: FrameReader): void {
-    this.#pieces.push(Buffer.from(bytes.subarray(from, to)));
+    this.#said.add(bytes.subarray(from, to));
     if (fin && remaining === to - from) this.#end();
   }
 
@@ -75,8 +74,7 @@ export class Lines implements Framing {
   }
 
   #end(): void {
-    const whole = withoutEnd(Buffer.concat(this.#pieces));
-    this.#pieces = [];
+    const whole = withoutEnd(this.#said.take() ?? EMPTY);
     if (whole.includes(LF) || whole.includes(CR)) throw broken('a line break within a message');
     if (this.#isText && !isUtf8(whole)) throw new GatewayError('INVALID_PAYLOAD');
     this.#lines.push(whole, END);

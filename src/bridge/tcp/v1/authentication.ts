@@ -27,25 +27,28 @@ export class Authentication {
 
   /**
    * Extends the session by a token, or leaves it as it is where that cannot be judged now. Rejects where it is wrong, or leads
-   * to another target; and with PROTOCOL_ERROR while another one is being judged.
+   * to another target; and with PROTOCOL_ERROR until the last one is `answered`.
    */
   async renew(
     token: string,
     session: SessionHandle,
     leadsHere: (claims: Grant['claims']) => boolean,
   ): Promise<void> {
-    if (this.#judge === undefined) return;
     if (this.#isBusy) throw protocolFault('AUTH before AUTH_OK');
     this.#isBusy = true;
+    if (this.#judge === undefined) return;
     try {
       const { claims, expiresAt } = await this.#judge(token);
       if (!leadsHere(claims)) throw elsewhere();
       session.extend(expiresAt);
     } catch (error) {
       if (!UNDECIDED.has(asGatewayError(error).code)) throw error;
-    } finally {
-      this.#isBusy = false;
     }
+  }
+
+  /** The answer has left: to a client that does not read there is one that waits, not one for each that it has asked for. */
+  answered(): void {
+    this.#isBusy = false;
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type Violation,
 } from '../../../frames/reader.ts';
 import { frame, frameHeader } from '../../../frames/writer.ts';
+import { SMALL_BYTES } from '../../../stream/read-buffers.ts';
 import { encodeMessage } from '../../../tcp-protocol/encode.ts';
 import { MAX_DATA_BYTES, MAX_MESSAGE_BYTES, type TcpMessage, TYPES } from '../../../tcp-protocol/types.ts';
 import type { EndEvents } from '../../closing.ts';
@@ -27,6 +28,8 @@ export interface MessageClientOptions {
   readonly handler: MessageHandler;
   /** Called when all messages of a chunk have been read. */
   readonly onChunk: () => void;
+  /** Called when it has taken all that it was sent, after it had not. */
+  readonly onRoom: () => void;
   readonly beforeClose: PeerOptions['beforeClose'];
 }
 
@@ -44,7 +47,7 @@ export class MessageClient implements FrameHandler {
   /** So many messages of the client can be answers to ours: they are not charged. */
   #answers = 0;
 
-  constructor({ socket, session, events, handler, onChunk, beforeClose }: MessageClientOptions) {
+  constructor({ socket, session, events, handler, onChunk, onRoom, beforeClose }: MessageClientOptions) {
     this.#session = session;
     this.#messages = new MessageReader(handler);
     const take = (chunk: Buffer) => {
@@ -55,6 +58,13 @@ export class MessageClient implements FrameHandler {
     const maxMessage = Math.min(session.messageSize, MAX_MESSAGE_BYTES);
     const common = { socket, session, deflate: false, maxMessage, frames: this, events, take, beforeClose };
     this.peer = new Peer({ name: 'client', ...common });
+    // Unless it is sent what a source has read: that one stops by itself.
+    this.peer.sink.fedBy({ onFull() {}, onRoom, onDrain() {} });
+  }
+
+  /** It has not taken what it was sent. */
+  get isFull(): boolean {
+    return this.peer.sink.isFull;
   }
 
   send(message: TcpMessage): void {
@@ -66,6 +76,8 @@ export class MessageClient implements FrameHandler {
     if (!this.peer.takesFrames) return;
     for (let at = 0; at < bytes.length; at += MAX_DATA_BYTES)
       this.#sendOne(bytes.subarray(at, at + MAX_DATA_BYTES));
+    // Known at once whether it is taken: in one turn a service may be read many times.
+    if (bytes.length > SMALL_BYTES) this.peer.sink.flush();
   }
 
   frame(reader: FrameReader): FrameAction {

@@ -1,34 +1,14 @@
-import type { Socket } from 'node:net';
-import type { Grant } from '../../../admission/grant.ts';
 import { GatewayError } from '../../../errors.ts';
 import type { Standing, TcpMessage } from '../../../tcp-protocol/types.ts';
-import type { Overhear } from '../../../upstream/starttls/channel-binding.ts';
-import { Absence, type AbsenceOptions, isUnwanted, LOST } from '../../absence.ts';
+import { Absence, isUnwanted, LOST } from '../../absence.ts';
 import { ClientEnd } from '../../client-end.ts';
 import { Closing, failed } from '../../closing.ts';
 import type { Aftermath, Destination, Ending } from '../../contract.ts';
 import { TcpEnd } from '../tcp-end.ts';
+import type { TcpConnectionParts } from './connection-parts.ts';
 import { Inbound } from './inbound.ts';
 import { Outbound } from './outbound.ts';
 import type { Visitor } from './visitor.ts';
-
-export interface TcpConnectionParts extends AbsenceOptions {
-  readonly socket: Socket;
-  readonly overhear?: Overhear | undefined;
-  /** The endpoint it leads to. */
-  readonly to: Destination;
-  /** Names it in the gateway. */
-  readonly connectionId: string;
-  /** Whether a client with these claims comes to the same target. */
-  readonly leadsHere: (claims: Grant['claims']) => boolean;
-  /** It may wait for its client to come back. */
-  readonly isResumable: boolean;
-  /** Milliseconds that the service may leave our writes unread, and that its end may take. */
-  readonly stallMs: number;
-  readonly closeMs: number;
-  /** It is over, without a client: none came back in time, or it has ended in another way. */
-  onOver(outcome: 'expired' | 'ended'): void;
-}
 
 /**
  * A connection to a TCP service that outlives the WebSockets of its client: behind the client's end of it there is one visitor
@@ -63,7 +43,7 @@ export class TcpConnection {
       session: { stallMs },
       take: (chunk) => this.#takeDown(chunk),
       overhear,
-      beforeTold: () => this.#visitor?.flush(),
+      beforeTold: () => this.#flushUp(),
       onFinished: () => this.#onServiceDone(),
       events: this.#closing,
     });
@@ -156,24 +136,28 @@ export class TcpConnection {
     this.#inbound.receive(count);
   }
 
-  /** Passes on what has come. Behind what waits it may wait for longer than it lies where it does: it is copied. */
+  /** Passes on what has come. */
   write(bytes: Buffer): void {
-    if (this.service.isTold) return;
-    const { sink } = this.service;
-    sink.write(sink.isBusy ? Buffer.from(bytes) : bytes);
-    this.#inbound.written();
+    if (!this.service.isTold) this.#inbound.write(bytes);
   }
 
   /** The client sends no more. Again is a no-op. */
   finish(): void {
     if (this.#inbound.isFinished) return;
-    this.#inbound.isFinished = true;
+    this.#inbound.finish();
     this.service.finish(() => this.#goOn());
   }
 
   /** The client takes so many more bytes. Throws PROTOCOL_ERROR for too many. */
   grant(credit: number): void {
     this.#outbound.grant(credit);
+    this.#goOn();
+  }
+
+  /** A client takes again what it is sent. */
+  onRoom(visitor: Visitor): void {
+    if (visitor !== this.#visitor) return;
+    this.#outbound.goOn();
     this.#goOn();
   }
 
@@ -204,6 +188,11 @@ export class TcpConnection {
     const taken = this.#outbound.offer(chunk);
     if (taken < chunk.length) this.service.source.hold();
     return taken;
+  }
+
+  #flushUp(): void {
+    this.#visitor?.flush();
+    this.#inbound.flush();
   }
 
   #onServiceDone(): void {

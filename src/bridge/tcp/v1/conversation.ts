@@ -121,6 +121,7 @@ export class Conversation implements MessageHandler {
     try {
       await authentication.renew(token, session, leadsHere);
       this.#visitor.send({ type: 'AUTH_OK', expiresAt: session.expiresAt ?? 0 });
+      this.#visitor.whenOut(() => authentication.answered());
     } catch (error) {
       this.#visitor.closing.begin(failed(asGatewayError(error)));
     }

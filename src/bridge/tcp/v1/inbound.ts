@@ -1,9 +1,12 @@
 import { GatewayError } from '../../../errors.ts';
 import type { Sink } from '../../../stream/sink.ts';
 import { ACK_BYTES, type TcpMessage, WINDOW_BYTES } from '../../../tcp-protocol/types.ts';
+import { Backlog } from '../backlog.ts';
 import { protocolFault } from './fault.ts';
 
 const HALF_WINDOW = WINDOW_BYTES / 2;
+/** With so much behind what the service has not taken it is slow, which has a deadline. */
+const SLOW_BYTES = WINDOW_BYTES / 4;
 
 export interface InboundOptions {
   /** That of the service. */
@@ -19,6 +22,8 @@ export interface InboundOptions {
  * as the service's socket takes it. Counted by offsets from the first byte on.
  *
  *     passed on ≤ received ≤ limit = passed on + window, as far as it has been granted
+ *
+ * While the service is slow, what comes waits here, in one piece, and not as the many writes that it came as.
  */
 export class Inbound {
   readonly #options: InboundOptions;
@@ -28,6 +33,7 @@ export class Inbound {
   #limit = WINDOW_BYTES;
   #acknowledged = 0;
   #isWatching = false;
+  readonly #backlog = new Backlog();
   /** The client has sent its last byte. */
   isFinished = false;
 
@@ -42,14 +48,43 @@ export class Inbound {
     this.received += count;
   }
 
-  /** What has come by now has been written to the service: gives credit for it, once it is taken. */
-  written(): void {
+  /** Passes on what has come, and gives credit for it, once it is taken. */
+  write(bytes: Buffer): void {
+    const { sink } = this.#options;
+    const isBehind = this.#backlog.length > 0 || (this.#isWatching && sink.isBusy);
+    if (isBehind) this.#keep(bytes);
+    // Behind what waits it may wait for longer than it lies where it does.
+    else sink.write(sink.isBusy ? Buffer.from(bytes) : bytes);
+    this.#acknowledge();
+    this.#watch();
+  }
+
+  /** Writes what waits, whether or not the service is slow. */
+  flush(): void {
+    const bytes = this.#backlog.take();
+    if (bytes === undefined) return;
+    this.#options.sink.write(bytes);
+    // Known at once whether it is taken: what comes next waits behind it.
+    this.#options.sink.flush();
+  }
+
+  /** The client sends no more. */
+  finish(): void {
+    this.flush();
+    this.isFinished = true;
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#backlog.add(bytes);
+    if (this.#backlog.length >= SLOW_BYTES) this.#options.sink.fillUp();
+  }
+
+  #acknowledge(): void {
     const { acknowledges, send } = this.#options;
     if (acknowledges && this.received - this.#acknowledged >= ACK_BYTES) {
       this.#acknowledged = this.received;
       send({ type: 'ACK', offset: this.received });
     }
-    this.#watch();
   }
 
   /** Credit given so far counts no more: returns what holds now, beyond what has been received. */
@@ -73,6 +108,7 @@ export class Inbound {
       if (error) return;
       this.#passedOn = upTo;
       sink.progressed();
+      this.flush();
       this.#grant();
       this.#watch();
     });

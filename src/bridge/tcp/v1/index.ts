@@ -3,12 +3,14 @@ import { saySame } from '../../../admission/claims.ts';
 import type { RouteConfig } from '../../../config/schema.ts';
 import { GatewayError } from '../../../errors.ts';
 import { encodeMessage } from '../../../tcp-protocol/encode.ts';
-import { RESUME_ID_BYTES, TCP_PROTOCOL, TCP_RESUME_PROTOCOL } from '../../../tcp-protocol/types.ts';
+import { offersResume } from '../../../tcp-protocol/offers.ts';
+import { RESUME_ID_BYTES, TCP_PROTOCOL } from '../../../tcp-protocol/types.ts';
 import type { AdmittedRequest } from '../../../upstream/forward.ts';
 import type { Reach, Reached } from '../../../upstream/reach.ts';
 import { overhearing } from '../../../upstream/starttls/index.ts';
 import type { Bridge, Destination, InBandRefusal, SessionHandle } from '../../contract.ts';
 import { keyOf, type LingerObserver, Parking } from '../../parking.ts';
+import type { ParkingSpace } from '../../parking-space.ts';
 import { systemClock } from '../../poll/backoff.ts';
 import { destinationOf } from '../destination.ts';
 import { Authentication, type Renew } from './authentication.ts';
@@ -23,6 +25,8 @@ export interface TcpV1Deps {
   readonly renew?: Renew | undefined;
   /** Hears of connections without clients. */
   readonly lingering?: LingerObserver | undefined;
+  /** Where those of all routes wait. Absent: there is room for all. */
+  readonly space?: ParkingSpace | undefined;
 }
 
 const NO_ID = new Uint8Array(RESUME_ID_BYTES);
@@ -39,7 +43,7 @@ export class TcpV1 {
     this.#route = route;
     this.#deps = deps;
     const max = route.upstream.resume?.max ?? 0;
-    this.#parking = new Parking({ max, route: route.name, observer: deps.lingering });
+    this.#parking = new Parking({ max, route: route.name, space: deps.space, observer: deps.lingering });
   }
 
   /** Whether a client that offers these subprotocols is to speak it. */
@@ -49,7 +53,7 @@ export class TcpV1 {
 
   /** As Dial; a client that comes back to a connection dials nothing. Rejects with RESUME_GONE where nobody can. */
   async dial(request: AdmittedRequest, signal: AbortSignal): Promise<Bridge> {
-    if (request.protocols.includes(TCP_RESUME_PROTOCOL)) return this.#resuming(request);
+    if (offersResume(request.protocols)) return this.#resuming(request);
     return this.#beginning(request, await this.#deps.reach(request, signal));
   }
 

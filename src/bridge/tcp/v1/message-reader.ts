@@ -2,6 +2,7 @@ import { CONTINUATION } from '../../../frames/opcodes.ts';
 import type { FrameReader } from '../../../frames/reader.ts';
 import { decodeMessage } from '../../../tcp-protocol/decode.ts';
 import { MAX_TOKEN_BYTES, type TcpMessage, TcpProtocolError, TYPES } from '../../../tcp-protocol/types.ts';
+import { Backlog } from '../backlog.ts';
 import { protocolFault } from './fault.ts';
 
 /** Who is told of messages. What it throws passes through. */
@@ -12,6 +13,7 @@ export interface MessageHandler {
   message(message: Exclude<TcpMessage, { type: 'DATA' }>): void;
 }
 
+const NOTHING = Buffer.alloc(0);
 /** The longest but DATA: AUTH. */
 const MAX_KEPT_BYTES = 1 + MAX_TOKEN_BYTES;
 
@@ -25,7 +27,8 @@ export class MessageReader {
   #type: number | undefined;
   /** Bytes of it so far. */
   #length = 0;
-  #kept: Buffer[] = [];
+  /** However many fragments it comes in. */
+  readonly #kept = new Backlog();
 
   constructor(handler: MessageHandler) {
     this.#handler = handler;
@@ -58,7 +61,7 @@ export class MessageReader {
     const total = this.#length + bytes.length;
     if (total > MAX_KEPT_BYTES)
       throw protocolFault(`a message of type ${this.#type} and at least ${total} bytes`);
-    this.#kept.push(Buffer.from(bytes));
+    this.#kept.add(bytes);
   }
 
   #end(): void {
@@ -66,9 +69,7 @@ export class MessageReader {
       if (this.#length === 1) throw protocolFault('DATA of 0 bytes');
       return;
     }
-    const whole = Buffer.concat(this.#kept);
-    this.#kept = [];
-    const message = decode(whole);
+    const message = decode(this.#kept.take() ?? NOTHING);
     if (message.type !== 'DATA') this.#handler.message(message);
   }
 }

@@ -4,6 +4,8 @@ import { Ring } from './ring.ts';
 
 /** Whoever is sent the stream. */
 export interface Receiver {
+  /** It has not taken what it was sent: of what is kept nothing more is sent to it until it has, whatever its credit. */
+  readonly isFull: boolean;
   sendData(bytes: Buffer): void;
 }
 
@@ -73,6 +75,11 @@ export class Outbound {
   grant(credit: number): void {
     this.#limit += credit;
     if (this.#limit - this.#sent > MAX_CREDIT) throw protocolFault('a credit of more than 16 MiB');
+    this.goOn();
+  }
+
+  /** The receiver may have room again for what is kept. */
+  goOn(): void {
     if (this.#kept !== undefined) this.#sendKept(this.#kept);
   }
 
@@ -89,7 +96,7 @@ export class Outbound {
   }
 
   #sendKept(kept: Ring): void {
-    while (this.#receiver !== undefined) {
+    while (this.#receiver !== undefined && !this.#receiver.isFull) {
       const count = Math.min(this.#taken, this.#limit) - this.#sent;
       if (count <= 0) return;
       this.#send(kept.read(this.#sent, Math.min(count, MAX_DATA_BYTES)));

@@ -27,7 +27,7 @@ const THROUGH: Ending = {
 
 /**
  * Carries a connection through one WebSocket; `head` is what came behind its handshake. Resolves with how the WebSocket
- * ended, and with `lingers` where the connection goes on without one. Never rejects.
+ * ended, with `lingers` where the connection goes on without one, and with `goesOn` where it has begun with this one. Never rejects.
  */
 export function runVisit(parts: VisitParts, head: Buffer): Promise<Ending> {
   return new Visit(parts).run(head);
@@ -59,6 +59,7 @@ class Visit implements End, Visitor {
       events: this.closing,
       handler: this.#conversation,
       onChunk: () => this.flush(),
+      onRoom: () => this.#onRoom(),
       beforeClose: (status, error) => this.#sayWhy(status, error),
     });
     this.closing.join(this.#client.peer, this);
@@ -67,17 +68,28 @@ class Visit implements End, Visitor {
   async run(head: Buffer): Promise<Ending> {
     this.#parts.session.attach(this.#link());
     this.#conversation.begin();
+    const begun = this.#connection;
     this.#client.peer.start(head);
     const ending = await this.closing.done;
     this.#conversation.stop();
+    if (!this.#isLeft) return ending;
     const lingers = this.#connection?.absenceOf(this);
-    return this.#isLeft && lingers ? { ...ending, lingers } : ending;
+    return { ...ending, ...(lingers && { lingers }), ...(begun && { goesOn: begun.over }) };
   }
 
   // What the connection sees of the client.
 
   send(message: TcpMessage): void {
     this.#client.send(message);
+  }
+
+  get isFull(): boolean {
+    return this.#client.isFull;
+  }
+
+  whenOut(then: () => void): void {
+    // Behind our own FIN nothing may be written, not even to hear when it is out.
+    if (this.#client.peer.takesFrames) this.#client.peer.sink.whenOut(then);
   }
 
   sendData(bytes: Buffer): void {
@@ -138,6 +150,11 @@ class Visit implements End, Visitor {
 
   bury(): void {
     this.#connection?.service.bury();
+  }
+
+  /** To one that is gone nothing is sent any more. */
+  #onRoom(): void {
+    if (this.#client.peer.takesFrames) this.#connection?.onRoom(this);
   }
 
   get #connection() {

@@ -17,6 +17,8 @@ export interface Visitor extends Receiver {
   takeFrom(source: Source): void;
   /** Hands on what has come of it and waits for the end of its chunk. */
   flush(): void;
+  /** Calls `then` once what was sent has left this process; never, where nothing more is sent. */
+  whenOut(then: () => void): void;
   /** Both directions are through. */
   conclude(): void;
 }
