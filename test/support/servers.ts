@@ -11,6 +11,8 @@ import { freePort } from './ports.ts';
 /** Real servers from Debian, each on a free port of 127.0.0.1 and in a folder of its own. */
 export interface RunningServer {
   readonly port: number;
+  /** Of its process, if it has one. */
+  readonly pid?: number | undefined;
   /** Stops it, and removes its folder. */
   close(): Promise<void>;
 }
@@ -73,11 +75,12 @@ export function startMosquitto(): Promise<RunningServer> {
   });
 }
 
-/** A Redis that keeps nothing on disk. */
-export function startRedis(): Promise<RunningServer> {
+/** A Redis that keeps nothing on disk, with further options of its own. */
+export function startRedis(further: Readonly<Record<string, string>> = {}): Promise<RunningServer> {
   const program = programPath('redis-server', 'redis-server');
-  return startServer(program, async (folder, port) => {
-    const options = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no' };
+  return startServer(program, async (folder, freePort) => {
+    const port = further.port ?? freePort;
+    const options = { bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no', ...further, port };
     return { args: Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]) };
   });
 }
@@ -113,6 +116,7 @@ function running(child: ChildProcess, port: number, folder: string): RunningServ
   }
   return {
     port,
+    pid: child.pid,
     close() {
       closing ??= close();
       return closing;

@@ -5,15 +5,15 @@ import type { Rate } from '../../config/units.ts';
  * message there and one back. Rejects where it does not answer; what it has done by then is unknown.
  */
 export interface Authority {
-  /** Takes `count` tokens if they are there: 0. Otherwise takes nothing, and answers the milliseconds until they will be. */
-  take(rule: RateRule, key: string, count: number): Promise<number>;
-  /** Takes `count` tokens even where they are not there yet. Milliseconds until they are there. */
+  /** Takes as many of `count` tokens as there are. */
+  take(rule: RateRule, key: string, count: number): Promise<Taken>;
+  /** Takes `count` tokens even where they are not there yet: the milliseconds until they are. */
   debit(rule: RateRule, key: string, count: number): Promise<number>;
   /**
-   * This process holds so many places of a rule and key from now on, if together with those of the others they are no more
-   * than `max`; none: it holds none any more. Said again it is the same, so that an answer that was lost does no harm.
+   * From now on this process holds the places of a rule and key that it says it holds, and as many of those it wants besides
+   * as there are of `max`. Said again it is the same, so that an answer that was lost does no harm.
    */
-  hold(rule: string, key: string, held: number, max: number): Promise<Holding>;
+  hold(rule: string, key: string, places: Wanted, max: number): Promise<Holding>;
 }
 
 /** A rule whose keys have a bucket each. Under another rate or burst it has another name. */
@@ -23,9 +23,22 @@ export interface RateRule {
   readonly burst: number;
 }
 
-/** What has come of it. */
+export interface Taken {
+  readonly count: number;
+  /** Milliseconds until there is one more; 0 where all that were asked for were there. */
+  readonly wait: number;
+}
+
+/** Places of one process. */
+export interface Wanted {
+  readonly held: number;
+  /** All in all. */
+  readonly wanted: number;
+}
+
 export interface Holding {
-  readonly isGranted: boolean;
-  /** Places that the others hold. */
+  /** By this process, from now on. */
+  readonly held: number;
+  /** By the others. */
   readonly others: number;
 }

@@ -1,4 +1,4 @@
-import type { Authority, Holding, RateRule } from './authority.ts';
+import type { Authority, Holding, RateRule, Taken, Wanted } from './authority.ts';
 
 /** What is asked of those who answer: so many milliseconds each, … */
 const WITHIN_MS = 50;
@@ -18,7 +18,7 @@ interface GuardOptions {
   readonly observer?: AuthorityObserver | undefined;
   /** Milliseconds of a clock that never jumps. */
   readonly now?: () => number;
-  readonly withinMs?: number;
+  readonly withinMs?: number | undefined;
 }
 
 /**
@@ -51,7 +51,7 @@ export class GuardedAuthority implements Authority {
     return this.#pausedUntil === 0;
   }
 
-  take(rule: RateRule, key: string, count: number): Promise<number> {
+  take(rule: RateRule, key: string, count: number): Promise<Taken> {
     return this.#ask((authority) => authority.take(rule, key, count));
   }
 
@@ -59,8 +59,8 @@ export class GuardedAuthority implements Authority {
     return this.#ask((authority) => authority.debit(rule, key, count));
   }
 
-  hold(rule: string, key: string, held: number, max: number): Promise<Holding> {
-    return this.#ask((authority) => authority.hold(rule, key, held, max));
+  hold(rule: string, key: string, places: Wanted, max: number): Promise<Holding> {
+    return this.#ask((authority) => authority.hold(rule, key, places, max));
   }
 
   async #ask<T>(question: (authority: Authority) => Promise<T>): Promise<T> {
@@ -95,10 +95,14 @@ export class GuardedAuthority implements Authority {
   }
 }
 
-/** What a promise resolves with, or rejects with after so many milliseconds. */
+/**
+ * What a promise resolves with, or rejects with after so many milliseconds. An answer that has come by then but was not read,
+ * since this process was busy, counts.
+ */
 function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer in ${ms} ms`)), ms);
+    const late = () => reject(new Error(`no answer in ${ms} ms`));
+    const timer = setTimeout(() => setImmediate(late), ms);
     function settle(act: () => void): void {
       clearTimeout(timer);
       act();

@@ -1,26 +1,33 @@
-import type { Holding } from './authority.ts';
+import type { Holding, Wanted } from './authority.ts';
 
 interface HeldDeps {
-  /** Says how many are held here, of so many. */
-  readonly say: (held: number, max: number) => Promise<Holding>;
+  /** Says what is held here, and what is wanted. */
+  readonly say: (places: Wanted, max: number) => Promise<Holding>;
   /** How many gateways were last seen, this one among them. */
   readonly gateways: () => number;
   /** What is thrown where nobody answers. Absent: it is judged here. */
   readonly refusal?: ((cause: unknown) => Error) | undefined;
 }
 
+/** Somebody who wants one of `max` places. */
+interface Asking {
+  readonly max: number;
+  resolve(isGranted: boolean): void;
+  reject(refusal: Error): void;
+}
+
 /**
  * The places of one key, as this process holds them. What is said is how many they are, never that there is one more or one
- * less: what was lost on the way is mended by what is said next.
+ * less: what was lost on the way is mended by what is said next. One question is under way at a time, for all who ask.
  */
 export class HeldPlaces {
   readonly #deps: HeldDeps;
   #held = 0;
-  /** Questions under way, for one place each. */
-  #asked = 0;
+  #waiting: Asking[] = [];
+  /** The questions under way, until nothing is left to be said. */
+  #telling: Promise<void> | undefined;
   /** What those who keep the counts believe; undefined where that is not known. */
   #told: number | undefined = 0;
-  #isTelling = false;
   /** As they have last said: how many the others hold, and how many were held here then. */
   #others = 0;
   #then = 0;
@@ -29,46 +36,25 @@ export class HeldPlaces {
     this.#deps = deps;
   }
 
-  /** No place is held or asked for. */
-  get isEmpty(): boolean {
-    return this.#held === 0 && this.#asked === 0;
+  /** No place is held or asked for, and those who keep the counts know it. */
+  get isForgettable(): boolean {
+    return this.isEmpty && this.#told === 0;
   }
 
-  /** Those who keep the counts know what is held here. */
-  get isTold(): boolean {
-    return this.#told === this.#held && this.#asked === 0;
+  get isEmpty(): boolean {
+    return this.#held === 0 && this.#waiting.length === 0 && this.#telling === undefined;
   }
 
   /** Takes one of `max` places, if it is there. Rejects with the refusal of `deps` where nobody answers, if there is one. */
-  async acquire(max: number): Promise<boolean> {
-    this.#asked += 1;
-    let isGranted = false;
-    try {
-      isGranted = await this.#ask(max);
-    } finally {
-      this.#asked -= 1;
-      if (isGranted) this.#held += 1;
-    }
-    return isGranted;
+  acquire(max: number): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ max, resolve, reject });
+      void this.tell();
+    });
   }
 
   release(): void {
     this.#held -= 1;
-  }
-
-  /** Makes known what is held here where they believe something else. Never rejects: what nobody hears is said again later. */
-  async tell(): Promise<void> {
-    if (this.#isTelling || this.#asked > 0 || this.isTold) return;
-    this.#isTelling = true;
-    const held = this.#held;
-    try {
-      await this.#deps.say(held, Infinity);
-      this.#told = held;
-    } catch {
-      this.#told = undefined;
-    }
-    this.#isTelling = false;
-    if (this.#told !== undefined) await this.tell();
   }
 
   /** They may have lost what they were told. */
@@ -76,20 +62,49 @@ export class HeldPlaces {
     this.#told = undefined;
   }
 
-  async #ask(max: number): Promise<boolean> {
-    const wanted = this.#held + this.#asked;
+  /** Says what is wanted, and what is held where they believe something else. Never rejects; what nobody hears is said again later. */
+  tell(): Promise<void> {
+    this.#telling ??= this.#tellAll();
+    return this.#telling;
+  }
+
+  async #tellAll(): Promise<void> {
+    do await this.#ask(this.#waiting.splice(0));
+    while (this.#waiting.length > 0 || (this.#told !== undefined && this.#told !== this.#held));
+    this.#telling = undefined;
+  }
+
+  async #ask(asking: readonly Asking[]): Promise<void> {
+    if (asking.length === 0 && this.#told === this.#held) return;
+    const held = this.#held;
+    const places = { held, wanted: held + asking.length };
     try {
-      const { isGranted, others } = await this.#deps.say(wanted, max);
-      if (isGranted) this.#told = wanted;
-      this.#others = others;
-      this.#then = isGranted ? this.#held + 1 : this.#held;
-      return isGranted;
+      this.#grant(asking, held, await this.#deps.say(places, asking[0]?.max ?? Infinity));
     } catch (cause) {
       this.#told = undefined;
-      const { refusal } = this.#deps;
-      if (refusal) throw refusal(cause);
-      return this.#held < this.#mostAlone(max);
+      for (const each of asking) this.#judgeAlone(each, cause);
     }
+  }
+
+  /** Of those who ask the first get what there is. */
+  #grant(asking: readonly Asking[], before: number, { held, others }: Holding): void {
+    const granted = held - before;
+    this.#told = held;
+    this.#held += granted;
+    this.#then = this.#held;
+    this.#others = others;
+    for (const [index, each] of asking.entries()) each.resolve(index < granted);
+  }
+
+  #judgeAlone({ max, resolve, reject }: Asking, cause: unknown): void {
+    const { refusal } = this.#deps;
+    if (refusal) {
+      reject(refusal(cause));
+      return;
+    }
+    const isGranted = this.#held < this.#mostAlone(max);
+    if (isGranted) this.#held += 1;
+    resolve(isGranted);
   }
 
   /** Of those that were free when last heard of, each gateway may give its part; of a key nobody has asked for, one at least. */

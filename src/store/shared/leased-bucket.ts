@@ -1,12 +1,13 @@
 import type { Rate } from '../../config/units.ts';
 import type { Bucket } from '../index.ts';
+import type { Taken } from './authority.ts';
 
 /** What a leased bucket asks, of whoever keeps the tokens that are shared. Neither may reject. */
 export interface Lender {
   readonly rate: Rate;
   readonly burst: number;
   /** See Authority. */
-  take(count: number): Promise<number>;
+  take(count: number): Promise<Taken>;
   debit(count: number): Promise<number>;
 }
 
@@ -149,14 +150,11 @@ export class LeasedBucket implements Bucket {
   }
 
   /** Asks for tokens only if they are there. */
-  async #fetchStrictly(count: number): Promise<void> {
-    this.#asked = this.#lent + count;
-    const wait = await this.#lender.take(count);
-    if (wait === 0) this.#lend(count, 0);
-    else {
-      this.#asked = this.#lent;
-      this.#noneUntil = this.#now() + wait;
-    }
+  async #fetchStrictly(missing: number): Promise<void> {
+    this.#asked = this.#lent + missing + this.#ahead;
+    const { count, wait } = await this.#lender.take(missing + this.#ahead);
+    this.#lend(count, 0);
+    if (count < missing) this.#noneUntil = this.#now() + wait;
   }
 
   #lend(count: number, wait: number): void {

@@ -1,5 +1,5 @@
-import { BucketTable } from '../buckets.ts';
-import type { Authority, Holding, RateRule } from './authority.ts';
+import { BucketTable, type TokenBucket } from '../buckets.ts';
+import type { Authority, Holding, RateRule, Taken, Wanted } from './authority.ts';
 
 /** Rules remembered; of more, those that were made first start anew. */
 const MOST_RULES = 10_000;
@@ -18,9 +18,9 @@ export class LocalAuthority {
   /** As one of the processes asks it. */
   for(holder: string): Authority {
     return {
-      take: async (rule, key, count) => this.#table(rule).bucket(key).take(count),
+      take: async (rule, key, count) => takeUpTo(this.#table(rule).bucket(key), count),
       debit: async (rule, key, count) => this.#table(rule).bucket(key).debit(count),
-      hold: async (rule, key, held, max) => this.#hold(JSON.stringify([rule, key]), holder, held, max),
+      hold: async (rule, key, places, max) => this.#hold(JSON.stringify([rule, key]), holder, places, max),
     };
   }
 
@@ -38,13 +38,13 @@ export class LocalAuthority {
     return table;
   }
 
-  #hold(place: string, holder: string, held: number, max: number): Holding {
+  #hold(place: string, holder: string, { held, wanted }: Wanted, max: number): Holding {
     const holders = this.#places.get(place) ?? new Map<string, number>();
     let others = 0;
     for (const [name, count] of holders) if (name !== holder) others += count;
-    const isGranted = others + held <= max;
-    if (isGranted) this.#set(place, holders, holder, held);
-    return { isGranted, others };
+    const granted = Math.max(held, Math.min(wanted, max - others));
+    this.#set(place, holders, holder, granted);
+    return { held: granted, others };
   }
 
   #set(place: string, holders: Map<string, number>, holder: string, held: number): void {
@@ -53,4 +53,11 @@ export class LocalAuthority {
     if (holders.size > 0) this.#places.set(place, holders);
     else this.#places.delete(place);
   }
+}
+
+function takeUpTo(bucket: TokenBucket, count: number): Taken {
+  const taken = Math.min(count, bucket.remaining);
+  if (taken > 0) bucket.take(taken);
+  // Refused, it takes nothing.
+  return { count: taken, wait: taken < count ? bucket.take(1) : 0 };
 }

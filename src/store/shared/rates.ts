@@ -1,7 +1,7 @@
 import type { Buckets, Rates } from '../index.ts';
 import { KeyTable } from '../key-table.ts';
 import { Alone } from './alone.ts';
-import type { Authority, RateRule } from './authority.ts';
+import type { Authority, RateRule, Taken } from './authority.ts';
 import { LeasedBucket } from './leased-bucket.ts';
 
 /** What the counts of one rule are kept with. */
@@ -15,13 +15,26 @@ export interface SharedDeps {
   readonly now: () => number;
 }
 
-/** How many a rule lets in, of all that share the count. */
+/** Somebody who asks for one, and is told the wait. */
+interface Asking {
+  resolve(wait: number): void;
+  reject(refusal: Error): void;
+}
+
+/** What is known and asked of one key. */
+interface Asked {
+  /** There are none until then: who is refused a thousand times asks once. */
+  noneUntil: number;
+  waiting: Asking[];
+  isAsking: boolean;
+}
+
+/** How many a rule lets in, of all that share the count. One question a key is under way at a time, for all who ask. */
 export class SharedRates implements Rates {
   readonly #rule: RateRule;
   readonly #deps: SharedDeps;
   readonly #alone: Alone;
-  /** Keys known to have none, and until when: who is refused a thousand times asks once. */
-  readonly #none = new KeyTable<{ until: number }>(() => ({ until: 0 }));
+  readonly #keys = new KeyTable<Asked>(() => ({ noneUntil: 0, waiting: [], isAsking: false }));
 
   constructor(rule: RateRule, deps: SharedDeps) {
     this.#rule = rule;
@@ -31,22 +44,37 @@ export class SharedRates implements Rates {
 
   /** Rejects with the refusal of `deps` where nobody answers, if there is one. */
   take(key: string): number | Promise<number> {
-    const none = this.#none.get(key);
-    const left = none.until - this.#deps.now();
-    return left > 0 ? Math.ceil(left) : this.#ask(key, none);
+    const asked = this.#keys.get(key);
+    const left = asked.noneUntil - this.#deps.now();
+    if (left > 0) return Math.ceil(left);
+    return new Promise((resolve, reject) => {
+      asked.waiting.push({ resolve, reject });
+      if (!asked.isAsking) void this.#askFor(key, asked);
+    });
   }
 
-  async #ask(key: string, none: { until: number }): Promise<number> {
-    const { authority, refusal, now } = this.#deps;
+  async #askFor(key: string, asked: Asked): Promise<void> {
+    asked.isAsking = true;
+    while (asked.waiting.length > 0) await this.#ask(key, asked, asked.waiting.splice(0));
+    asked.isAsking = false;
+  }
+
+  async #ask(key: string, asked: Asked, asking: readonly Asking[]): Promise<void> {
+    const { authority, now } = this.#deps;
     try {
-      const wait = await authority.take(this.#rule, key, 1);
-      if (wait === 0) this.#alone.debit(key, 1);
-      else none.until = now() + wait;
-      return wait;
+      const { count, wait } = await authority.take(this.#rule, key, asking.length);
+      this.#alone.debit(key, count);
+      if (wait > 0) asked.noneUntil = now() + wait;
+      for (const [index, { resolve }] of asking.entries()) resolve(index < count ? 0 : wait);
     } catch (cause) {
-      if (refusal) throw refusal(cause);
-      return this.#alone.take(key, 1);
+      for (const each of asking) this.#judgeAlone(key, each, cause);
     }
+  }
+
+  #judgeAlone(key: string, { resolve, reject }: Asking, cause: unknown): void {
+    const { refusal } = this.#deps;
+    if (refusal) reject(refusal(cause));
+    else resolve(this.#alone.take(key));
   }
 }
 
@@ -61,13 +89,13 @@ export class SharedBuckets implements Buckets {
     function lender(key: string) {
       return {
         ...rule,
-        async take(count: number): Promise<number> {
+        async take(count: number): Promise<Taken> {
           try {
-            const wait = await authority.take(rule, key, count);
-            if (wait === 0) alone.debit(key, count);
-            return wait;
+            const taken = await authority.take(rule, key, count);
+            alone.debit(key, taken.count);
+            return taken;
           } catch {
-            return alone.take(key, count);
+            return alone.takeUpTo(key, count);
           }
         },
         async debit(count: number): Promise<number> {

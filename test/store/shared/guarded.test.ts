@@ -21,7 +21,7 @@ function guarded() {
       recovered: () => heard.push('recovered'),
     },
   });
-  const ask = () => guard.take(rule, 'alice', 1).catch((cause: Error) => cause.message);
+  const ask = () => guard.debit(rule, 'alice', 1).catch((cause: Error) => cause.message);
   return { link, guard, heard, ask };
 }
 
@@ -30,6 +30,7 @@ test('an answer that does not come within 50 ms is a failure', async () => {
   link.delay(() => new Promise(() => undefined));
   const answer = ask();
   await vi.advanceTimersByTimeAsync(49);
+  expect(vi.getTimerCount()).toBe(1);
   await vi.advanceTimersByTimeAsync(1);
   expect(await answer).toBe('no answer in 50 ms');
   expect(vi.getTimerCount()).toBe(0);

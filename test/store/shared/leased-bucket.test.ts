@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Rate } from '../../../src/config/units.ts';
-import { TokenBucket } from '../../../src/store/buckets.ts';
 import { LeasedBucket } from '../../../src/store/shared/leased-bucket.ts';
+import { LocalAuthority } from '../../../src/store/shared/local-authority.ts';
 
 const tenPerSecond = { count: 10, perMs: 1000 };
 
@@ -10,15 +10,15 @@ const tenPerSecond = { count: 10, perMs: 1000 };
 function lending(rate: Rate, burst: number, latencyMs = 1) {
   const clock = { ms: 1_000_000 };
   const now = () => clock.ms;
-  const kept = new TokenBucket(rate, burst, now);
+  const keeper = new LocalAuthority(now).for('all of them');
+  const rule = { name: 'rule', rate, burst };
   const answers: { at: number; give: () => void }[] = [];
   let questions = 0;
 
-  function answer(ask: () => number): Promise<number> {
+  function answer<T>(asked: Promise<T>): Promise<T> {
     questions += 1;
     return new Promise((resolve) => {
-      const wait = ask();
-      answers.push({ at: clock.ms + latencyMs, give: () => resolve(wait) });
+      answers.push({ at: clock.ms + latencyMs, give: () => resolve(asked) });
     });
   }
 
@@ -29,14 +29,19 @@ function lending(rate: Rate, burst: number, latencyMs = 1) {
     },
     lease: () =>
       new LeasedBucket(
-        { rate, burst, take: (n) => answer(() => kept.take(n)), debit: (n) => answer(() => kept.debit(n)) },
+        {
+          rate,
+          burst,
+          take: (n) => answer(keeper.take(rule, '', n)),
+          debit: (n) => answer(keeper.debit(rule, '', n)),
+        },
         now,
       ),
     /** Lets time pass, and what is due by then be answered. */
     async pass(ms: number): Promise<void> {
       clock.ms += ms;
       for (const { give } of answers.splice(0, answers.findLastIndex(({ at }) => at <= clock.ms) + 1)) give();
-      for (let turn = 0; turn < 4; turn++) await Promise.resolve();
+      for (let turn = 0; turn < 12; turn++) await Promise.resolve();
     },
   };
 }

@@ -21,7 +21,7 @@ function gatewaysOf(count: number, refusal?: (cause: unknown) => Error) {
     gateways,
     /** What all hold of a key, as those who keep the counts believe. */
     async held(key: string): Promise<number> {
-      return (await kept.for('nobody').hold(RULE, key, 0, Infinity)).others;
+      return (await kept.for('nobody').hold(RULE, key, { held: 0, wanted: 0 }, Infinity)).others;
     },
   };
 }
