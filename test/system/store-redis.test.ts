@@ -173,7 +173,7 @@ describe('a Redis in trouble', () => {
     for (let i = 0; i < 3; i++) await storm(stores, `another ${i}`, 2);
     expect(heard.filter((line) => line.startsWith('failed'))).toHaveLength(2);
     if (signal === 'SIGSTOP') process.kill(redis.pid as number, 'SIGCONT');
-    else redis = await startRedis({ port: String(redis.port) });
+    else redis = await startRedis(redis.port);
     onTestFinished(() => redis.close());
     await recovered(stores);
   });
