@@ -156,6 +156,12 @@ export const FAILURES = {
     sentence: 'Tokens cannot be checked at the moment.',
     retryAfter: 5,
   },
+  STORE_UNAVAILABLE: {
+    status: 503,
+    close: 1013,
+    sentence: 'Limits cannot be checked at the moment.',
+    retryAfter: 5,
+  },
   AUTH_UNAVAILABLE: {
     status: 503,
     close: 1013,

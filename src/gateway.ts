@@ -14,6 +14,7 @@ import { createEvents, type GatewayEvents } from './gateway/events.ts';
 import { checkHooks, type GivenConfig, readGiven } from './gateway/given.ts';
 import { mostConnections } from './gateway/most-connections.ts';
 import { readinessOf } from './gateway/readiness.ts';
+import { openStore } from './gateway/store.ts';
 import { createHandshake, type HandshakeDeps } from './handshake.ts';
 import { matchAddress } from './http/address.ts';
 import { Connections } from './listener/connections.ts';
@@ -29,7 +30,6 @@ import { createPlainHandler } from './plain.ts';
 import { type ChooseRoute, Routes } from './route-table.ts';
 import { compileRoute, type RouteDeps } from './routes.ts';
 import { Sessions } from './session/registry.ts';
-import { createMemoryStore } from './store/memory.ts';
 import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
 import { Resolver } from './upstream/names/resolver.ts';
 import { WatchedCertificates } from './watched-certificates.ts';
@@ -147,6 +147,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
     endpoints: () => upstreams.endpoints.records(),
     issuers: () => verifiers,
     certificates: () => certificates,
+    store: () => shared,
     routes: config.routes,
   });
   const { files: reloads, goodbyes, lingering } = metrics;
@@ -162,7 +163,9 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver, certificates });
   closers.add(() => resolver.close());
   const { ipv6Prefix } = config.limits;
-  const limits = { store: createMemoryStore(), limits: metrics.limits, ipv6Prefix };
+  const storeDeps = { certificates, onFailed: metrics.storeFailed, logger };
+  const { store, shared } = await openStore(config.store, storeDeps, closers);
+  const limits = { store, limits: metrics.limits, ipv6Prefix };
   const proofs = { verifiers, keys, verifications: new Verifications({ ipv6Prefix }), authorize };
   const services = { upstreams, channels, goodbyes, lingering };
   const deps = { ...proofs, ...limits, ...services, files, reloads, logger };
