@@ -1,6 +1,14 @@
 import type { GatewayRequest } from '../http/request.ts';
 import type { Claims } from './claims.ts';
 
+/** How long what was proven holds. */
+export interface Expiry {
+  /** Until then, in milliseconds since the epoch; undefined where nothing ends. */
+  readonly expiresAt?: number | undefined;
+  /** So many milliseconds longer, if need be: the tolerance for clocks that differ. Absent: none. */
+  readonly graceMs?: number | undefined;
+}
+
 /** What admission found out about the client. Checks add to it as they pass. */
 export interface Grant {
   /** Who the client is: `sub` of its token, the name of its API key, its certificate's subject, or what another service says. */
@@ -13,6 +21,8 @@ export interface Grant {
   originPattern?: string;
   /** Until when all this holds, in milliseconds since the epoch; undefined where nothing ends. */
   expiresAt?: number;
+  /** See Expiry. */
+  graceMs?: number;
   /** Where the token stood, so that it can be taken out of what goes upstream; of a preflight: one that nobody verified. */
   credential?: Credential;
   /** Further places where the same token stood: they are taken out as well. */
@@ -37,6 +47,8 @@ export type Credential =
 export type Check = (request: GatewayRequest, grant: Grant) => void | Promise<void>;
 
 /** Ends a grant at `expiresAt` (milliseconds since the epoch) at the latest: of several proofs the first to end counts. */
-export function endBy(grant: Grant, expiresAt: number | undefined): void {
-  if (expiresAt !== undefined) grant.expiresAt = Math.min(grant.expiresAt ?? Infinity, expiresAt);
+export function endBy(grant: Grant, expiresAt: number | undefined, graceMs = 0): void {
+  if (expiresAt === undefined || (grant.expiresAt ?? Infinity) <= expiresAt) return;
+  grant.expiresAt = expiresAt;
+  grant.graceMs = graceMs;
 }

@@ -1,4 +1,4 @@
-import type { Grant } from '../admission/grant.ts';
+import type { Expiry, Grant } from '../admission/grant.ts';
 import { failed } from '../bridge/closing.ts';
 import type {
   Destination,
@@ -72,7 +72,7 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   readonly #config: RouteConfig;
   readonly #meter: Meter;
   readonly #onRenamed: SessionParts['onRenamed'];
-  #expiresAt: number | undefined;
+  #until: Expiry;
   #link: Link | undefined;
   #deadlines: Deadlines | undefined;
   /** Asked to end before the bridge was there. */
@@ -103,7 +103,7 @@ export class Session implements SessionHandle, SessionRecord, Watched {
     this.#config = route;
     this.#meter = meter;
     this.#onRenamed = parts.onRenamed;
-    this.#expiresAt = grant.expiresAt;
+    this.#until = expiryOf(grant);
   }
 
   get asked(): string | undefined {
@@ -126,7 +126,10 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   }
   get expiresAt(): number | undefined {
     const { auth } = this.#config;
-    return auth === 'none' || auth.onExpiry === 'ignore' ? undefined : this.#expiresAt;
+    return auth === 'none' || auth.onExpiry === 'ignore' ? undefined : this.#until.expiresAt;
+  }
+  get #watchedUntil(): Expiry {
+    return { expiresAt: this.expiresAt, graceMs: this.#until.graceMs };
   }
   get durationMs(): number {
     return performance.now() - this.#since;
@@ -139,12 +142,12 @@ export class Session implements SessionHandle, SessionRecord, Watched {
       return;
     }
     const { timeouts, keepalive } = this.#config;
-    this.#deadlines = new Deadlines({ timeouts, keepalive, expiresAt: this.expiresAt }, link, this);
+    this.#deadlines = new Deadlines({ timeouts, keepalive, until: this.#watchedUntil }, link, this);
   }
 
-  extend(expiresAt: number | undefined): void {
-    this.#expiresAt = expiresAt;
-    this.#deadlines?.extend(this.expiresAt);
+  extend(until: Expiry): void {
+    this.#until = expiryOf(until);
+    this.#deadlines?.extend(this.#watchedUntil);
   }
 
   goesOn({ connectionId, awayMs }: Resumption, { target, label, chosen }: Destination): void {
@@ -206,4 +209,9 @@ export class Session implements SessionHandle, SessionRecord, Watched {
     if (this.#link === undefined) this.#early ??= ending;
     else this.#link.close(ending, silent);
   }
+}
+
+/** A copy of what is needed: a grant holds the claims of its token. */
+function expiryOf({ expiresAt, graceMs }: Expiry): Expiry {
+  return { expiresAt, graceMs };
 }

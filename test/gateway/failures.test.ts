@@ -317,6 +317,15 @@ routes: [{ name: a, match: { path: / }, auth: { ${external} }, upstream: { webso
     await expectRefusal(wire, 'AUTH_UNAVAILABLE', 503);
   });
 
+  test('answers 503 for STORE_UNAVAILABLE where the store that keeps the limits is not there', async () => {
+    const limited = 'auth: none, limits: { upgrades: { rate: 5/s, per: route } }';
+    await using sharing = await startGateway(`listeners: [{ host: 127.0.0.1, port: 0 }]
+store: { redis: "redis://127.0.0.1:1", onFailure: refuse }
+routes: [{ name: a, match: { path: / }, ${limited}, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }]`);
+    using wire = await say(sharing.port, handshake('/'));
+    await expectRefusal(wire, 'STORE_UNAVAILABLE', 503);
+  });
+
   test('answers 500 for INTERNAL, and logs what nobody foresaw', async () => {
     // The machine runs out of randomness behind each request's id: no key for an upstream can be made.
     const { randomUUID } = crypto;

@@ -56,11 +56,11 @@ export function checkToken(
       return;
     }
     const [first] = oneToken(found, request);
-    const { subject, claims, expiresAt } = await verified(first.token, request);
+    const { subject, claims, expiresAt, graceMs } = await verified(first.token, request);
     grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
     grant.subject = subject ?? grant.subject;
     grant.claims = beside(grant.claims, claims);
-    endBy(grant, expiresAt);
+    endBy(grant, expiresAt, graceMs);
     noteCredentials(grant, found);
   };
 

@@ -14,6 +14,8 @@ export interface Verified {
   readonly claims: Readonly<Record<string, unknown>>;
   /** When it ends, in milliseconds since the epoch: `exp`, or where that has passed, the end of the tolerance. */
   readonly expiresAt: number;
+  /** So many milliseconds of the tolerance are left then; absent: none. */
+  readonly graceMs?: number;
 }
 
 /** Says whether a client's token may be looked at. What is remembered to be good is not asked for. */
@@ -87,9 +89,11 @@ class IssuerVerifier implements TokenVerifier {
     const claims = this.#recall(token) ?? (await this.#prove(token, guard));
     const nowMs = this.#now();
     const { sub, exp } = judge(claims, nowMs / 1000, this.#toleranceS);
+    const expiresAt = exp * 1000;
+    const graceMs = this.#toleranceS * 1000;
+    if (expiresAt > nowMs) return { subject: sub, claims, expiresAt, graceMs };
     // Let in by the tolerance alone, it is good for as long as the tolerance lasts.
-    const expiresAt = exp * 1000 > nowMs ? exp * 1000 : (exp + this.#toleranceS) * 1000;
-    return { subject: sub, claims, expiresAt };
+    return { subject: sub, claims, expiresAt: expiresAt + graceMs };
   }
 
   close(): void {

@@ -66,11 +66,11 @@ function assemble(link: RedisLink, prefix: string, { observer, refusal, withinMs
   return { membership, authority, store };
 }
 
-/** Each connection begins with a sign of life. */
+/** Each connection begins with a sign of life. Resolves when the first one has, or has failed to. */
 async function heard(link: RedisLink, membership: Membership): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  link.onReady(() => void membership.beat().then(resolve));
+  const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, START_MS);
-  await promise;
+  link.onReady(() => void membership.beat());
+  await Promise.race([late, link.tried.then(() => membership.beat())]);
   clearTimeout(timer);
 }

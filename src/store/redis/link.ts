@@ -15,6 +15,8 @@ export interface RedisLink {
   run(script: Script, key: string, ...values: (string | number)[]): Promise<unknown>;
   /** Calls `listener` each time there is a connection, the first and each further one. */
   onReady(listener: () => void): void;
+  /** Resolves when there is the first connection, or when the first attempt has failed. */
+  readonly tried: Promise<void>;
   close(): void;
 }
 
@@ -31,8 +33,9 @@ export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLi
     learn(client);
     for (const listener of ready) listener();
   });
-  void client.connect().catch(() => undefined);
+  const tried = client.connect().catch(() => undefined);
   return {
+    tried,
     run: (script, key, ...values) => run(client, script, key, values),
     onReady: (listener) => void ready.push(listener),
     close: () => client.disconnect(),

@@ -58,6 +58,7 @@ describe('a token that fits', () => {
       subject: 'alice',
       claims: claims({ scope: 'chat' }),
       expiresAt: (NOW_S + 3600) * 1000,
+      graceMs: 5_000,
     });
   });
 
