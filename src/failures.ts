@@ -156,6 +156,7 @@ export const FAILURES = {
     sentence: 'Tokens cannot be checked at the moment.',
     retryAfter: 5,
   },
+  SESSION_KILLED: { status: 403, close: 1008, sentence: 'The session was ended by an operator.' },
   STORE_UNAVAILABLE: {
     status: 503,
     close: 1013,

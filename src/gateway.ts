@@ -14,6 +14,7 @@ import { createEvents, type GatewayEvents } from './gateway/events.ts';
 import { checkHooks, type GivenConfig, readGiven } from './gateway/given.ts';
 import { mostConnections } from './gateway/most-connections.ts';
 import { readinessOf } from './gateway/readiness.ts';
+import { createSessionDesk } from './gateway/session-desk.ts';
 import { openStore } from './gateway/store.ts';
 import { createHandshake, type HandshakeDeps } from './handshake.ts';
 import { matchAddress } from './http/address.ts';
@@ -117,7 +118,8 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   let isListening = false;
   const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
   const backchannel = createBackchannel(sessions, inside.channels, metrics.pushes);
-  const adminAddress = await openAdmin(config, { ready, metrics, backchannel, logger }, closers);
+  const desks = { backchannel, sessions: createSessionDesk(sessions) };
+  const adminAddress = await openAdmin(config, { ready, metrics, ...desks, logger }, closers);
   const addresses = await openListeners(config, handlers, deps, closers);
   isListening = true;
   // Only now: a listener that cannot be had ends them all.

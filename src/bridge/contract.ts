@@ -56,6 +56,8 @@ export interface Silence {
 export interface Link {
   /** Asks both peers for a sign of life: a ping, where one speaks WebSocket. */
   ping(): void;
+  /** Milliseconds that the client's last answer to a ping took; undefined before there was one. */
+  readonly roundTripMs?: number | undefined;
   /** Who has not given one at `now` (`performance.now()`); undefined if nobody owes one. */
   unresponsivePeer(now: number): Silence | undefined;
   /** Ends the bridge: Close where a Close may go, flush, deadline, destroy. `run` then resolves. `silent` is not waited for. */

@@ -9,6 +9,8 @@ import { LogFileError } from '../observe/file-queue.ts';
 import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
 import { forward, forwardCommand } from './forward.ts';
 import { key, keyCommand } from './key.ts';
+import { kill, killCommand } from './operator/kill.ts';
+import { sessions, sessionsCommand } from './operator/sessions.ts';
 import { socks, socksCommand } from './socks.ts';
 import { stdio, stdioCommand } from './stdio.ts';
 import { mintToken, tokenCommand } from './token.ts';
@@ -25,6 +27,8 @@ const COMMANDS: readonly AddCommand[] = [
   addCheck,
   addServe,
   addHealth,
+  addSessions,
+  addKill,
   addToken,
   addKey,
   addForward,
@@ -115,6 +119,18 @@ function addHealth(program: Command, context: Context): void {
       const { health } = await import('./health.ts');
       await health(context, file, options);
     });
+}
+
+function addSessions(program: Command, context: Context): void {
+  sessionsCommand(takingFile(program.command('sessions'), context)).action(async (file, options) => {
+    await sessions(context, file, options);
+  });
+}
+
+function addKill(program: Command, context: Context): void {
+  killCommand(takingFile(program.command('kill'), context)).action(async (file, options) => {
+    await kill(context, file, options);
+  });
 }
 
 function addToken(program: Command, context: Context): void {

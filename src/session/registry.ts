@@ -9,6 +9,7 @@ export class Sessions {
   /** By what its service knows each by; also those that go on there without a client. */
   readonly #named = new Map<string, Session>();
   readonly #observer: () => Observer;
+  #opened = 0;
   #onEmpty: (() => void) | undefined;
 
   /** The observer is asked for at each use: metrics are made from this registry, and so after it. */
@@ -30,9 +31,10 @@ export class Sessions {
   }
 
   /** Registers a connection whose 101 is written, and tells the observers. */
-  open(parts: SessionParts): Session {
+  open(parts: Omit<SessionParts, 'ordinal'>): Session {
     const session: Session = new Session({
       ...parts,
+      ordinal: ++this.#opened,
       onRenamed: (before) => this.#rename(session, before),
     });
     this.#open.add(session);

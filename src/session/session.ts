@@ -23,6 +23,8 @@ import type { Meter } from './meter.ts';
 
 /** What a session is made of. */
 export interface SessionParts extends Destination {
+  /** The how many-th it is of all that were opened. */
+  readonly ordinal: number;
   readonly route: RouteConfig;
   readonly bridge: SessionRecord['bridge'];
   readonly request: UpgradeRequest;
@@ -44,6 +46,7 @@ export interface SessionParts extends Destination {
 export class Session implements SessionHandle, SessionRecord, Watched {
   // Copied one by one: the request's headers and the token's claims are not to stay in memory with the session.
   readonly id: string;
+  readonly ordinal: number;
   /** What its service knows it by. */
   connectionId: string;
   readonly route: string;
@@ -81,6 +84,7 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   constructor(parts: SessionParts) {
     const { route, bridge, target, label, chosen, request, grant, meter, resumes } = parts;
     this.id = request.id;
+    this.ordinal = parts.ordinal;
     this.connectionId = resumes?.connectionId ?? request.connectionId;
     this.awayMs = resumes?.awayMs;
     this.route = route.name;
@@ -130,6 +134,9 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   }
   get #watchedUntil(): Expiry {
     return { expiresAt: this.expiresAt, graceMs: this.#until.graceMs };
+  }
+  get roundTripMs(): number | undefined {
+    return this.#link?.roundTripMs;
   }
   get durationMs(): number {
     return performance.now() - this.#since;

@@ -513,6 +513,15 @@ describe('the admin listener, asked by a service,', () => {
     await expectAnswer(answer, 'PUSHES_FULL', 429);
   });
 
+  test('closes with 1008 for SESSION_KILLED', async () => {
+    const { gateway, ask } = await startPushing({
+      routes: `  - { name: echo, match: { path: /echo }, auth: none, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }\n`,
+    });
+    using wire = await open(gateway.port, '/echo');
+    await ask('/sessions?route=echo', { method: 'DELETE', headers: AUTHORIZED });
+    await expectClose(wire, 'SESSION_KILLED', 1008);
+  });
+
   test('answers 409 for PUSH_REFUSED', async () => {
     const { gateway, ask } = await startPushing({
       routes: `  - { name: echo, match: { path: /echo }, auth: none, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }\n`,

@@ -5,6 +5,7 @@ import type { Backchannel } from './backchannel.ts';
 import { connectionPage } from './connections.ts';
 import { type Answer, line, type Page } from './page.ts';
 import { publishPage } from './publish.ts';
+import { type SessionDesk, sessionPage, sessionsPage } from './sessions.ts';
 
 /** Whether new connections are welcome; `why` says what is missing. */
 export interface Readiness {
@@ -17,10 +18,11 @@ export interface PageDeps {
   readonly ready: () => Readiness;
   readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
   readonly backchannel: Backchannel;
+  readonly sessions: SessionDesk;
 }
 
 /** All that the admin listener answers to: a new page is a file of its own and one line here. */
-export function createPages({ ready, metrics, backchannel }: PageDeps): readonly Page[] {
+export function createPages({ ready, metrics, backchannel, sessions }: PageDeps): readonly Page[] {
   async function showMetrics(): Promise<Answer> {
     return { status: 200, type: metrics.contentType, body: await metrics.render() };
   }
@@ -31,6 +33,8 @@ export function createPages({ ready, metrics, backchannel }: PageDeps): readonly
     connectionPage(backchannel),
     apiGatewayPage(backchannel),
     publishPage(backchannel),
+    sessionsPage(sessions),
+    sessionPage(sessions),
   ];
 }
 
