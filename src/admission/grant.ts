@@ -9,6 +9,21 @@ export interface Expiry {
   readonly graceMs?: number | undefined;
 }
 
+/** By what a token can be told from others. */
+export interface TokenMarks {
+  /** Its own name (RFC 7519 §4.1.7). */
+  readonly jti?: string | undefined;
+  /** That of the sign-in it comes from (OpenID Connect Front-Channel Logout §3). */
+  readonly sid?: string | undefined;
+  /** `kid` of the key that signed it. */
+  readonly key?: string | undefined;
+  /** When it was issued, in milliseconds since the epoch. */
+  readonly issuedAt?: number | undefined;
+}
+
+/** What a client that has proven itself anew is granted. */
+export type Renewed = Expiry & { readonly marks?: TokenMarks | undefined };
+
 /** What admission found out about the client. Checks add to it as they pass. */
 export interface Grant {
   /** Who the client is: `sub` of its token, the name of its API key, its certificate's subject, or what another service says. */
@@ -17,6 +32,8 @@ export interface Grant {
   claims: Claims;
   /** `iss` of the token. */
   issuer?: string;
+  /** Of the token, if it was one. */
+  marks?: TokenMarks;
   /** The entry of `origins` by which its page was let in. */
   originPattern?: string;
   /** Until when all this holds, in milliseconds since the epoch; undefined where nothing ends. */

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { Expiry } from '../admission/grant.ts';
+import type { Renewed } from '../admission/grant.ts';
 import type { ChosenTarget, GatewayError } from '../errors.ts';
 import type { HeaderField } from '../http/request.ts';
 import type { AdmittedRequest } from '../upstream/forward.ts';
@@ -81,7 +81,7 @@ export interface SessionHandle {
   /** When its grant ends, and it with that, in milliseconds since the epoch; undefined where it does not. */
   readonly expiresAt: number | undefined;
   /** The client has proven itself anew: the grant ends then. */
-  extend(until: Expiry): void;
+  extend(grant: Renewed): void;
   /** It turns out to go on with another one, and where that leads to. */
   goesOn(resumption: Resumption, to: Destination): void;
   /** Client messages that were taken, and that the upstream has not accepted: said at the end by bridges that know. */

@@ -10,6 +10,7 @@ import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
 import { forward, forwardCommand } from './forward.ts';
 import { key, keyCommand } from './key.ts';
 import { kill, killCommand } from './operator/kill.ts';
+import { revoke, revokeCommand } from './operator/revoke.ts';
 import { sessions, sessionsCommand } from './operator/sessions.ts';
 import { socks, socksCommand } from './socks.ts';
 import { stdio, stdioCommand } from './stdio.ts';
@@ -29,6 +30,7 @@ const COMMANDS: readonly AddCommand[] = [
   addHealth,
   addSessions,
   addKill,
+  addRevoke,
   addToken,
   addKey,
   addForward,
@@ -130,6 +132,12 @@ function addSessions(program: Command, context: Context): void {
 function addKill(program: Command, context: Context): void {
   killCommand(takingFile(program.command('kill'), context)).action(async (file, options) => {
     await kill(context, file, options);
+  });
+}
+
+function addRevoke(program: Command, context: Context): void {
+  revokeCommand(takingFile(program.command('revoke'), context)).action(async (file, options) => {
+    await revoke(context, file, options);
   });
 }
 

@@ -1,3 +1,4 @@
+import type { Proof } from '../admission/revocations.ts';
 import type { Aftermath, Ending } from '../bridge/contract.ts';
 import type { GatewayError } from '../errors.ts';
 import type { EndingDetail, Observer } from '../observe/index.ts';
@@ -63,6 +64,11 @@ export class Sessions {
     for (const session of this) session.close(error);
     await promise;
     clearTimeout(timer);
+  }
+
+  /** Ends all that were let in by what is revoked, with the error's code. */
+  endRevoked(isRevoked: (proof: Proof) => boolean, error: () => GatewayError): void {
+    for (const session of this) if (isRevoked(session.proof)) session.close(error());
   }
 
   #rename(session: Session, before: string): void {

@@ -1,4 +1,5 @@
-import type { Expiry, Grant } from '../admission/grant.ts';
+import type { Expiry, Grant, Renewed } from '../admission/grant.ts';
+import { type Proof, proofOf } from '../admission/revocations.ts';
 import { failed } from '../bridge/closing.ts';
 import type {
   Destination,
@@ -76,6 +77,8 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   readonly #meter: Meter;
   readonly #onRenamed: SessionParts['onRenamed'];
   #until: Expiry;
+  /** What it was let in by, as far as that can be revoked. */
+  proof: Proof;
   #link: Link | undefined;
   #deadlines: Deadlines | undefined;
   /** Asked to end before the bridge was there. */
@@ -108,6 +111,7 @@ export class Session implements SessionHandle, SessionRecord, Watched {
     this.#meter = meter;
     this.#onRenamed = parts.onRenamed;
     this.#until = expiryOf(grant);
+    this.proof = proofOf(grant);
   }
 
   get asked(): string | undefined {
@@ -152,8 +156,9 @@ export class Session implements SessionHandle, SessionRecord, Watched {
     this.#deadlines = new Deadlines({ timeouts, keepalive, until: this.#watchedUntil }, link, this);
   }
 
-  extend(until: Expiry): void {
-    this.#until = expiryOf(until);
+  extend(grant: Renewed): void {
+    this.#until = expiryOf(grant);
+    this.proof = { ...this.proof, ...grant.marks };
     this.#deadlines?.extend(this.#watchedUntil);
   }
 

@@ -116,6 +116,35 @@ describe('sallyport kill', () => {
   );
 });
 
+describe('sallyport revoke', () => {
+  test('keeps a subject out, ends its sessions, shows it, and takes it back', async () => {
+    expect((await run('revoke', '--list')).out).toBe('nothing is revoked\n');
+    const socket = await enter('alice');
+    const closed = once(socket, 'close');
+    const revoked = await run('revoke', '--subject', 'alice', '--issuer', 'main', '--for', '1h');
+    expect(revoked).toEqual({ code: 0, out: 'revoked; ended 1 session\n', err: '' });
+    expect((await closed)[0]).toBe(3000);
+    const { out } = await run('revoke', '--list');
+    expect(out).toMatch(/^BY +VALUE +ISSUER +UNTIL\nsubject +alice +https:\S+ +\d{4}-\S+Z\n$/);
+    expect(JSON.parse((await run('revoke', '--list', '--json')).out)).toMatchObject({ value: 'alice' });
+    const undo = ['revoke', '--subject', 'alice', '--issuer', 'main', '--undo'];
+    expect((await run(...undo)).out).toBe('taken back\n');
+    expect(await run(...undo)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('404 REVOCATION_UNKNOWN'),
+    });
+    await enter('alice');
+  });
+
+  test.each([[[]], [['--subject', 'a', '--jti', 'b']], [['--list', '--subject', 'a']]])(
+    'of %j does nothing, and says what is missing',
+    async (options) => {
+      const { code, err } = await run('revoke', ...options);
+      expect([code, err]).toEqual([2, expect.stringContaining('say one of --subject, --jti')]);
+    },
+  );
+});
+
 describe('a gateway that cannot be asked', () => {
   const minimal = (admin: string) =>
     `listeners: [{ port: 1 }]\n${admin}\nroutes: [{ name: a, match: { path: /* }, auth: none, upstream: { http: "http://127.0.0.1:9" } }]\n`;

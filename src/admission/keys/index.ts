@@ -17,6 +17,7 @@ export interface KeyHolder {
   readonly expiresAt: number | undefined;
   /** It ends to the second. */
   readonly graceMs?: undefined;
+  readonly marks?: undefined;
 }
 
 export interface ApiKeys {

@@ -56,10 +56,11 @@ export function checkToken(
       return;
     }
     const [first] = oneToken(found, request);
-    const { subject, claims, expiresAt, graceMs } = await verified(first.token, request);
+    const { subject, claims, expiresAt, graceMs, marks } = await verified(first.token, request);
     grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
     grant.subject = subject ?? grant.subject;
     grant.claims = beside(grant.claims, claims);
+    grant.marks = marks;
     endBy(grant, expiresAt, graceMs);
     noteCredentials(grant, found);
   };

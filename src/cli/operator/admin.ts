@@ -6,14 +6,16 @@ import { reachable } from '../health.ts';
 /** The whole of an answer may take so long. */
 const WITHIN_MS = 10_000;
 
+/** Parameters, and what is sent as JSON. */
+interface Asked {
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: object;
+}
+
 /** The admin listener of the gateway that runs with a configuration, as a command asks it. */
 export interface AdminClient {
   /** What it answers, read as JSON; undefined where it says nothing. Throws CommandError where it refuses, or does not answer. */
-  ask(
-    method: 'GET' | 'DELETE' | 'POST',
-    path: string,
-    query?: Readonly<Record<string, string>>,
-  ): Promise<unknown>;
+  ask(method: 'GET' | 'DELETE' | 'POST', path: string, what?: Asked): Promise<unknown>;
 }
 
 /** Reads where it listens, and its secret. Throws CommandError where the configuration names none of it. */
@@ -21,14 +23,17 @@ export async function openAdminClient(context: Context, file: string): Promise<A
   const { config } = await loadConfig(file, context);
   const { url, secret } = placeOf(config, file);
   return {
-    async ask(method, path, query = {}) {
+    async ask(method, path, { query = {}, body } = {}) {
       const asked = `${url}${path}${queryOf(query)}`;
       const headers = { authorization: `Bearer ${secret}`, 'user-agent': 'sallyport' };
-      const answer = await fetch(asked, { method, headers, signal: AbortSignal.timeout(WITHIN_MS) }).catch(
-        (error) => {
-          throw new CommandError(`${url} does not answer: ${reasonOf(error)}`);
-        },
-      );
+      const answer = await fetch(asked, {
+        method,
+        headers,
+        body: body && JSON.stringify(body),
+        signal: AbortSignal.timeout(WITHIN_MS),
+      }).catch((error) => {
+        throw new CommandError(`${url} does not answer: ${reasonOf(error)}`);
+      });
       const text = await answer.text();
       if (!answer.ok) throw new CommandError(`${url}${path}: ${answer.status} ${text.trim()}`);
       return text === '' ? undefined : JSON.parse(text);

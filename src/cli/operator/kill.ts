@@ -33,11 +33,11 @@ export async function kill(context: Context, file: string, options: KillOptions)
   const status = { ...(code !== undefined && { code }), ...(reason !== undefined && { reason }) };
   const admin = await openAdminClient(context, file);
   if (session !== undefined) {
-    await admin.ask('DELETE', `/sessions/${encodeURIComponent(session)}`, status);
+    await admin.ask('DELETE', `/sessions/${encodeURIComponent(session)}`, { query: status });
     context.stdout.write('ended 1 session\n');
     return;
   }
   const query = { ...filter, ...(all && { all: 'true' }), ...status };
-  const { ended } = (await admin.ask('DELETE', '/sessions', query)) as { ended: number };
+  const { ended } = (await admin.ask('DELETE', '/sessions', { query })) as { ended: number };
   context.stdout.write(`ended ${ended} session${ended === 1 ? '' : 's'}\n`);
 }

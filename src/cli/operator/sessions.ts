@@ -4,8 +4,7 @@ import type { Context } from '../context.ts';
 import { table } from '../table.ts';
 import { type AdminClient, openAdminClient } from './admin.ts';
 import { addFilters, filterOf } from './filters.ts';
-
-const LONGEST = 48;
+import { printable } from './printable.ts';
 
 /** As many as one answer has. */
 const PAGE = '1000';
@@ -37,7 +36,7 @@ async function* all(admin: AdminClient, options: SessionsOptions): AsyncGenerato
   let after: number | undefined = 0;
   while (after !== undefined) {
     const query = { ...filterOf(options), limit: PAGE, after: String(after) };
-    const page = (await admin.ask('GET', '/sessions', query)) as SessionPage;
+    const page = (await admin.ask('GET', '/sessions', { query })) as SessionPage;
     yield* page.sessions;
     after = page.next;
   }
@@ -46,12 +45,6 @@ async function* all(admin: AdminClient, options: SessionsOptions): AsyncGenerato
 function rowOf({ id, route, subject = '', address, target, ageMs, up, down }: SessionView): string[] {
   const who = [id, route, subject, address, target].map(printable);
   return [...who, age(ageMs), size(up.bytes), size(down.bytes)];
-}
-
-/** Subjects are texts of others: no terminal is to obey them, and no line to be longer than a screen. */
-function printable(text: string): string {
-  const shown = text.replace(/\p{C}/gu, '?');
-  return shown.length > LONGEST ? `${shown.slice(0, LONGEST - 1)}\u2026` : shown;
 }
 
 /** `3s`, `12m`, `5h`, `2d`. */

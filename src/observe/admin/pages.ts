@@ -5,6 +5,7 @@ import type { Backchannel } from './backchannel.ts';
 import { connectionPage } from './connections.ts';
 import { type Answer, line, type Page } from './page.ts';
 import { publishPage } from './publish.ts';
+import { type RevocationDesk, revocationsPage } from './revocations.ts';
 import { type SessionDesk, sessionPage, sessionsPage } from './sessions.ts';
 
 /** Whether new connections are welcome; `why` says what is missing. */
@@ -19,10 +20,17 @@ export interface PageDeps {
   readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
   readonly backchannel: Backchannel;
   readonly sessions: SessionDesk;
+  readonly revocations: RevocationDesk;
 }
 
 /** All that the admin listener answers to: a new page is a file of its own and one line here. */
-export function createPages({ ready, metrics, backchannel, sessions }: PageDeps): readonly Page[] {
+export function createPages({
+  ready,
+  metrics,
+  backchannel,
+  sessions,
+  revocations,
+}: PageDeps): readonly Page[] {
   async function showMetrics(): Promise<Answer> {
     return { status: 200, type: metrics.contentType, body: await metrics.render() };
   }
@@ -35,6 +43,7 @@ export function createPages({ ready, metrics, backchannel, sessions }: PageDeps)
     publishPage(backchannel),
     sessionsPage(sessions),
     sessionPage(sessions),
+    revocationsPage(revocations),
   ];
 }
 

@@ -108,6 +108,7 @@ describe('a token that suffices', () => {
       claims: claims({ scope: 'chat read' }),
       expiresAt: (NOW_S + 3600) * 1000,
       graceMs: 5_000,
+      marks: {},
       credential: { from: 'header', name: 'authorization' },
       copies: [],
       releases: [],

@@ -59,6 +59,7 @@ describe('a token that fits', () => {
       claims: claims({ scope: 'chat' }),
       expiresAt: (NOW_S + 3600) * 1000,
       graceMs: 5_000,
+      marks: {},
     });
   });
 
