@@ -26,6 +26,8 @@ COPY --from=build /app/dist dist
 # An unprivileged user of the base image, by number so that Kubernetes can see it is not root.
 USER 1000:1000
 
+# V8 keeps what is young in up to 16 MiB, not 64: config/guide/operating.md, Memory.
+ENV NODE_OPTIONS=--max-semi-space-size=16
 # The file that `serve`, `check` and `health` take unless they are given another.
 ENV SALLYPORT_CONFIG=/etc/sallyport/sallyport.yaml
 # With `admin` it asks /livez, without it the first listener.

@@ -74,7 +74,11 @@ export const FAILURES = {
     retryAfter: 1,
   },
   FORBIDDEN: { status: 403, close: 3003, sentence: 'The token does not permit this.' },
-  TARGET_REFUSED: { status: 403, close: 3003, sentence: 'This target is not allowed.' },
+  TARGET_REFUSED: {
+    status: 403,
+    close: 3003,
+    sentence: 'This target is not allowed, or there is none of that name.',
+  },
   TARGET_MALFORMED: {
     status: 400,
     close: 1008,
@@ -114,6 +118,12 @@ export const FAILURES = {
     status: 502,
     close: 1014,
     sentence: 'The upstream could not be reached.',
+    source: 'upstream',
+  },
+  UPSTREAM_NOT_FOUND: {
+    status: 404,
+    close: 1008,
+    sentence: 'The upstream has nothing at this address.',
     source: 'upstream',
   },
   UPSTREAM_LOST: {

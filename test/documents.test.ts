@@ -76,6 +76,11 @@ describe('what an idle connection takes', () => {
   });
 });
 
+test.each(['Dockerfile', 'config/sallyport.service'])('%s starts Node as the guide says', (file) => {
+  const [, options] = /`(NODE_OPTIONS=\S+)`/.exec(read('config/guide/operating.md')) ?? [];
+  expect(read(file)).toContain(`${options}\n`);
+});
+
 const documents = [...globSync('*.md'), ...globSync('{src,config,bench,.github}/**/*.md')];
 
 test.each(documents)('every link in %s leads somewhere', (file) => {

@@ -1,17 +1,9 @@
-// The page of the demo: three live bridges, a row of refusals, commands for a terminal. No framework, no build.
+// The page of the demo: three live bridges, two consoles, a row of refusals, commands for a terminal. No framework, no build.
 
-const NAMES = ['ada', 'alan', 'barbara', 'donald', 'edsger', 'frances', 'grace', 'hedy', 'katherine', 'ken'];
+import { knockAt, startConsoles } from './console.js';
+import { fetchToken, here, me } from './visitor.js';
+
 const MAX_LINES = 200;
-
-const me = `${NAMES[Math.floor(Math.random() * NAMES.length)]}-${Math.floor(10 + Math.random() * 90)}`;
-const here = `wss://${location.host}`;
-
-/** A token for this page, in place of a login. */
-async function fetchToken(life = 3600) {
-  const response = await fetch(`/token?name=${me}&life=${life}`);
-  if (!response.ok) throw new Error(`the website gave no token (${response.status})`);
-  return (await response.text()).trim();
-}
 
 /** A browser cannot set headers on a WebSocket: the token travels as a subprotocol. */
 function connect(path, token) {
@@ -167,6 +159,8 @@ const TRIALS = {
   size: async () =>
     ending(await untilClosed('/lines', await fetchToken(), (socket) => socket.send('x'.repeat(5000)))),
   connections: async () => manyConnections(await fetchToken()),
+  closed: () => knockAt('127.0.0.1:9'),
+  metadata: () => knockAt('169.254.169.254:80'),
 };
 
 for (const item of document.querySelectorAll('[data-trial]')) {
@@ -212,6 +206,8 @@ done`,
   socket.onopen = () => socket.send("time\\nquit\\n")
   socket.onmessage = async ({ data }) => process.stdout.write(await data.text())
 ' "${token}"`,
+  forward: `sallyport forward --ca .sallyport/localhost.crt --token-command "curl -sk '${location.origin}/token?name=me'" \\
+  -L 6380:${here}/redis -L 5433:${here}/sql   # then: redis-cli -p 6380; psql -h localhost -p 5433 demo`,
 };
 
 for (const code of document.querySelectorAll('[data-command]')) {
@@ -235,3 +231,4 @@ document.getElementById('me').textContent = me;
 bridge('chat', { reader: messageReader });
 bridge('lines', { reader: lineReader, encode: (text) => `${text}\n`, echo: true });
 bridge('board', { reader: messageReader });
+startConsoles();

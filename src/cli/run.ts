@@ -170,7 +170,7 @@ function addSocks(program: Command, context: Context, end: (exitCode: number) =>
 function addDemo(program: Command, context: Context, end: (exitCode: number) => void): void {
   program
     .command('demo')
-    .description('run the gateway in front of three small services, with a page to try it on')
+    .description('run the gateway in front of small services, with a page to try it on')
     .option('--port <number>', 'of the gateway; 0 takes any free one', readPort, 8443)
     .action(async (options: { port: number }) => {
       const { demo } = await import('./demo.ts');

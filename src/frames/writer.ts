@@ -1,8 +1,8 @@
 import { mask } from './mask.ts';
-import { MAX_HEADER } from './opcodes.ts';
 
 const FIN = 0x80;
 const MASKED = 0x80;
+const KEY_BYTES = 4;
 
 /**
  * A whole frame in one buffer (RFC 6455 §5.2), for the few the gateway makes itself.
@@ -26,27 +26,27 @@ export interface HeaderOptions {
 
 /** The header of a frame whose payload of `length` bytes follows: final and unmasked unless `options` say otherwise. */
 export function frameHeader(opcode: number, length: number, { key, fin = true }: HeaderOptions = {}): Buffer {
-  const header = Buffer.allocUnsafe(MAX_HEADER);
+  const size = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const header = Buffer.allocUnsafe(key === undefined ? size : size + KEY_BYTES);
   header[0] = fin ? FIN | opcode : opcode;
-  let size = writeLength(header, length);
+  writeLength(header, length);
   if (key !== undefined) {
     header[1] = (header[1] as number) | MASKED;
-    size = header.writeInt32BE(key | 0, size);
+    header.writeInt32BE(key | 0, size);
   }
-  return header.subarray(0, size);
+  return header;
 }
 
-/** Writes the shortest form of a length behind the first byte, as RFC 6455 §5.2 demands; returns the header's size so far. */
-function writeLength(header: Buffer, length: number): number {
+/** Writes the shortest form of a length behind the first byte, as RFC 6455 §5.2 demands. */
+function writeLength(header: Buffer, length: number): void {
   if (length < 126) {
     header[1] = length;
-    return 2;
-  }
-  if (length < 65_536) {
+  } else if (length < 65_536) {
     header[1] = 126;
-    return header.writeUInt16BE(length, 2);
+    header.writeUInt16BE(length, 2);
+  } else {
+    header[1] = 127;
+    header.writeUInt32BE(Math.floor(length / 2 ** 32), 2);
+    header.writeUInt32BE(length >>> 0, 6);
   }
-  header[1] = 127;
-  header.writeUInt32BE(Math.floor(length / 2 ** 32), 2);
-  return header.writeUInt32BE(length >>> 0, 6);
 }

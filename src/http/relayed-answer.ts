@@ -32,7 +32,7 @@ function codeOfAnswer(status: number, by: Answerer): ErrorCode {
   if (status === 403) return 'FORBIDDEN';
   // It sends the client to where it signs in.
   if (by === 'the auth service') return 'TOKEN_MISSING';
-  if (status === 404) return 'NO_ROUTE';
+  if (status === 404) return 'UPSTREAM_NOT_FOUND';
   if (status === 429) return 'RATE_LIMITED';
   return 'UPSTREAM_INVALID';
 }

@@ -50,7 +50,7 @@ export class Deadlines {
     const { keepalive } = limits;
     this.#pingAt = keepalive === 'off' ? Infinity : now + keepalive.every;
     // Before the first ping, too, something may be owed for what was written.
-    this.#pongBy = keepalive === 'off' ? Infinity : now + keepalive.within;
+    this.#pongBy = keepalive === 'off' ? Infinity : now + keepalive.within / 2;
     this.#idlenesses = idlenessesOf(limits.timeouts.idle, watched, now);
     this.#endAt = now + (limits.timeouts.lifetime ?? Infinity);
     this.#arm();
@@ -115,7 +115,8 @@ export class Deadlines {
     this.#pongBy = Infinity;
     if (silence === undefined || keepalive === 'off') return undefined;
     if (silence.forMs >= keepalive.within) return silence.name;
-    this.#pongBy = now + keepalive.within - silence.forMs;
+    // Of who is not silent yet more is known in half of its time: else one that falls silent right after a look has twice of it.
+    this.#pongBy = now + (silence.forMs > 0 ? keepalive.within - silence.forMs : keepalive.within / 2);
     // A new ping would begin its time anew, where it has begun.
     if (silence.forMs > 0) this.#pingAt = Math.max(this.#pingAt, this.#pongBy);
     return undefined;

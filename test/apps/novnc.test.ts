@@ -43,7 +43,7 @@ async function startScene(example: string, path: string, changes: Changes) {
     await page.goto(`https://${HOST}/pages/`);
     return page;
   }
-  return { ...guarded, visit };
+  return { ...guarded, page, visit };
 }
 
 async function startFolder(): Promise<string> {
@@ -99,8 +99,16 @@ test.each([
 });
 
 test('a page reads why it gets no desktop', async () => {
-  const { visit, mint, gateway } = await startScene('novnc', '/desktop', {});
-  const page = await visit(mint({ desktop: 'attic' }));
+  const { page, visit, mint, gateway } = await startScene('novnc', '/desktop', {});
+  const said: string[] = [];
+  page.on('console', (message) => said.push(message.text()));
+  await visit(mint({ desktop: 'attic' }));
   await page.waitForFunction('document.title.startsWith("disconnect ")', null, PATIENCE);
+  expect(await page.title()).toBe('disconnect {"clean":false}');
+  const why = 'code: 3003, reason: This target is not allowed, or there is none of that name.';
+  await eventually(
+    () => said.some((text) => text.includes(why)),
+    () => `what noVNC has read, but ${said}`,
+  );
   await gateway.logged(({ msg, error }) => msg === 'upgrade refused' && error === 'TARGET_REFUSED');
 });

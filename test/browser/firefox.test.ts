@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { startDemo } from '../support/demo.ts';
 import { startGuardedExample } from '../support/example.ts';
 import { startFirefox } from '../support/firefox.ts';
 import { freePort } from '../support/ports.ts';
@@ -79,5 +80,37 @@ test('a page, an event stream that is taken up again, and a WebSocket', async ()
   expect(await gateway.logged(({ msg }) => msg === 'session ended')).toMatchObject({
     close: 1000,
     by: 'client',
+  });
+});
+
+/** Both consoles of the demo, with what has come back; then one half is finished. */
+const CONSOLES = `(async () => {
+  const [redis, sql] = ['redis', 'sql'].map((id) => document.getElementById(id));
+  const until = async (holds) => {
+    for (let tries = 0; !holds(); tries++) {
+      if (tries === 400) throw new Error(redis.innerText + sql.innerText);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  const stateOf = (card) => card.querySelector('.status').dataset.state;
+  await until(() => stateOf(redis) === 'open' && stateOf(sql) === 'open');
+  redis.querySelectorAll('.examples button')[1].click();
+  sql.querySelectorAll('.examples button')[0].click();
+  await until(() => redis.querySelectorAll('.log div').length > 1 && sql.querySelector('td'));
+  redis.querySelector('.toggle').click();
+  await until(() => stateOf(redis) === 'finished');
+  const lines = [...redis.querySelectorAll('.log div')].map((line) => line.textContent);
+  const cells = [...sql.querySelectorAll('td')].map((cell) => cell.textContent);
+  return JSON.stringify({ lines, cells });
+})()`;
+
+test('the consoles of the demo', async () => {
+  const demo = await startDemo();
+  onTestFinished(async () => void (await demo.stop()));
+  const firefox = await startFirefox();
+  await firefox.open(demo.origin);
+  expect(JSON.parse(await firefox.evaluate(CONSOLES))).toEqual({
+    lines: ['redis>GET greeting', '"hello"', '↑ FIN: you have finished', '↓ FIN: the service has finished'],
+    cells: ['guests', 'BASE TABLE', 'services', 'BASE TABLE'],
   });
 });

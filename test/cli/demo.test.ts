@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { stripTypeScriptTypes } from 'node:module';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -139,6 +140,8 @@ describe('the website', () => {
   test.each([
     ['/', 'text/html; charset=utf-8'],
     ['/app.js', 'text/javascript; charset=utf-8'],
+    ['/console.js', 'text/javascript; charset=utf-8'],
+    ['/sallyport/client/net.js', 'text/javascript; charset=utf-8'],
     ['/style.css', 'text/css; charset=utf-8'],
     ['/stranger.html', 'text/html; charset=utf-8'],
     ['/icon.svg', 'image/svg+xml'],
@@ -156,8 +159,30 @@ describe('the website', () => {
     expect(await (await fetch(`${await site()}/token${query}`)).text()).toBe(token);
   });
 
-  test('has nothing elsewhere', async () => {
-    expect((await fetch(`${await site()}/../package.json`)).status).toBe(404);
+  test('serves the client library as JavaScript, with all that it imports', async () => {
+    const origin = await site();
+    const met = new Set<string>();
+    const meet = async (url: string): Promise<void> => {
+      if (met.has(url)) return;
+      met.add(url);
+      const response = await fetch(url);
+      expect([url, response.status]).toEqual([url, 200]);
+      const text = await response.text();
+      // What is no longer TypeScript is left as it is.
+      expect(stripTypeScriptTypes(text)).toBe(text);
+      for (const [, path = ''] of text.matchAll(/ from '(\.[^']+)'/g)) await meet(new URL(path, url).href);
+    };
+    await meet(`${origin}/sallyport/client/index.js`);
+    expect(met.size).toBeGreaterThan(10);
+  });
+
+  test.each([
+    ['/../package.json'],
+    ['/sallyport/client/../main.js'],
+    ['/sallyport/cli/demo.js'],
+    ['/console.ts'],
+  ])('has nothing at %s', async (path) => {
+    expect((await fetch((await site()) + path)).status).toBe(404);
   });
 });
 

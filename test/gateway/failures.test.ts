@@ -272,6 +272,32 @@ routes: [{ name: a, match: { path: / }, auth: none, upstream: { websocket: "ws:/
     },
   );
 
+  test.each([
+    ['a handshake', (at: string) => `{ websocket: "ws://${at}" }`],
+    [
+      'what opens a session',
+      (at: string) =>
+        `{ poll: { target: "http://${at}", open: { path: /o, session: "json:/id" }, poll: { path: "/{session}" } } }`,
+    ],
+  ])('a service’s own 404 to %s is UPSTREAM_NOT_FOUND, no route that is missing', async (_, upstreamAt) => {
+    const service = createServer((_request, response) => void response.writeHead(404).end('no such room'));
+    await listenAt({ port: 0, host: '127.0.0.1' }, service);
+    const upstream = upstreamAt(`127.0.0.1:${(service.address() as AddressInfo).port}`);
+    await using fronting = await startGateway(`routes:
+  - { name: a, match: { path: /http }, auth: none, upstream: ${upstream} }
+  - { name: b, match: { path: /close }, auth: none, refuse: close, upstream: ${upstream} }`);
+    using wire = await say(fronting.port, handshake('/http'));
+    expect(await wire.answer()).toMatchObject({ status: 404, body: 'no such room' });
+    using closed = await say(fronting.port, handshake('/close'));
+    await expectClose(closed, 'UPSTREAM_NOT_FOUND', 1008);
+    const line = await fronting.logged(({ route }) => route === 'a');
+    expect(line).toMatchObject({
+      status: 404,
+      error: 'UPSTREAM_NOT_FOUND',
+      detail: 'the upstream answered 404',
+    });
+  });
+
   test('answers 400 for TLS_REQUIRED to a client that speaks plain HTTP where TLS is spoken', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sallyport-failures-'));
     onTestFinished(() => rm(folder, { recursive: true }));

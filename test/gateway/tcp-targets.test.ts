@@ -123,7 +123,12 @@ describe('a target that the client names by host and port', () => {
     const refused = await RawClient.open(gateway.url('/to/127.0.0.2:1'));
     await eventually(() => refused.closed !== undefined);
     expect(refused.messages).toMatchObject([
-      { type: 'FAILED', code: 3003, error: 'destination_ip_prohibited', text: 'This target is not allowed.' },
+      {
+        type: 'FAILED',
+        code: 3003,
+        error: 'destination_ip_prohibited',
+        text: 'This target is not allowed, or there is none of that name.',
+      },
     ]);
   });
 
@@ -138,7 +143,10 @@ describe('a target that the client names by host and port', () => {
     const gateway = await gatewayTo(`${FREE}, allow: "*.db.test:*"`, { dnsServers: [address] });
     using client = await say(gateway.port, handshake('/to/a.db.test:5432'));
     const { status, body } = await client.answer();
-    expect([status, body.trim()]).toEqual([403, 'TARGET_REFUSED: This target is not allowed.']);
+    expect([status, body.trim()]).toEqual([
+      403,
+      'TARGET_REFUSED: This target is not allowed, or there is none of that name.',
+    ]);
     expect(await gateway.logged(({ msg }) => msg === 'upgrade refused')).toMatchObject({
       error: 'TARGET_REFUSED',
       asked: 'a.db.test:5432',
@@ -150,7 +158,10 @@ describe('a target that the client names by host and port', () => {
   test('is told in a close code where the route says so', async () => {
     const gateway = await gatewayTo(`${FREE}, allow: "a:1"`, { rest: 'refuse: close,' });
     using client = await open(gateway.port, '/to/127.0.0.1:1');
-    expect(await client.ended()).toEqual({ code: 3003, reason: 'This target is not allowed.' });
+    expect(await client.ended()).toEqual({
+      code: 3003,
+      reason: 'This target is not allowed, or there is none of that name.',
+    });
   });
 
   test('is refused as malformed with what is expected, whatever bytes it is of', async () => {

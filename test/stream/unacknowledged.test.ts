@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { lookAtDelivery, readDelivery } from '../../src/stream/unacknowledged.ts';
+import { DeliveryTable, endsOf, lookAtDelivery, readLine } from '../../src/stream/unacknowledged.ts';
+import { fileWith } from '../support/files.ts';
+import { turns } from '../support/pairs.ts';
 
 /** Lines as Linux 6.18 wrote them on a little-endian machine. */
 const HEAD =
@@ -32,15 +34,45 @@ test.each([
   ['probes an idle peer', v4, line(V4, '00000000:00000000 02:00000014 00000003     0'), [0, false]],
   ['has bytes to be read', v4, line(V4, '00000000:00000064 00:00000000 00000000     0'), [0, false]],
 ] as const)('a connection that %s', (_name, connection, text, [unacknowledged, isRepeated]) => {
-  expect(readDelivery(HEAD + text, connection)).toEqual({ unacknowledged, isRepeated });
+  expect(readLine(text)).toEqual({ ends: endsOf(connection), delivery: { unacknowledged, isRepeated } });
 });
 
-test.each([
-  ['is not in the table', v4, line(V6, '00000064:00000000 01:00000014 00000003     0')],
-  ['has lost its socket', { ...v4, remoteAddress: undefined }, line(V4, '')],
-  ['is in no table, for there is none', v4, ''],
-] as const)('nothing is known of a connection that %s', (_name, connection, text) => {
-  expect(readDelivery(HEAD + text, connection)).toBeUndefined();
+test('a heading is no line, and a socket that is lost has no ends', () => {
+  expect(readLine(HEAD.trimEnd())).toBeUndefined();
+  expect(endsOf({ ...v4, remoteAddress: undefined })).toBeUndefined();
+});
+
+describe('a long table', () => {
+  const LINES = 20_000;
+  const endsAt = (index: number) => `0100007F:1538 ${index.toString(16).toUpperCase().padStart(8, '0')}:C350`;
+  const lines = Array.from({ length: LINES }, (_, index) =>
+    line(
+      endsAt(index),
+      `${index.toString(16).toUpperCase().padStart(8, '0')}:00000000 00:00000000 00000000     0`,
+    ),
+  );
+
+  test('is read for all who ask at a time, and others have their turns meanwhile', async () => {
+    const table = new DeliveryTable(await fileWith(HEAD + lines.join('')));
+    let hasEnded = false;
+    const asked = Array.from({ length: 1_000 }, (_, index) => table.find(endsAt(index * 20 + 19)));
+    const all = Promise.all([...asked, table.find('nobody')]);
+    void all.finally(() => {
+      hasEnded = true;
+    });
+    let count = 0;
+    for (; !hasEnded; count++) await turns();
+    const found = await all;
+    expect(found.pop()).toBeUndefined();
+    expect(found.map((delivery) => delivery?.unacknowledged)).toEqual(
+      asked.map((_, index) => index * 20 + 19),
+    );
+    expect(count).toBeGreaterThan(20);
+  });
+});
+
+test('of a table that is not there nothing is known', async () => {
+  expect(await new DeliveryTable('/nowhere/tcp').find('nobody')).toBeUndefined();
 });
 
 describe.runIf(process.platform === 'linux')('a real connection', () => {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { within } from './patience.ts';
 
 /** A process of its own takes its time to start on a busy machine. */
-const START_MS = 10_000;
+const START_MS = 15_000;
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** A demo in a process of its own, in a folder of its own. */
@@ -17,19 +17,27 @@ export interface RunningDemo {
   readonly origin: string;
   /** The token it printed. */
   readonly token: string;
+  /** Where it was started. */
+  readonly folder: string;
   /** Ends it with Ctrl-C. Resolves with its exit code. */
   stop(): Promise<number>;
 }
 
-/** Starts the demo on a free port and waits for its greeting. Rejects if it ends before that. */
-export async function startDemo(): Promise<RunningDemo> {
+/** Starts the demo, of this program, on a free port and waits for its greeting. Rejects if it ends before that. */
+export async function startDemo(program = MAIN): Promise<RunningDemo> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-'));
-  const child = spawnDemo(folder, 0, 'inherit');
+  const child = spawnDemo(folder, 0, 'inherit', program);
   const exited = once(child, 'exit');
-  const { origin, token } = await within(greeting(child), 'the greeting of the demo', START_MS);
+  const { origin, token } = await within(greeting(child), 'the greeting of the demo', START_MS).catch(
+    (error) => {
+      child.kill('SIGKILL');
+      throw error;
+    },
+  );
   return {
     origin,
     token,
+    folder,
     async stop() {
       child.kill('SIGINT');
       const [code] = await exited;
@@ -52,9 +60,14 @@ export async function failedDemo(port: number): Promise<{ code: number; said: st
   return { code, said };
 }
 
-function spawnDemo(cwd: string, port: number, stderr: 'inherit' | 'pipe'): ChildProcess {
+function spawnDemo(cwd: string, port: number, stderr: 'inherit' | 'pipe', program = MAIN): ChildProcess {
   const stdio = ['ignore', 'pipe', stderr] as const;
-  return spawn(process.execPath, [MAIN, 'demo', '--port', String(port)], { cwd, stdio: [...stdio] });
+  // As `npm start` has it.
+  const flags = ['--disable-warning=ExperimentalWarning'];
+  return spawn(process.execPath, [...flags, program, 'demo', '--port', String(port)], {
+    cwd,
+    stdio: [...stdio],
+  });
 }
 
 /** What the demo prints at its start; its later output is read and dropped. */

@@ -101,7 +101,7 @@ async function replay(instruction: string, rest: string, stage: Stage, build: Bu
       await mkdir(join(stage.root, rest), { recursive: true });
       return;
     case 'ENV':
-      stage.env = { ...stage.env, ...Object.fromEntries([rest.split('=', 2)]) };
+      stage.env = { ...stage.env, ...Object.fromEntries([rest.split(/=(.*)/, 2)]) };
       return;
     case 'USER':
       stage.user = rest;

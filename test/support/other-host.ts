@@ -12,6 +12,8 @@ export interface OtherHost {
   run(script: string, ...args: string[]): Promise<string>;
   /** The host vanishes: nothing that is sent to it arrives, and nothing comes back, not even a refusal. */
   vanish(): Promise<void>;
+  /** It is there again, with all its connections. */
+  reappear(): Promise<void>;
 }
 
 const START_MS = 10_000;
@@ -49,6 +51,9 @@ export async function startOtherHost(): Promise<OtherHost> {
     },
     async vanish() {
       await run(`-n ${name} link set ${theirs} down`);
+    },
+    async reappear() {
+      await run(`-n ${name} link set ${theirs} up`);
     },
   };
 }

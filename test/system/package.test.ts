@@ -1,14 +1,20 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
+import { createWebSockets } from '../../src/cli/tunnel/websocket.ts';
+import { connect } from '../../src/client/index.ts';
 import { folderWith, Process } from '../support/cli.ts';
+import { startDemo } from '../support/demo.ts';
+import { pageModule } from '../support/demo-visitor.ts';
 import { freshToken } from '../support/fresh.ts';
+import { curl } from '../support/programs.ts';
 import { SECRET } from '../support/tokens.ts';
 
 /** The package as others get it: packed, installed into a fresh TypeScript project, used as the README says. */
@@ -21,6 +27,18 @@ const example = (/```ts\n(.*?)```/s.exec(readme)?.[1] ?? '').replace(
   'https://id.example.com/',
   'https://id.test/',
 );
+
+/** Packs the package into this folder. Resolves with the tarball. */
+async function packedInto(folder: string): Promise<string> {
+  const args = ['pack', '--silent', '--pack-destination', folder];
+  const { stdout } = await run('npm', args, { timeout: INSTALL_MS });
+  return join(folder, stdout.trim().split('\n').at(-1) as string);
+}
+
+async function install(folder: string, ...packages: readonly string[]): Promise<void> {
+  const quiet = ['--no-audit', '--no-fund', '--silent'];
+  await run('npm', ['install', ...quiet, ...packages], { cwd: folder, timeout: INSTALL_MS });
+}
 
 async function freshProject(): Promise<string> {
   const folder = await folderWith({
@@ -36,13 +54,8 @@ async function freshProject(): Promise<string> {
     }),
     'main.ts': example,
   });
-  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', folder], {
-    timeout: INSTALL_MS,
-  });
-  const tarball = join(folder, stdout.trim().split('\n').at(-1) as string);
-  const packages = [tarball, 'express@5', 'typescript@5', '@types/express@5', '@types/node@22'];
-  const quiet = ['--no-audit', '--no-fund', '--silent'];
-  await run('npm', ['install', ...quiet, ...packages], { cwd: folder, timeout: INSTALL_MS });
+  const others = ['express@5', 'typescript@5', '@types/express@5', '@types/node@22'];
+  await install(folder, await packedInto(folder), ...others);
   return folder;
 }
 
@@ -106,4 +119,22 @@ test('what is packed holds the program, the configurations and their schema, and
   for (const path of ['dist/index.d.ts', 'dist/main.js', 'config/schema.json', 'config/sallyport.yaml'])
     expect(paths).toContain(path);
   expect(paths.filter((path) => /^(src|test|bench)\//.test(path))).toEqual([]);
+});
+
+test('the demo of the package has its consoles', { timeout: 2 * INSTALL_MS }, async () => {
+  const folder = await folderWith({ 'package.json': '{}' });
+  await install(folder, await packedInto(folder));
+  const demo = await startDemo(join(folder, 'node_modules/sallyport/dist/main.js'));
+  onTestFinished(async () => void (await demo.stop()));
+
+  const module = await curl(['-k', `${demo.origin}/sallyport/client/index.js`]);
+  expect(module.output).toContain("from './connect.js'");
+  const { startup, query } =
+    await pageModule<{ [K in 'startup' | 'query']: (...words: string[]) => Uint8Array }>('postgres.js');
+  const { open } = createWebSockets(await readFile(join(demo.folder, '.sallyport/localhost.crt'), 'utf8'));
+  const sql = connect(`${demo.origin.replace('https', 'wss')}/sql`, { token: demo.token, open });
+  const writer = sql.writable.getWriter();
+  await writer.write(Buffer.concat([startup('me', 'demo'), query('SELECT whoami()')]));
+  await writer.close();
+  expect(await text(sql.readable)).toContain('somebody');
 });

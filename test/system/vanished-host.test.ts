@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startGateway } from '../support/gateway.ts';
@@ -18,18 +19,30 @@ const ECHO = `
 const server = require('node:net').createServer((socket) => socket.on('error', () => {}).pipe(socket));
 server.listen(0, () => console.log(server.address().port));`;
 
+/** Reads all that comes. */
+const MUTE = `
+const server = require('node:net').createServer((socket) => socket.on('error', () => {}).resume());
+server.listen(0, () => console.log(server.address().port));`;
+
 /** So long at most, with the keepalive that a route has unless it says otherwise: 30 s, and 10 s. */
 const BY_DEFAULT_MS = 30_000;
 
-/** A client that trickles to a service whose host then vanishes; resolves with how long its session outlived it, and its end. */
-async function vanish(keepalive: string, withinMs: number) {
+/** A client of a service on another host. */
+async function join(service: string, keepalive: string) {
   const host = await startOtherHost();
-  const port = await host.run(ECHO);
-  await using gateway = await startGateway(`routes:
+  const port = await host.run(service);
+  const gateway = await startGateway(`routes:
   - { name: r, match: { path: /r }, auth: none, upstream: { tcp: "${host.address}:${port}" } ${keepalive} }`);
+  onTestFinished(() => gateway.close());
   const client = new WebSocket(gateway.url('/r'));
   onTestFinished(() => client.terminate());
   await once(client, 'open');
+  return { host, gateway, client };
+}
+
+/** The service's host vanishes while it is trickled to; resolves with how long the session outlived it, and its end. */
+async function vanish(keepalive: string, withinMs: number) {
+  const { host, gateway, client } = await join(ECHO, keepalive);
   const timer = setInterval(() => client.readyState === WebSocket.OPEN && client.send(PIECE), TRICKLE_MS);
   onTestFinished(() => clearInterval(timer));
   let isThere = false;
@@ -56,6 +69,18 @@ test('without a word of it in the route, in half a minute', async () => {
   const { line, afterMs } = await vanish('', BY_DEFAULT_MS + SLACK_MS);
   expect(line).toMatchObject(LOST);
   expect(afterMs).toBeLessThanOrEqual(BY_DEFAULT_MS);
+});
+
+test('one that is there again before its time is over has not vanished, though it says nothing', async () => {
+  const { host, client } = await join(MUTE, ', keepalive: { every: 2s, within: 3s }');
+  await sleep(3_300);
+  await host.vanish();
+  client.send(PIECE);
+  // It is looked at after five seconds, and has three.
+  await sleep(2_200);
+  await host.reappear();
+  await sleep(3_500);
+  expect(client.readyState).toBe(WebSocket.OPEN);
 });
 
 const PROBES_MS = 10_000;

@@ -1,6 +1,7 @@
 import { GatewayError } from '../../errors.ts';
 import { Absence, isUnwanted, LOST } from '../absence.ts';
-import { Closing, type End, failed } from '../closing.ts';
+import { ClientEnd } from '../client-end.ts';
+import { Closing, failed } from '../closing.ts';
 import type { Aftermath, Ending, Link } from '../contract.ts';
 import type { Conversation } from './conversation.ts';
 import type { Pressure } from './outbox.ts';
@@ -32,16 +33,16 @@ export interface LingeringParts {
 }
 
 /**
- * A session with a service that outlives its clients: the client's end of it is this, with one visitor after the other behind
- * it. How a visitor's own connection ends is another story, with this session for its other end.
+ * A session with a service that outlives its clients: behind the client's end of it there is one visitor after the other.
+ * How a visitor's own connection ends is another story, with this session for its other end.
  *
  *     attended ⇄ away (for a time) → over
  */
-export class LingeringSession implements End {
-  readonly name = 'client';
+export class LingeringSession {
   readonly push: NonNullable<Link['push']>;
   readonly #parts: LingeringParts;
   readonly #closing: Closing;
+  readonly #client: ClientEnd;
   readonly #service: PollService;
   readonly #redelivery: Redelivery;
   readonly #absence: Absence;
@@ -50,7 +51,6 @@ export class LingeringSession implements End {
   #last: Visitor | undefined;
   #isFull = false;
   #hasBegun = false;
-  isTold = false;
 
   constructor(parts: LingeringParts) {
     const { conversation, closeMs } = parts;
@@ -67,7 +67,8 @@ export class LingeringSession implements End {
       confirm: () => this.#redelivery.confirmed(),
       settled: () => this.#redelivery.settled(),
     });
-    this.#closing.join(this, this.#service);
+    this.#client = new ClientEnd(this.#closing, (ending) => this.#onTold(ending));
+    this.#closing.join(this.#client, this.#service);
     this.push = createPushes(queueSize, (messages) => this.#service.deliver(messages));
     void this.#closing.done.then((ending) => this.#onOver(ending));
   }
@@ -106,7 +107,7 @@ export class LingeringSession implements End {
 
   /** A client that has received so many messages may go on with it. */
   canResume(received: number | undefined): boolean {
-    return !this.isTold && this.#redelivery.canResume(received);
+    return !this.#client.isTold && this.#redelivery.canResume(received);
   }
 
   /** A client is there; one that was there before, though it may not know of its end, is closed. False: it cannot go on. */
@@ -132,7 +133,7 @@ export class LingeringSession implements End {
   /** A client is gone, with this ending: true if the session goes on without it. */
   leave(visitor: Visitor, ending: Ending): boolean {
     if (this.#visitor !== visitor) return true;
-    if (!this.isTold && isUnwanted(ending) && this.#absence.begin(() => this.end(LOST))) {
+    if (!this.#client.isTold && isUnwanted(ending) && this.#absence.begin(() => this.end(LOST))) {
       this.#visitor = undefined;
       this.#redelivery.detach();
       return true;
@@ -153,24 +154,6 @@ export class LingeringSession implements End {
     this.#closing.begin(ending);
   }
 
-  tell(ending: Ending): void {
-    if (this.isTold) return;
-    this.isTold = true;
-    this.#redelivery.end();
-    this.#visitor?.closing.begin(ending);
-    this.#closing.onClosed(this);
-  }
-
-  get isFinished(): boolean {
-    return this.isTold;
-  }
-
-  limit(): void {}
-
-  release(): void {}
-
-  destroy(): void {}
-
   /** Nothing more is sent to the service. */
   giveUp(): void {
     this.#service.release();
@@ -181,13 +164,10 @@ export class LingeringSession implements End {
     this.#closing.destroy();
   }
 
-  ping(): void {}
-
-  silence(): undefined {
-    return undefined;
+  #onTold(ending: Ending): void {
+    this.#redelivery.end();
+    this.#visitor?.closing.begin(ending);
   }
-
-  bury(): void {}
 
   #onOver(ending: Ending): void {
     this.#absence.end({ ending, undelivered: this.undelivered });

@@ -18,6 +18,9 @@ export interface TcpEndOptions {
   readonly events: EndEvents;
 }
 
+/** So often whoever seems to have vanished is looked at. */
+const LOOK_AGAIN_MS = 1_000;
+
 /** A client that says one of these has sent all it had: the service may take what came for whole. */
 const GOODBYES: ReadonlySet<number> = new Set([NORMAL, GOING_AWAY, NO_STATUS]);
 
@@ -48,6 +51,7 @@ export class TcpEnd implements End {
   /** `performance.now()` when its host was first seen not to acknowledge what we sent; undefined while it does. */
   #unheardSince: number | undefined;
   #isLooking = false;
+  #lookingAgain: NodeJS.Timeout | undefined;
   /** Whether its host takes what it is sent cannot be seen. */
   #isOpaque = false;
   /** At the last look: bytes written by then, and whether some of them were not acknowledged. */
@@ -69,6 +73,7 @@ export class TcpEnd implements End {
   start(): void {
     const { socket } = this;
     const onClosed = () => {
+      clearTimeout(this.#lookingAgain);
       this.#onLost();
       this.#events.onClosed(this);
     };
@@ -178,6 +183,10 @@ export class TcpEnd implements End {
     this.#isOpaque = delivery === undefined;
     this.#wasOwing = delivery !== undefined && delivery.unacknowledged > 0;
     this.#unheardSince = delivery?.isRepeated ? (this.#unheardSince ?? now) : undefined;
+    clearTimeout(this.#lookingAgain);
+    if (this.#unheardSince === undefined || this.socket.destroyed) return;
+    // What was lost on the way is sent again, too: once it has arrived there was no silence.
+    this.#lookingAgain = setTimeout(() => this.ping(), LOOK_AGAIN_MS);
   }
 
   #onFin(): void {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { GatewayError } from '../../errors.ts';
+import { asGatewayError, GatewayError } from '../../errors.ts';
 import { NORMAL } from '../../frames/close.ts';
 import { mask } from '../../frames/mask.ts';
 import { CONTINUATION, PING, TEXT } from '../../frames/opcodes.ts';
@@ -13,11 +13,12 @@ import {
   STOP,
   type Violation,
 } from '../../frames/reader.ts';
+import { frameHeader } from '../../frames/writer.ts';
 import { Closing } from '../closing.ts';
 import type { Ending, SessionHandle } from '../contract.ts';
 import { BridgeLink } from '../link.ts';
 import { Peer } from '../peer.ts';
-import type { Framing, Outgoing } from './framing/contract.ts';
+import type { Framing, Outlet } from './framing/contract.ts';
 import { TcpEnd } from './tcp-end.ts';
 
 export interface TunnelParts {
@@ -40,7 +41,7 @@ export function tunnel(parts: TunnelParts, session: SessionHandle): Promise<Endi
   return joined.done;
 }
 
-class Tunnel implements FrameHandler {
+class Tunnel implements FrameHandler, Outlet {
   readonly #session: SessionHandle;
   readonly #framing: Framing;
   readonly #closing: Closing;
@@ -118,6 +119,19 @@ class Tunnel implements FrameHandler {
     this.#client.onViolation(violation, detail, limit);
   }
 
+  message(opcode: number, payload: Buffer): void {
+    if (!this.#client.takesFrames) return;
+    this.frames(frameHeader(opcode, payload.length), 1, payload.length);
+    this.#client.sink.write(payload);
+  }
+
+  frames(frames: Buffer, messages: number, bytes: number): void {
+    if (!this.#client.takesFrames) return;
+    this.#session.down.messages += messages;
+    this.#session.down.bytes += bytes;
+    this.#client.sink.write(frames);
+  }
+
   #takeUp(chunk: Buffer): number {
     const taken = this.#client.receive(chunk);
     this.#flushUp();
@@ -130,21 +144,16 @@ class Tunnel implements FrameHandler {
   }
 
   #takeDown(chunk: Buffer): number {
-    const outgoing = this.#framing.down(chunk);
-    this.#send(outgoing);
-    if (outgoing.fault !== undefined) this.#closing.onFailure(this.#service, outgoing.fault);
+    try {
+      this.#framing.down(chunk, this);
+    } catch (error) {
+      this.#closing.onFailure(this.#service, asGatewayError(error));
+    }
     return chunk.length;
   }
 
   /** What the service had begun when it ended is all there will be of it; what a broken connection has cut is dropped. */
   #sayRest(code: number, error: GatewayError | undefined): void {
-    if (code === NORMAL && error === undefined) this.#send(this.#framing.rest());
-  }
-
-  #send({ writes, messages, bytes }: Outgoing): void {
-    if (!this.#client.takesFrames) return;
-    this.#session.down.messages += messages;
-    this.#session.down.bytes += bytes;
-    for (const write of writes) this.#client.sink.write(write);
+    if (code === NORMAL && error === undefined) this.#framing.rest(this);
   }
 }

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { startBoard } from './board.ts';
 import { startChat } from './chat.ts';
 import { startLines } from './lines.ts';
-import type { Service } from './service.ts';
+import { startRedis } from './redis/service.ts';
 import { startSite } from './site.ts';
+import { startSql } from './sql/service.ts';
 import { createMint, type Mint } from './token.ts';
 
 /** Everything the demo's gateway stands in front of. */
@@ -14,19 +15,22 @@ export interface Services {
   close(): Promise<void>;
 }
 
-/** Starts the chat, the line service, the board and the website, each on a free loopback port, with a new secret. */
+/** Starts all of them, each on a free loopback port, with a new secret. */
 export async function startServices(): Promise<Services> {
   const secret = randomBytes(32).toString('base64url');
   const mint = createMint(secret);
-  const services = await Promise.all([startChat(), startLines(), startBoard(), startSite(mint)]);
-  const [chat, lines, board, site] = services.map(({ port }: Service) => String(port)) as [
-    string,
-    string,
-    string,
-    string,
-  ];
+  const starting = {
+    CHAT_PORT: startChat(),
+    LINES_PORT: startLines(),
+    BOARD_PORT: startBoard(),
+    REDIS_PORT: startRedis(),
+    SQL_PORT: startSql(),
+    SITE_PORT: startSite(mint),
+  };
+  const services = await Promise.all(Object.values(starting));
+  const ports = Object.keys(starting).map((name, at) => [name, String(services[at]?.port)]);
   return {
-    env: { CHAT_PORT: chat, LINES_PORT: lines, BOARD_PORT: board, SITE_PORT: site, DEMO_SECRET: secret },
+    env: { ...Object.fromEntries(ports), DEMO_SECRET: secret },
     mint,
     async close() {
       await Promise.all(services.map((service) => service.close()));

@@ -28,7 +28,9 @@ interface Allowed {
 /**
  * The way to services that clients name by host and port, as far as rules of the configuration allow. A name is looked up
  * once; every address it has is judged, and those that were judged are dialled. One that may not be dialled refuses all of
- * them: such an answer is a mistake or an attack.
+ * them: such an answer is a mistake or an attack. Nothing is remembered of addresses that were dialled in vain, as pools do of
+ * theirs: clients name as many as they like, one that is dead delays the next by 250 ms (RFC 8305), and one that comes to life
+ * is there at once.
  */
 export class FreeTargets {
   readonly #config: RouteConfig;
@@ -127,14 +129,16 @@ export class FreeTargets {
     const flight = this.#context.resolver.resolveFree(host, this.#config.upstream.resolver ?? 'dns');
     if (flight === undefined)
       throw new GatewayError('ROUTE_FULL', { detail: 'too many names are being looked up' });
-    const { addresses, failure } = await unlessAborted(flight, signal);
+    const { addresses, failure, isGone } = await unlessAborted(flight, signal);
     if (addresses.length > 0) return addresses;
-    throw new GatewayError('UPSTREAM_REFUSED', { detail: 'its name has no address', cause: failure });
+    // As one that leads where nobody may go: else names could be tried until one is known to be there.
+    if (isGone) throw refused('its name has no address', failure);
+    throw new GatewayError('UPSTREAM_REFUSED', { detail: 'its name cannot be looked up', cause: failure });
   }
 }
 
-function refused(detail: string): GatewayError {
-  return new GatewayError('TARGET_REFUSED', { detail });
+function refused(detail: string, cause?: Error): GatewayError {
+  return new GatewayError('TARGET_REFUSED', { detail, cause });
 }
 
 function targetAt(upstream: Upstream, { host, port }: Pick<AskedTarget, 'host' | 'port'>): Target {

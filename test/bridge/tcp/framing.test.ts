@@ -1,21 +1,25 @@
 import { expect, test } from 'vitest';
 import { Amqp } from '../../../src/bridge/tcp/framing/amqp.ts';
-import type { Framing, Outgoing } from '../../../src/bridge/tcp/framing/contract.ts';
+import type { Framing, Outlet } from '../../../src/bridge/tcp/framing/contract.ts';
 import { Text } from '../../../src/bridge/tcp/framing/text.ts';
 
 /** What the service sends, cut in two at every place. */
 
-const payloads = ({ writes }: Outgoing) => writes.filter((_, index) => index % 2 === 1);
+/** The payloads of what is said to a client, copied: their memory is the service's again. */
+function saidBy(speak: (client: Outlet) => void): Buffer[] {
+  const payloads: Buffer[] = [];
+  speak({ message: (_, payload) => payloads.push(Buffer.from(payload)), frames() {} });
+  return payloads;
+}
 
 function cutEverywhere(bytes: Buffer, create: () => Framing): Buffer[][] {
   return Array.from({ length: bytes.length + 1 }, (_, at) => {
     const framing = create();
     const first = Buffer.from(bytes.subarray(0, at));
-    const outgoing = [framing.down(first)];
-    // Its memory is the caller's again.
-    const sent = outgoing.flatMap(payloads).map((payload) => Buffer.from(payload));
+    const sent = saidBy((client) => framing.down(first, client));
     first.fill(0);
-    return [...sent, ...payloads(framing.down(bytes.subarray(at))), ...payloads(framing.rest())];
+    const behind = saidBy((client) => framing.down(bytes.subarray(at), client));
+    return [...sent, ...behind, ...saidBy((client) => framing.rest(client))];
   });
 }
 
@@ -29,8 +33,8 @@ test('text is cut between characters', () => {
 
 test('of what is no text there is a replacement', () => {
   const framing = new Text();
-  expect(String(payloads(framing.down(Buffer.of(0x61, 0xff, 0xe2)))[0])).toBe('a\ufffd');
-  expect(String(payloads(framing.rest())[0])).toBe('\ufffd');
+  expect(String(saidBy((client) => framing.down(Buffer.of(0x61, 0xff, 0xe2), client)))).toBe('a\ufffd');
+  expect(String(saidBy((client) => framing.rest(client)))).toBe('\ufffd');
 });
 
 function amqpFrame(size: number): Buffer {
@@ -56,5 +60,5 @@ test('no message ends within the head of an AMQP frame', () => {
 });
 
 test('a server that speaks another version of AMQP says so at once', () => {
-  expect(payloads(new Amqp(false).down(Buffer.from('AMQ')))).toEqual([Buffer.from('AMQ')]);
+  expect(saidBy((client) => new Amqp(false).down(Buffer.from('AMQ'), client))).toEqual([Buffer.from('AMQ')]);
 });

@@ -11,6 +11,7 @@ import { tcpTargets } from '../../support/tcp-targets.ts';
 const PARTS = { tcp: '{path.host}:{path.port}' };
 const PUBLIC = '93.184.216.34';
 const names = () => [PUBLIC];
+const REFUSED = 'This target is not allowed, or there is none of that name.';
 
 describe('what clients name', () => {
   test.each([
@@ -107,7 +108,7 @@ describe('whoever may not', () => {
     const allowClaim = claims === undefined ? undefined : 'may';
     const { refused, dialled, asked } = tcpTargets({ ...PARTS, allow, allowClaim }, { names: internal });
     const error = await refused({ url, ...(claims && { claims }) });
-    expect([error.code, error.message]).toEqual(['TARGET_REFUSED', 'This target is not allowed.']);
+    expect([error.code, error.message]).toEqual(['TARGET_REFUSED', REFUSED]);
     expect(error.detail).toContain(detail);
     expect(error.chosen).toMatchObject(chosen);
     expect([dialled, asked]).toEqual([[], []]);
@@ -150,7 +151,7 @@ describe('whoever may not', () => {
       { names: () => [PUBLIC, '10.0.0.1'] },
     );
     const error = await refused({ url: '/db:1' });
-    expect([error.status, error.message]).toEqual([403, 'This target is not allowed.']);
+    expect([error.status, error.message]).toEqual([403, REFUSED]);
     expect(error.detail).toBe('10.0.0.1 is private (10.0.0.1), and the rule has no resolvesTo');
     expect(error.chosen).toEqual({ asked: 'db:1', rule: '*:1' });
     expect(dialled).toEqual([]);
@@ -213,10 +214,22 @@ describe('the addresses of a name', () => {
     expect(given[0]?.aborted).toBe(true);
   });
 
-  test('are none: as with any name of the configuration', async () => {
-    const { refused } = tcpTargets({ ...PARTS, allow: 'a:1' });
+  test('are none: the client cannot tell that from a name that leads where it may not go', async () => {
+    const inside = (name: string) => (name === 'there' ? ['10.0.0.1'] : undefined);
+    const { refused } = tcpTargets({ ...PARTS, allow: '*:1' }, { names: inside });
+    const [there, not] = [await refused({ url: '/there:1' }), await refused({ url: '/not:1' })];
+    const told = ({ status, close, message, headers }: GatewayError) => ({ status, close, message, headers });
+    expect(told(not)).toEqual(told(there));
+    expect([there.status, there.message]).toEqual([403, REFUSED]);
+    expect([not.detail, not.chosen?.rule]).toEqual(['its name has no address', '*:1']);
+  });
+
+  test('are not known for now: that is no refusal', async () => {
+    const lookup = () => Promise.reject(new Error('ESERVFAIL'));
+    const resolver = new Resolver({ lookups: { dns: lookup, system: lookup } });
+    const { refused } = tcpTargets({ ...PARTS, allow: 'a:1' }, { context: { resolver } });
     const { status, detail, chosen } = await refused({ url: '/a:1' });
-    expect([status, detail, chosen?.rule]).toEqual([502, 'its name has no address', 'a:1']);
+    expect([status, detail, chosen?.rule]).toEqual([502, 'its name cannot be looked up', 'a:1']);
   });
 
   test('are not waited for by a client that has left', async () => {

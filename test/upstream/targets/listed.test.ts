@@ -82,7 +82,7 @@ describe('a target of a table', () => {
     const error = await refused({ url });
     expect([error.code, error.message, error.detail]).toEqual([
       'TARGET_REFUSED',
-      'This target is not allowed.',
+      'This target is not allowed, or there is none of that name.',
       'no target has that name',
     ]);
     expect(dialled).toEqual([]);

@@ -1,6 +1,6 @@
 import { BINARY } from '../../../frames/opcodes.ts';
 import { Bytes } from './bytes.ts';
-import { type Framing, message, NOTHING, type Outgoing } from './contract.ts';
+import type { Framing, Outlet } from './contract.ts';
 
 /** AMQP 0-9-1 §4.2.3: type, channel, size of the payload; behind the payload one byte more. */
 const HEAD_BYTES = 7;
@@ -34,15 +34,15 @@ export class Amqp implements Framing {
     return this.#bytes.take();
   }
 
-  down(chunk: Buffer): Outgoing {
+  down(chunk: Buffer, client: Outlet): void {
     const bytes = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk]);
     const end = this.#walk(bytes);
     this.#begun = Buffer.from(bytes.subarray(end));
-    return end === 0 ? NOTHING : message(BINARY, bytes.subarray(0, end));
+    if (end > 0) client.message(BINARY, bytes.subarray(0, end));
   }
 
-  rest(): Outgoing {
-    return this.#begun.length === 0 ? NOTHING : message(BINARY, this.#begun);
+  rest(client: Outlet): void {
+    if (this.#begun.length > 0) client.message(BINARY, this.#begun);
   }
 
   /** Follows the frames through `bytes`, which begin where it last returned; returns where the first head begins that is not all there. */

@@ -1,6 +1,6 @@
 import { BINARY } from '../../../frames/opcodes.ts';
 import { Gathered } from '../gathered.ts';
-import { type Framing, message, NOTHING, type Outgoing } from './contract.ts';
+import type { Framing, Outlet } from './contract.ts';
 
 /** Bytes as they come: messages mean nothing on their way up, and each read makes a binary one on its way down. */
 export class Bytes implements Framing {
@@ -21,11 +21,9 @@ export class Bytes implements Framing {
     return this.#gathered.take();
   }
 
-  down(chunk: Buffer): Outgoing {
-    return message(BINARY, chunk);
+  down(chunk: Buffer, client: Outlet): void {
+    client.message(BINARY, chunk);
   }
 
-  rest(): Outgoing {
-    return NOTHING;
-  }
+  rest(): void {}
 }

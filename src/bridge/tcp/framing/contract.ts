@@ -1,6 +1,4 @@
-import type { GatewayError } from '../../../errors.ts';
 import type { FrameReader } from '../../../frames/reader.ts';
-import { frameHeader } from '../../../frames/writer.ts';
 
 /** What messages are to the byte stream of one TCP service; made anew for each connection, and without I/O. */
 export interface Framing {
@@ -14,25 +12,19 @@ export interface Framing {
   payload(bytes: Buffer, from: number, to: number, reader: FrameReader): void;
   /** What is for the service by now; undefined: nothing. */
   take(): Buffer | undefined;
-  /** The service has sent `chunk`, which is the caller's again once the writes are out. */
-  down(chunk: Buffer): Outgoing;
-  /** The service will send no more: what is left. */
-  rest(): Outgoing;
+  /**
+   * The service has sent `chunk`, which is the caller's again once what was said to the client is out. What it throws ends the
+   * session behind that.
+   */
+  down(chunk: Buffer, client: Outlet): void;
+  /** The service will send no more: says what is left. */
+  rest(client: Outlet): void;
 }
 
-/** Messages on their way to the client. */
-export interface Outgoing {
-  readonly writes: readonly Buffer[];
-  readonly messages: number;
-  /** Of payload. */
-  readonly bytes: number;
-  /** What the service has done wrong behind them. */
-  readonly fault?: GatewayError | undefined;
-}
-
-export const NOTHING: Outgoing = { writes: [], messages: 0, bytes: 0 };
-
-/** One message, whose payload is not copied. */
-export function message(opcode: number, payload: Buffer): Outgoing {
-  return { writes: [frameHeader(opcode, payload.length), payload], messages: 1, bytes: payload.length };
+/** Where messages to the client go. */
+export interface Outlet {
+  /** One message, whose payload is not copied. */
+  message(opcode: number, payload: Buffer): void;
+  /** Whole frames of so many messages, with so many bytes of payload. */
+  frames(frames: Buffer, messages: number, bytes: number): void;
 }

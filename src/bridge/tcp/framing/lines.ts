@@ -3,7 +3,7 @@ import { GatewayError } from '../../../errors.ts';
 import { CONTINUATION, TEXT } from '../../../frames/opcodes.ts';
 import type { FrameReader } from '../../../frames/reader.ts';
 import { frameHeader } from '../../../frames/writer.ts';
-import { type Framing, NOTHING, type Outgoing } from './contract.ts';
+import type { Framing, Outlet } from './contract.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -56,7 +56,7 @@ export class Lines implements Framing {
     return lines;
   }
 
-  down(chunk: Buffer): Outgoing {
+  down(chunk: Buffer, client: Outlet): void {
     const bytes = Buffer.concat([this.#begun, chunk]);
     const lines: Buffer[] = [];
     let from = 0;
@@ -66,13 +66,12 @@ export class Lines implements Framing {
     }
     this.#begun = Buffer.from(bytes.subarray(from));
     const long = [...lines, withoutReturn(this.#begun)].findIndex(({ length }) => length > this.maxMessage);
-    if (long === -1) return this.#messages(lines);
-    return { ...this.#messages(lines.slice(0, long)), fault: tooLong(this.maxMessage) };
+    this.#say(long === -1 ? lines : lines.slice(0, long), client);
+    if (long !== -1) throw tooLong(this.maxMessage);
   }
 
-  rest(): Outgoing {
-    const { length } = this.#begun;
-    return length === 0 ? NOTHING : this.#messages([withoutReturn(this.#begun)]);
+  rest(client: Outlet): void {
+    if (this.#begun.length > 0) this.#say([withoutReturn(this.#begun)], client);
   }
 
   #end(): void {
@@ -84,11 +83,12 @@ export class Lines implements Framing {
   }
 
   /** In one buffer: they may be many, and short. */
-  #messages(lines: readonly Buffer[]): Outgoing {
+  #say(lines: readonly Buffer[], client: Outlet): void {
+    if (lines.length === 0) return;
     const payloads = this.#opcode === TEXT ? lines.map(validText) : lines;
     const frames = payloads.flatMap((line) => [frameHeader(this.#opcode, line.length), line]);
     const bytes = payloads.reduce((total, { length }) => total + length, 0);
-    return { writes: lines.length === 0 ? [] : [Buffer.concat(frames)], messages: lines.length, bytes };
+    client.frames(Buffer.concat(frames), lines.length, bytes);
   }
 }
 

@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import { TEXT } from '../../../frames/opcodes.ts';
 import { Bytes } from './bytes.ts';
-import { type Framing, message, NOTHING, type Outgoing } from './contract.ts';
+import type { Framing, Outlet } from './contract.ts';
 
 /**
  * What the service sends is text, for clients that take no other: cut between two characters, and what is no UTF-8 replaced
@@ -22,15 +22,15 @@ export class Text implements Framing {
     return this.#bytes.take();
   }
 
-  down(chunk: Buffer): Outgoing {
-    return textOf(this.#decoder.write(chunk));
+  down(chunk: Buffer, client: Outlet): void {
+    say(this.#decoder.write(chunk), client);
   }
 
-  rest(): Outgoing {
-    return textOf(this.#decoder.end());
+  rest(client: Outlet): void {
+    say(this.#decoder.end(), client);
   }
 }
 
-function textOf(text: string): Outgoing {
-  return text === '' ? NOTHING : message(TEXT, Buffer.from(text));
+function say(text: string, client: Outlet): void {
+  if (text !== '') client.message(TEXT, Buffer.from(text));
 }

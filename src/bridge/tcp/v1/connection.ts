@@ -3,7 +3,8 @@ import type { Grant } from '../../../admission/grant.ts';
 import { GatewayError } from '../../../errors.ts';
 import type { Standing, TcpMessage } from '../../../tcp-protocol/types.ts';
 import { Absence, type AbsenceOptions, isUnwanted, LOST } from '../../absence.ts';
-import { Closing, type End, failed } from '../../closing.ts';
+import { ClientEnd } from '../../client-end.ts';
+import { Closing, failed } from '../../closing.ts';
 import type { Aftermath, Destination, Ending } from '../../contract.ts';
 import { TcpEnd } from '../tcp-end.ts';
 import { Inbound } from './inbound.ts';
@@ -28,17 +29,17 @@ export interface TcpConnectionParts extends AbsenceOptions {
 }
 
 /**
- * A connection to a TCP service that outlives the WebSockets of its client: the client's end of it is this, with one visitor
- * after the other behind it. How a visitor's own WebSocket ends is another story, with this connection for its other end.
+ * A connection to a TCP service that outlives the WebSockets of its client: behind the client's end of it there is one visitor
+ * after the other. How a visitor's own WebSocket ends is another story, with this connection for its other end.
  *
  *     attended ⇄ away (for a time) → over
  *     each direction: open → finished (FIN); both finished: concluded, and over once the client knows
  */
-export class TcpConnection implements End {
-  readonly name = 'client';
+export class TcpConnection {
   readonly service: TcpEnd;
   readonly #parts: TcpConnectionParts;
   readonly #closing: Closing;
+  readonly #client: ClientEnd;
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
   readonly #absence: Absence;
@@ -48,7 +49,6 @@ export class TcpConnection implements End {
   /** The service has sent its last byte, and the visitor has been told so. */
   #isServiceDone = false;
   #isFinSent = false;
-  isTold = false;
 
   constructor(parts: TcpConnectionParts) {
     const { socket, stallMs, closeMs, isResumable } = parts;
@@ -67,7 +67,8 @@ export class TcpConnection implements End {
     const { sink } = this.service;
     const send = (message: TcpMessage) => this.#visitor?.send(message);
     this.#inbound = new Inbound({ sink, acknowledges: isResumable, send });
-    this.#closing.join(this, this.service);
+    this.#client = new ClientEnd(this.#closing, (ending) => this.#onTold(ending));
+    this.#closing.join(this.#client, this.service);
     void this.#closing.done.then((ending) => this.#onOver(ending));
   }
 
@@ -107,12 +108,14 @@ export class TcpConnection implements End {
     this.#last = visitor;
     this.#outbound.attach(visitor);
     visitor.feed(this.service.sink);
+    // What can be sent again is kept in memory of its own.
+    if (!this.#parts.isResumable) visitor.takeFrom(this.service.source);
     this.service.start();
   }
 
   /** A client that stands there may go on with it. */
   canResume(standing: Standing): boolean {
-    return !this.isTold && this.#outbound.canResume(standing);
+    return !this.#client.isTold && this.#outbound.canResume(standing);
   }
 
   /**
@@ -136,7 +139,7 @@ export class TcpConnection implements End {
   /** A client is gone, with this ending: true if the connection goes on without it. */
   leave(visitor: Visitor, ending: Ending): boolean {
     if (this.#visitor !== visitor) return true;
-    if (!this.isTold && isUnwanted(ending) && this.#absence.begin(() => this.end(LOST))) {
+    if (!this.#client.isTold && isUnwanted(ending) && this.#absence.begin(() => this.end(LOST))) {
       this.#visitor = undefined;
       this.#outbound.detach();
       return true;
@@ -182,40 +185,19 @@ export class TcpConnection implements End {
     this.#closing.begin(ending);
   }
 
-  tell(ending: Ending): void {
-    if (this.isTold) return;
-    this.isTold = true;
-    // What the service still sends is for nobody: it is read to its end.
-    this.service.source.release();
-    this.#visitor?.closing.begin(ending);
-    this.#closing.onClosed(this);
-  }
-
-  get isFinished(): boolean {
-    return this.isTold;
-  }
-
-  limit(): void {}
-
-  release(): void {}
-
-  destroy(): void {}
-
   /** No more patience with anybody. */
   abandon(): void {
     this.#closing.destroy();
   }
 
-  ping(): void {}
-
-  silence(): undefined {
-    return undefined;
+  #onTold(ending: Ending): void {
+    // What the service still sends is for nobody: it is read to its end.
+    this.service.source.release();
+    this.#visitor?.closing.begin(ending);
   }
 
-  bury(): void {}
-
   #takeDown(chunk: Buffer): number {
-    if (this.isTold) return chunk.length;
+    if (this.#client.isTold) return chunk.length;
     const taken = this.#outbound.offer(chunk);
     if (taken < chunk.length) this.service.source.hold();
     return taken;
@@ -228,7 +210,7 @@ export class TcpConnection implements End {
 
   /** Does what has become possible: reads on, says FIN, concludes. */
   #goOn(): void {
-    if (this.isTold) return;
+    if (this.#client.isTold) return;
     const { source, isThrough } = this.service;
     if (this.#outbound.hasRoom) source.release();
     const visitor = this.#visitor;

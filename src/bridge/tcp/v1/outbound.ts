@@ -57,15 +57,14 @@ export class Outbound {
     this.grant(credit);
   }
 
-  /** Takes bytes of the service, and returns how many. */
+  /** Takes bytes of the service, and returns how many. What is not kept is sent where it lies, before this returns. */
   offer(chunk: Buffer): number {
     const count = Math.min(chunk.length, this.#room);
     if (count === 0) return 0;
     const bytes = chunk.subarray(0, count);
     this.#kept?.write(this.#taken, bytes);
     this.#taken += count;
-    // What it was read into is read over as soon as this returns; the client may take it later.
-    if (this.#kept === undefined) this.#send(Buffer.from(bytes));
+    if (this.#kept === undefined) this.#send(bytes);
     else this.#sendKept(this.#kept);
     return count;
   }

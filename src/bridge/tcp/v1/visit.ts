@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { GatewayError } from '../../../errors.ts';
 import { type CloseStatus, NORMAL } from '../../../frames/close.ts';
 import type { Sink } from '../../../stream/sink.ts';
+import type { Source } from '../../../stream/source.ts';
 import type { TcpMessage } from '../../../tcp-protocol/types.ts';
 import { LOST } from '../../absence.ts';
 import { Closing, type End } from '../../closing.ts';
@@ -85,6 +86,10 @@ class Visit implements End, Visitor {
 
   feed(sink: Sink): void {
     this.#client.peer.source.feed(sink, true);
+  }
+
+  takeFrom(source: Source): void {
+    source.feed(this.#client.peer.sink);
   }
 
   flush(): void {
