@@ -7,6 +7,7 @@ import { type Check, endBy, type Grant } from '../grant.ts';
 import type { ApiKeys, KeyHolder } from '../keys/index.ts';
 import { whyUnknown } from '../keys/key.ts';
 import { challenge } from './challenge.ts';
+import { checkConfirmation } from './confirmation.ts';
 import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
 import { type Found, tokenFinder } from './sources.ts';
 import type { Verifications } from './verifications.ts';
@@ -65,9 +66,11 @@ export function checkToken(
     noteCredentials(grant, found);
   };
 
-  async function verified(token: string, { clientAddress, host }: GatewayRequest) {
+  async function verified(token: string, { clientAddress, host, tls }: GatewayRequest) {
     try {
-      return holderOf(token, trusted) ?? (await counted(token, clientAddress, trusted, verifications));
+      const found = holderOf(token, trusted) ?? (await counted(token, clientAddress, trusted, verifications));
+      checkConfirmation(found.claims, tls?.certificate);
+      return found;
     } catch (error) {
       if (!isBadToken(error)) throw error;
       throw challenge(error.code, host, { detail: error.detail });
