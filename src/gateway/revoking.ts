@@ -10,6 +10,7 @@ import type { Closers } from './closers.ts';
 export function openRevocations(sessions: Sessions, closers: Closers): Revocations {
   const revocations = new Revocations();
   closers.add(() => revocations.close());
+  sessions.judgeBy((proof) => (revocations.isRevoked(proof) ? new GatewayError('TOKEN_REVOKED') : undefined));
   let isWaiting = false;
   revocations.onAdded(() => {
     if (isWaiting) return;
@@ -17,10 +18,7 @@ export function openRevocations(sessions: Sessions, closers: Closers): Revocatio
     // However many are added meanwhile, sessions are gone through once.
     setImmediate(() => {
       isWaiting = false;
-      sessions.endRevoked(
-        (proof) => revocations.isRevoked(proof),
-        () => new GatewayError('TOKEN_REVOKED'),
-      );
+      sessions.judge();
     });
   });
   return revocations;

@@ -12,6 +12,7 @@ export class Sessions {
   readonly #observer: () => Observer;
   #opened = 0;
   #onEmpty: (() => void) | undefined;
+  #faultOf: ((proof: Proof) => GatewayError | undefined) | undefined;
 
   /** The observer is asked for at each use: metrics are made from this registry, and so after it. */
   constructor(observer: () => Observer) {
@@ -41,6 +42,8 @@ export class Sessions {
     this.#open.add(session);
     this.#named.set(session.connectionId, session);
     this.#observer().opened(session, parts.phases);
+    // It may have been revoked while its upstream was dialled.
+    this.#judge(session);
     return session;
   }
 
@@ -66,9 +69,19 @@ export class Sessions {
     clearTimeout(timer);
   }
 
-  /** Ends all that were let in by what is revoked, with the error's code. */
-  endRevoked(isRevoked: (proof: Proof) => boolean, error: () => GatewayError): void {
-    for (const session of this) if (isRevoked(session.proof)) session.close(error());
+  /** Those that `faultOf` names an error for end with its code: when they are opened, and when they are judged anew. */
+  judgeBy(faultOf: (proof: Proof) => GatewayError | undefined): void {
+    this.#faultOf = faultOf;
+  }
+
+  /** Ends all that are not to stay any more. */
+  judge(): void {
+    for (const session of this) this.#judge(session);
+  }
+
+  #judge(session: Session): void {
+    const fault = this.#faultOf?.(session.proof);
+    if (fault !== undefined) session.close(fault);
   }
 
   #rename(session: Session, before: string): void {

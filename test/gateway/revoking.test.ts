@@ -1,10 +1,12 @@
 import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startEcho } from '../support/faulty.ts';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { eventually } from '../support/patience.ts';
+import { switching } from '../support/raw.ts';
 import { ISSUER } from '../support/tokens.ts';
 
 /** What is revoked is not let in, and does not stay. */
@@ -120,6 +122,37 @@ test('a session, by the token it was let in with', async () => {
   expect((await closed)[0]).toBe(3000);
   expect(two.readyState).toBe(WebSocket.OPEN);
   expect((await ask('POST', { session: id })).status).toBe(410);
+});
+
+test('a client that is revoked while its upstream is dialled does not stay', async () => {
+  const { promise: dialled, resolve } = Promise.withResolvers<Socket>();
+  const slow = createServer((socket) => {
+    socket.on('error', () => undefined);
+    resolve(socket);
+  });
+  await once(slow.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void slow.close());
+  const { port } = slow.address() as AddressInfo;
+  const slowly = await startGateway(
+    `listeners: [{ host: 127.0.0.1, port: 0 }]
+admin: { port: 0, secret: ${ADMIN_SECRET} }
+${TOKEN_ISSUER}
+routes:
+  - { name: slow, match: { path: /slow }, auth: { issuer: main }, upstream: { websocket: "ws://127.0.0.1:${port}" } }`,
+    TOKEN_ENV,
+  );
+  onTestFinished(() => slowly.close());
+  const headers = { authorization: `Bearer ${freshToken({ sub: 'alice', ...issuedAgo(60) })}` };
+  const socket = new WebSocket(slowly.url('/slow'), { headers });
+  socket.on('error', () => undefined);
+  const closed = once(socket, 'close');
+  const upstream = await dialled;
+  const [asked] = await once(upstream, 'data');
+  const url = `http://127.0.0.1:${slowly.gateway.adminAddress?.port}/revocations`;
+  await fetch(url, { method: 'POST', headers: AUTHORIZED, body: '{"subject": "alice"}' });
+  upstream.write(switching(String(asked)));
+  const [code, reason] = await closed;
+  expect([code, String(reason)]).toEqual([3000, 'The token was revoked.']);
 });
 
 test('what is revoked is listed, with its end', async () => {
