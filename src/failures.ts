@@ -166,6 +166,20 @@ export const FAILURES = {
     sentence: 'Tokens cannot be checked at the moment.',
     retryAfter: 5,
   },
+  TOKEN_REVOKED: { status: 401, close: 3000, sentence: 'The token was revoked.' },
+  REVOCATIONS_FULL: {
+    status: 503,
+    close: 1013,
+    sentence: 'As many are revoked as can be remembered: 100,000.',
+  },
+  REVOCATION_UNKNOWN: { status: 404, close: 1008, sentence: 'This was not revoked, or is forgotten by now.' },
+  SESSION_KILLED: { status: 403, close: 1008, sentence: 'The session was ended by an operator.' },
+  STORE_UNAVAILABLE: {
+    status: 503,
+    close: 1013,
+    sentence: 'Limits cannot be checked at the moment.',
+    retryAfter: 5,
+  },
   AUTH_UNAVAILABLE: {
     status: 503,
     close: 1013,

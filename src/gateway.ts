@@ -3,7 +3,6 @@ import { type Logger, pino } from 'pino';
 import type { Authorize } from './admission/authorize.ts';
 import { openKeyFiles } from './admission/keys/index.ts';
 import { Verifications } from './admission/token/verifications.ts';
-import { createVerifier, type TokenVerifier } from './admission/token/verifier.ts';
 import { ParkingSpace } from './bridge/parking-space.ts';
 import { ChannelHub } from './bridge/poll/channels.ts';
 import type { Config } from './config/schema.ts';
@@ -15,6 +14,10 @@ import { createEvents, type GatewayEvents } from './gateway/events.ts';
 import { checkHooks, type GivenConfig, readGiven } from './gateway/given.ts';
 import { mostConnections, mostParked } from './gateway/most-connections.ts';
 import { readinessOf } from './gateway/readiness.ts';
+import { createRevocationDesk, openRevocations } from './gateway/revoking.ts';
+import { createSessionDesk } from './gateway/session-desk.ts';
+import { openStore } from './gateway/store.ts';
+import { openVerifiers } from './gateway/verifiers.ts';
 import { createHandshake, type HandshakeDeps } from './handshake.ts';
 import { matchAddress } from './http/address.ts';
 import { Connections } from './listener/connections.ts';
@@ -30,7 +33,6 @@ import { createPlainHandler } from './plain.ts';
 import { type ChooseRoute, Routes } from './route-table.ts';
 import { compileRoute, type RouteDeps } from './routes.ts';
 import { Sessions } from './session/registry.ts';
-import { createMemoryStore } from './store/memory.ts';
 import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
 import { Resolver } from './upstream/names/resolver.ts';
 import { WatchedCertificates } from './watched-certificates.ts';
@@ -118,7 +120,12 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   let isListening = false;
   const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
   const backchannel = createBackchannel(sessions, inside.channels, metrics.pushes);
-  const adminAddress = await openAdmin(config, { ready, metrics, backchannel, logger }, closers);
+  const desks = {
+    backchannel,
+    sessions: createSessionDesk(sessions),
+    revocations: createRevocationDesk(inside.revocations, sessions, config.issuers),
+  };
+  const adminAddress = await openAdmin(config, { ready, metrics, ...desks, logger }, closers);
   const addresses = await openListeners(config, handlers, deps, closers);
   isListening = true;
   // Only now: a listener that cannot be had ends them all.
@@ -148,6 +155,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
     endpoints: () => upstreams.endpoints.records(),
     issuers: () => verifiers,
     certificates: () => certificates,
+    store: () => shared,
     routes: config.routes,
   });
   const { files: reloads, goodbyes, lingering } = metrics;
@@ -162,14 +170,19 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const dials = { ...metrics, healthChanged: createHealthLog(logger) };
   const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver, certificates });
   closers.add(() => resolver.close());
+  const storeDeps = { certificates, onFailed: metrics.storeFailed, logger };
+  const { store, shared } = await openStore(config.store, storeDeps, closers);
   const { ipv6Prefix } = config.limits;
-  const limits = { store: createMemoryStore(), limits: metrics.limits, ipv6Prefix };
-  const proofs = { verifiers, keys, verifications: new Verifications({ ipv6Prefix }), authorize };
+  const limits = { store, limits: metrics.limits, ipv6Prefix };
+  const revocations = openRevocations(sessions, closers);
+  const verifications = new Verifications({ ipv6Prefix });
+  const proofs = { revocations, verifiers, keys, verifications, authorize };
   const space = new ParkingSpace(await mostParked(config));
   const services = { upstreams, channels, goodbyes, lingering, space };
   const deps = { ...proofs, ...limits, ...services, files, reloads, logger };
   const routes = openRoutes(config, deps, route, closers);
-  return { files, certificates, verifiers, metrics, events, observer, sessions, channels, routes };
+  const all = { files, certificates, verifiers, metrics, events, observer };
+  return { ...all, sessions, channels, routes, revocations };
 }
 
 function openRoutes(
@@ -219,14 +232,4 @@ async function openAdmin({ admin }: Config, deps: AdminDeps, closers: Closers): 
   const opened = await startAdmin(admin, deps);
   closers.add(() => opened.close());
   return { host: opened.address.address, port: opened.address.port };
-}
-
-async function openVerifiers(config: Config, logger: Logger, closers: Closers) {
-  const verifiers = new Map<string, TokenVerifier>();
-  for (const [name, issuer] of Object.entries(config.issuers)) {
-    const verifier = await createVerifier(issuer, { logger: logger.child({ issuer: name }) });
-    verifiers.set(name, verifier);
-    closers.add(() => verifier.close());
-  }
-  return verifiers;
 }

@@ -7,6 +7,7 @@ import { tokenExemption } from './cors.ts';
 import { checkExternal } from './external/index.ts';
 import type { AuthService } from './external/service.ts';
 import type { Check } from './grant.ts';
+import { proofOf, type Revocations } from './revocations.ts';
 import { alsoBasic, challenge } from './token/challenge.ts';
 import { checkToken, type TokenDeps } from './token/index.ts';
 import { claimRule, requiredScope } from './token/require.ts';
@@ -17,13 +18,26 @@ import { claimRule, requiredScope } from './token/require.ts';
 export interface AuthenticationDeps extends TokenDeps {
   /** What the route asks, if it asks another service. */
   readonly external?: AuthService | undefined;
+  /** Who is not let in any more. Absent: nobody. */
+  readonly revocations?: Revocations | undefined;
   /** What the program around the gateway has to say, if it has. */
   readonly authorize?: Authorize | undefined;
 }
 
 /** Compiles `auth` into checks, the cheap ones first: each proof that is asked for, and last what is known by then. */
 export function createAuthentication(route: RouteConfig, deps: AuthenticationDeps): Check[] {
-  return [...createProofs(route, deps), ...createAuthorization(route, deps)];
+  return [...createProofs(route, deps), ...createRevoked(route, deps), ...createAuthorization(route, deps)];
+}
+
+function createRevoked({ auth }: RouteConfig, { revocations }: AuthenticationDeps): Check[] {
+  return auth === 'none' || revocations === undefined ? [] : [checkRevoked(revocations)];
+}
+
+/** Throws TOKEN_REVOKED; preflights pass. */
+function checkRevoked(revocations: Revocations): Check {
+  return function revoked({ host }, grant) {
+    if (!grant.isUnproven && revocations.isRevoked(proofOf(grant))) throw challenge('TOKEN_REVOKED', host);
+  };
 }
 
 function createAuthorization({ name, timeouts }: RouteConfig, { authorize }: AuthenticationDeps): Check[] {

@@ -1,6 +1,29 @@
 import type { GatewayRequest } from '../http/request.ts';
 import type { Claims } from './claims.ts';
 
+/** How long what was proven holds. */
+export interface Expiry {
+  /** Until then, in milliseconds since the epoch; undefined where nothing ends. */
+  readonly expiresAt?: number | undefined;
+  /** So many milliseconds longer, if need be: the tolerance for clocks that differ. Absent: none. */
+  readonly graceMs?: number | undefined;
+}
+
+/** By what a token can be told from others. */
+export interface TokenMarks {
+  /** Its own name (RFC 7519 §4.1.7). */
+  readonly jti?: string | undefined;
+  /** That of the sign-in it comes from (OpenID Connect Front-Channel Logout §3). */
+  readonly sid?: string | undefined;
+  /** `kid` of the key that signed it. */
+  readonly key?: string | undefined;
+  /** When it was issued, in milliseconds since the epoch. */
+  readonly issuedAt?: number | undefined;
+}
+
+/** What a client that has proven itself anew is granted. */
+export type Renewed = Expiry & { readonly marks?: TokenMarks | undefined };
+
 /** What admission found out about the client. Checks add to it as they pass. */
 export interface Grant {
   /** Who the client is: `sub` of its token, the name of its API key, its certificate's subject, or what another service says. */
@@ -9,10 +32,14 @@ export interface Grant {
   claims: Claims;
   /** `iss` of the token. */
   issuer?: string;
+  /** Of the token, if it was one. */
+  marks?: TokenMarks;
   /** The entry of `origins` by which its page was let in. */
   originPattern?: string;
   /** Until when all this holds, in milliseconds since the epoch; undefined where nothing ends. */
   expiresAt?: number;
+  /** See Expiry. */
+  graceMs?: number;
   /** Where the token stood, so that it can be taken out of what goes upstream; of a preflight: one that nobody verified. */
   credential?: Credential;
   /** Further places where the same token stood: they are taken out as well. */
@@ -37,6 +64,8 @@ export type Credential =
 export type Check = (request: GatewayRequest, grant: Grant) => void | Promise<void>;
 
 /** Ends a grant at `expiresAt` (milliseconds since the epoch) at the latest: of several proofs the first to end counts. */
-export function endBy(grant: Grant, expiresAt: number | undefined): void {
-  if (expiresAt !== undefined) grant.expiresAt = Math.min(grant.expiresAt ?? Infinity, expiresAt);
+export function endBy(grant: Grant, expiresAt: number | undefined, graceMs = 0): void {
+  if (expiresAt === undefined || (grant.expiresAt ?? Infinity) <= expiresAt) return;
+  grant.expiresAt = expiresAt;
+  grant.graceMs = graceMs;
 }

@@ -3,7 +3,8 @@ import type { LimitsConfig } from '../config/schema.ts';
 import { type ErrorCode, GatewayError } from '../errors.ts';
 import { type GatewayRequest, isUpgrade } from '../http/request.ts';
 import type { LimitHit } from '../limit-hit.ts';
-import type { Check } from './grant.ts';
+import type { Release } from '../store/index.ts';
+import type { Check, Grant } from './grant.ts';
 import { type LimitDeps, unheard } from './limit-deps.ts';
 import { compileKey } from './limit-keys.ts';
 import { type Policy, placePolicies, ratelimitFields } from './ratelimit-fields.ts';
@@ -61,20 +62,25 @@ function limitPlaces(
   const policies = placePolicies(kind.limit, limits);
   return limits.map(({ max, per }, index) => {
     const hit = { limit: kind.limit, per };
-    const first = store.counters(`${route}/${kind.limit}/${per}`);
-    const again = store.counters(`${route}/${kind.limit}/${per}/again`);
+    const first = store.places(`${route}/${kind.limit}/${per}`);
+    const again = store.places(`${route}/${kind.limit}/${per}/again`);
     const keyOf = compileKey(per, ipv6Prefix);
     const onRefused = observer.watch(route, hit, 'refused');
     const headers = ratelimitFields(policies, policies[index] as Policy);
-    return function place(request, grant) {
-      if (!kind.takesOne(request)) return;
-      const counters = kind.comesBack?.(request) ? again : first;
-      const release = counters.acquire(keyOf(request, grant), max);
+    function keep(release: Release | undefined, { releases }: Grant): void {
       if (release === undefined) {
         onRefused();
         throw new GatewayError(kind.refusal(per), { limit: hit, headers });
       }
-      grant.releases.push(release);
+      releases.push(release);
+    }
+
+    return function place(request, grant) {
+      if (!kind.takesOne(request)) return undefined;
+      const places = kind.comesBack?.(request) ? again : first;
+      const release = places.acquire(keyOf(request, grant), max);
+      if (release instanceof Promise) return release.then((later) => keep(later, grant));
+      return keep(release, grant);
     };
   });
 }

@@ -25,15 +25,19 @@ function limitRate(
 ): Check {
   const { per, rate } = limit;
   const hit = { limit: 'upgrades', per } as const;
-  const buckets = store.buckets(`${route}/upgrades/${per}`, rate, burstOf(limit));
+  const rates = store.rates(`${route}/upgrades/${per}`, rate, burstOf(limit));
   const keyOf = compileKey(per, ipv6Prefix);
   const onRefused = observer.watch(route, hit, 'refused');
-  return function upgrades(request, grant) {
-    const wait = buckets.bucket(keyOf(request, grant)).take();
+  function judge(wait: number): void {
     if (wait === 0) return;
     onRefused();
     const seconds = Math.ceil(wait / 1000);
     const headers = { 'retry-after': String(seconds), ...ratelimitFields(all, policy, seconds) };
     throw new GatewayError('RATE_LIMITED', { limit: hit, headers });
+  }
+
+  return function upgrades(request, grant) {
+    const wait = rates.take(keyOf(request, grant));
+    return typeof wait === 'number' ? judge(wait) : wait.then(judge);
   };
 }

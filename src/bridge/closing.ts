@@ -21,6 +21,8 @@ export interface End {
   ping(): void;
   /** Milliseconds for which it has owed a sign of life at `now` (`performance.now()`); undefined if it owes none. */
   silence(now: number): number | undefined;
+  /** Milliseconds that its last answer to a ping took, where it answers any. */
+  readonly roundTripMs?: number | undefined;
   /** It is known not to answer: it is not waited for. */
   bury(): void;
 }

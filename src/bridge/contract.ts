@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { Renewed } from '../admission/grant.ts';
 import type { ChosenTarget, GatewayError } from '../errors.ts';
 import type { HeaderField } from '../http/request.ts';
 import type { AdmittedRequest } from '../upstream/forward.ts';
@@ -57,6 +58,8 @@ export interface Silence {
 export interface Link {
   /** Asks both peers for a sign of life: a ping, where one speaks WebSocket. */
   ping(): void;
+  /** Milliseconds that the client's last answer to a ping took; undefined before there was one. */
+  readonly roundTripMs?: number | undefined;
   /** Who has not given one at `now` (`performance.now()`); undefined if nobody owes one. */
   unresponsivePeer(now: number): Silence | undefined;
   /** Ends the bridge: Close where a Close may go, flush, deadline, destroy. `run` then resolves. `silent` is not waited for. */
@@ -80,7 +83,7 @@ export interface SessionHandle {
   /** When its grant ends, and it with that, in milliseconds since the epoch; undefined where it does not. */
   readonly expiresAt: number | undefined;
   /** The client has proven itself anew: the grant ends then. */
-  extend(expiresAt: number | undefined): void;
+  extend(grant: Renewed): void;
   /** It turns out to go on with another one, and where that leads to. */
   goesOn(resumption: Resumption, to: Destination): void;
   /** Client messages that were taken, and that the upstream has not accepted: said at the end by bridges that know. */

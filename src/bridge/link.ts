@@ -17,6 +17,10 @@ export class BridgeLink implements Link {
     for (const end of this.#ends) end.ping();
   }
 
+  get roundTripMs(): number | undefined {
+    return this.#ends.find(({ name }) => name === 'client')?.roundTripMs;
+  }
+
   unresponsivePeer(now: number): Silence | undefined {
     let longest: Silence | undefined;
     for (const end of this.#ends) {

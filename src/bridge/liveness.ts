@@ -17,6 +17,8 @@ export class Liveness {
   /** `performance.now()` when the last ping had left. */
   #leftAt: number | undefined;
   #receivedThen = 0;
+  /** Milliseconds from the last ping to its answer; undefined before there was one. */
+  roundTripMs: number | undefined;
 
   constructor(source: Source, sink: Sink, stallMs: number) {
     this.#source = source;
@@ -44,6 +46,7 @@ export class Liveness {
     if (!this.#payload?.equals(payload)) return false;
     this.#payload = undefined;
     this.#isOwing = false;
+    if (this.#leftAt !== undefined) this.roundTripMs = performance.now() - this.#leftAt;
     return true;
   }
 

@@ -146,6 +146,10 @@ export class Peer implements End {
     this.#writer.ping(this.#liveness.ask(), () => this.#liveness.left());
   }
 
+  get roundTripMs(): number | undefined {
+    return this.#liveness.roundTripMs;
+  }
+
   silence(now: number): number | undefined {
     return this.isTold ? undefined : this.#liveness.silence(now);
   }

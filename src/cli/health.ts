@@ -89,7 +89,7 @@ function questionFor({ admin, listeners }: Config, { ready }: HealthOptions, fil
 }
 
 /** `::` takes IPv4 too, and is 0.0.0.0 on a machine without IPv6. */
-function reachable(host: string): string {
+export function reachable(host: string): string {
   return /^(0\.0\.0\.0|[0:]+)$/.test(host) ? '127.0.0.1' : host;
 }
 

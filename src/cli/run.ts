@@ -9,6 +9,9 @@ import { readDuration, readPort } from './arguments.ts';
 import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
 import { forward, forwardCommand } from './forward.ts';
 import { key, keyCommand } from './key.ts';
+import { kill, killCommand } from './operator/kill.ts';
+import { revoke, revokeCommand } from './operator/revoke.ts';
+import { sessions, sessionsCommand } from './operator/sessions.ts';
 import { socks, socksCommand } from './socks.ts';
 import { stdio, stdioCommand } from './stdio.ts';
 import { mintToken, tokenCommand } from './token.ts';
@@ -25,6 +28,9 @@ const COMMANDS: readonly AddCommand[] = [
   addCheck,
   addServe,
   addHealth,
+  addSessions,
+  addKill,
+  addRevoke,
   addToken,
   addKey,
   addForward,
@@ -115,6 +121,24 @@ function addHealth(program: Command, context: Context): void {
       const { health } = await import('./health.ts');
       await health(context, file, options);
     });
+}
+
+function addSessions(program: Command, context: Context): void {
+  sessionsCommand(takingFile(program.command('sessions'), context)).action(async (file, options) => {
+    await sessions(context, file, options);
+  });
+}
+
+function addKill(program: Command, context: Context): void {
+  killCommand(takingFile(program.command('kill'), context)).action(async (file, options) => {
+    await kill(context, file, options);
+  });
+}
+
+function addRevoke(program: Command, context: Context): void {
+  revokeCommand(takingFile(program.command('revoke'), context)).action(async (file, options) => {
+    await revoke(context, file, options);
+  });
 }
 
 function addToken(program: Command, context: Context): void {

@@ -9,7 +9,7 @@ type Issue = z.core.$ZodIssue;
 
 /** Keys that will come, or that people bring along: better told than guessed at. */
 const KNOWN_STRANGERS: Readonly<Record<string, string>> = {
-  store: 'limits are kept in memory in this version; remove it',
+  workers: 'one process serves in this version; remove it, or start several gateways with the same `store`',
 };
 
 /**

@@ -12,8 +12,8 @@ const FILES = [
   'listeners.*.tls.clientCa',
   'issuers.*.jwks',
   'issuers.*.publicKey',
-  ...['upstream', 'auth.external'].flatMap((one) =>
-    ['ca', 'cert', 'key'].map((file) => `routes.*.${one}.tls.${file}`),
+  ...['routes.*.upstream', 'routes.*.auth.external', 'store'].flatMap((one) =>
+    ['ca', 'cert', 'key'].map((file) => `${one}.tls.${file}`),
   ),
 ];
 /** Places that may name a unix socket: a text, a mapping, or a list of them. It need not be there yet. */
@@ -24,6 +24,7 @@ const SECRETS = [
   'issuers.*.secret',
   'admin.secret',
   'admin.aws.secretAccessKey',
+  'store.password',
   'routes.*.upstream.poll.grip.secret',
   'routes.*.upstream.post.secret',
   'routes.*.upstream.post.secret.*',

@@ -10,6 +10,7 @@ import { pollUpstream, postUpstream } from './poll/index.ts';
 import { poolFields, urlTargets } from './pool.ts';
 import { rewriteFields } from './rewrite.ts';
 import { routeRules } from './rules.ts';
+import { store } from './store.ts';
 import { allowFields } from './tcp/allow.ts';
 import { framingFields } from './tcp/frames.ts';
 import { tcpKeepalive } from './tcp/keepalive.ts';
@@ -165,6 +166,11 @@ export const schema = z.strictObject({
     .record(z.string(), issuer)
     .prefault({})
     .describe('Who signs tokens, each by a name that routes use'),
+  store: store
+    .optional()
+    .describe(
+      'What several gateways share, so that limits hold across them; absent: each counts for itself, in memory',
+    ),
   drain: duration.prefault('10s').describe('So long open connections get to close after SIGTERM'),
   routes: z.array(route).min(1).describe('What is asked for, by whom, and where it goes'),
 });

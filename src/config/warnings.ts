@@ -52,6 +52,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
 /** Those of the admin listener, and those of routes: of a lone credential, of each in a list, and of signatures. */
 const CREDENTIALS = [
   'admin.secret',
+  'store.password',
   'admin.aws.secretAccessKey',
   'routes.*.upstream.credentials.value',
   'routes.*.upstream.credentials.*.value',

@@ -22,6 +22,7 @@ import { createPushMetrics } from './push-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { seriesOf } from './series.ts';
 import { createSessionMetrics } from './session-metrics.ts';
+import { createStoreMetrics, type StoreRecord } from './store-metrics.ts';
 import { TargetMetrics } from './target-metrics.ts';
 import { createUpstreamMetrics } from './upstream-metrics.ts';
 
@@ -45,6 +46,8 @@ export interface Metrics extends Observer, Omit<DialObserver, 'healthChanged'> {
   readonly lingering: LingerObserver;
   /** Counts what becomes of messages that are pushed. */
   readonly pushes: PushObserver;
+  /** Counts an outage of the shared store. */
+  readonly storeFailed: () => void;
 }
 
 /** What metrics are taken from, besides what is told of. */
@@ -59,6 +62,8 @@ export interface MetricsSources {
   readonly issuers?: () => IssuerRecords;
   /** The certificates in service. */
   readonly certificates?: () => Iterable<CertificateRecord>;
+  /** The store that gateways share, once it is open; undefined: there is none. */
+  readonly store?: () => StoreRecord | undefined;
   /** Those of the configuration: their series are there from the start, each at 0. */
   readonly routes?: readonly Pick<RouteConfig, 'name' | 'upstream'>[];
 }
@@ -77,13 +82,9 @@ export function createMetrics(sources: MetricsSources): Metrics {
 
   return {
     contentType: registry.contentType,
-    connections: createConnectionMetrics(registry),
-    certificates: createCertificateMetrics(registry, sources.certificates ?? (() => [])),
-    files: createFileMetrics(registry),
-    limits: createLimitMetrics(registry),
+    ...createLoneParts(registry, sources),
     goodbyes,
     lingering,
-    pushes: createPushMetrics(registry),
     opened(session, phases) {
       requests.opened(session);
       handshakes.add(session.route, phases);
@@ -106,6 +107,18 @@ export function createMetrics(sources: MetricsSources): Metrics {
       upstreams.takeStock();
       return registry.metrics();
     },
+  };
+}
+
+/** What is of the process, and nothing else is told of. */
+function createLoneParts(registry: Registry, { certificates, store }: MetricsSources) {
+  return {
+    connections: createConnectionMetrics(registry),
+    certificates: createCertificateMetrics(registry, certificates ?? (() => [])),
+    files: createFileMetrics(registry),
+    limits: createLimitMetrics(registry),
+    pushes: createPushMetrics(registry),
+    storeFailed: createStoreMetrics(registry, store ?? (() => undefined)),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Expiry } from '../admission/grant.ts';
 import type { Link, PeerName } from '../bridge/contract.ts';
 import type { KeepaliveConfig, TimeoutsConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
@@ -7,8 +8,8 @@ import { type Counted, type Idleness, idlenessesOf } from './idleness.ts';
 export interface Limits {
   readonly timeouts: Pick<TimeoutsConfig, 'idle' | 'lifetime'>;
   readonly keepalive: KeepaliveConfig;
-  /** `exp` of the token in milliseconds since the epoch, where the connection must end with it. */
-  readonly expiresAt: number | undefined;
+  /** `exp` of the token, where the connection must end with it. */
+  readonly until: Expiry;
 }
 
 /** The connection whose deadlines these are. */
@@ -16,6 +17,9 @@ export interface Watched extends Counted {
   /** A deadline has passed: ends it, told who does not answer if that is why. Called at most once. */
   expire(error: GatewayError, silent?: PeerName): void;
 }
+
+/** Connections whose tokens end together are ended over so many milliseconds, if those have that much tolerance. */
+const SPREAD_MS = 5_000;
 
 /** setTimeout takes at most 2^31-1 ms; a later deadline is looked at again then. */
 const LONGEST_MS = 2_147_483_647;
@@ -26,7 +30,8 @@ const LONGEST_MS = 2_147_483_647;
  */
 export class Deadlines {
   readonly #limits: Limits;
-  #expiresAt: number | undefined;
+  /** In milliseconds since the epoch; Infinity where nothing ends. */
+  #expiresAt: number;
   readonly #link: Link;
   readonly #watched: Watched;
   #timer: NodeJS.Timeout | undefined;
@@ -39,7 +44,7 @@ export class Deadlines {
   constructor(limits: Limits, link: Link, watched: Watched) {
     const now = performance.now();
     this.#limits = limits;
-    this.#expiresAt = limits.expiresAt;
+    this.#expiresAt = endOf(limits.until);
     this.#link = link;
     this.#watched = watched;
     const { keepalive } = limits;
@@ -51,9 +56,9 @@ export class Deadlines {
     this.#arm();
   }
 
-  /** The token ends at another time from now on, as `expiresAt` of the limits says it. */
-  extend(expiresAt: number | undefined): void {
-    this.#expiresAt = expiresAt;
+  /** The token ends at another time from now on. */
+  extend(until: Expiry): void {
+    this.#expiresAt = endOf(until);
     clearTimeout(this.#timer);
     if (!this.#isStopped) this.#arm();
   }
@@ -73,7 +78,7 @@ export class Deadlines {
 
   /** The token's end is a time of day; everything else is counted on a clock that never jumps. */
   #untilExpiry(): number {
-    return this.#expiresAt === undefined ? Infinity : this.#expiresAt - Date.now();
+    return this.#expiresAt - Date.now();
   }
 
   #onTimer(): void {
@@ -124,4 +129,9 @@ export class Deadlines {
     this.#pongBy = Math.min(this.#pongBy, now + keepalive.within);
     this.#pingAt = now + Math.max(keepalive.every, keepalive.within);
   }
+}
+
+/** Never before the token ends, nor when its tolerance is over: by then it would not be let in again. */
+function endOf({ expiresAt = Infinity, graceMs = 0 }: Expiry): number {
+  return expiresAt + Math.random() * Math.min(SPREAD_MS, graceMs);
 }

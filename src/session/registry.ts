@@ -1,3 +1,4 @@
+import type { Proof } from '../admission/revocations.ts';
 import type { Aftermath, Ending } from '../bridge/contract.ts';
 import type { GatewayError } from '../errors.ts';
 import type { EndingDetail, Observer } from '../observe/index.ts';
@@ -9,7 +10,9 @@ export class Sessions {
   /** By what its service knows each by; also those that go on there without a client. */
   readonly #named = new Map<string, Session>();
   readonly #observer: () => Observer;
+  #opened = 0;
   #onEmpty: (() => void) | undefined;
+  #faultOf: ((proof: Proof) => GatewayError | undefined) | undefined;
 
   /** The observer is asked for at each use: metrics are made from this registry, and so after it. */
   constructor(observer: () => Observer) {
@@ -30,14 +33,17 @@ export class Sessions {
   }
 
   /** Registers a connection whose 101 is written, and tells the observers. */
-  open(parts: SessionParts): Session {
+  open(parts: Omit<SessionParts, 'ordinal'>): Session {
     const session: Session = new Session({
       ...parts,
+      ordinal: ++this.#opened,
       onRenamed: (before) => this.#rename(session, before),
     });
     this.#open.add(session);
     this.#named.set(session.connectionId, session);
     this.#observer().opened(session, parts.phases);
+    // It may have been revoked while its upstream was dialled.
+    this.#judge(session);
     return session;
   }
 
@@ -61,6 +67,21 @@ export class Sessions {
     for (const session of this) session.close(error);
     await promise;
     clearTimeout(timer);
+  }
+
+  /** Those that `faultOf` names an error for end with its code: when they are opened, and when they are judged anew. */
+  judgeBy(faultOf: (proof: Proof) => GatewayError | undefined): void {
+    this.#faultOf = faultOf;
+  }
+
+  /** Ends all that are not to stay any more. */
+  judge(): void {
+    for (const session of this) this.#judge(session);
+  }
+
+  #judge(session: Session): void {
+    const fault = this.#faultOf?.(session.proof);
+    if (fault !== undefined) session.close(fault);
   }
 
   #rename(session: Session, before: string): void {

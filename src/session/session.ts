@@ -1,4 +1,5 @@
-import type { Grant } from '../admission/grant.ts';
+import type { Expiry, Grant, Renewed } from '../admission/grant.ts';
+import { type Proof, proofOf } from '../admission/revocations.ts';
 import { failed } from '../bridge/closing.ts';
 import type {
   Destination,
@@ -23,6 +24,8 @@ import type { Meter } from './meter.ts';
 
 /** What a session is made of. */
 export interface SessionParts extends Destination {
+  /** The how many-th it is of all that were opened. */
+  readonly ordinal: number;
   readonly route: RouteConfig;
   readonly bridge: SessionRecord['bridge'];
   readonly request: UpgradeRequest;
@@ -44,6 +47,7 @@ export interface SessionParts extends Destination {
 export class Session implements SessionHandle, SessionRecord, Watched {
   // Copied one by one: the request's headers and the token's claims are not to stay in memory with the session.
   readonly id: string;
+  readonly ordinal: number;
   /** What its service knows it by. */
   connectionId: string;
   readonly route: string;
@@ -72,7 +76,9 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   readonly #config: RouteConfig;
   readonly #meter: Meter;
   readonly #onRenamed: SessionParts['onRenamed'];
-  #expiresAt: number | undefined;
+  #until: Expiry;
+  /** What it was let in by, as far as that can be revoked. */
+  proof: Proof;
   #link: Link | undefined;
   #deadlines: Deadlines | undefined;
   /** Asked to end before the bridge was there. */
@@ -81,6 +87,7 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   constructor(parts: SessionParts) {
     const { route, bridge, target, label, chosen, request, grant, meter, resumes } = parts;
     this.id = request.id;
+    this.ordinal = parts.ordinal;
     this.connectionId = resumes?.connectionId ?? request.connectionId;
     this.awayMs = resumes?.awayMs;
     this.route = route.name;
@@ -103,7 +110,8 @@ export class Session implements SessionHandle, SessionRecord, Watched {
     this.#config = route;
     this.#meter = meter;
     this.#onRenamed = parts.onRenamed;
-    this.#expiresAt = grant.expiresAt;
+    this.#until = expiryOf(grant);
+    this.proof = proofOf(grant);
   }
 
   get asked(): string | undefined {
@@ -126,7 +134,13 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   }
   get expiresAt(): number | undefined {
     const { auth } = this.#config;
-    return auth === 'none' || auth.onExpiry === 'ignore' ? undefined : this.#expiresAt;
+    return auth === 'none' || auth.onExpiry === 'ignore' ? undefined : this.#until.expiresAt;
+  }
+  get #watchedUntil(): Expiry {
+    return { expiresAt: this.expiresAt, graceMs: this.#until.graceMs };
+  }
+  get roundTripMs(): number | undefined {
+    return this.#link?.roundTripMs;
   }
   get durationMs(): number {
     return performance.now() - this.#since;
@@ -139,12 +153,13 @@ export class Session implements SessionHandle, SessionRecord, Watched {
       return;
     }
     const { timeouts, keepalive } = this.#config;
-    this.#deadlines = new Deadlines({ timeouts, keepalive, expiresAt: this.expiresAt }, link, this);
+    this.#deadlines = new Deadlines({ timeouts, keepalive, until: this.#watchedUntil }, link, this);
   }
 
-  extend(expiresAt: number | undefined): void {
-    this.#expiresAt = expiresAt;
-    this.#deadlines?.extend(this.expiresAt);
+  extend(grant: Renewed): void {
+    this.#until = expiryOf(grant);
+    this.proof = { ...this.proof, ...grant.marks };
+    this.#deadlines?.extend(this.#watchedUntil);
   }
 
   goesOn({ connectionId, awayMs }: Resumption, { target, label, chosen }: Destination): void {
@@ -206,4 +221,9 @@ export class Session implements SessionHandle, SessionRecord, Watched {
     if (this.#link === undefined) this.#early ??= ending;
     else this.#link.close(ending, silent);
   }
+}
+
+/** A copy of what is needed: a grant holds the claims of its token. */
+function expiryOf({ expiresAt, graceMs }: Expiry): Expiry {
+  return { expiresAt, graceMs };
 }

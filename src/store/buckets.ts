@@ -1,5 +1,6 @@
 import type { Rate } from '../config/units.ts';
-import type { Buckets } from './index.ts';
+import type { Bucket, Buckets, Rates } from './index.ts';
+import { KeyTable } from './key-table.ts';
 
 /** Milliseconds of a clock that never jumps; `performance.now` unless a test brings its own. */
 export type Clock = () => number;
@@ -13,7 +14,9 @@ const ROUNDING = 1e-6;
  * A token bucket: `burst` tokens may be taken at once, then `rate` per time. It keeps what has been taken and when
  * it last looked, and refills by that difference: no timer, no allocation, a few additions per take.
  */
-export class TokenBucket {
+export class TokenBucket implements Bucket {
+  /** What it answers is final: nobody has to ask again. */
+  readonly taken = 0;
   readonly #burst: number;
   readonly #tokensPerMs: number;
   readonly #now: Clock;
@@ -51,6 +54,10 @@ export class TokenBucket {
     this.#missing = Math.max(0, this.#missing - n);
   }
 
+  msUntil(): number {
+    return 0;
+  }
+
   /** Whole tokens that could be taken now. */
   get remaining(): number {
     return Math.max(0, Math.floor(this.#burst - this.#refill(this.#now()) + ROUNDING));
@@ -74,43 +81,25 @@ interface TableOptions {
   readonly now?: Clock;
 }
 
-/**
- * A token bucket per key, in bounded memory: of more keys than there is room for, those not asked for longest are
- * forgotten. Ask for the bucket at every use instead of keeping it, or a forgotten key will be granted twice.
- */
-export class BucketTable implements Buckets {
-  readonly #rate: Rate;
-  readonly #burst: number;
-  readonly #now: Clock | undefined;
-  readonly #half: number;
-  /** Keys asked for since the last turn, and those of the turn before: a turn forgets half a table at the cost of none. */
-  #young = new Map<string, TokenBucket>();
-  #old = new Map<string, TokenBucket>();
+/** A token bucket per key of this process, in bounded memory: what is forgotten is full again. */
+export class BucketTable implements Buckets, Rates {
+  readonly #table: KeyTable<TokenBucket>;
 
-  constructor(rate: Rate, burst: number, { maxKeys = 100_000, now }: TableOptions = {}) {
-    this.#rate = rate;
-    this.#burst = burst;
-    this.#half = Math.max(1, Math.floor(maxKeys / 2));
-    this.#now = now;
+  constructor(rate: Rate, burst: number, { maxKeys, now }: TableOptions = {}) {
+    this.#table = new KeyTable(() => new TokenBucket(rate, burst, now), maxKeys);
   }
 
   /** Entries held at the moment. */
   get size(): number {
-    return this.#young.size + this.#old.size;
+    return this.#table.size;
   }
 
   /** The bucket of a key: full if it is new or forgotten. */
   bucket(key: string): TokenBucket {
-    const known = this.#young.get(key);
-    if (known) return known;
-    const bucket = this.#old.get(key) ?? new TokenBucket(this.#rate, this.#burst, this.#now);
-    if (this.#young.size >= this.#half) this.#turn();
-    this.#young.set(key, bucket);
-    return bucket;
+    return this.#table.get(key);
   }
 
-  #turn(): void {
-    this.#old = this.#young;
-    this.#young = new Map();
+  take(key: string): number {
+    return this.bucket(key).take();
   }
 }

@@ -1,7 +1,7 @@
-import type { Counters } from './index.ts';
+import type { Places, Release } from './index.ts';
 
 /** How many places are taken per key. Holds only keys with places taken, so it is as large as what it counts. */
-export class CounterTable implements Counters {
+export class CounterTable implements Places {
   readonly #counts = new Map<string, number>();
 
   /** Keys with at least one place taken. */
@@ -10,7 +10,7 @@ export class CounterTable implements Counters {
   }
 
   /** Takes one of `max` places and returns its undo, which may be called twice; undefined if all are taken. */
-  acquire(key: string, max: number): (() => void) | undefined {
+  acquire(key: string, max: number): Release | undefined {
     const taken = this.#counts.get(key) ?? 0;
     if (taken >= max) return undefined;
     this.#counts.set(key, taken + 1);

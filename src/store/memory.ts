@@ -1,3 +1,4 @@
+import type { Rate } from '../config/units.ts';
 import { BucketTable, type Clock } from './buckets.ts';
 import { CounterTable } from './counters.ts';
 import type { Store } from './index.ts';
@@ -9,14 +10,17 @@ interface MemoryStoreOptions {
 }
 
 /** A store in this process's memory. It holds a rule for as long as a route does: what no route uses any more is gone. */
-export function createMemoryStore({ now }: MemoryStoreOptions = {}): Store {
+export function createMemoryStore({ now }: MemoryStoreOptions = {}) {
   const buckets = new WeakValues<BucketTable>();
-  const counters = new WeakValues<CounterTable>();
+  const places = new WeakValues<CounterTable>();
+  function table(rule: string, rate: Rate, burst: number): BucketTable {
+    const key = `${rule} ${rate.count}/${rate.perMs} ${burst}`;
+    return buckets.get(key, () => new BucketTable(rate, burst, { now }));
+  }
+
   return {
-    buckets(rule, rate, burst) {
-      const key = `${rule} ${rate.count}/${rate.perMs} ${burst}`;
-      return buckets.get(key, () => new BucketTable(rate, burst, { now }));
-    },
-    counters: (rule) => counters.get(rule, () => new CounterTable()),
-  };
+    rates: table,
+    buckets: table,
+    places: (rule) => places.get(rule, () => new CounterTable()),
+  } satisfies Store;
 }

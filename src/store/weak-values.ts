@@ -11,6 +11,13 @@ export class WeakValues<T extends object> {
     return this.#values.size;
   }
 
+  *[Symbol.iterator](): Iterator<T> {
+    for (const value of this.#values.values()) {
+      const held = value.deref();
+      if (held !== undefined) yield held;
+    }
+  }
+
   /** The value of a key, made if there is none. */
   get(key: string, create: () => T): T {
     const known = this.#values.get(key)?.deref();

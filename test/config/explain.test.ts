@@ -202,8 +202,8 @@ describe('a problem is told in words', () => {
   });
 
   test('for a key of a later version', () => {
-    expect(problemOf(`${sampleConfig()}\nstore: { redis: redis://127.0.0.1 }`)).toBe(
-      '11:1 store: unknown key; limits are kept in memory in this version; remove it',
+    expect(problemOf(`${sampleConfig()}\nworkers: auto`)).toBe(
+      '11:1 workers: unknown key; one process serves in this version; remove it, or start several gateways with the same `store`',
     );
   });
 });

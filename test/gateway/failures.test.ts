@@ -7,6 +7,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { Revocations } from '../../src/admission/revocations.ts';
 import { ERROR_CODES, type ErrorCode, GatewayError } from '../../src/errors.ts';
 import type { LimitHit } from '../../src/limit-hit.ts';
 import { TCP_PROTOCOL } from '../../src/tcp-protocol/types.ts';
@@ -17,7 +18,7 @@ import { certificate, open as openListener } from '../support/listener.ts';
 import { PUSH_SECRET, startPushing } from '../support/push.ts';
 import { BINARY, flood, frame, handshake, open, say, TEXT, type Wire } from '../support/raw.ts';
 import { listenAt } from '../support/sockets.ts';
-import { mint, signingKey } from '../support/tokens.ts';
+import { ISSUER, mint, SECRET, signingKey } from '../support/tokens.ts';
 
 /** Every row of the failure table, provoked in a whole gateway and seen by its peers. */
 
@@ -343,6 +344,15 @@ routes: [{ name: a, match: { path: / }, auth: { ${external} }, upstream: { webso
     await expectRefusal(wire, 'AUTH_UNAVAILABLE', 503);
   });
 
+  test('answers 503 for STORE_UNAVAILABLE where the store that keeps the limits is not there', async () => {
+    const limited = 'auth: none, limits: { upgrades: { rate: 5/s, per: route } }';
+    await using sharing = await startGateway(`listeners: [{ host: 127.0.0.1, port: 0 }]
+store: { redis: "redis://127.0.0.1:1", onFailure: refuse }
+routes: [{ name: a, match: { path: / }, ${limited}, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }]`);
+    using wire = await say(sharing.port, handshake('/'));
+    await expectRefusal(wire, 'STORE_UNAVAILABLE', 503);
+  });
+
   test('answers 500 for INTERNAL, and logs what nobody foresaw', async () => {
     // The machine runs out of randomness behind each request's id: no key for an upstream can be made.
     const { randomUUID } = crypto;
@@ -528,6 +538,37 @@ describe('the admin listener, asked by a service,', () => {
     for (let more = 64; answer.status === 202 && more > 0; more--)
       answer = await push(id, 'x'.repeat(MIB), '?wait=none');
     await expectAnswer(answer, 'PUSHES_FULL', 429);
+  });
+
+  test('closes with 3000 for TOKEN_REVOKED; answers 404 for REVOCATION_UNKNOWN', async () => {
+    const { gateway, ask } = await startPushing({
+      more: `issuers: { main: { issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "${SECRET}" } }`,
+      routes: `  - { name: echo, match: { path: /echo }, auth: { issuer: main }, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }\n`,
+    });
+    using wire = await open(gateway.port, '/echo', { Authorization: `Bearer ${token({ jti: 'a' })}` });
+    await ask('/revocations', { method: 'POST', headers: AUTHORIZED, body: '{"jti": "a"}' });
+    await expectClose(wire, 'TOKEN_REVOKED', 3000);
+    const undo = await ask('/revocations?jti=b', { method: 'DELETE', headers: AUTHORIZED });
+    await expectAnswer(undo, 'REVOCATION_UNKNOWN', 404);
+  });
+
+  test('answers 503 for REVOCATIONS_FULL', async () => {
+    const book = new Revocations();
+    onTestFinished(() => book.close());
+    const add = (index: number) =>
+      book.add({ by: 'jti', value: `${index}`, at: 0, until: Date.now() + HOUR_S * 1000 });
+    for (let index = 0; index < 100_000; index++) add(index);
+    expect(() => add(100_000)).toThrow(expect.objectContaining({ code: 'REVOCATIONS_FULL', status: 503 }));
+    seen.add('REVOCATIONS_FULL');
+  });
+
+  test('closes with 1008 for SESSION_KILLED', async () => {
+    const { gateway, ask } = await startPushing({
+      routes: `  - { name: echo, match: { path: /echo }, auth: none, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }\n`,
+    });
+    using wire = await open(gateway.port, '/echo');
+    await ask('/sessions?route=echo', { method: 'DELETE', headers: AUTHORIZED });
+    await expectClose(wire, 'SESSION_KILLED', 1008);
   });
 
   test('answers 409 for PUSH_REFUSED', async () => {

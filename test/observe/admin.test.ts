@@ -4,6 +4,8 @@ import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ListenerError } from '../../src/listener/error.ts';
 import type { Backchannel } from '../../src/observe/admin/backchannel.ts';
+import type { RevocationDesk } from '../../src/observe/admin/revocations.ts';
+import type { SessionDesk } from '../../src/observe/admin/sessions.ts';
 import { type Admin, type Readiness, startAdmin } from '../../src/observe/admin.ts';
 import { createLogger } from '../../src/observe/log.ts';
 import { startGateway } from '../support/gateway.ts';
@@ -24,6 +26,8 @@ async function start({
     { host: '127.0.0.1', port: 0, names, secret },
     {
       backchannel: backchannel as Backchannel,
+      sessions: {} as SessionDesk,
+      revocations: {} as RevocationDesk,
       ready: () => readiness,
       metrics: { render, contentType: 'text/plain; version=0.0.4' },
       logger: createLogger({ destination: log }),
@@ -166,6 +170,8 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws:
       ready: () => ({ ready: true }),
       metrics: { render: async () => '', contentType: '' },
       backchannel: {} as Backchannel,
+      sessions: {} as SessionDesk,
+      revocations: {} as RevocationDesk,
     };
     const again = startAdmin(
       { host: '127.0.0.1', port },

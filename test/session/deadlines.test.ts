@@ -47,7 +47,7 @@ function watch(
     close() {},
     destroy() {},
   };
-  const all: Limits = { timeouts: {}, keepalive: 'off', expiresAt: undefined, ...limits };
+  const all: Limits = { timeouts: {}, keepalive: 'off', until: {}, ...limits };
   const deadlines = new Deadlines(all, link, {
     get up() {
       return { messages: 0, bytes: seen.up };
@@ -87,7 +87,7 @@ describe('a connection ends', () => {
   });
 
   test('with its token, by the time of day', () => {
-    const { seen } = watch({ expiresAt: Date.now() + 3_000 });
+    const { seen } = watch({ until: { expiresAt: Date.now() + 3_000 } });
     vi.advanceTimersByTime(2_999);
     expect(seen.ended).toBeUndefined();
     vi.advanceTimersByTime(1);
@@ -97,7 +97,7 @@ describe('a connection ends', () => {
   test.each([1e15, Number.MAX_VALUE, Infinity])(
     'not with a token whose end, %d, no timer reaches',
     (expiresAt) => {
-      const { seen } = watch({ expiresAt });
+      const { seen } = watch({ until: { expiresAt } });
       const startedAt = performance.now();
       vi.advanceTimersToNextTimer();
       // Were it set too far off, Node would fire it at once, over and over.
@@ -107,27 +107,53 @@ describe('a connection ends', () => {
   );
 
   test('with a later token, where it is extended; never again where that does not end', () => {
-    const { seen, deadlines } = watch({ expiresAt: Date.now() + 1_000 });
-    deadlines.extend(Date.now() + 3_000);
+    const { seen, deadlines } = watch({ until: { expiresAt: Date.now() + 1_000 } });
+    deadlines.extend({ expiresAt: Date.now() + 3_000 });
     vi.advanceTimersByTime(2_999);
     expect(seen.ended).toBeUndefined();
-    deadlines.extend(undefined);
+    deadlines.extend({});
     vi.advanceTimersByTime(DAY_MS);
     expect(seen.ended).toBeUndefined();
-    deadlines.extend(Date.now() + 1);
+    deadlines.extend({ expiresAt: Date.now() + 1 });
     vi.advanceTimersByTime(1);
     expect(seen.ended).toBe('TOKEN_EXPIRED');
   });
 
+  test('within the tolerance of its token, so that those whose tokens end together do not come back together', () => {
+    const ends = Array.from({ length: 200 }, () => {
+      const { seen } = watch({ until: { expiresAt: Date.now() + 1_000, graceMs: 60_000 } });
+      return seen;
+    });
+    const endedBy = (ms: number) => {
+      vi.advanceTimersByTime(ms);
+      return ends.filter(({ ended }) => ended === 'TOKEN_EXPIRED').length;
+    };
+    expect(endedBy(999)).toBe(0);
+    const [early, half] = [endedBy(1_001), endedBy(1_500)];
+    expect(early).toBeGreaterThan(0);
+    expect(half).toBeGreaterThan(early);
+    expect(half).toBeLessThan(200);
+    expect(endedBy(2_501)).toBe(200);
+  });
+
+  test('no later than that tolerance, however short', () => {
+    const seen = Array.from(
+      { length: 50 },
+      () => watch({ until: { expiresAt: Date.now() + 1_000, graceMs: 10 } }).seen,
+    );
+    vi.advanceTimersByTime(1_011);
+    expect(seen.every(({ ended }) => ended === 'TOKEN_EXPIRED')).toBe(true);
+  });
+
   test('not by being extended after its end: that leaves no timer', () => {
-    const { deadlines } = watch({ expiresAt: Date.now() + 1_000 });
+    const { deadlines } = watch({ until: { expiresAt: Date.now() + 1_000 } });
     deadlines.stop();
-    deadlines.extend(Date.now() + 2_000);
+    deadlines.extend({ expiresAt: Date.now() + 2_000 });
     expect(vi.getTimerCount()).toBe(0);
   });
 
   test('at once with a token that has expired meanwhile', () => {
-    const { seen } = watch({ expiresAt: Date.now() - 1 });
+    const { seen } = watch({ until: { expiresAt: Date.now() - 1 } });
     vi.advanceTimersByTime(1);
     expect(seen.ended).toBe('TOKEN_EXPIRED');
   });

@@ -15,6 +15,7 @@ function sessionOf(
   parts: Partial<SessionParts> = {},
 ): Session {
   return new Session({
+    ordinal: 1,
     route: routeConfig(route),
     bridge: 'websocket',
     target: '10.0.0.7:3000',

@@ -18,10 +18,10 @@ describe('a store in memory', () => {
     expect(store.buckets('chat/upgrades/address', { ...RATE }, 2).bucket('a').remaining).toBe(0);
     expect(store.buckets('other/upgrades/address', RATE, 2).bucket('a').remaining).toBe(2);
 
-    const counters = store.counters('chat/connections/address');
-    counters.acquire('a', 1);
-    expect(store.counters('chat/connections/address').acquire('a', 1)).toBeUndefined();
-    expect(store.counters('other/connections/address').acquire('a', 1)).toBeDefined();
+    const places = store.places('chat/connections/address');
+    places.acquire('a', 1);
+    expect(store.places('chat/connections/address').acquire('a', 1)).toBeUndefined();
+    expect(store.places('other/connections/address').acquire('a', 1)).toBeDefined();
   });
 
   test.each([

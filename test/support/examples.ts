@@ -20,8 +20,10 @@ const FILES: Readonly<Record<'cert' | 'key' | 'publicKey' | 'secret', readonly s
     'listeners.*.tls.clientCa',
     'routes.*.upstream.tls.ca',
     'routes.*.upstream.tls.cert',
+    'store.tls.ca',
+    'store.tls.cert',
   ],
-  key: ['listeners.*.tls.certificates.*.key', 'routes.*.upstream.tls.key'],
+  key: ['listeners.*.tls.certificates.*.key', 'routes.*.upstream.tls.key', 'store.tls.key'],
   publicKey: ['issuers.*.publicKey'],
   secret: [
     'issuers.*.secret',

@@ -85,7 +85,7 @@ function configOf(ports: Record<string, number>): string {
   const plain = `auth: none, upstream: { http: "http://127.0.0.1:${ports.dead}", upgrades: off }`;
   return [
     'issuers:',
-    `  main: { issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "\${SECRET}" }`,
+    `  main: { issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "\${SECRET}", clockTolerance: 0s }`,
     `  away: { issuer: "${ISSUER}", audience: realtime, algorithms: [ES256], jwks: "http://127.0.0.1:${ports.dead}/" }`,
     'routes:',
     ...Object.entries(refusals).flatMap(([name, rest]) => [

@@ -11,6 +11,8 @@ import { freePort } from './ports.ts';
 /** Real servers from Debian, each on a free port of 127.0.0.1 and in a folder of its own. */
 export interface RunningServer {
   readonly port: number;
+  /** Of its process, if it has one. */
+  readonly pid?: number | undefined;
   /** Stops it, and removes its folder. */
   close(): Promise<void>;
 }
@@ -73,13 +75,16 @@ export function startMosquitto(): Promise<RunningServer> {
   });
 }
 
-/** A Redis that keeps nothing on disk. */
-export function startRedis(): Promise<RunningServer> {
+/** A Redis that keeps nothing on disk; on this port, where one was before. */
+export function startRedis(again?: number): Promise<RunningServer> {
   const program = programPath('redis-server', 'redis-server');
-  return startServer(program, async (folder, port) => {
+  const ports = again === undefined ? freePort : async () => again;
+  return startServer(program, redisCommand, START_MS, ports);
+
+  async function redisCommand(folder: string, port: number): Promise<Command> {
     const options = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no' };
     return { args: Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]) };
-  });
+  }
 }
 
 /**
@@ -90,11 +95,12 @@ export async function startServer(
   program: string,
   commandFor: (folder: string, port: number) => Promise<Command>,
   ms = START_MS,
+  nextPort = freePort,
 ): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-server-'));
   try {
     for (let attempt = 1; ; attempt++) {
-      const port = await freePort();
+      const port = await nextPort();
       const started = await spawnServer(program, await commandFor(folder, port), { folder, port, ms });
       if ('child' in started) return running(started.child, port, folder);
       if (attempt === TRIES) throw new Error(`${program} did not start:\n${started.output}`);
@@ -113,6 +119,7 @@ function running(child: ChildProcess, port: number, folder: string): RunningServ
   }
   return {
     port,
+    pid: child.pid,
     close() {
       closing ??= close();
       return closing;

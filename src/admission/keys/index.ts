@@ -15,6 +15,9 @@ export interface KeyHolder {
   readonly claims: Claims;
   /** The key's end, in milliseconds since the epoch; undefined if it has none. */
   readonly expiresAt: number | undefined;
+  /** It ends to the second. */
+  readonly graceMs?: undefined;
+  readonly marks?: undefined;
 }
 
 export interface ApiKeys {

@@ -7,6 +7,7 @@ import { type Check, endBy, type Grant } from '../grant.ts';
 import type { ApiKeys, KeyHolder } from '../keys/index.ts';
 import { whyUnknown } from '../keys/key.ts';
 import { challenge } from './challenge.ts';
+import { checkConfirmation } from './confirmation.ts';
 import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
 import { type Found, tokenFinder } from './sources.ts';
 import { strayToken } from './stray.ts';
@@ -58,17 +59,20 @@ export function checkToken(
       return;
     }
     const [first] = oneToken(found, request);
-    const { subject, claims, expiresAt } = await verified(first.token, request);
+    const { subject, claims, expiresAt, graceMs, marks } = await verified(first.token, request);
     grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
     grant.subject = subject ?? grant.subject;
     grant.claims = beside(grant.claims, claims);
-    endBy(grant, expiresAt);
+    grant.marks = marks;
+    endBy(grant, expiresAt, graceMs);
     noteCredentials(grant, found);
   };
 
-  async function verified(token: string, { clientAddress, host }: GatewayRequest) {
+  async function verified(token: string, { clientAddress, host, tls }: GatewayRequest) {
     try {
-      return holderOf(token, trusted) ?? (await counted(token, clientAddress, trusted, verifications));
+      const found = holderOf(token, trusted) ?? (await counted(token, clientAddress, trusted, verifications));
+      checkConfirmation(found.claims, tls?.certificate);
+      return found;
     } catch (error) {
       if (!isBadToken(error)) throw error;
       throw challenge(error.code, host, { detail: error.detail });

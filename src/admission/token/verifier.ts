@@ -1,10 +1,11 @@
 import { type CryptoKey, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { IssuerConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
+import type { TokenMarks } from '../grant.ts';
 import type { KeySource, KeyStatus } from './jwks.ts';
 import { invalid, readHeader } from './jwt.ts';
 import { openKeys } from './keys.ts';
-import { RememberedTokens } from './remembered.ts';
+import { type ProvenToken, RememberedTokens } from './remembered.ts';
 import type { RemoteDeps } from './remote-jwks.ts';
 
 /** A token whose signature and claims have been checked. */
@@ -14,6 +15,9 @@ export interface Verified {
   readonly claims: Readonly<Record<string, unknown>>;
   /** When it ends, in milliseconds since the epoch: `exp`, or where that has passed, the end of the tolerance. */
   readonly expiresAt: number;
+  /** So many milliseconds of the tolerance are left then; absent: none. */
+  readonly graceMs?: number;
+  readonly marks?: TokenMarks;
 }
 
 /** Says whether a client's token may be looked at. What is remembered to be good is not asked for. */
@@ -84,12 +88,15 @@ class IssuerVerifier implements TokenVerifier {
   }
 
   async verify(token: string, guard: Guard = OPEN): Promise<Verified> {
-    const claims = this.#recall(token) ?? (await this.#prove(token, guard));
+    const { claims, key } = this.#recall(token) ?? (await this.#prove(token, guard));
     const nowMs = this.#now();
     const { sub, exp } = judge(claims, nowMs / 1000, this.#toleranceS);
+    const expiresAt = exp * 1000;
+    const graceMs = this.#toleranceS * 1000;
+    const verified = { subject: sub, claims, marks: marksOf(claims, key) };
+    if (expiresAt > nowMs) return { ...verified, expiresAt, graceMs };
     // Let in by the tolerance alone, it is good for as long as the tolerance lasts.
-    const expiresAt = exp * 1000 > nowMs ? exp * 1000 : (exp + this.#toleranceS) * 1000;
-    return { subject: sub, claims, expiresAt };
+    return { ...verified, expiresAt: expiresAt + graceMs };
   }
 
   close(): void {
@@ -97,12 +104,12 @@ class IssuerVerifier implements TokenVerifier {
   }
 
   /** The claims of a token whose signature was proven before, with a key that is still in use. */
-  #recall(token: string): JWTPayload | undefined {
+  #recall(token: string): ProvenToken | undefined {
     const { current } = this.keys;
     return current && this.#remembered.recall(token, current);
   }
 
-  async #prove(token: string, guard: Guard): Promise<JWTPayload> {
+  async #prove(token: string, guard: Guard): Promise<ProvenToken> {
     guard.check();
     // Taken now: the keys may change while the token is being proven, and with them the answer.
     const { current } = this.keys;
@@ -115,8 +122,9 @@ class IssuerVerifier implements TokenVerifier {
         ...this.#pinned,
         currentDate: new Date(this.#now()),
       });
-      if (current !== undefined) this.#remembered.add(token, current, claims);
-      return claims;
+      const proven = { claims, key: header.kid };
+      if (current !== undefined) this.#remembered.add(token, current, proven);
+      return proven;
     } finally {
       leave();
     }
@@ -169,6 +177,15 @@ function judge(
   }
   if (sub !== undefined && typeof sub !== 'string') throw invalid('sub is not a text');
   return { sub, exp };
+}
+
+function marksOf({ jti, sid, iat }: JWTPayload, key: string | undefined): TokenMarks {
+  return {
+    jti: typeof jti === 'string' ? jti : undefined,
+    sid: typeof sid === 'string' ? sid : undefined,
+    key,
+    issuedAt: isNumericDate(iat) ? iat * 1000 : undefined,
+  };
 }
 
 function isNumericDate(date: unknown): date is number {

@@ -2,17 +2,15 @@ import { isUtf8 } from 'node:buffer';
 import type { Message } from '../../bridge/poll/profile.ts';
 import { within } from '../../bridge/poll/within.ts';
 import { type ErrorCode, GatewayError } from '../../errors.ts';
-import { type CloseStatus, mayBeSent, NORMAL } from '../../frames/close.ts';
-import { MAX_CONTROL_PAYLOAD } from '../../frames/opcodes.ts';
+import { type CloseStatus, NORMAL } from '../../frames/close.ts';
 import { badRequest } from '../../http/fields.ts';
 import { isTextType } from '../../http/media-type.ts';
 import type { Backchannel } from './backchannel.ts';
 import { type Answer, DONE, json, line, type Page, type Question } from './page.ts';
+import { closeStatus } from './sessions.ts';
 
 /** So long a push waits for a client that reads slowly; then it is only said to be on its way. */
 const PUSH_MS = 5_000;
-/** A Close's, less its code. */
-const MAX_REASON = MAX_CONTROL_PAYLOAD - 2;
 
 const REFUSALS = {
   gone: 'CONNECTION_GONE',
@@ -71,10 +69,5 @@ function readWait(query: URLSearchParams): boolean {
 }
 
 function readStatus(query: URLSearchParams): CloseStatus {
-  const code = query.get('code') ?? String(NORMAL);
-  const reason = query.get('reason') ?? '';
-  if (!/^\d{4}$/.test(code) || !mayBeSent(Number(code)))
-    throw badRequest('code is none that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999');
-  if (Buffer.byteLength(reason) > MAX_REASON) throw badRequest(`reason is longer than ${MAX_REASON} bytes`);
-  return { code: Number(code), reason };
+  return closeStatus(query.get('code') ?? String(NORMAL), query.get('reason') ?? '');
 }

@@ -5,6 +5,8 @@ import type { Backchannel } from './backchannel.ts';
 import { connectionPage } from './connections.ts';
 import { type Answer, line, type Page } from './page.ts';
 import { publishPage } from './publish.ts';
+import { type RevocationDesk, revocationsPage } from './revocations.ts';
+import { type SessionDesk, sessionPage, sessionsPage } from './sessions.ts';
 
 /** Whether new connections are welcome; `why` says what is missing. */
 export interface Readiness {
@@ -17,10 +19,18 @@ export interface PageDeps {
   readonly ready: () => Readiness;
   readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
   readonly backchannel: Backchannel;
+  readonly sessions: SessionDesk;
+  readonly revocations: RevocationDesk;
 }
 
 /** All that the admin listener answers to: a new page is a file of its own and one line here. */
-export function createPages({ ready, metrics, backchannel }: PageDeps): readonly Page[] {
+export function createPages({
+  ready,
+  metrics,
+  backchannel,
+  sessions,
+  revocations,
+}: PageDeps): readonly Page[] {
   async function showMetrics(): Promise<Answer> {
     return { status: 200, type: metrics.contentType, body: await metrics.render() };
   }
@@ -31,6 +41,9 @@ export function createPages({ ready, metrics, backchannel }: PageDeps): readonly
     connectionPage(backchannel),
     apiGatewayPage(backchannel),
     publishPage(backchannel),
+    sessionsPage(sessions),
+    sessionPage(sessions),
+    revocationsPage(revocations),
   ];
 }
 

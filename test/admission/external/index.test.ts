@@ -49,6 +49,7 @@ describe('what the answer says', () => {
       subject: 'alice',
       claims: { 'x-user': 'alice', 'x-auth-expires': `${NOW_S + 9}` },
       expiresAt: NOW_MS + 9_000,
+      graceMs: 0,
       releases: [],
     });
   });

@@ -107,6 +107,8 @@ describe('a token that suffices', () => {
       issuer: ISSUER,
       claims: claims({ scope: 'chat read' }),
       expiresAt: (NOW_S + 3600) * 1000,
+      graceMs: 5_000,
+      marks: {},
       credential: { from: 'header', name: 'authorization' },
       copies: [],
       releases: [],

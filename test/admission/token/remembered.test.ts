@@ -161,9 +161,13 @@ test('two issuers share nothing', async () => {
 test('beyond its size the least recently used give way', () => {
   const keys = {};
   const remembered = new RememberedTokens(2);
-  remembered.add('a', keys, { sub: 'a' });
-  remembered.add('b', keys, { sub: 'b' });
+  remembered.add('a', keys, { claims: { sub: 'a' }, key: undefined });
+  remembered.add('b', keys, { claims: { sub: 'b' }, key: undefined });
   remembered.recall('a', keys);
-  remembered.add('c', keys, { sub: 'c' });
-  expect(['a', 'b', 'c'].map((token) => remembered.recall(token, keys)?.sub)).toEqual(['a', undefined, 'c']);
+  remembered.add('c', keys, { claims: { sub: 'c' }, key: undefined });
+  expect(['a', 'b', 'c'].map((token) => remembered.recall(token, keys)?.claims.sub)).toEqual([
+    'a',
+    undefined,
+    'c',
+  ]);
 });

@@ -58,6 +58,8 @@ describe('a token that fits', () => {
       subject: 'alice',
       claims: claims({ scope: 'chat' }),
       expiresAt: (NOW_S + 3600) * 1000,
+      graceMs: 5_000,
+      marks: {},
     });
   });
 

@@ -1,6 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
 import { ChannelHub, type Item } from '../../../src/bridge/poll/channels.ts';
 import type { Backchannel } from '../../../src/observe/admin/backchannel.ts';
+import type { RevocationDesk } from '../../../src/observe/admin/revocations.ts';
+import type { SessionDesk } from '../../../src/observe/admin/sessions.ts';
 import { type Admin, startAdmin } from '../../../src/observe/admin.ts';
 import { createLogger } from '../../../src/observe/log.ts';
 
@@ -18,6 +20,8 @@ async function start() {
       ready: () => ({ ready: true }),
       metrics: { render: async () => '', contentType: '' },
       backchannel: backchannel as Backchannel,
+      sessions: {} as SessionDesk,
+      revocations: {} as RevocationDesk,
       logger: createLogger({ level: 'silent' }),
     },
   );

@@ -38,9 +38,9 @@ export class Authentication {
     this.#isBusy = true;
     if (this.#judge === undefined) return;
     try {
-      const { claims, expiresAt } = await this.#judge(token);
-      if (!leadsHere(claims)) throw elsewhere();
-      session.extend(expiresAt);
+      const grant = await this.#judge(token);
+      if (!leadsHere(grant.claims)) throw elsewhere();
+      session.extend(grant);
     } catch (error) {
       if (!UNDECIDED.has(asGatewayError(error).code)) throw error;
     }

@@ -1,0 +1,79 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { GatewayError } from '../errors.ts';
+import type { CloseStatus } from '../frames/close.ts';
+import type { SessionDesk, SessionFilter, SessionPage, SessionView } from '../observe/admin/sessions.ts';
+import type { Sessions } from '../session/registry.ts';
+import type { Session } from '../session/session.ts';
+
+/** Sessions that are ended in one turn of the event loop: others have theirs between. */
+const AT_ONCE = 200;
+
+/** ECMA-262 §21.4.1.1; a token may say more. */
+const LATEST_DATE = 8.64e15;
+
+/** The open sessions of a gateway, for its operators. */
+export function createSessionDesk(sessions: Sessions): SessionDesk {
+  function list(filter: SessionFilter, after: number, limit: number): SessionPage {
+    const fits = matcher(filter);
+    const found: Session[] = [];
+    for (const session of sessions) {
+      if (session.ordinal <= after || !fits(session)) continue;
+      found.push(session);
+      // One more than asked for says that there is a next page.
+      if (found.length > limit) break;
+    }
+    const shown = found.slice(0, limit);
+    const next = found.length > limit ? shown.at(-1)?.ordinal : undefined;
+    return { sessions: shown.map(viewOf), open: sessions.size, next };
+  }
+
+  async function endAll(filter: SessionFilter, status: CloseStatus | undefined): Promise<number> {
+    const chosen = [...sessions].filter(matcher(filter));
+    for (let at = 0; at < chosen.length; at += AT_ONCE) {
+      for (const session of chosen.slice(at, at + AT_ONCE)) end(session, status);
+      await nextTurn();
+    }
+    return chosen.length;
+  }
+
+  const byId = (id: string) => [...sessions].find((session) => session.id === id);
+  return {
+    list,
+    endAll,
+    find(id) {
+      const session = byId(id);
+      return session && viewOf(session);
+    },
+    end(id, status) {
+      const session = byId(id);
+      if (session !== undefined) end(session, status);
+      return session !== undefined;
+    },
+  };
+}
+
+function end(session: Session, status: CloseStatus | undefined): void {
+  if (status === undefined) session.close(new GatewayError('SESSION_KILLED'));
+  else session.end(status);
+}
+
+function matcher(filter: SessionFilter): (session: Session) => boolean {
+  const wanted = Object.entries(filter) as [keyof SessionFilter, string][];
+  return (session) =>
+    wanted.every(([name, value]) => (name === 'address' ? session.clientAddress : session[name]) === value);
+}
+
+function viewOf(session: Session): SessionView {
+  const { id, route, bridge, target, subject, issuer, origin, path, protocol, up, down } = session;
+  const { clientAddress: address, startedAt, durationMs, expiresAt, roundTripMs } = session;
+  return {
+    ...{ id, route, bridge, target, subject, issuer, address, origin, path, protocol },
+    since: new Date(startedAt).toISOString(),
+    ageMs: Math.round(durationMs),
+    ...(expiresAt !== undefined &&
+      expiresAt <= LATEST_DATE && { expires: new Date(expiresAt).toISOString() }),
+    ...(roundTripMs !== undefined && { roundTripMs: Math.round(roundTripMs * 10) / 10 }),
+    up,
+    down,
+  };
+}

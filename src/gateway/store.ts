@@ -1,0 +1,77 @@
+import type { ConnectionOptions } from 'node:tls';
+import type { Logger } from 'pino';
+import type { StoreConfig } from '../config/store.ts';
+import { GatewayError } from '../errors.ts';
+import { describeError } from '../observe/redact.ts';
+import type { StoreRecord } from '../observe/store-metrics.ts';
+import type { Store } from '../store/index.ts';
+import { createMemoryStore } from '../store/memory.ts';
+import { openRedisStore } from '../store/redis/index.ts';
+import { type TlsTrust, trustSource } from '../tls-trust.ts';
+import type { CertificateWatch } from '../watched-certificates.ts';
+import type { Closers } from './closers.ts';
+
+interface StoreDeps {
+  readonly certificates: CertificateWatch;
+  /** Hears that the shared one has stopped answering. */
+  readonly onFailed: () => void;
+  readonly logger: Logger;
+}
+
+interface OpenedStore {
+  readonly store: Store;
+  /** Absent where it is this process's alone. */
+  readonly shared?: StoreRecord;
+}
+
+/**
+ * Opens what limits remember: in memory, or where the configuration says that gateways share it. A shared one that is away
+ * keeps nobody from starting. Rejects with CertificateError for a file of its `tls`.
+ */
+export async function openStore(
+  config: StoreConfig | undefined,
+  deps: StoreDeps,
+  closers: Closers,
+): Promise<OpenedStore> {
+  if (config === undefined) return { store: createMemoryStore() };
+  const { logger, onFailed } = deps;
+  const store = await openRedisStore(config, {
+    tls: tlsOf(config, deps.certificates, closers),
+    refusal: config.onFailure === 'refuse' ? unavailable : undefined,
+    observer: {
+      failed(cause) {
+        onFailed();
+        logger.error(
+          { cause: describeError(cause), onFailure: config.onFailure },
+          'shared store does not answer',
+        );
+      },
+      recovered: () => logger.info('shared store answers again'),
+    },
+  });
+  closers.add(() => store.close());
+  logger.info({ gateways: store.gateways, answers: store.isAnswering }, 'limits are shared');
+  return { store, shared: store };
+}
+
+function unavailable(cause: unknown): GatewayError {
+  return new GatewayError('STORE_UNAVAILABLE', { cause });
+}
+
+/** Read at each connection: certificates that are renewed hold for new ones. */
+function tlsOf(
+  { redis, tls }: StoreConfig,
+  certificates: CertificateWatch,
+  closers: Closers,
+): ConnectionOptions | undefined {
+  if (!redis.some((each) => each.startsWith('rediss:'))) return undefined;
+  const watched = certificates.watch(trustSource(tls, ({ trust }) => use(trust)));
+  closers.add(watched.close);
+  const options: ConnectionOptions = {};
+  function use({ context, servername, isVerified }: TlsTrust): void {
+    Object.assign(options, { secureContext: context, rejectUnauthorized: isVerified });
+    if (servername !== undefined) options.servername = servername;
+  }
+  use(watched.value.trust);
+  return options;
+}

@@ -1,0 +1,138 @@
+import { GatewayError } from '../../errors.ts';
+import { type CloseStatus, mayBeSent } from '../../frames/close.ts';
+import { MAX_CONTROL_PAYLOAD } from '../../frames/opcodes.ts';
+import { badRequest } from '../../http/fields.ts';
+import type { SessionRecord } from '../index.ts';
+import { type Answer, DONE, json, type Page, type Question } from './page.ts';
+
+/** One open session, as an operator sees it; nothing in it is a secret. */
+export interface SessionView
+  extends Pick<
+    SessionRecord,
+    | 'id'
+    | 'route'
+    | 'bridge'
+    | 'target'
+    | 'subject'
+    | 'issuer'
+    | 'origin'
+    | 'path'
+    | 'protocol'
+    | 'up'
+    | 'down'
+  > {
+  readonly address: string;
+  /** When it was opened, and when its token ends, if it ends with it (RFC 3339). */
+  readonly since: string;
+  readonly expires?: string;
+  /** Milliseconds since it was opened. */
+  readonly ageMs: number;
+  /** Milliseconds that the client's last answer to a ping took. */
+  readonly roundTripMs?: number;
+}
+
+/** By what sessions are chosen: those that fit all of it. */
+export const FILTERS = ['route', 'subject', 'issuer', 'origin', 'address', 'target'] as const;
+export type SessionFilter = Readonly<Partial<Record<(typeof FILTERS)[number], string>>>;
+
+/** The open sessions, for operators; made by the gateway. */
+export interface SessionDesk {
+  /** Those that fit, in the order in which they were opened, from behind one on: at most so many. */
+  list(filter: SessionFilter, after: number, limit: number): SessionPage;
+  /** One of them; undefined if there is none of this id. */
+  find(id: string): SessionView | undefined;
+  /** Begins to end one, as an operator or with a status; false if there is none of this id. */
+  end(id: string, status: CloseStatus | undefined): boolean;
+  /** Begins to end all that fit; resolves with how many. */
+  endAll(filter: SessionFilter, status: CloseStatus | undefined): Promise<number>;
+}
+
+export interface SessionPage {
+  readonly sessions: readonly SessionView[];
+  /** Of how many that are open in all. */
+  readonly open: number;
+  /** What `after` is to be for the next page; undefined: this is the last. */
+  readonly next?: number | undefined;
+}
+
+const PAGE = 100;
+const LARGEST_PAGE = 1_000;
+/** A Close's, less its code. */
+const MAX_REASON = MAX_CONTROL_PAYLOAD - 2;
+
+/** `/sessions`: GET lists those that fit, DELETE ends them. */
+export function sessionsPage(desk: SessionDesk): Page {
+  function list({ query }: Question): Answer {
+    const { limit = String(PAGE), after = '0' } = known(query, ['limit', 'after']);
+    if (!/^\d{1,15}$/.test(after)) throw badRequest('after is what `next` of the page before says');
+    if (!/^\d{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > LARGEST_PAGE)
+      throw badRequest(`limit is a number from 1 to ${LARGEST_PAGE}`);
+    return json(desk.list(filterIn(query), Number(after), Number(limit)));
+  }
+
+  async function endAll({ query }: Question): Promise<Answer> {
+    const { all } = known(query, ['code', 'reason', 'all']);
+    const filter = filterIn(query);
+    if (Object.keys(filter).length === 0 && all !== 'true')
+      throw badRequest('say which: route, subject, issuer, origin, address or target; or all=true');
+    return json({ ended: await desk.endAll(filter, readStatus(query)) });
+  }
+
+  return { path: /^\/sessions$/, isGuarded: true, methods: { GET: list, DELETE: endAll } };
+}
+
+/** `/sessions/{id}`, by the id that the log has: GET tells, DELETE ends it. */
+export function sessionPage(desk: SessionDesk): Page {
+  function describe({ name }: Question): Answer {
+    const view = desk.find(name);
+    if (view === undefined) throw new GatewayError('CONNECTION_GONE');
+    return json(view);
+  }
+
+  function end({ name, query }: Question): Answer {
+    known(query, ['code', 'reason']);
+    if (!desk.end(name, readStatus(query))) throw new GatewayError('CONNECTION_GONE');
+    return DONE;
+  }
+
+  return { path: /^\/sessions\/([^/]+)$/, isGuarded: true, methods: { GET: describe, DELETE: end } };
+}
+
+/** The parameters besides filters. Throws BAD_REQUEST for those that nobody knows, and for one that comes twice. */
+function known(query: URLSearchParams, names: readonly string[]): Partial<Record<string, string>> {
+  const given = [...query.keys()];
+  for (const name of given) {
+    if (!names.includes(name) && !isFilter(name)) throw badRequest(`${name} is no parameter here`);
+    if (query.getAll(name).length > 1) throw badRequest(`${name} comes twice`);
+  }
+  return Object.fromEntries(
+    names.flatMap((name) => (query.has(name) ? [[name, query.get(name) ?? '']] : [])),
+  );
+}
+
+function isFilter(name: string): name is (typeof FILTERS)[number] {
+  return (FILTERS as readonly string[]).includes(name);
+}
+
+function filterIn(query: URLSearchParams): SessionFilter {
+  return Object.fromEntries(
+    FILTERS.flatMap((name) => (query.has(name) ? [[name, query.get(name) ?? '']] : [])),
+  );
+}
+
+/** Undefined where neither code nor reason is given. */
+function readStatus(query: URLSearchParams): CloseStatus | undefined {
+  const code = query.get('code');
+  const reason = query.get('reason');
+  if (code === null && reason === null) return undefined;
+  if (code === null) throw badRequest('reason needs a code');
+  return closeStatus(code, reason ?? '');
+}
+
+/** Throws BAD_REQUEST for a code that may not be sent, or a reason that is too long. */
+export function closeStatus(code: string, reason: string): CloseStatus {
+  if (!/^\d{4}$/.test(code) || !mayBeSent(Number(code)))
+    throw badRequest('code is none that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999');
+  if (Buffer.byteLength(reason) > MAX_REASON) throw badRequest(`reason is longer than ${MAX_REASON} bytes`);
+  return { code: Number(code), reason };
+}

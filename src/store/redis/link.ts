@@ -1,0 +1,126 @@
+import { hash } from 'node:crypto';
+import type { ConnectionOptions } from 'node:tls';
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { databaseOf, type StoreConfig } from '../../config/store.ts';
+import { SCRIPTS, type Script } from './scripts.ts';
+
+const CONNECT_MS = 2_000;
+/** A server that says nothing for so long while it is asked is left, and asked on another connection. */
+const SILENT_MS = 5_000;
+const LONGEST_PAUSE_MS = 1_000;
+
+/** What is asked of a Redis. */
+export interface RedisLink {
+  /** Runs a script on one key. Rejects where there is no connection, and with what Redis says is wrong. */
+  run(script: Script, key: string, ...values: (string | number)[]): Promise<unknown>;
+  /** Calls `listener` each time there is a connection, the first and each further one. */
+  onReady(listener: () => void): void;
+  /** Resolves when there is the first connection, or when the first attempt has failed. */
+  readonly tried: Promise<void>;
+  close(): void;
+}
+
+/**
+ * Connects, and connects again for as long as it is open; whoever asks meanwhile is refused at once. What is asked is asked
+ * once: what becomes of it when the connection breaks is not known. `tls` is read at each new connection.
+ */
+export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLink {
+  const client = clientOf(config, tls);
+  // Whoever asks is told of each failure; without a listener it would end the process.
+  client.on('error', () => undefined);
+  const ready: (() => void)[] = [];
+  client.on('ready', () => {
+    learn(client);
+    for (const listener of ready) listener();
+  });
+  const tried = client.connect().catch(() => undefined);
+  return {
+    tried,
+    run: (script, key, ...values) => run(client, script, key, values),
+    onReady: (listener) => void ready.push(listener),
+    close: () => client.disconnect(),
+  };
+}
+
+/** Tells it all scripts, so that the first who run them need not. What one of them does not learn it is told with the question. */
+function learn(client: Redis | Cluster): void {
+  const nodes = client instanceof Cluster ? client.nodes('master') : [client];
+  for (const node of nodes) for (const { lua } of SCRIPTS) node.script('LOAD', lua).catch(() => undefined);
+}
+
+/** By its hash, which is all that has to be sent once Redis knows the script. */
+async function run(
+  client: Redis | Cluster,
+  { lua }: Script,
+  key: string,
+  values: (string | number)[],
+): Promise<unknown> {
+  try {
+    return await client.evalsha(hash('sha1', lua), 1, key, ...values);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+    return client.eval(lua, 1, key, ...values);
+  }
+}
+
+function clientOf(config: StoreConfig, tls?: ConnectionOptions): Redis | Cluster {
+  const { redis, cluster, sentinel } = config;
+  const options = optionsOf(config, tls);
+  const nodes = redis.map((each) => new URL(each)).map(({ hostname, port }) => nodeOf(hostname, port));
+  if (cluster) return new Cluster(nodes, clusterOptions(options));
+  if (sentinel === undefined)
+    return new Redis({ ...options, ...nodes[0], db: databaseOf(redis[0] as string) });
+  const name = sentinel;
+  return new Redis({
+    ...options,
+    name,
+    sentinels: nodes,
+    sentinelTLS: tls,
+    enableTLSForSentinelMode: tls !== undefined,
+  });
+}
+
+function nodeOf(hostname: string, port: string) {
+  return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || 6379) };
+}
+
+/** Nothing waits in a queue, and nothing is said twice. */
+function optionsOf({ username, password }: StoreConfig, tls?: ConnectionOptions): RedisOptions {
+  return {
+    username,
+    password: password?.reveal(),
+    tls,
+    // Servers older than 6 know no other.
+    protocol: 2,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: CONNECT_MS,
+    socketTimeout: SILENT_MS,
+    retryStrategy: pause,
+    // A master that has become a replica takes no writes.
+    reconnectOnError: ({ message }) => message.startsWith('READONLY'),
+    disableClientInfo: true,
+    connectionName: 'sallyport',
+  };
+}
+
+function clusterOptions({
+  retryStrategy,
+  lazyConnect,
+  enableOfflineQueue,
+  ...redisOptions
+}: RedisOptions): ClusterOptions {
+  return {
+    lazyConnect,
+    enableOfflineQueue,
+    redisOptions,
+    clusterRetryStrategy: pause,
+    slotsRefreshTimeout: CONNECT_MS,
+  };
+}
+
+function pause(times: number): number {
+  return Math.min(50 * 2 ** Math.min(times, 10), LONGEST_PAUSE_MS);
+}

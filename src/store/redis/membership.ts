@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import type { RedisLink } from './link.ts';
+import { BEAT } from './scripts.ts';
+
+/** Each process says that it is alive so often, … */
+const BEAT_MS = 3_000;
+/** … and is taken to be for so long: what one that was killed held is free 13 s later at most. */
+export const ALIVE_MS = 10_000;
+
+/**
+ * Which processes share a store, as far as this one knows. A process goes by when it began, in base 36, so that one that
+ * began after the list was read is known to be alive.
+ */
+export class Membership {
+  readonly #link: RedisLink;
+  readonly #key: string;
+  readonly #onTakenForDead: () => void;
+  #name: string | undefined;
+  #readAt = 0;
+  #living: readonly string[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  /** Calls `onTakenForDead` when others may have taken what this process holds for free. */
+  constructor(link: RedisLink, prefix: string, onTakenForDead: () => void) {
+    this.#link = link;
+    this.#key = `${prefix}:gateways`;
+    this.#onTakenForDead = onTakenForDead;
+  }
+
+  /** Of this process; undefined before it was ever heard. */
+  get name(): string | undefined {
+    return this.#name;
+  }
+
+  /** The list of the living, this process among them, and when Redis wrote it. */
+  get living(): { readonly names: readonly string[]; readonly readAt: number } {
+    return { names: this.#living, readAt: this.#readAt };
+  }
+
+  /** How many were last seen; this one at least. */
+  get size(): number {
+    return Math.max(1, this.#living.length);
+  }
+
+  /** Says so, now and every three seconds. Never rejects; again it begins anew. */
+  async beat(): Promise<void> {
+    clearTimeout(this.#timer);
+    try {
+      await this.#say();
+    } catch {
+      // Who asks for anything else hears it, too.
+    }
+    clearTimeout(this.#timer);
+    if (!this.#isClosed) this.#timer = setTimeout(() => void this.beat(), BEAT_MS);
+  }
+
+  /** Others take it for dead soon. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #say(): Promise<void> {
+    if (this.#name === undefined) {
+      const [, now] = await this.#ask('');
+      this.#name = `${now.toString(36)}-${randomBytes(6).toString('hex')}`;
+    }
+    const [wasAlive, now, living] = await this.#ask(this.#name);
+    this.#readAt = now;
+    this.#living = living;
+    if (wasAlive === 0) this.#onTakenForDead();
+  }
+
+  async #ask(name: string): Promise<[number, number, string[]]> {
+    return (await this.#link.run(BEAT, this.#key, name, ALIVE_MS)) as [number, number, string[]];
+  }
+}

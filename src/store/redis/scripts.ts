@@ -1,0 +1,81 @@
+/**
+ * What is done in Redis in one step, in its Lua. Each touches one key, as a cluster wants it, and counts on the clock of Redis
+ * alone. A clock that was set back refills nothing until it is where it was; one that was set forward fills what is empty, once.
+ */
+export interface Script {
+  readonly lua: string;
+}
+
+/**
+ * A token bucket: `missing:at`, the tokens that are missing and when that was. One that is full is no key.
+ * KEYS bucket · ARGV tokens a millisecond, burst, count, 1 to take only what is there → taken, milliseconds to wait.
+ */
+export const BUCKET: Script = {
+  lua: `
+local rate, burst, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local missing = 0
+local kept = redis.call('GET', KEYS[1])
+if kept then
+  local before, at = string.match(kept, '^(.*):(.*)$')
+  missing = math.max(0, tonumber(before) - math.max(0, now - tonumber(at)) * rate)
+end
+local taken = count
+if ARGV[4] == '1' then taken = math.max(0, math.min(count, math.floor(burst - missing + 0.000001))) end
+missing = missing + taken
+if taken > 0 then
+  redis.call('SET', KEYS[1], string.format('%.9f:%.3f', missing, now), 'PX', math.ceil(missing / rate) + 1000)
+end
+if taken < count then missing = missing + 1 end
+return {taken, math.max(0, math.ceil((missing - burst) / rate - 0.001))}`,
+};
+
+/**
+ * Places: how many each process holds. Those of processes that are gone are free; one that began after the list of the living
+ * was read is alive.
+ * KEYS places · ARGV process, held, wanted, most (-1: any number), milliseconds to keep the key, time of the list, the
+ * living … → held from now on, held by others.
+ */
+export const PLACES: Script = {
+  lua: `
+local me, held, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4])
+local living = {}
+for i = 7, #ARGV do living[ARGV[i]] = true end
+local others = 0
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local name = all[i]
+  if name ~= me then
+    local began = tonumber(string.match(name, '^%w+'), 36)
+    if living[name] or began >= tonumber(ARGV[6]) then others = others + all[i + 1]
+    else redis.call('HDEL', KEYS[1], name) end
+  end
+end
+local granted = tonumber(ARGV[3])
+if most >= 0 then granted = math.max(held, math.min(granted, most - others)) end
+if granted > 0 then
+  redis.call('HSET', KEYS[1], me, granted)
+  redis.call('PEXPIRE', KEYS[1], ARGV[5])
+else redis.call('HDEL', KEYS[1], me) end
+return {granted, others}`,
+};
+
+/**
+ * Who is alive: each process by the time until which it is taken to be. One without a name yet asks for the time alone.
+ * KEYS processes · ARGV process or nothing, milliseconds → whether it was alive before, the time in milliseconds, all who are.
+ */
+export const BEAT: Script = {
+  lua: `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local last = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if ARGV[1] ~= '' then
+  redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], ARGV[2] * 2)
+end
+return {last > now and 1 or 0, now, redis.call('ZRANGE', KEYS[1], 0, -1)}`,
+};
+
+export const SCRIPTS: readonly Script[] = [BUCKET, PLACES, BEAT];

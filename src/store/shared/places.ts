@@ -1,0 +1,71 @@
+import type { Places, Release } from '../index.ts';
+import type { Wanted } from './authority.ts';
+import { HeldPlaces } from './held-places.ts';
+import type { SharedDeps } from './rates.ts';
+
+/** Keys remembered although no place of theirs is held, until those who keep the counts have been told. */
+const MOST_UNTOLD = 100_000;
+
+/** Keys that are spoken of at once when all are said again. */
+const AT_ONCE = 64;
+
+/** The places of one rule, shared with other processes. */
+export class SharedPlaces implements Places {
+  readonly #deps: SharedDeps;
+  readonly #rule: string;
+  readonly #keys = new Map<string, HeldPlaces>();
+
+  constructor(rule: string, deps: SharedDeps) {
+    this.#rule = rule;
+    this.#deps = deps;
+  }
+
+  /** Keys of which this process holds a place, asks for one, or has yet to say that it holds none. */
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  /** Rejects with the refusal of `deps` where nobody answers, if there is one. */
+  async acquire(key: string, max: number): Promise<Release | undefined> {
+    const places = this.#placesOf(key);
+    const isGranted = await places.acquire(max);
+    if (!isGranted) {
+      void this.#tell(key, places);
+      return undefined;
+    }
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      places.release();
+      void this.#tell(key, places);
+    };
+  }
+
+  /** Says again what is held here, to those who may have lost it or have taken this process for dead. Never rejects. */
+  async restate(): Promise<void> {
+    const all = [...this.#keys];
+    for (let at = 0; at < all.length; at += AT_ONCE)
+      await Promise.all(all.slice(at, at + AT_ONCE).map(([key, places]) => this.#restate(key, places)));
+  }
+
+  #restate(key: string, places: HeldPlaces): Promise<void> {
+    places.forgetTold();
+    return this.#tell(key, places);
+  }
+
+  #placesOf(key: string): HeldPlaces {
+    const known = this.#keys.get(key);
+    if (known) return known;
+    const { authority, gateways, refusal } = this.#deps;
+    const say = (wanted: Wanted, max: number) => authority.hold(this.#rule, key, wanted, max);
+    const places = new HeldPlaces({ say, gateways, refusal });
+    this.#keys.set(key, places);
+    return places;
+  }
+
+  async #tell(key: string, places: HeldPlaces): Promise<void> {
+    await places.tell();
+    if (places.isForgettable || (places.isEmpty && this.#keys.size > MOST_UNTOLD)) this.#keys.delete(key);
+  }
+}
