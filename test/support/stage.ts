@@ -59,7 +59,7 @@ export async function openStage(): Promise<Stage> {
       return `  - { name: ${bridge}-${route}, ${match}, ${auth}${rest}, upstream: { ${to} } }`;
     }),
   );
-  const issuer = `main: { issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "\${SECRET}" }`;
+  const issuer = `main: { issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "\${SECRET}", clockTolerance: 0s }`;
   const gateway = await startGateway(`issuers:\n  ${issuer}\nroutes:\n${lines.join('\n')}`, { SECRET });
   let scenes = 0;
   let opened: Promise<unknown> = Promise.resolve();
