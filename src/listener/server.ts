@@ -129,10 +129,16 @@ function createTlsServer(options: ServerOptions, { handshake }: ListenerDeadline
 function offersUpgrade({ rawHeaders }: IncomingMessage): boolean {
   // Not in `headers`, an object that Node would make for this look alone.
   return rawHeaders.some(
-    (text, at) => at % 2 === 1 && SPOKEN.test(text) && rawHeaders[at - 1]?.toLowerCase() === 'upgrade',
+    (name, at) => at % 2 === 0 && isUpgradeField(name) && SPOKEN.test(rawHeaders[at + 1] ?? ''),
   );
 }
 
+/** Most have another length: their names are not looked at. */
+function isUpgradeField(name: string): boolean {
+  return name.length === UPGRADE.length && name.toLowerCase() === UPGRADE;
+}
+
+const UPGRADE = 'upgrade';
 const SPOKEN = /(?:^|,)[ \t]*(?:websocket|connect-tcp(?:-\d+)?)(?:\/|[ \t]*(?:,|$))/i;
 
 /** Connections that may wait to be accepted while many come at once; the system cuts it to its own bound (somaxconn). */

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { proxyChooser } from '../../src/cli/tunnel/proxy.ts';
@@ -244,4 +245,18 @@ describe('a token that would go in plain text', () => {
     await command.end();
     expect(command.err).toBe('');
   });
+});
+
+test('a token file that is not there yet is told of at once', async () => {
+  const folder = await folderWith({ token: freshToken() });
+  const said = async (file: string) => {
+    const command = new Command(['forward', 'wss://gate.test/', '--token-file', join(folder, file)]);
+    await command.ports();
+    await command.end();
+    return command.err;
+  };
+  expect(await said('token')).toBe('');
+  expect(await said('tokne')).toMatch(
+    /^sallyport: --token-file: there is no \S+tokne yet: connections fail until there is$/m,
+  );
 });

@@ -26,7 +26,7 @@ const REFUSALS: Readonly<Record<number, Entry>> = {
   401: {
     code: 3000,
     what: 'the gateway does not accept the token',
-    help: 'give it a valid one by --token-file, --token-command or SALLYPORT_TOKEN',
+    help: 'give it a valid one by --token-file, --token-command or SALLYPORT_TOKEN; the route must take it from the header (`token: [header]`)',
   },
   403: {
     code: 3003,

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import {
   type ConnectOptions,
   connect,
@@ -39,6 +40,7 @@ export function createTunnels(context: Context, options: TunnelOptions, urls: re
   for (const url of urls) proxyFor(url);
   const sockets = createWebSockets({ tls: tlsSource(options), proxyFor });
   if (token !== undefined) warnOfPlainText(context, urls);
+  warnOfAbsentFile(context, options);
   const common = { open: sockets.open, ...(token !== undefined && { token }) };
   return { join, close: sockets.close };
 
@@ -93,6 +95,12 @@ async function whileThere<T>({ output }: Local, promise: Promise<T>): Promise<T>
   } finally {
     output.off('close', onClose);
   }
+}
+
+/** It may come later, as of a program that renews it; or never, as of a slip of the pen. */
+function warnOfAbsentFile({ stderr }: Context, { tokenFile }: TunnelOptions): void {
+  if (tokenFile === undefined || existsSync(tokenFile)) return;
+  stderr.write(`sallyport: --token-file: there is no ${tokenFile} yet: connections fail until there is\n`);
 }
 
 /** A token that goes unencrypted is everybody's on the way. */

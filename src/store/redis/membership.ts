@@ -19,6 +19,7 @@ export class Membership {
   #readAt = 0;
   #living: readonly string[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #beating: Promise<void> | undefined;
   #isClosed = false;
 
   /** Calls `onTakenForDead` when others may have taken what this process holds for free. */
@@ -43,22 +44,28 @@ export class Membership {
     return Math.max(1, this.#living.length);
   }
 
-  /** Says so, now and every three seconds. Never rejects; again it begins anew. */
-  async beat(): Promise<void> {
-    clearTimeout(this.#timer);
-    try {
-      await this.#say();
-    } catch {
-      // Who asks for anything else hears it, too.
-    }
-    clearTimeout(this.#timer);
-    if (!this.#isClosed) this.#timer = setTimeout(() => void this.beat(), BEAT_MS);
+  /** Says so, now and every three seconds. Never rejects; called meanwhile it is the same. */
+  beat(): Promise<void> {
+    this.#beating ??= this.#beat().finally(() => {
+      this.#beating = undefined;
+    });
+    return this.#beating;
   }
 
   /** Others take it for dead soon. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+  }
+
+  async #beat(): Promise<void> {
+    clearTimeout(this.#timer);
+    try {
+      await this.#say();
+    } catch {
+      // Who asks for anything else hears it, too.
+    }
+    if (!this.#isClosed) this.#timer = setTimeout(() => void this.beat(), BEAT_MS);
   }
 
   async #say(): Promise<void> {
