@@ -5,7 +5,7 @@ import { BEAT } from './scripts.ts';
 /** Each process says that it is alive so often, … */
 const BEAT_MS = 3_000;
 /** … and is taken to be for so long: what one that was killed held is free 13 s later at most. */
-export const ALIVE_MS = 10_000;
+const ALIVE_MS = 10_000;
 
 /**
  * Which processes share a store, as far as this one knows. A process goes by when it began, in base 36, so that one that

@@ -1,7 +1,7 @@
 import type { Rate } from '../../config/units.ts';
 
 /**
- * Who keeps the counts that several processes share: a Redis, or the primary of a group of workers. Every call is one
+ * Who keeps the counts that several processes share, such as a Redis. Every call is one
  * message there and one back. Rejects where it does not answer; what it has done by then is unknown.
  */
 export interface Authority {

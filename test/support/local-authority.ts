@@ -1,10 +1,10 @@
-import { BucketTable, type TokenBucket } from '../buckets.ts';
-import type { Authority, Holding, RateRule, Taken, Wanted } from './authority.ts';
+import { BucketTable, type TokenBucket } from '../../src/store/buckets.ts';
+import type { Authority, Holding, RateRule, Taken, Wanted } from '../../src/store/shared/authority.ts';
 
 /** Rules remembered; of more, those that were made first start anew. */
 const MOST_RULES = 10_000;
 
-/** The counts of several processes in the memory of one of them: what the primary of a group of workers keeps. */
+/** The counts of several processes in the memory of one of them. */
 export class LocalAuthority {
   readonly #buckets = new Map<string, BucketTable>();
   /** By rule and key: who holds how many. */
