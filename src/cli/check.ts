@@ -39,13 +39,19 @@ function listenerRows({ listeners, admin }: Config): string[][] {
   return [['LISTENER', 'ADDRESS'], ...open, ...(admin ? [['admin', endpoint(admin.host, admin.port)]] : [])];
 }
 
-function limitRows({ limits }: Config): string[][] {
+function limitRows({ limits, store }: Config): string[][] {
   const isAuto = limits.connections === 'auto';
   return [
     ['LIMIT', 'VALUE'],
     ['connections', isAuto ? 'auto, from the limit of open files' : `${limits.connections}`],
+    ...(store === undefined ? [] : [['shared in', storeText(store)]]),
     ...(limits.ipv6Prefix === DEFAULT_IPV6_PREFIX ? [] : [['ipv6Prefix', `${limits.ipv6Prefix}`]]),
   ];
+}
+
+function storeText({ redis, prefix, onFailure }: NonNullable<Config['store']>): string {
+  const meanwhile = onFailure === 'local' ? 'each gateway has its part' : 'clients are refused';
+  return `${redis.join(', ')} under ${prefix}; while that is away ${meanwhile}`;
 }
 
 /** In the order in which routes are tried; a route with two upstreams has a row for each. */

@@ -58,7 +58,7 @@ function storeRules(
   if (redis.length > 1 && !cluster && sentinel === undefined)
     complain('redis', 'several servers are one store as `cluster: true`, or with the name of a `sentinel`');
   if (secure.length > 0 && secure.length < redis.length)
-    complain('redis', 'expected rediss:// for all of them, or for none');
+    complain('redis', 'some are rediss:// and some are not: write it for all of them, or for none');
   if (tls !== undefined && secure.length === 0) complain('tls', 'has no effect without a rediss:// server');
   if (username !== undefined && password === undefined)
     complain('username', 'has no effect without a password');
@@ -68,7 +68,7 @@ function storeRules(
     if (Number.isNaN(databaseOf(each)) || new URL(each).search !== '')
       complain(
         'redis',
-        'expected nothing behind the port but the number of a database, like redis://127.0.0.1:6379/2',
+        'has more behind its port than the number of a database: write it like redis://127.0.0.1:6379/2',
       );
 }
 

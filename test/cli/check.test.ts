@@ -106,6 +106,18 @@ test('shows how clients name TCP targets, and no name that may be a secret', asy
   ]);
 });
 
+test('shows where limits are shared, and what becomes of them meanwhile', async () => {
+  const folder = await folderWith({
+    'gate.yaml': sampleConfig({
+      top: 'store: { redis: redis://127.0.0.1:6379/2, prefix: chat, onFailure: refuse }',
+    }),
+  });
+  const { out } = await sallyport(['check', join(folder, 'gate.yaml')]);
+  expect(out).toContain(
+    '\nshared in    redis://127.0.0.1:6379/2 under chat; while that is away clients are refused\n',
+  );
+});
+
 test('shows every limit of a list, and of requests those that do not hold anyway', async () => {
   const folder = await folderWith({
     'gate.yaml': sampleConfig({

@@ -40,8 +40,9 @@ describe('certificates', () => {
     const both = '{ cert: it.crt, key: it.key }, { cert: other.crt, key: ./it.key }';
     const tls = TLS.replace('{ cert: it.crt, key: it.key }', both).replace('] }', '], clientCa: ca.crt }');
     const upstream = 'wss://127.0.0.1:3000, tls: { ca: ca.crt, cert: it.crt, key: it.key }';
+    const store = '\nstore: { redis: rediss://127.0.0.1, tls: { ca: ca.crt } }';
     const { err } = await checked(
-      sampleConfig().replace('port: 8080', tls).replace('ws://127.0.0.1:3000', upstream),
+      sampleConfig().concat(store).replace('port: 8080', tls).replace('ws://127.0.0.1:3000', upstream),
       { 'it.crt': 'hello', 'other.crt': 'hello', 'it.key': 'hello', 'ca.crt': 'hello' },
     );
     const at = (text: string) => text.replace(/^ +\S+gate.yaml:\d+:\d+ (\S+): .*\/(\S+) is not .*$/, '$1 $2');
@@ -54,6 +55,7 @@ describe('certificates', () => {
       'routes[0].upstream.tls.ca ca.crt',
       'routes[0].upstream.tls.cert it.crt',
       'routes[0].upstream.tls.key it.key',
+      'store.tls.ca ca.crt',
     ]);
   });
 

@@ -14,8 +14,8 @@ import { endingMessage } from '../../watched-certificates.ts';
 import { faultsOf, type Trial } from './trial.ts';
 
 /** What is wrong with the certificates that are shown to clients and to upstreams, and with whom is believed. Never rejects. */
-export async function certificateFaults({ listeners, routes }: Config): Promise<Finding[]> {
-  const found = [...listeners.map(listenerFaults), ...routes.flatMap(trustsOf).map(trustFaults)];
+export async function certificateFaults(config: Config): Promise<Finding[]> {
+  const found = [...config.listeners.map(listenerFaults), ...allTrusts(config).map(trustFaults)];
   return (await Promise.all(found)).flat();
 }
 
@@ -40,6 +40,11 @@ function listenerFaults({ tls, ...at }: ListenerConfig, index: number): Promise<
 interface Trust {
   readonly path: Path;
   readonly tls: UpstreamTls;
+}
+
+function allTrusts({ routes, store }: Config): Trust[] {
+  const shared = store?.tls ? [{ path: ['store', 'tls'], tls: store.tls }] : [];
+  return [...shared, ...routes.flatMap(trustsOf)];
 }
 
 /** Those of a route: towards its upstream, and towards the service that is asked about clients. */
@@ -91,8 +96,8 @@ function pairOf({ path, files }: Own): Trial {
 }
 
 /** Certificates that are about to expire; all of them can be used. */
-export function endings({ listeners, routes }: Config): Finding[] {
-  return [...listeners.flatMap(listenerEndings), ...routes.flatMap(trustsOf).flatMap(trustEndings)];
+export function endings(config: Config): Finding[] {
+  return [...config.listeners.flatMap(listenerEndings), ...allTrusts(config).flatMap(trustEndings)];
 }
 
 function listenerEndings({ tls }: ListenerConfig, index: number): Finding[] {
