@@ -50,7 +50,9 @@ export async function openRedisStore(config: StoreConfig, deps: RedisStoreDeps =
 }
 
 function assemble(link: RedisLink, prefix: string, { observer, refusal, withinMs }: RedisStoreDeps) {
-  const membership = new Membership(link, prefix, () => void store.restate());
+  const membership = new Membership(link, prefix, (wasAlive) => {
+    void (wasAlive ? store.repeat() : store.restate());
+  });
   const authority = new GuardedAuthority(new RedisAuthority(link, prefix, membership), {
     withinMs,
     observer: {

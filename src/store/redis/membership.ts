@@ -14,7 +14,7 @@ const ALIVE_MS = 10_000;
 export class Membership {
   readonly #link: RedisLink;
   readonly #key: string;
-  readonly #onTakenForDead: () => void;
+  readonly #onHeard: (wasAlive: boolean) => void;
   #name: string | undefined;
   #readAt = 0;
   #living: readonly string[] = [];
@@ -22,11 +22,11 @@ export class Membership {
   #beating: Promise<void> | undefined;
   #isClosed = false;
 
-  /** Calls `onTakenForDead` when others may have taken what this process holds for free. */
-  constructor(link: RedisLink, prefix: string, onTakenForDead: () => void) {
+  /** Calls `onHeard` after each sign of life; where it was not taken to be alive before, others may have what it held. */
+  constructor(link: RedisLink, prefix: string, onHeard: (wasAlive: boolean) => void) {
     this.#link = link;
     this.#key = `${prefix}:gateways`;
-    this.#onTakenForDead = onTakenForDead;
+    this.#onHeard = onHeard;
   }
 
   /** Of this process; undefined before it was ever heard. */
@@ -76,7 +76,7 @@ export class Membership {
     const [wasAlive, now, living] = await this.#ask(this.#name);
     this.#readAt = now;
     this.#living = living;
-    if (wasAlive === 0) this.#onTakenForDead();
+    this.#onHeard(wasAlive === 1);
   }
 
   async #ask(name: string): Promise<[number, number, string[]]> {

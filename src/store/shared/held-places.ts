@@ -41,6 +41,11 @@ export class HeldPlaces {
     return this.isEmpty && this.#told === 0;
   }
 
+  /** Those who keep the counts know what is held, as far as is known. */
+  get isTold(): boolean {
+    return this.#told !== undefined;
+  }
+
   get isEmpty(): boolean {
     return this.#held === 0 && this.#waiting.length === 0 && this.#telling === undefined;
   }

@@ -6,6 +6,8 @@ import { SharedPlaces } from './places.ts';
 import { SharedBuckets, type SharedDeps, SharedRates } from './rates.ts';
 
 export interface SharedStore extends Store {
+  /** Says again what may not have been heard of what this process holds. Never rejects. */
+  repeat(): Promise<void>;
   /** Says again what this process holds: to those who may have lost it, or have taken it for dead. Never rejects. */
   restate(): Promise<void>;
 }
@@ -25,6 +27,9 @@ export function createSharedStore(deps: SharedDeps): SharedStore {
       return buckets.get(rule.name, () => new SharedBuckets(rule, deps));
     },
     places: (rule) => places.get(rule, () => new SharedPlaces(rule, deps)),
+    async repeat() {
+      for (const each of places) await each.repeat();
+    },
     async restate() {
       for (const each of places) await each.restate();
     },

@@ -14,6 +14,8 @@ export class SharedPlaces implements Places {
   readonly #deps: SharedDeps;
   readonly #rule: string;
   readonly #keys = new Map<string, HeldPlaces>();
+  /** Those whose last word may not have been heard. */
+  readonly #untold = new Map<string, HeldPlaces>();
 
   constructor(rule: string, deps: SharedDeps) {
     this.#rule = rule;
@@ -29,6 +31,7 @@ export class SharedPlaces implements Places {
   async acquire(key: string, max: number): Promise<Release | undefined> {
     const places = this.#placesOf(key);
     const isGranted = await places.acquire(max);
+    this.#note(key, places);
     if (!isGranted) {
       void this.#tell(key, places);
       return undefined;
@@ -42,16 +45,17 @@ export class SharedPlaces implements Places {
     };
   }
 
-  /** Says again what is held here, to those who may have lost it or have taken this process for dead. Never rejects. */
-  async restate(): Promise<void> {
-    const all = [...this.#keys];
-    for (let at = 0; at < all.length; at += AT_ONCE)
-      await Promise.all(all.slice(at, at + AT_ONCE).map(([key, places]) => this.#restate(key, places)));
+  /** Says again what may not have been heard. Never rejects. */
+  async repeat(): Promise<void> {
+    await inTurn([...this.#untold], (key, places) => this.#tell(key, places));
   }
 
-  #restate(key: string, places: HeldPlaces): Promise<void> {
-    places.forgetTold();
-    return this.#tell(key, places);
+  /** Says again all that is held here, to those who may have lost it or have taken this process for dead. Never rejects. */
+  async restate(): Promise<void> {
+    await inTurn([...this.#keys], (key, places) => {
+      places.forgetTold();
+      return this.#tell(key, places);
+    });
   }
 
   #placesOf(key: string): HeldPlaces {
@@ -66,6 +70,21 @@ export class SharedPlaces implements Places {
 
   async #tell(key: string, places: HeldPlaces): Promise<void> {
     await places.tell();
-    if (places.isForgettable || (places.isEmpty && this.#keys.size > MOST_UNTOLD)) this.#keys.delete(key);
+    this.#note(key, places);
   }
+
+  /** Whether its last word was heard; who holds nothing, and has said so, is forgotten. */
+  #note(key: string, places: HeldPlaces): void {
+    const isForgotten = places.isForgettable || (places.isEmpty && this.#keys.size > MOST_UNTOLD);
+    if (isForgotten) this.#keys.delete(key);
+    if (isForgotten || places.isTold) this.#untold.delete(key);
+    else this.#untold.set(key, places);
+  }
+}
+
+type Speak = (key: string, places: HeldPlaces) => Promise<void>;
+
+async function inTurn(all: readonly (readonly [string, HeldPlaces])[], speak: Speak): Promise<void> {
+  for (let at = 0; at < all.length; at += AT_ONCE)
+    await Promise.all(all.slice(at, at + AT_ONCE).map(([key, places]) => speak(key, places)));
 }

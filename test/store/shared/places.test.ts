@@ -118,6 +118,22 @@ describe('where nobody keeps the counts', () => {
   });
 });
 
+test('what was not heard is said again, and nothing where all was', async () => {
+  const { gateways, held } = gatewaysOf(1);
+  const { places, link } = gateways[0] as (typeof gateways)[0];
+  const release = await places.acquire('alice', 10);
+  link.fail(new Error('lost'));
+  release?.();
+  await settled();
+  link.fail(undefined);
+  expect(await held('alice')).toBe(1);
+  await places.repeat();
+  expect([await held('alice'), places.size]).toEqual([0, 0]);
+  const before = link.questions;
+  await places.repeat();
+  expect(link.questions).toBe(before);
+});
+
 test('however they come and go, there are never more than there may be, and none is lost', async () => {
   const step = fc.record({
     gateway: fc.integer({ min: 0, max: 2 }),
