@@ -1,0 +1,105 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { Secret } from '../../src/config/secret.ts';
+import type { StoreConfig } from '../../src/config/store.ts';
+import { Closers } from '../../src/gateway/closers.ts';
+import { openStore } from '../../src/gateway/store.ts';
+import { createLogger } from '../../src/observe/log.ts';
+import { unwatched } from '../../src/watched-certificates.ts';
+import { makeAuthority, makeCertificate, writePair } from '../support/certificates.ts';
+import { folderWith } from '../support/cli.ts';
+import { eventually } from '../support/patience.ts';
+import { redisCli } from '../support/redis.ts';
+import { programPath, type RunningServer, startServer } from '../support/servers.ts';
+
+/** What gateways share, in a Redis of each kind: a cluster, one that a Sentinel watches, one over TLS with an ACL. */
+
+/** A Redis that is given these options in its file. */
+async function startWith(
+  options: (folder: string, port: number) => string[],
+  more: string[] = [],
+): Promise<RunningServer> {
+  const server = await startServer(programPath('redis-server', 'redis-server'), async (folder, port) => {
+    const file = join(folder, 'redis.conf');
+    const common = ['bind 127.0.0.1', `dir ${folder}`];
+    await writeFile(file, `${[...common, ...options(folder, port)].join('\n')}\n`);
+    return { args: [file, ...more] };
+  });
+  onTestFinished(() => server.close());
+  return server;
+}
+
+/** Whether two gateways with this store let in ten of forty for each of two keys, and four of nine at a time. */
+async function expectShared(config: Pick<StoreConfig, 'redis'> & Partial<StoreConfig>): Promise<void> {
+  const whole: StoreConfig = { prefix: 'chat', onFailure: 'refuse', ...config };
+  const stores = [await open(whole), await open(whole)];
+  const rates = stores.map((store) =>
+    store.rates('chat/upgrades/subject', { count: 10, perMs: 3_600_000 }, 10),
+  );
+  const places = stores.map((store) => store.places('chat/connections/subject'));
+  const waits = await Promise.all(
+    Array.from({ length: 80 }, (_, at) => rates[at % 2]?.take(`key ${at % 4 > 1}`)),
+  );
+  expect(waits.filter((wait) => wait === 0)).toHaveLength(20);
+  const taken = await Promise.all(Array.from({ length: 9 }, (_, at) => places[at % 2]?.acquire('alice', 4)));
+  expect(taken.filter((release) => release !== undefined)).toHaveLength(4);
+}
+
+async function open(config: StoreConfig) {
+  const closers = new Closers();
+  onTestFinished(() => closers.run());
+  const deps = { certificates: unwatched, onFailed() {}, logger: createLogger({ level: 'silent' }) };
+  return (await openStore(config, deps, closers)).store;
+}
+
+test('a cluster', async () => {
+  const nodes = [];
+  for (let count = 0; count < 3; count++)
+    nodes.push(await startWith((_folder, port) => [`port ${port}`, 'cluster-enabled yes', 'save ""']));
+  const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
+  const first = nodes[0] as RunningServer;
+  await redisCli(first.port, ['--cluster', 'create', ...addresses, '--cluster-yes']);
+  await eventually(
+    async () => (await redisCli(first.port, ['CLUSTER', 'INFO'])).includes('cluster_state:ok'),
+    () => 'the cluster is not whole',
+    20_000,
+  );
+  await expectShared({ redis: addresses.slice(0, 2).map((address) => `redis://${address}`), cluster: true });
+});
+
+test('a master that a Sentinel watches', async () => {
+  const master = await startWith((_folder, port) => [`port ${port}`, 'requirepass pw', 'save ""']);
+  const watches = (_folder: string, port: number) => [
+    `port ${port}`,
+    `sentinel monitor limits 127.0.0.1 ${master.port} 1`,
+    'sentinel auth-pass limits pw',
+  ];
+  const sentinel = await startWith(watches, ['--sentinel']);
+  const redis = [`redis://127.0.0.1:${sentinel.port}`];
+  await expectShared({ redis, sentinel: 'limits', password: new Secret('pw') });
+});
+
+test('over TLS, with an ACL of its own', async () => {
+  const authority = await makeAuthority('a company');
+  const certificate = await makeCertificate({ dns: ['redis.test'] }, authority);
+  const folder = await folderWith({ 'ca.pem': authority.cert });
+  const { files } = await writePair(folder, 'redis', certificate);
+  const server = await startWith((_folder, port) => [
+    'port 0',
+    `tls-port ${port}`,
+    `tls-cert-file ${files.cert}`,
+    `tls-key-file ${files.key}`,
+    `tls-ca-cert-file ${folder}/ca.pem`,
+    'tls-auth-clients no',
+    'save ""',
+    'user default off',
+    'user sallyport on >secret ~chat:* +@all -@dangerous +info',
+  ]);
+  await expectShared({
+    redis: [`rediss://127.0.0.1:${server.port}`],
+    username: 'sallyport',
+    password: new Secret('secret'),
+    tls: { ca: `${folder}/ca.pem`, servername: 'redis.test' },
+  });
+});
