@@ -10,7 +10,7 @@ const server = url('redis', 'rediss');
 export const store = z
   .strictObject({
     redis: oneOrMany(server).describe(
-      'Redis or Valkey: its address, rediss:// for TLS; of a cluster some of its nodes, of Sentinels all of them. A path is the number of the database',
+      'Redis, or what speaks its protocol: its address, rediss:// for TLS; of a cluster some of its nodes, of Sentinels all of them. A path is the number of the database',
     ),
     cluster: z
       .literal(true, 'expected true')

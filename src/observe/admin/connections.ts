@@ -6,8 +6,8 @@ import { type CloseStatus, NORMAL } from '../../frames/close.ts';
 import { badRequest } from '../../http/fields.ts';
 import { isTextType } from '../../http/media-type.ts';
 import type { Backchannel } from './backchannel.ts';
+import { closeStatus } from './close-status.ts';
 import { type Answer, DONE, json, line, type Page, type Question } from './page.ts';
-import { closeStatus } from './sessions.ts';
 
 /** So long a push waits for a client that reads slowly; then it is only said to be on its way. */
 const PUSH_MS = 5_000;

@@ -1,8 +1,8 @@
 import { GatewayError } from '../../errors.ts';
-import { type CloseStatus, mayBeSent } from '../../frames/close.ts';
-import { MAX_CONTROL_PAYLOAD } from '../../frames/opcodes.ts';
+import type { CloseStatus } from '../../frames/close.ts';
 import { badRequest } from '../../http/fields.ts';
 import type { SessionRecord } from '../index.ts';
+import { closeStatus } from './close-status.ts';
 import { type Answer, DONE, json, type Page, type Question } from './page.ts';
 
 /** One open session, as an operator sees it; nothing in it is a secret. */
@@ -57,8 +57,6 @@ export interface SessionPage {
 
 const PAGE = 100;
 const LARGEST_PAGE = 1_000;
-/** A Close's, less its code. */
-const MAX_REASON = MAX_CONTROL_PAYLOAD - 2;
 
 /** `/sessions`: GET lists those that fit, DELETE ends them. */
 export function sessionsPage(desk: SessionDesk): Page {
@@ -127,12 +125,4 @@ function readStatus(query: URLSearchParams): CloseStatus | undefined {
   if (code === null && reason === null) return undefined;
   if (code === null) throw badRequest('reason needs a code');
   return closeStatus(code, reason ?? '');
-}
-
-/** Throws BAD_REQUEST for a code that may not be sent, or a reason that is too long. */
-export function closeStatus(code: string, reason: string): CloseStatus {
-  if (!/^\d{4}$/.test(code) || !mayBeSent(Number(code)))
-    throw badRequest('code is none that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999');
-  if (Buffer.byteLength(reason) > MAX_REASON) throw badRequest(`reason is longer than ${MAX_REASON} bytes`);
-  return { code: Number(code), reason };
 }
