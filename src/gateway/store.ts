@@ -4,8 +4,10 @@ import type { StoreConfig } from '../config/store.ts';
 import { GatewayError } from '../errors.ts';
 import { describeError } from '../observe/redact.ts';
 import type { StoreRecord } from '../observe/store-metrics.ts';
+import type { Commons } from '../store/commons.ts';
 import type { Store } from '../store/index.ts';
 import { createMemoryStore } from '../store/memory.ts';
+import { createMemoryCommons } from '../store/memory-commons.ts';
 import { openRedisStore } from '../store/redis/index.ts';
 import { type TlsTrust, trustSource } from '../tls-trust.ts';
 import type { CertificateWatch } from '../watched-certificates.ts';
@@ -20,6 +22,8 @@ interface StoreDeps {
 
 interface OpenedStore {
   readonly store: Store;
+  /** What it knows with the others, besides counts. */
+  readonly commons: Commons;
   /** Absent where it is this process's alone. */
   readonly shared?: StoreRecord;
 }
@@ -33,7 +37,7 @@ export async function openStore(
   deps: StoreDeps,
   closers: Closers,
 ): Promise<OpenedStore> {
-  if (config === undefined) return { store: createMemoryStore() };
+  if (config === undefined) return { store: createMemoryStore(), commons: createMemoryCommons() };
   const { logger, onFailed } = deps;
   const store = await openRedisStore(config, {
     tls: tlsOf(config, deps.certificates, closers),
@@ -51,7 +55,7 @@ export async function openStore(
   });
   closers.add(() => store.close());
   logger.info({ gateways: store.gateways, answers: store.isAnswering }, 'limits are shared');
-  return { store, shared: store };
+  return { store, commons: createMemoryCommons(), shared: store };
 }
 
 function unavailable(cause: unknown): GatewayError {
