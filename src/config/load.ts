@@ -11,6 +11,7 @@ import { type Config, type ConfigInput, schema } from './schema.ts';
 import { readSource, type Source } from './source.ts';
 import { checkUnusedKeys } from './unused-keys.ts';
 import { findWarnings } from './warnings.ts';
+import { checkWorkers } from './workers.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -78,6 +79,7 @@ function parseSource(source: Source, options: ParseOptions): ParsedConfig {
     ...checkUnusedKeys(tree),
     ...checkClientCertificates(tree),
     ...checkLimits(tree),
+    ...checkWorkers(tree),
   );
   const parsed = schema.safeParse(tree);
   findings.push(...explain(parsed.error?.issues ?? [], source.value));
