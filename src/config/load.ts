@@ -27,6 +27,8 @@ export interface ParsedConfig {
 export interface LoadedConfig extends ParsedConfig {
   /** The file it came from, as an absolute path. */
   readonly file: string;
+  /** What stood there. */
+  readonly text: string;
 }
 
 interface ParseOptions {
@@ -44,7 +46,7 @@ export async function loadConfig(file: string, { env }: { readonly env: Env }): 
     const message = cause.code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${cause.code}`;
     throw new ConfigError(file, [{ line: 1, column: 1, path: '', message }], { cause });
   });
-  return { file: resolve(file), ...parseConfig(text, { file, env }) };
+  return { file: resolve(file), text, ...parseConfig(text, { file, env }) };
 }
 
 /**

@@ -85,6 +85,10 @@ export class Crew {
     return this.#options.size;
   }
 
+  get isStarting(): boolean {
+    return this.#state === 'starting';
+  }
+
   get isClosing(): boolean {
     return this.#state === 'closing';
   }
