@@ -19,8 +19,8 @@ export interface CrewObserver {
   /** One has begun; its line is to be served. What is returned is called when it is gone. */
   began(member: Member): () => void;
   listening(member: Member): void;
-  /** One has ended that was not told to; another takes its place in so many milliseconds. */
-  died(member: Member, exit: Exit, pauseMs: number): void;
+  /** One has ended that was not told to; another takes its place in so many milliseconds. `why` is what it has said of it. */
+  died(member: Member, exit: Exit, pauseMs: number, why: string | undefined): void;
 }
 
 interface CrewOptions {
@@ -51,7 +51,8 @@ const END_MS = 1_000;
 
 interface Entry extends Member {
   isListening: boolean;
-  readonly process: WorkerProcess;
+  failure?: string;
+  readonly started: WorkerProcess;
 }
 
 /**
@@ -105,21 +106,21 @@ export class Crew {
   }
 
   /** Tells all what a signal says. */
-  tell(topic: string, what?: unknown): void {
-    for (const { line } of this) line.say(topic, what);
+  tell(topic: string): void {
+    for (const { line } of this) line.say(topic);
   }
 
   /** All are to end: they close their connections first, and those that have not in `withinMs` are ended. Resolves when they have. */
-  close(reason: string, withinMs: number): Promise<void> {
-    return this.#leave('close', reason, withinMs);
+  close(withinMs: number): Promise<void> {
+    return this.#leave('close', withinMs);
   }
 
   /** All are to end at once. Again is a no-op. */
   end(): Promise<void> {
-    return this.#leave('end', undefined, END_MS);
+    return this.#leave('end', END_MS);
   }
 
-  async #leave(topic: string, what: unknown, withinMs: number): Promise<void> {
+  async #leave(topic: string, withinMs: number): Promise<void> {
     this.#state = 'closing';
     for (const timer of this.#timers) clearTimeout(timer);
     if (this.#members.size === 0) return;
@@ -129,33 +130,36 @@ export class Crew {
       before?.();
       resolve();
     };
-    this.tell(topic, what);
+    this.tell(topic);
     const timer = setTimeout(() => this.#killAll(), withinMs);
     await promise;
     clearTimeout(timer);
   }
 
   #killAll(): void {
-    for (const { process } of this.#members.values()) process.kill();
+    for (const { started } of this.#members.values()) started.kill();
   }
 
   #begin(number: number): void {
-    const process = this.#options.fork(number);
+    const started = this.#options.fork(number);
     const member: Entry = {
       number,
       name: `${number}.${++this.#begun}`,
-      pid: process.pid,
-      line: new Line(process.way),
+      pid: started.pid,
+      line: new Line(started.way),
       isListening: false,
-      process,
+      started,
     };
     this.#members.set(number, member);
     this.#pausesOf(number).begin();
     const onGone = this.#options.observer.began(member);
-    process.way.onClosed(onGone);
+    started.way.onClosed(onGone);
     member.line.answer('listening', (addresses: readonly unknown[]) => this.#onListening(member, addresses));
-    member.line.answer('failed', (failure: Failure) => this.#started.reject(new CrewError(failure)));
-    void process.exited.then((exit) => this.#onExit(member, exit));
+    member.line.answer('failed', (failure: Failure) => {
+      member.failure = failure.text;
+      this.#started.reject(new CrewError(failure));
+    });
+    void started.exited.then((exit) => this.#onExit(member, exit));
   }
 
   #onListening(member: Entry, addresses: readonly unknown[]): void {
@@ -182,7 +186,7 @@ export class Crew {
       return;
     }
     const pauseMs = this.#pausesOf(number).next();
-    this.#options.observer.died(member, exit, pauseMs);
+    this.#options.observer.died(member, exit, pauseMs, member.failure);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       this.#begin(number);
