@@ -1,0 +1,355 @@
+import { once } from 'node:events';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { eventually, metric } from '../support/census.ts';
+import { certificateFor } from '../support/certificates.ts';
+import { folderWith, Process } from '../support/cli.ts';
+import { startEcho } from '../support/faulty.ts';
+import { freePort } from '../support/ports.ts';
+import { ISSUER, mint, SECRET, signingKey } from '../support/tokens.ts';
+
+/** A gateway of several processes, as its clients and operators meet it. */
+
+const HS = signingKey('HS256');
+const tokenOf = (sub: string) => mint(HS, { exp: Math.floor(Date.now() / 1000) + 3600, sub });
+const ADMIN = '0123456789abcdef0123456789abcdef';
+const AUTHORIZED = { authorization: `Bearer ${ADMIN}` };
+
+interface Serving {
+  readonly daemon: Process;
+  readonly port: number;
+  /** Asks the admin listener. */
+  ask(path: string, method?: string, body?: string): Promise<Response>;
+  metrics(): Promise<string>;
+  /** Worker processes by number, those that have listened last. */
+  workers(): Map<number, number>;
+  lines(): Record<string, unknown>[];
+}
+
+/** Two workers with one route of these limits, unless `more` says otherwise. */
+async function startWorkers(limits = '', more = 'workers: 2'): Promise<Serving> {
+  const echo = await startEcho();
+  onTestFinished(() => echo.close());
+  const admin = await freePort();
+  const folder = await folderWith({
+    'gate.yaml': `
+listeners: [{ host: 127.0.0.1, port: 0 }]
+admin: { port: ${admin}, secret: "\${ADMIN}" }
+drain: 3s
+${more}
+issuers:
+  main: { issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "\${SECRET}" }
+routes:
+  - name: chat
+    match: { path: /chat }
+    origins: [https://a.test]
+    auth: { issuer: main }
+    limits: { ${limits} }
+    timeouts: { close: 500ms }
+    upstream: { websocket: "ws://127.0.0.1:${echo.port}" }`,
+  });
+  const daemon = new Process(['serve', `${folder}/gate.yaml`], { SECRET, ADMIN });
+  return serving(daemon, admin);
+}
+
+async function serving(daemon: Process, admin: number): Promise<Serving> {
+  const { port } = JSON.parse(await daemon.line(/"listening"/));
+  const lines = () =>
+    daemon.out
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const ask = (path: string, method = 'GET', body?: string) =>
+    fetch(`http://127.0.0.1:${admin}${path}`, {
+      method,
+      headers: AUTHORIZED,
+      ...(body !== undefined && { body }),
+    });
+  return {
+    daemon,
+    port,
+    ask,
+    lines,
+    metrics: async () => (await ask('/metrics')).text(),
+    workers: () =>
+      new Map(
+        lines()
+          .filter(({ msg }) => msg === 'worker listens')
+          .map(({ worker, pid }) => [worker as number, pid as number]),
+      ),
+  };
+}
+
+/** A client of this subject: its WebSocket once it is open, or the status it got; 0 where it got none. */
+async function enter({ port }: Pick<Serving, 'port'>, subject = 'alice'): Promise<WebSocket | number> {
+  const headers = { authorization: `Bearer ${tokenOf(subject)}` };
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/chat`, { headers, origin: 'https://a.test' });
+  socket.on('error', () => undefined);
+  onTestFinished(() => socket.terminate());
+  const { promise, resolve } = Promise.withResolvers<WebSocket | number>();
+  socket.on('open', () => resolve(socket));
+  socket.on('unexpected-response', (_, response) => {
+    response.resume();
+    resolve(response.statusCode ?? 0);
+  });
+  socket.on('close', () => resolve(0));
+  return promise;
+}
+
+async function enterMany(gateway: Serving, count: number, subject?: string): Promise<WebSocket[]> {
+  const open: WebSocket[] = [];
+  for (let at = 0; at < count; at += 50) {
+    const clients = Array.from({ length: Math.min(50, count - at) }, () => enter(gateway, subject));
+    for (const client of await Promise.all(clients)) if (typeof client !== 'number') open.push(client);
+  }
+  return open;
+}
+
+/** How each has ended, when it has. */
+function endingsOf(sockets: readonly WebSocket[]): number[] {
+  const codes: number[] = [];
+  for (const socket of sockets) socket.on('close', (code) => codes.push(code));
+  return codes;
+}
+
+async function sessionsOf(
+  gateway: Serving,
+  query = '',
+): Promise<{ sessions: { id: string; since: string }[]; open: number; next?: number }> {
+  return (await (await gateway.ask(`/sessions${query}`)).json()) as Awaited<ReturnType<typeof sessionsOf>>;
+}
+
+describe('limits hold over all workers', () => {
+  test('a thousand upgrades are let in as often as the limit says', async () => {
+    const gateway = await startWorkers('upgrades: { rate: 100/h, per: origin }');
+    const open = (await enterMany(gateway, 1_000)).length;
+    expect(open).toBe(100);
+    const text = await gateway.metrics();
+    expect(metric(text, 'sallyport_limited_total', { limit: 'upgrades' })).toBe(900);
+    expect(metric(text, 'sallyport_sessions_open')).toBe(100);
+    expect((await sessionsOf(gateway)).open).toBe(100);
+  }, 60_000);
+
+  test('one subject has as many connections as the limit says, also when a worker has died', async () => {
+    const gateway = await startWorkers('connections: { max: 50, per: subject }');
+    const open = await enterMany(gateway, 100);
+    expect(open.length).toBe(50);
+    expect(await enter(gateway)).toBe(429);
+    expect(await enter(gateway, 'bob')).toBeInstanceOf(WebSocket);
+    const codes = endingsOf(open);
+    process.kill(gateway.workers().get(1) as number, 'SIGKILL');
+    await eventually(
+      () => codes.length > 0,
+      () => 'nobody of the worker that has died has ended',
+    );
+    await eventually(
+      async () => (await enterMany(gateway, 5)).length === 5,
+      () => 'what the worker held is still taken',
+    );
+    const left = open.filter(({ readyState }) => readyState === WebSocket.OPEN).length;
+    expect(left + 5 + (await enterMany(gateway, 60)).length).toBe(50);
+  }, 60_000);
+
+  test('messages of one subject over sockets at both are as many as the limit says', async () => {
+    const gateway = await startWorkers('messages: { rate: 100/s, burst: 20, per: subject }');
+    const sockets = await enterMany(gateway, 4);
+    let echoed = 0;
+    const since = performance.now();
+    for (const socket of sockets) {
+      socket.on('message', () => {
+        echoed += 1;
+      });
+      for (let index = 0; index < 400; index++) socket.send('x');
+    }
+    await eventually(
+      () => performance.now() - since > 5_000,
+      () => 'time',
+      10_000,
+    );
+    const limit = 20 + (100 * (performance.now() - since)) / 1000;
+    expect(echoed).toBeLessThanOrEqual(limit * 1.05);
+    expect(echoed).toBeGreaterThanOrEqual(limit * 0.9);
+  }, 60_000);
+
+  test('as many connections as the process may have are divided', async () => {
+    const gateway = await startWorkers('', 'workers: 2\nlimits: { connections: 5 }');
+    expect((await enterMany(gateway, 20)).length).toBe(5);
+  });
+});
+
+describe('what operators ask', () => {
+  test('pages list the sessions of all workers in the order in which they were opened', async () => {
+    const gateway = await startWorkers();
+    await enterMany(gateway, 20);
+    const whole = await sessionsOf(gateway);
+    expect(whole.sessions.length).toBe(20);
+    const since = whole.sessions.map((session) => session.since);
+    expect(since).toEqual([...since].sort());
+    const paged: string[] = [];
+    let next: number | undefined = 0;
+    while (next !== undefined) {
+      const page: Awaited<ReturnType<typeof sessionsOf>> = await sessionsOf(
+        gateway,
+        `?limit=7&after=${next}`,
+      );
+      paged.push(...page.sessions.map(({ id }) => id));
+      next = page.next;
+    }
+    expect(paged).toEqual(whole.sessions.map(({ id }) => id));
+  });
+
+  test('each session is found and ended, whichever worker has it', async () => {
+    const gateway = await startWorkers();
+    const sockets = await enterMany(gateway, 6);
+    const codes = endingsOf(sockets);
+    for (const { id } of (await sessionsOf(gateway)).sessions) {
+      expect(await (await gateway.ask(`/sessions/${id}`)).json()).toMatchObject({ id });
+      expect((await gateway.ask(`/sessions/${id}?code=4001`, 'DELETE')).status).toBe(204);
+    }
+    await eventually(
+      () => codes.length === 6,
+      () => `${codes.length} have ended`,
+    );
+    expect(codes).toEqual(Array(6).fill(4001));
+    expect((await gateway.ask('/sessions/nobody')).status).toBe(410);
+  });
+
+  test('who is revoked leaves, and comes in nowhere any more', async () => {
+    const gateway = await startWorkers();
+    const sockets = await enterMany(gateway, 8);
+    const others = await enterMany(gateway, 4, 'bob');
+    const codes = endingsOf(sockets);
+    const since = performance.now();
+    const answer = await gateway.ask('/revocations', 'POST', '{"subject": "alice"}');
+    expect(answer.status).toBe(200);
+    await eventually(
+      () => codes.length === 8,
+      () => `${codes.length} have ended`,
+    );
+    expect(performance.now() - since).toBeLessThan(3_000);
+    expect(codes).toEqual(Array(8).fill(3000));
+    for (let index = 0; index < 4; index++) expect(await enter(gateway)).toBe(401);
+    expect(others.every(({ readyState }) => readyState === WebSocket.OPEN)).toBe(true);
+    expect(await (await gateway.ask('/revocations')).json()).toMatchObject({
+      revocations: [{ by: 'subject', value: 'alice' }],
+    });
+  });
+});
+
+describe('a worker that dies', () => {
+  test('takes only its own sessions, and another takes its place', async () => {
+    const gateway = await startWorkers();
+    const sockets = await enterMany(gateway, 20);
+    const codes = endingsOf(sockets);
+    const before = metric(await gateway.metrics(), 'sallyport_upgrades_total', { outcome: 'accepted' });
+    expect(before).toBe(20);
+    const [number, pid] = [...gateway.workers()][0] as [number, number];
+    const since = performance.now();
+    process.kill(pid, 'SIGKILL');
+    await eventually(
+      () => gateway.workers().get(number) !== pid,
+      () => 'nobody has taken its place',
+    );
+    expect(performance.now() - since).toBeLessThan(5_000);
+    expect(codes).toEqual(Array(10).fill(1006));
+    for (const socket of sockets.filter(({ readyState }) => readyState === WebSocket.OPEN)) {
+      socket.send('still there');
+      expect(String(await once(socket, 'message').then(([data]) => data))).toBe('still there');
+    }
+    const text = await gateway.metrics();
+    expect(metric(text, 'sallyport_upgrades_total', { outcome: 'accepted' })).toBe(20);
+    expect(metric(text, 'sallyport_sessions_open')).toBe(10);
+    expect(metric(text, 'sallyport_worker_deaths_total')).toBe(1);
+    expect(metric(text, 'sallyport_workers')).toBe(2);
+    expect(gateway.lines()).toContainEqual(
+      expect.objectContaining({ msg: 'worker died', worker: number, pid, signal: 'SIGKILL' }),
+    );
+    expect((await enterMany(gateway, 10)).length).toBe(10);
+    expect((await sessionsOf(gateway)).open).toBe(20);
+    expect(metric(await gateway.metrics(), 'sallyport_upgrades_total', { outcome: 'accepted' })).toBe(30);
+  }, 30_000);
+
+  test('knows what was revoked before', async () => {
+    const gateway = await startWorkers();
+    await gateway.ask('/revocations', 'POST', '{"subject": "alice"}');
+    for (const [number, pid] of gateway.workers()) {
+      process.kill(pid, 'SIGKILL');
+      await eventually(
+        () => gateway.workers().get(number) !== pid,
+        () => 'nobody has taken its place',
+      );
+    }
+    for (let index = 0; index < 4; index++) expect(await enter(gateway)).toBe(401);
+  }, 30_000);
+
+  test('leaves the others in the dark if it hangs, and that is said', async () => {
+    const gateway = await startWorkers();
+    await enterMany(gateway, 4);
+    const [number, pid] = [...gateway.workers()][0] as [number, number];
+    process.kill(pid, 'SIGSTOP');
+    onTestFinished(() => void process.kill(pid, 'SIGKILL'));
+    const page = await (await gateway.ask('/sessions')).json();
+    expect(page).toMatchObject({ open: 2, silent: [number] });
+    expect((await gateway.ask('/readyz')).status).toBe(200);
+  }, 30_000);
+});
+
+describe('the end', () => {
+  test('all drain at SIGTERM', async () => {
+    const gateway = await startWorkers();
+    const codes = endingsOf(await enterMany(gateway, 8));
+    gateway.daemon.signal('SIGTERM');
+    expect(await gateway.daemon.exit).toBe(0);
+    expect(codes).toEqual(Array(8).fill(1001));
+    const stopped = gateway.lines().filter(({ msg }) => msg === 'stopped');
+    expect(stopped.map(({ worker }) => worker).sort()).toEqual([1, 2]);
+  });
+
+  test('a second signal does not wait', async () => {
+    const gateway = await startWorkers('', 'workers: 2\ndrain: 1h'.replace('drain: 1h', ''));
+    await enterMany(gateway, 2);
+    for (const pid of gateway.workers().values()) process.kill(pid, 'SIGSTOP');
+    gateway.daemon.signal('SIGTERM');
+    await gateway.daemon.line(/a second signal/);
+    gateway.daemon.signal('SIGTERM');
+    expect(await gateway.daemon.exit).toBe(1);
+    for (const pid of gateway.workers().values()) expect(isAlive(pid)).toBe(false);
+  });
+
+  test('no worker stays where the primary is killed', async () => {
+    const gateway = await startWorkers();
+    const codes = endingsOf(await enterMany(gateway, 4));
+    gateway.daemon.signal('SIGKILL');
+    await eventually(
+      () => [...gateway.workers().values()].every((pid) => !isAlive(pid)),
+      () => 'workers are still there',
+      10_000,
+    );
+    expect(codes).toEqual(Array(4).fill(1001));
+  });
+
+  test('a port that is taken is told once, as by one process', async () => {
+    const echo = await startEcho();
+    onTestFinished(() => echo.close());
+    const folder = await folderWith({
+      'gate.yaml': `
+listeners: [{ host: 127.0.0.1, port: ${echo.port} }]
+workers: 2
+routes: [{ name: a, match: { path: / }, auth: none, upstream: { websocket: "ws://127.0.0.1:1" } }]`,
+    });
+    const daemon = new Process(['serve', `${folder}/gate.yaml`]);
+    expect(await daemon.exit).toBe(1);
+    expect(daemon.err).toBe(
+      `sallyport: 127.0.0.1:${echo.port} is taken: stop the program that listens there, or choose another port\n`,
+    );
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
