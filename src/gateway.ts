@@ -123,7 +123,11 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   const desks = {
     backchannel,
     sessions: createSessionDesk(sessions),
-    revocations: createRevocationDesk(inside.revocations, sessions, config.issuers),
+    revocations: createRevocationDesk({
+      ...inside,
+      broadcast: inside.commons.broadcast,
+      issuers: config.issuers,
+    }),
   };
   const adminAddress = await openAdmin(config, { ready, metrics, ...desks, logger }, closers);
   const addresses = await openListeners(config, handlers, deps, closers);
@@ -171,10 +175,10 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver, certificates });
   closers.add(() => resolver.close());
   const storeDeps = { certificates, onFailed: metrics.storeFailed, logger };
-  const { store, shared } = await openStore(config.store, storeDeps, closers);
+  const { store, commons, shared } = await openStore(config.store, storeDeps, closers);
   const { ipv6Prefix } = config.limits;
   const limits = { store, limits: metrics.limits, ipv6Prefix };
-  const revocations = openRevocations(sessions, closers);
+  const revocations = await openRevocations(config, { sessions, commons, files, logger, reloads }, closers);
   const verifications = new Verifications({ ipv6Prefix });
   const proofs = { revocations, verifiers, keys, verifications, authorize };
   const space = new ParkingSpace(await mostParked(config));
@@ -182,7 +186,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const deps = { ...proofs, ...limits, ...services, files, reloads, logger };
   const routes = openRoutes(config, deps, route, closers);
   const all = { files, certificates, verifiers, metrics, events, observer };
-  return { ...all, sessions, channels, routes, revocations };
+  return { ...all, sessions, channels, routes, revocations, commons };
 }
 
 function openRoutes(

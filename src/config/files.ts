@@ -35,6 +35,7 @@ const WATCHED = [
   'routes.*.upstream.credentials.value',
   'routes.*.upstream.credentials.*.value',
   'routes.*.upstream.targets',
+  'revocations',
 ];
 const SECRET_FILE = 'file:';
 const MAX_BYTES = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { auth } from './auth.ts';
 import { credentials } from './credentials.ts';
-import { cidr, duration, hostPattern, loginUrl, origin, pathPattern } from './fields.ts';
+import { cidr, duration, hostPattern, keyFile, loginUrl, origin, pathPattern } from './fields.ts';
 import { issuer } from './issuers.ts';
 import { keepalive, limits, processLimits, timeouts } from './limits.ts';
 import { admin, listener } from './listeners.ts';
@@ -166,6 +166,11 @@ export const schema = z.strictObject({
     .record(z.string(), issuer)
     .prefault({})
     .describe('Who signs tokens, each by a name that routes use'),
+  revocations: keyFile
+    .optional()
+    .describe(
+      'Who is revoked for as long as it stands there: file:PATH, a line each like `subject alice`, read again when it changes; absent: who is revoked by the admin listener alone',
+    ),
   store: store
     .optional()
     .describe(

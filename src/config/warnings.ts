@@ -3,6 +3,7 @@ import { anyAudience } from './any-audience.ts';
 import { certificateWarnings } from './client-certificates.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
+import { idleRevocations } from './idle-revocations.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
 import { hasIdleLimit } from './limits.ts';
 import { nearMisses } from './near-misses.ts';
@@ -39,6 +40,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...lonePrefixes(config),
     ...colonNames(config),
     ...anyAudience(config),
+    ...idleRevocations(config),
     ...CREDENTIALS.flatMap((pattern) => places(written, pattern)).flatMap(({ path }) =>
       literalSecret(path, written),
     ),

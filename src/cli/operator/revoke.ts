@@ -62,7 +62,7 @@ async function list({ stdout }: Context, admin: AdminClient, { json }: RevokeOpt
   const { revocations } = (await admin.ask('GET', '/revocations')) as { revocations: RevocationView[] };
   if (json) for (const each of revocations) stdout.write(`${JSON.stringify(each)}\n`);
   if (json) return;
-  const rows = revocations.map(({ by, value, issuer = 'any', until }) =>
+  const rows = revocations.map(({ by, value, issuer = 'any', until = 'as listed' }) =>
     [by, value, issuer, until].map(printable),
   );
   stdout.write(
