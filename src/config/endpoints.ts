@@ -2,10 +2,13 @@ import { z } from 'zod';
 import { pathPattern } from './fields.ts';
 import { covers, type Match } from './patterns.ts';
 import type { Finding } from './problem.ts';
+import { endsWithToken, refreshPath } from './refresh.ts';
 import type { Config } from './schema.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
 /** The configuration of what the gateway answers itself on its public listeners. */
+
+const DEFAULT_PREFIX = '/.sallyport';
 
 export const endpoints = z.strictObject({
   prefix: pathPattern
@@ -13,13 +16,13 @@ export const endpoints = z.strictObject({
       (path) => /^\/[^{}*]*[^/{}*]$/.test(path),
       'expected a path like /.sallyport, without names and /*',
     )
-    .prefault('/.sallyport')
+    .prefault(DEFAULT_PREFIX)
     .describe('What the paths begin with under which the gateway itself answers'),
 });
 
 /** The paths under which the gateway answers with a configuration. */
-export function endpointPaths(_config: Config): string[] {
-  return [];
+export function endpointPaths(config: Config): string[] {
+  return config.routes.some(endsWithToken) ? [refreshPath(config)] : [];
 }
 
 /**
@@ -36,7 +39,12 @@ export function claims({ path, ignoreCase }: Match, endpoint: string, prefix: st
 /** Warnings: routes that take what the gateway would answer. */
 export function shadowedEndpoints(config: Config): Finding[] {
   const { routes, endpoints } = config;
-  return endpointPaths(config).flatMap((path) =>
+  const paths = endpointPaths(config);
+  if (paths.length === 0 && endpoints.prefix !== DEFAULT_PREFIX)
+    return [
+      { path: ['endpoints'], message: 'has no effect: the gateway answers nothing itself here', atKey: true },
+    ];
+  return paths.flatMap((path) =>
     routes.flatMap(({ match, upstream }, index) =>
       servedKinds(upstream).includes('request') &&
       claims(match, path, endpoints.prefix) &&
