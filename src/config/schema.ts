@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { auth } from './auth.ts';
 import { credentials } from './credentials.ts';
+import { endpoints } from './endpoints.ts';
 import { cidr, duration, hostPattern, loginUrl, origin, pathPattern } from './fields.ts';
 import { issuer } from './issuers.ts';
 import { keepalive, limits, processLimits, timeouts } from './limits.ts';
@@ -171,6 +172,7 @@ export const schema = z.strictObject({
     .describe(
       'What several gateways share, so that limits hold across them; absent: each counts for itself, in memory',
     ),
+  endpoints: endpoints.prefault({}).describe('What the gateway answers itself on its public listeners'),
   drain: duration.prefault('10s').describe('So long open connections get to close after SIGTERM'),
   routes: z.array(route).min(1).describe('What is asked for, by whom, and where it goes'),
 });

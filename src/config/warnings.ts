@@ -1,6 +1,7 @@
 import { shownUrl } from '../http/query.ts';
 import { anyAudience } from './any-audience.ts';
 import { certificateWarnings } from './client-certificates.ts';
+import { shadowedEndpoints } from './endpoints.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
@@ -45,6 +46,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
     ...nearMisses(config),
+    ...shadowedEndpoints(config),
     ...certificateWarnings(config),
   ];
 }
