@@ -9,8 +9,7 @@ import type { Verifications } from './token/verifications.ts';
 
 /** Whose word counts when clients sign out. */
 export interface LogoutParty {
-  /** What the configuration calls the issuer, and its `iss`. */
-  readonly name: string;
+  /** The `iss` of its tokens. */
   readonly issuer: string;
   readonly verify: VerifyLogout;
   /** As long as its tokens are good at most, in milliseconds. */
@@ -26,10 +25,10 @@ export interface LogoutDeps {
   readonly now?: () => number;
 }
 
-/** What came of a logout token; nothing in it is a secret. */
+/** Who has signed out. */
 export interface LoggedOut {
-  /** What the configuration calls the issuer. */
   readonly issuer: string;
+  readonly subject: string | undefined;
   readonly revocation: Revocation;
 }
 
@@ -48,13 +47,13 @@ export function createLogOut(parties: readonly LogoutParty[], deps: LogoutDeps):
   return async function logOut(token, address) {
     const guard = { check: () => verifications.check(address), enter: () => verifications.enter(address) };
     try {
-      const [{ name, forMs }, logout] = await judge(token, parties, guard);
+      const [{ forMs }, logout] = await judge(token, parties, guard);
       const note = noteOf(logout);
       const goodForMs = Math.max(1, logout.expiresAt - now());
       if (!(await notes.put(note, '', goodForMs))) throw invalid('it was shown before: its jti is known');
       const revocation = { ...revokedBy(logout), at: logout.issuedAt, until: now() + forMs };
       await keep(revocation, note);
-      return { issuer: name, revocation };
+      return { issuer: logout.issuer, subject: logout.subject, revocation };
     } catch (error) {
       if (isInvalid(error)) verifications.failed(address);
       throw error;

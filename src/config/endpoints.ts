@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { pathPattern } from './fields.ts';
+import { fixedPath } from './fields.ts';
+import { logoutPath } from './logout.ts';
 import { covers, type Match } from './patterns.ts';
 import type { Finding } from './problem.ts';
 import type { Config } from './schema.ts';
@@ -8,18 +9,15 @@ import { servedKinds } from './upstream-kinds.ts';
 /** The configuration of what the gateway answers itself on its public listeners. */
 
 export const endpoints = z.strictObject({
-  prefix: pathPattern
-    .refine(
-      (path) => /^\/[^{}*]*[^/{}*]$/.test(path),
-      'expected a path like /.sallyport, without names and /*',
-    )
+  prefix: fixedPath
     .prefault('/.sallyport')
     .describe('What the paths begin with under which the gateway itself answers'),
 });
 
 /** The paths under which the gateway answers with a configuration. */
-export function endpointPaths(_config: Config): string[] {
-  return [];
+export function endpointPaths(config: Config): string[] {
+  const logouts = Object.values(config.issuers).flatMap((issuer) => logoutPath(config, issuer) ?? []);
+  return [...new Set(logouts)];
 }
 
 /**

