@@ -47,6 +47,7 @@ export interface Address {
 export interface Gateway {
   /** Where it listens, in the order of the configuration's listeners. */
   readonly addresses: readonly (Address & { readonly secure: boolean })[];
+  /** Undefined where there is none, and where it is a unix socket. */
   readonly adminAddress: Address | undefined;
   /** Connections open now. */
   readonly connections: number;
@@ -231,5 +232,6 @@ async function openAdmin({ admin }: Config, deps: AdminDeps, closers: Closers): 
   if (admin === undefined) return undefined;
   const opened = await startAdmin(admin, deps);
   closers.add(() => opened.close());
-  return { host: opened.address.address, port: opened.address.port };
+  const { address } = opened;
+  return address && { host: address.address, port: address.port };
 }

@@ -37,7 +37,7 @@ async function start() {
       return heard;
     },
     async publish(body: unknown, { path = '/publish', accept = '*/*' } = {}) {
-      const response = await fetch(`http://127.0.0.1:${admin.address.port}${path}`, {
+      const response = await fetch(`http://127.0.0.1:${admin.address?.port}${path}`, {
         method: 'POST',
         headers: { authorization: `Bearer ${SECRET}`, accept },
         body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
