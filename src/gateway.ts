@@ -7,15 +7,14 @@ import { ParkingSpace } from './bridge/parking-space.ts';
 import { ChannelHub } from './bridge/poll/channels.ts';
 import type { Config } from './config/schema.ts';
 import { createAttach } from './gateway/attach.ts';
-import { createBackchannel } from './gateway/backchannel.ts';
 import { Closers } from './gateway/closers.ts';
+import { createDesks } from './gateway/desks.ts';
 import { Drain } from './gateway/drain.ts';
 import { createEvents, type GatewayEvents } from './gateway/events.ts';
 import { checkHooks, type GivenConfig, readGiven } from './gateway/given.ts';
 import { mostConnections, mostParked } from './gateway/most-connections.ts';
 import { readinessOf } from './gateway/readiness.ts';
-import { createRevocationDesk, openRevocations } from './gateway/revoking.ts';
-import { createSessionDesk } from './gateway/session-desk.ts';
+import { openRevocations } from './gateway/revoking.ts';
 import { openStore } from './gateway/store.ts';
 import { openVerifiers } from './gateway/verifiers.ts';
 import { createHandshake, type HandshakeDeps } from './handshake.ts';
@@ -120,12 +119,7 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   const deps = { ...(await listenerDeps(config, metrics, logger)), certificates: inside.certificates };
   let isListening = false;
   const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
-  const backchannel = createBackchannel(sessions, inside.channels, metrics.pushes);
-  const desks = {
-    backchannel,
-    sessions: createSessionDesk(sessions),
-    revocations: createRevocationDesk(inside.revocations, sessions, config.issuers),
-  };
+  const desks = createDesks(config, inside);
   const adminAddress = await openAdmin(config, { ready, metrics, ...desks, logger }, closers);
   const addresses = await openListeners(config, handlers, deps, closers);
   isListening = true;
@@ -183,7 +177,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const deps = { ...proofs, ...limits, ...services, files, reloads, logger };
   const routes = openRoutes(config, deps, route, closers);
   const all = { files, certificates, verifiers, metrics, events, observer };
-  return { ...all, sessions, channels, routes, revocations };
+  return { ...all, sessions, channels, routes, revocations, upstreams };
 }
 
 function openRoutes(

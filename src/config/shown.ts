@@ -27,11 +27,24 @@ function shown(node: JsonSchema | undefined, tree: unknown, written: unknown, pa
   if (Array.isArray(value)) return value.map((each, at) => shown(one?.items, each, written, [...path, at]));
   const named = typeof one?.additionalProperties === 'object' ? one.additionalProperties : undefined;
   const names = new Set([...Object.keys(one?.properties ?? {}), ...Object.keys(value)]);
-  const entries = [...names].map((name) => {
+  const isHidden = areSecretNames(tree, written, path);
+  const entries = [...names].map((name, at) => {
     const inner = Object.hasOwn(value, name) ? value[name] : undefined;
-    return [name, shown(one?.properties?.[name] ?? named, inner, written, [...path, name])] as const;
+    return [
+      isHidden ? `${HIDDEN}${at + 1}` : name,
+      shown(one?.properties?.[name] ?? named, inner, written, [...path, name]),
+    ] as const;
   });
   return Object.fromEntries(entries.filter(([, inner]) => inner !== undefined));
+}
+
+/** Names of targets that clients say in the query let in whoever knows them. */
+function areSecretNames(tree: unknown, written: unknown, path: Path): boolean {
+  const [top, , key, kind] = path;
+  if (!isTree(tree) || path.length !== 4 || top !== 'routes' || key !== 'upstream' || kind !== 'targets')
+    return false;
+  const template = valueAt(written, [...path.slice(0, -1), 'tcp']);
+  return /\{query\b/.test(JSON.stringify(template) ?? '');
 }
 
 /** Which of the forms that may stand here a list or a mapping has. */

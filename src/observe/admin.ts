@@ -36,7 +36,7 @@ export interface AdminOptions extends AdminPlace, AdminSecrets {
 
 /**
  * Serves `/livez`, `/readyz` and `/metrics` on a listener of their own, apart from what clients can reach, to whoever
- * calls it by its name; to who shows a secret also `/connections` and `/publish`. Rejects with ListenerError if it cannot
+ * calls it by its name; to who shows a secret also what `createPages` lists besides. Rejects with ListenerError if it cannot
  * listen.
  */
 export async function startAdmin(

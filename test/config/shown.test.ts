@@ -113,6 +113,18 @@ describe('what is secret is shown to nobody', () => {
     expect(shown).toContain(`/bot\${ADMIN}/updates`);
   });
 
+  test('in names of targets that come in a query', () => {
+    const targets = (by: string) =>
+      textOf(
+        sampleConfig({
+          route: `  - { name: t, match: { path: "/t/{desk}" }, auth: none, upstream: { tcp: "${by}", targets: { MARK-1: "127.0.0.1:5901", MARK-2: "127.0.0.1:5902" } } }`,
+        }),
+      );
+    expect(targets('{query.token}')).toContain('"targets":{"***1":"127.0.0.1:5901","***2":"127.0.0.1:5902"}');
+    expect(targets('{query.token}')).not.toContain('MARK');
+    expect(targets('{path.desk}')).toContain('MARK-1');
+  });
+
   test('in the query of an address, and in what services are told', () => {
     const text = textOf(
       sampleConfig({

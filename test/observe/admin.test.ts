@@ -4,10 +4,9 @@ import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ListenerError } from '../../src/listener/error.ts';
 import type { Backchannel } from '../../src/observe/admin/backchannel.ts';
-import type { RevocationDesk } from '../../src/observe/admin/revocations.ts';
-import type { SessionDesk } from '../../src/observe/admin/sessions.ts';
 import { type Admin, type Readiness, startAdmin } from '../../src/observe/admin.ts';
 import { createLogger } from '../../src/observe/log.ts';
+import { desks } from '../support/desks.ts';
 import { startGateway } from '../support/gateway.ts';
 import { Sink } from '../support/observe.ts';
 
@@ -25,9 +24,7 @@ async function start({
   const admin = await startAdmin(
     { host: '127.0.0.1', port: 0, names, secret },
     {
-      backchannel: backchannel as Backchannel,
-      sessions: {} as SessionDesk,
-      revocations: {} as RevocationDesk,
+      ...desks({ backchannel }),
       ready: () => readiness,
       metrics: { render, contentType: 'text/plain; version=0.0.4' },
       logger: createLogger({ destination: log }),
@@ -174,9 +171,7 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws:
     const deps = {
       ready: () => ({ ready: true }),
       metrics: { render: async () => '', contentType: '' },
-      backchannel: {} as Backchannel,
-      sessions: {} as SessionDesk,
-      revocations: {} as RevocationDesk,
+      ...desks(),
     };
     const again = startAdmin(
       { host: '127.0.0.1', port },

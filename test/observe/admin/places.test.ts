@@ -2,10 +2,9 @@ import { Agent, get, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Backchannel } from '../../../src/observe/admin/backchannel.ts';
-import type { RevocationDesk } from '../../../src/observe/admin/revocations.ts';
-import type { SessionDesk } from '../../../src/observe/admin/sessions.ts';
 import { startAdmin } from '../../../src/observe/admin.ts';
 import { createLogger } from '../../../src/observe/log.ts';
+import { desks } from '../../support/desks.ts';
 
 const SECRET = 'thirty-two-bytes-of-a-good-secret';
 
@@ -16,9 +15,7 @@ test('services that keep all the connections they may have do not keep others fr
     {
       ready: () => ({ ready: true }),
       metrics: { render: async () => 'up 1\n', contentType: 'text/plain' },
-      backchannel: backchannel as Backchannel,
-      sessions: {} as SessionDesk,
-      revocations: {} as RevocationDesk,
+      ...desks({ backchannel }),
       logger: createLogger({ level: 'silent' }),
     },
   );
