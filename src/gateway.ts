@@ -10,8 +10,8 @@ import type { EndpointDeps } from './endpoints/endpoint.ts';
 import { openEndpoints } from './endpoints/index.ts';
 import type { Address, ListeningAddress } from './gateway/address.ts';
 import { createAttach } from './gateway/attach.ts';
-import { createBackchannel } from './gateway/backchannel.ts';
 import { Closers } from './gateway/closers.ts';
+import { createDesks } from './gateway/desks.ts';
 import { Drain } from './gateway/drain.ts';
 import { createEvents, type GatewayEvents } from './gateway/events.ts';
 import { checkHooks, type GivenConfig, readGiven } from './gateway/given.ts';
@@ -19,8 +19,7 @@ import { listenerDeps, openAdmin, openListeners } from './gateway/listening.ts';
 import { mostParked } from './gateway/most-connections.ts';
 import type { Part } from './gateway/part.ts';
 import { readinessOf } from './gateway/readiness.ts';
-import { createRevocationDesk, openRevocations } from './gateway/revoking.ts';
-import { createSessionDesk } from './gateway/session-desk.ts';
+import { openRevocations } from './gateway/revoking.ts';
 import { openStore } from './gateway/store.ts';
 import { openVerifiers } from './gateway/verifiers.ts';
 import { createHandshake, type HandshakeDeps } from './handshake.ts';
@@ -45,6 +44,7 @@ export type { Address };
 export interface Gateway {
   /** Where it listens, in the order of the configuration's listeners. */
   readonly addresses: readonly ListeningAddress[];
+  /** Undefined where there is none, and where it is a unix socket. */
   readonly adminAddress: Address | undefined;
   /** Connections open now. */
   readonly connections: number;
@@ -133,16 +133,7 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   };
   let isListening = false;
   const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
-  const backchannel = createBackchannel(sessions, inside.channels, metrics.pushes);
-  const desks = {
-    backchannel,
-    sessions: createSessionDesk(sessions),
-    revocations: createRevocationDesk({
-      ...inside,
-      broadcast: inside.commons.broadcast,
-      issuers: config.issuers,
-    }),
-  };
+  const desks = createDesks(config, inside);
   const adminDeps = { ready, metrics, ...desks, logger };
   part?.serve(adminDeps);
   const adminAddress = part === undefined ? await openAdmin(config, adminDeps, closers) : undefined;
@@ -202,7 +193,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const deps = { ...proofs, ...limits, ...services, files, reloads, logger };
   const routes = openRoutes(config, deps, route, closers);
   const all = { files, certificates, metrics, events, observer };
-  return { ...all, ...proofs, sessions, channels, routes, commons };
+  return { ...all, ...proofs, sessions, channels, routes, commons, upstreams };
 }
 
 function openRoutes(

@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { admin } from './admin.ts';
 import { auth } from './auth.ts';
 import { credentials } from './credentials.ts';
 import { endpoints } from './endpoints.ts';
 import { cidr, duration, hostPattern, keyFile, loginUrl, origin, pathPattern } from './fields.ts';
 import { issuer } from './issuers.ts';
 import { keepalive, limits, processLimits, timeouts } from './limits.ts';
-import { admin, listener } from './listeners.ts';
+import { listener } from './listeners.ts';
 import { log } from './log.ts';
 import { pollUpstream, postUpstream } from './poll/index.ts';
 import { poolFields, urlTargets } from './pool.ts';
