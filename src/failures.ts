@@ -67,6 +67,7 @@ export const FAILURES = {
     sentence: 'Messages can be pushed to connections of poll and post upstreams only.',
   },
   PUSH_TOO_BIG: { status: 413, close: 1009, sentence: 'What is pushed has at most 1 MiB.' },
+  BODY_TOO_BIG: { status: 413, close: 1009, sentence: 'The body has more bytes than are taken here.' },
   PUSHES_FULL: {
     status: 429,
     close: 1013,
@@ -171,6 +172,11 @@ export const FAILURES = {
     status: 503,
     close: 1013,
     sentence: 'As many are revoked as can be remembered: 100,000.',
+  },
+  LOGOUT_REFUSED: {
+    status: 400,
+    close: 1008,
+    sentence: 'This is no logout token that counts here, or it was shown before.',
   },
   REVOCATION_UNKNOWN: { status: 404, close: 1008, sentence: 'This was not revoked, or is forgotten by now.' },
   SESSION_KILLED: { status: 403, close: 1008, sentence: 'The session was ended by an operator.' },

@@ -6,10 +6,12 @@ import { Verifications } from './admission/token/verifications.ts';
 import { ParkingSpace } from './bridge/parking-space.ts';
 import { ChannelHub } from './bridge/poll/channels.ts';
 import type { Config } from './config/schema.ts';
+import type { EndpointDeps } from './endpoints/endpoint.ts';
+import { openEndpoints } from './endpoints/index.ts';
 import type { Address, ListeningAddress } from './gateway/address.ts';
 import { createAttach } from './gateway/attach.ts';
-import { createBackchannel } from './gateway/backchannel.ts';
 import { Closers } from './gateway/closers.ts';
+import { createDesks } from './gateway/desks.ts';
 import { Drain } from './gateway/drain.ts';
 import { createEvents, type GatewayEvents } from './gateway/events.ts';
 import { checkHooks, type GivenConfig, readGiven } from './gateway/given.ts';
@@ -17,8 +19,7 @@ import { listenerDeps, openAdmin, openListeners } from './gateway/listening.ts';
 import { mostParked } from './gateway/most-connections.ts';
 import type { Part } from './gateway/part.ts';
 import { readinessOf } from './gateway/readiness.ts';
-import { createRevocationDesk, openRevocations } from './gateway/revoking.ts';
-import { createSessionDesk } from './gateway/session-desk.ts';
+import { openRevocations } from './gateway/revoking.ts';
 import { openStore } from './gateway/store.ts';
 import { openVerifiers } from './gateway/verifiers.ts';
 import { createHandshake, type HandshakeDeps } from './handshake.ts';
@@ -43,6 +44,7 @@ export type { Address };
 export interface Gateway {
   /** Where it listens, in the order of the configuration's listeners. */
   readonly addresses: readonly ListeningAddress[];
+  /** Undefined where there is none, and where it is a unix socket. */
   readonly adminAddress: Address | undefined;
   /** Connections open now. */
   readonly connections: number;
@@ -121,7 +123,7 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   const { sessions, routes, metrics, verifiers, events } = inside;
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;
-  const handlers = createHandlers({ ...inside, isDraining });
+  const handlers = createHandlers({ ...inside, config, isDraining });
   const { certificates } = inside;
   const { part } = options;
   const deps = {
@@ -131,12 +133,7 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   };
   let isListening = false;
   const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
-  const backchannel = createBackchannel(sessions, inside.channels, metrics.pushes);
-  const desks = {
-    backchannel,
-    sessions: createSessionDesk(sessions),
-    revocations: createRevocationDesk(inside.revocations, sessions, config.issuers),
-  };
+  const desks = createDesks(config, inside);
   const adminDeps = { ready, metrics, ...desks, logger };
   part?.serve(adminDeps);
   const adminAddress = part === undefined ? await openAdmin(config, adminDeps, closers) : undefined;
@@ -185,18 +182,18 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver, certificates });
   closers.add(() => resolver.close());
   const storeDeps = { certificates, onFailed: metrics.storeFailed, logger, alone: part };
-  const { store, shared } = await openStore(config.store, storeDeps, closers);
+  const { store, commons, shared } = await openStore(config.store, storeDeps, closers);
   const { ipv6Prefix } = config.limits;
   const limits = { store, limits: metrics.limits, ipv6Prefix };
-  const revocations = openRevocations(sessions, closers);
+  const revocations = await openRevocations(config, { sessions, commons, files, logger, reloads }, closers);
   const verifications = new Verifications({ ipv6Prefix });
   const proofs = { revocations, verifiers, keys, verifications, authorize };
   const space = new ParkingSpace(await mostParked(config));
   const services = { upstreams, channels, goodbyes, lingering, space };
   const deps = { ...proofs, ...limits, ...services, files, reloads, logger };
   const routes = openRoutes(config, deps, route, closers);
-  const all = { files, certificates, verifiers, metrics, events, observer };
-  return { ...all, sessions, channels, routes, revocations };
+  const all = { files, certificates, metrics, events, observer };
+  return { ...all, ...proofs, sessions, channels, routes, commons, upstreams };
 }
 
 function openRoutes(
@@ -211,9 +208,9 @@ function openRoutes(
   return routes;
 }
 
-function createHandlers(deps: HandshakeDeps): ListenerHandlers {
+function createHandlers(deps: HandshakeDeps & EndpointDeps): ListenerHandlers {
   const handshake = createHandshake(deps);
-  const plain = createPlainHandler(deps);
+  const plain = createPlainHandler({ ...deps, findEndpoint: openEndpoints(deps) });
   return {
     upgrade: (pending) => void handshake(pending),
     request: (pending) => void plain(pending),

@@ -8,6 +8,7 @@ import { key, keyCommand } from './key.ts';
 import { kill, killCommand } from './operator/kill.ts';
 import { revoke, revokeCommand } from './operator/revoke.ts';
 import { sessions, sessionsCommand } from './operator/sessions.ts';
+import { upstreams, upstreamsCommand } from './operator/upstreams.ts';
 import { socks, socksCommand } from './socks.ts';
 import { stdio, stdioCommand } from './stdio.ts';
 import { mintToken, tokenCommand } from './token.ts';
@@ -27,6 +28,7 @@ const COMMANDS: readonly AddCommand[] = [
   addSessions,
   addKill,
   addRevoke,
+  addUpstreams,
   addToken,
   addKey,
   addForward,
@@ -134,6 +136,12 @@ function addKill(program: Command, context: Context): void {
 function addRevoke(program: Command, context: Context): void {
   revokeCommand(takingFile(program.command('revoke'), context)).action(async (file, options) => {
     await revoke(context, file, options);
+  });
+}
+
+function addUpstreams(program: Command, context: Context): void {
+  upstreamsCommand(takingFile(program.command('upstreams'), context)).action(async (file, options) => {
+    await upstreams(context, file, options);
   });
 }
 

@@ -68,7 +68,22 @@ export function isParsed(config: object): config is Config {
   return PARSED.has(config);
 }
 
-const PARSED = new WeakSet<object>();
+/** What a configuration was made from, in its own language. */
+interface Origin {
+  /** Variables replaced, paths absolute, secrets in the place of their files. */
+  readonly tree: unknown;
+  /** As it was written. */
+  readonly written: unknown;
+}
+
+/** What a configuration of `loadConfig`, `parseConfig` or `parseTree` was made from. Throws TypeError for another. */
+export function originOf(config: Config): Origin {
+  const origin = PARSED.get(config);
+  if (origin === undefined) throw new TypeError('this configuration was not loaded');
+  return origin;
+}
+
+const PARSED = new WeakMap<object, Origin>();
 const UNNAMED = 'configuration';
 
 function parseSource(source: Source, options: ParseOptions): ParsedConfig {
@@ -88,7 +103,7 @@ function parseSource(source: Source, options: ParseOptions): ParsedConfig {
   if (!parsed.success || findings.length > 0)
     throw new ConfigError(file, inOrder(firstEach(findings), source));
   const config = freeze(parsed.data);
-  PARSED.add(config);
+  PARSED.set(config, { tree, written: source.value });
   const warnings = inOrder(findWarnings(config, source.written ?? source.value), source);
   return { config, warnings, locate: source.locate };
 }

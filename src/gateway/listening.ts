@@ -46,5 +46,6 @@ export async function openAdmin(
   if (admin === undefined) return undefined;
   const opened = await startAdmin(admin, deps);
   closers.add(() => opened.close());
-  return { host: opened.address.address, port: opened.address.port };
+  const { address } = opened;
+  return address && { host: address.address, port: address.port };
 }

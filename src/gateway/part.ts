@@ -1,6 +1,7 @@
 import type { Backchannel } from '../observe/admin/backchannel.ts';
 import type { RevocationDesk } from '../observe/admin/revocations.ts';
 import type { SessionDesk } from '../observe/admin/sessions.ts';
+import type { UpstreamDesk } from '../observe/admin/upstreams.ts';
 import type { Readiness } from '../observe/admin.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Commons } from '../store/commons.ts';
@@ -26,4 +27,5 @@ export interface Desks {
   readonly backchannel: Backchannel;
   readonly sessions: SessionDesk;
   readonly revocations: RevocationDesk;
+  readonly upstreams: UpstreamDesk;
 }

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { LoadedConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { shownConfig } from '../config/shown.ts';
 import type { Address, ListeningAddress } from '../gateway/address.ts';
 import { type Admin, startAdmin } from '../observe/admin.ts';
 import { type Logger, reopenLog } from '../observe/log.ts';
@@ -16,6 +18,7 @@ import type { Processes } from './processes.ts';
 import { readinessOf } from './readiness.ts';
 import { createRevocationsDesk } from './revocation-desk.ts';
 import { createSessionsDesk } from './session-desk.ts';
+import { createUpstreamsDesk } from './upstream-desk.ts';
 
 /** A running gateway of several processes. */
 export interface Primary {
@@ -49,7 +52,8 @@ export async function startPrimary(loaded: LoadedConfig, deps: PrimaryDeps): Pro
   const metrics = new MergedMetrics(() => droppedLines(logger));
   const orders = { text: loaded.text, file: loaded.file, size, ticketSecret: randomBytes(32) };
   const crew = new Crew({ size, fork, observer: observerOf(orders, metrics, logger) });
-  const admin = config.admin && (await startAdmin(config.admin, { ...desksOf(crew, metrics), logger }));
+  const admin =
+    config.admin && (await startAdmin(config.admin, { ...desksOf(config, crew, metrics), logger }));
   const addresses = await crew.start().catch(async (error) => {
     await admin?.close();
     throw error;
@@ -74,7 +78,8 @@ export async function startPrimary(loaded: LoadedConfig, deps: PrimaryDeps): Pro
 }
 
 function addressOf(admin: Admin | undefined): Address | undefined {
-  return admin && { host: admin.address.address, port: admin.address.port };
+  const address = admin?.address;
+  return address && { host: address.address, port: address.port };
 }
 
 function observerOf(orders: Omit<Orders, 'number'>, metrics: MergedMetrics, logger: Logger) {
@@ -97,12 +102,14 @@ function observerOf(orders: Omit<Orders, 'number'>, metrics: MergedMetrics, logg
 }
 
 /** What operators ask, of all workers. */
-function desksOf(crew: Crew, metrics: MergedMetrics) {
+function desksOf(config: Config, crew: Crew, metrics: MergedMetrics) {
   return {
     ready: readinessOf(crew),
     backchannel: createWorkersBackchannel(crew),
     sessions: createSessionsDesk(crew),
     revocations: createRevocationsDesk(crew),
+    upstreams: createUpstreamsDesk(crew),
+    config: async () => shownConfig(config),
     metrics: {
       contentType: metrics.contentType,
       render: async () => metrics.render(await snapshotsOf(crew)),

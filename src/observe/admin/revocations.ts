@@ -19,15 +19,15 @@ export interface RevocationView {
   readonly by: RevokedBy;
   readonly value: string;
   readonly issuer?: string | undefined;
-  /** When it was made, and when it is forgotten (RFC 3339). */
-  readonly at: string;
-  readonly until: string;
+  /** When it was made, and when it is forgotten (RFC 3339). Absent: as long as it stands in the file of revocations. */
+  readonly at?: string;
+  readonly until?: string;
 }
 
 /** What is revoked, for operators; made by the gateway. */
 export interface RevocationDesk {
   list(): Answered<readonly RevocationView[]>;
-  /** Revokes, and begins to end the sessions that are meant: how many. Throws BAD_REQUEST, CONNECTION_GONE, REVOCATIONS_FULL. */
+  /** Revokes, and begins to end the sessions that are meant, on all gateways: how many. Throws BAD_REQUEST, CONNECTION_GONE, REVOCATIONS_FULL. */
   revoke(order: RevocationOrder): Answered<number>;
   /** Takes one back; false if there is none. */
   undo(order: RevocationOrder): Answered<boolean>;

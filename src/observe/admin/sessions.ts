@@ -4,6 +4,7 @@ import { badRequest } from '../../http/fields.ts';
 import type { SessionRecord } from '../index.ts';
 import { closeStatus } from './close-status.ts';
 import { type Answer, type Answered, DONE, json, type Page, type Question } from './page.ts';
+import { readParameters } from './parameters.ts';
 
 /** One open session, as an operator sees it; nothing in it is a secret. */
 export interface SessionView
@@ -65,7 +66,7 @@ const LARGEST_PAGE = 1_000;
 /** `/sessions`: GET lists those that fit, DELETE ends them. */
 export function sessionsPage(desk: SessionDesk): Page {
   async function list({ query }: Question): Promise<Answer> {
-    const { limit = String(PAGE), after = '0' } = known(query, ['limit', 'after']);
+    const { limit = String(PAGE), after = '0' } = readParameters(query, ['limit', 'after', ...FILTERS]);
     if (!/^\d{1,15}$/.test(after)) throw badRequest('after is what `next` of the page before says');
     if (!/^\d{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > LARGEST_PAGE)
       throw badRequest(`limit is a number from 1 to ${LARGEST_PAGE}`);
@@ -74,7 +75,7 @@ export function sessionsPage(desk: SessionDesk): Page {
   }
 
   async function endAll({ query }: Question): Promise<Answer> {
-    const { all } = known(query, ['code', 'reason', 'all']);
+    const { all } = readParameters(query, ['code', 'reason', 'all', ...FILTERS]);
     const filter = filterIn(query);
     if (Object.keys(filter).length === 0 && all !== 'true')
       throw badRequest('say which: route, subject, issuer, origin, address or target; or all=true');
@@ -93,28 +94,12 @@ export function sessionPage(desk: SessionDesk): Page {
   }
 
   async function end({ name, query }: Question): Promise<Answer> {
-    known(query, ['code', 'reason']);
+    readParameters(query, ['code', 'reason']);
     if (!(await desk.end(name, readStatus(query)))) throw new GatewayError('CONNECTION_GONE');
     return DONE;
   }
 
   return { path: /^\/sessions\/([^/]+)$/, isGuarded: true, methods: { GET: describe, DELETE: end } };
-}
-
-/** The parameters besides filters. Throws BAD_REQUEST for those that nobody knows, and for one that comes twice. */
-function known(query: URLSearchParams, names: readonly string[]): Partial<Record<string, string>> {
-  const given = [...query.keys()];
-  for (const name of given) {
-    if (!names.includes(name) && !isFilter(name)) throw badRequest(`${name} is no parameter here`);
-    if (query.getAll(name).length > 1) throw badRequest(`${name} comes twice`);
-  }
-  return Object.fromEntries(
-    names.flatMap((name) => (query.has(name) ? [[name, query.get(name) ?? '']] : [])),
-  );
-}
-
-function isFilter(name: string): name is (typeof FILTERS)[number] {
-  return (FILTERS as readonly string[]).includes(name);
 }
 
 function filterIn(query: URLSearchParams): SessionFilter {
