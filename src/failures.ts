@@ -67,6 +67,7 @@ export const FAILURES = {
     sentence: 'Messages can be pushed to connections of poll and post upstreams only.',
   },
   PUSH_TOO_BIG: { status: 413, close: 1009, sentence: 'What is pushed has at most 1 MiB.' },
+  BODY_TOO_BIG: { status: 413, close: 1009, sentence: 'The body has more bytes than are taken here.' },
   PUSHES_FULL: {
     status: 429,
     close: 1013,

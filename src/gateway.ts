@@ -6,6 +6,8 @@ import { Verifications } from './admission/token/verifications.ts';
 import { ParkingSpace } from './bridge/parking-space.ts';
 import { ChannelHub } from './bridge/poll/channels.ts';
 import type { Config } from './config/schema.ts';
+import type { EndpointDeps } from './endpoints/endpoint.ts';
+import { openEndpoints } from './endpoints/index.ts';
 import { createAttach } from './gateway/attach.ts';
 import { Closers } from './gateway/closers.ts';
 import { createDesks } from './gateway/desks.ts';
@@ -115,7 +117,7 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   const { sessions, routes, metrics, verifiers, events } = inside;
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;
-  const handlers = createHandlers({ ...inside, isDraining });
+  const handlers = createHandlers({ ...inside, config, isDraining });
   const deps = { ...(await listenerDeps(config, metrics, logger)), certificates: inside.certificates };
   let isListening = false;
   const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
@@ -166,18 +168,18 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver, certificates });
   closers.add(() => resolver.close());
   const storeDeps = { certificates, onFailed: metrics.storeFailed, logger };
-  const { store, shared } = await openStore(config.store, storeDeps, closers);
+  const { store, commons, shared } = await openStore(config.store, storeDeps, closers);
   const { ipv6Prefix } = config.limits;
   const limits = { store, limits: metrics.limits, ipv6Prefix };
-  const revocations = openRevocations(sessions, closers);
+  const revocations = await openRevocations(config, { sessions, commons, files, logger, reloads }, closers);
   const verifications = new Verifications({ ipv6Prefix });
   const proofs = { revocations, verifiers, keys, verifications, authorize };
   const space = new ParkingSpace(await mostParked(config));
   const services = { upstreams, channels, goodbyes, lingering, space };
   const deps = { ...proofs, ...limits, ...services, files, reloads, logger };
   const routes = openRoutes(config, deps, route, closers);
-  const all = { files, certificates, verifiers, metrics, events, observer };
-  return { ...all, sessions, channels, routes, revocations, upstreams };
+  const all = { files, certificates, metrics, events, observer };
+  return { ...all, ...proofs, sessions, channels, routes, upstreams, commons };
 }
 
 function openRoutes(
@@ -192,9 +194,9 @@ function openRoutes(
   return routes;
 }
 
-function createHandlers(deps: HandshakeDeps): ListenerHandlers {
+function createHandlers(deps: HandshakeDeps & EndpointDeps): ListenerHandlers {
   const handshake = createHandshake(deps);
-  const plain = createPlainHandler(deps);
+  const plain = createPlainHandler({ ...deps, findEndpoint: openEndpoints(deps) });
   return {
     upgrade: (pending) => void handshake(pending),
     request: (pending) => void plain(pending),

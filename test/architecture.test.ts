@@ -12,6 +12,7 @@ const ROOMS = [
   'gateway',
   'handshake',
   'plain',
+  'endpoints',
   'route-table',
   'routes',
   'router',

@@ -22,7 +22,7 @@ const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target', 'post', 'post.target
   .flatMap((kind) => ['', '.*', '.*.*'].map((rest) => `routes.*.upstream.${kind}${rest}`))
   .concat('routes.*.auth.external.url');
 /** Places that may name a file that is read again when it changes: they keep their `file:`. */
-const WATCHED = ['routes.*.auth.keys', ...WATCHED_SECRETS, 'routes.*.upstream.targets'];
+const WATCHED = ['routes.*.auth.keys', ...WATCHED_SECRETS, 'routes.*.upstream.targets', 'revocations'];
 const SECRET_FILE = 'file:';
 const MAX_BYTES = 1024 * 1024;
 

@@ -1,8 +1,10 @@
 import { shownUrl } from '../http/query.ts';
 import { anyAudience } from './any-audience.ts';
 import { certificateWarnings } from './client-certificates.ts';
+import { shadowedEndpoints } from './endpoints.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
+import { idleRevocations } from './idle-revocations.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
 import { hasIdleLimit } from './limits.ts';
 import { nearMisses } from './near-misses.ts';
@@ -38,12 +40,14 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...lonePrefixes(config),
     ...colonNames(config),
     ...anyAudience(config),
+    ...idleRevocations(config),
     ...[...SECRETS, ...WATCHED_SECRETS]
       .flatMap((pattern) => places(written, pattern))
       .flatMap(({ path }) => literalSecret(path, written)),
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
     ...nearMisses(config),
+    ...shadowedEndpoints(config),
     ...certificateWarnings(config),
   ];
 }

@@ -52,10 +52,15 @@ export async function openStore(
       },
       recovered: () => logger.info('shared store answers again'),
     },
+    hearing: {
+      failed: (cause) =>
+        logger.error({ cause: describeError(cause) }, 'what other gateways tell is not heard'),
+      recovered: () => logger.info('what other gateways tell is heard again'),
+    },
   });
   closers.add(() => store.close());
   logger.info({ gateways: store.gateways, answers: store.isAnswering }, 'limits are shared');
-  return { store, commons: createMemoryCommons(), shared: store };
+  return { store, commons: store.commons, shared: store };
 }
 
 function unavailable(cause: unknown): GatewayError {

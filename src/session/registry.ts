@@ -9,6 +9,8 @@ export class Sessions {
   readonly #open = new Set<Session>();
   /** By what its service knows each by; also those that go on there without a client. */
   readonly #named = new Map<string, Session>();
+  /** Those whose clients are lost, and may come back. */
+  readonly #lingering = new Set<Session>();
   readonly #observer: () => Observer;
   #opened = 0;
   #onEmpty: (() => void) | undefined;
@@ -25,6 +27,12 @@ export class Sessions {
 
   [Symbol.iterator](): Iterator<Session> {
     return this.#open.values();
+  }
+
+  /** All that are open, and those that wait for a lost client. */
+  *lasting(): Iterable<Session> {
+    yield* this.#open;
+    yield* this.#lingering;
   }
 
   /** The connection that its service knows by this id: the open one, or the last that was, while the session goes on without. */
@@ -53,7 +61,7 @@ export class Sessions {
     session.stop();
     const { lingers } = ending;
     if (lingers === undefined) this.#forget(session);
-    else void lingers.then((aftermath) => this.#onLingered(session, aftermath));
+    else this.#linger(session, lingers);
     this.#observer().ended(session, ending, session.durationMs, detailOf(ending));
     if (this.#open.size === 0) this.#onEmpty?.();
   }
@@ -74,9 +82,9 @@ export class Sessions {
     this.#faultOf = faultOf;
   }
 
-  /** Ends all that are not to stay any more. */
+  /** Ends all that are not to stay any more, those that wait for a lost client among them. */
   judge(): void {
-    for (const session of this) this.#judge(session);
+    for (const session of this.lasting()) this.#judge(session);
   }
 
   #judge(session: Session): void {
@@ -89,8 +97,14 @@ export class Sessions {
     this.#named.set(session.connectionId, session);
   }
 
+  #linger(session: Session, lingers: NonNullable<Ending['lingers']>): void {
+    this.#lingering.add(session);
+    void lingers.then((aftermath) => this.#onLingered(session, aftermath));
+  }
+
   /** Another connection has the session, or it is over. */
   #onLingered(session: Session, aftermath: Aftermath | undefined): void {
+    this.#lingering.delete(session);
     this.#forget(session);
     if (aftermath === undefined) return;
     const { ending, undelivered } = aftermath;

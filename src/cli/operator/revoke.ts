@@ -60,7 +60,7 @@ export async function revoke(context: Context, file: string, options: RevokeOpti
 
 async function list(context: Context, admin: AdminClient, options: RevokeOptions): Promise<void> {
   const { revocations } = (await admin.ask('GET', '/revocations')) as { revocations: RevocationView[] };
-  const rows = revocations.map(({ by, value, issuer = 'any', until }) =>
+  const rows = revocations.map(({ by, value, issuer = 'any', until = 'as listed' }) =>
     [by, value, issuer, until].map(printable),
   );
   const text =
