@@ -173,6 +173,11 @@ export const FAILURES = {
     close: 1013,
     sentence: 'As many are revoked as can be remembered: 100,000.',
   },
+  LOGOUT_REFUSED: {
+    status: 400,
+    close: 1008,
+    sentence: 'This is no logout token that counts here, or it was shown before.',
+  },
   REVOCATION_UNKNOWN: { status: 404, close: 1008, sentence: 'This was not revoked, or is forgotten by now.' },
   SESSION_KILLED: { status: 403, close: 1008, sentence: 'The session was ended by an operator.' },
   STORE_UNAVAILABLE: {

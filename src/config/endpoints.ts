@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { pathPattern } from './fields.ts';
+import { fixedPath } from './fields.ts';
+import { logoutPath } from './logout.ts';
 import { covers, type Match } from './patterns.ts';
 import type { Finding } from './problem.ts';
 import { endsWithToken, refreshPath } from './refresh.ts';
@@ -11,18 +12,16 @@ import { servedKinds } from './upstream-kinds.ts';
 const DEFAULT_PREFIX = '/.sallyport';
 
 export const endpoints = z.strictObject({
-  prefix: pathPattern
-    .refine(
-      (path) => /^\/[^{}*]*[^/{}*]$/.test(path),
-      'expected a path like /.sallyport, without names and /*',
-    )
+  prefix: fixedPath
     .prefault(DEFAULT_PREFIX)
     .describe('What the paths begin with under which the gateway itself answers'),
 });
 
 /** The paths under which the gateway answers with a configuration. */
 export function endpointPaths(config: Config): string[] {
-  return config.routes.some(endsWithToken) ? [refreshPath(config)] : [];
+  const refresh = config.routes.some(endsWithToken) ? [refreshPath(config)] : [];
+  const logouts = Object.values(config.issuers).flatMap((issuer) => logoutPath(config, issuer) ?? []);
+  return [...new Set([...refresh, ...logouts])];
 }
 
 /**

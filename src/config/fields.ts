@@ -182,6 +182,12 @@ export const pathPattern = word('a path like /chat, /rooms/{room}, /{host}:{port
   return isPattern && !/\/\/|\/\.\.?(\/|$)/.test(text) ? text : undefined;
 });
 
+/** The path of one thing alone. */
+export const fixedPath = pathPattern.refine(
+  (path) => /^\/[^{}*]*[^/{}*]$/.test(path),
+  'expected a path like /.sallyport, without names and /*',
+);
+
 /** A header's name (RFC 9110 §5.1), in lower case. */
 export const headerName = word('a header name', (text) =>
   /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(text) ? text.toLowerCase() : undefined,

@@ -11,6 +11,7 @@ import { type Config, type ConfigInput, schema } from './schema.ts';
 import { readSource, type Source } from './source.ts';
 import { checkUnusedKeys } from './unused-keys.ts';
 import { findWarnings } from './warnings.ts';
+import { checkWorkers } from './workers.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -26,6 +27,8 @@ export interface ParsedConfig {
 export interface LoadedConfig extends ParsedConfig {
   /** The file it came from, as an absolute path. */
   readonly file: string;
+  /** What stood there. */
+  readonly text: string;
 }
 
 interface ParseOptions {
@@ -43,7 +46,7 @@ export async function loadConfig(file: string, { env }: { readonly env: Env }): 
     const message = cause.code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${cause.code}`;
     throw new ConfigError(file, [{ line: 1, column: 1, path: '', message }], { cause });
   });
-  return { file: resolve(file), ...parseConfig(text, { file, env }) };
+  return { file: resolve(file), text, ...parseConfig(text, { file, env }) };
 }
 
 /**
@@ -93,6 +96,7 @@ function parseSource(source: Source, options: ParseOptions): ParsedConfig {
     ...checkUnusedKeys(tree),
     ...checkClientCertificates(tree),
     ...checkLimits(tree),
+    ...checkWorkers(tree),
   );
   const parsed = schema.safeParse(tree);
   findings.push(...explain(parsed.error?.issues ?? [], source.value));

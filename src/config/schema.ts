@@ -21,6 +21,7 @@ import { proxyProtocol } from './tcp/proxy-protocol.ts';
 import { tableFields } from './tcp/table.ts';
 import { tcpTargets } from './tcp/targets.ts';
 import { upstreamTls } from './upstream-tls.ts';
+import { workers } from './workers.ts';
 
 /**
  * The configuration language, once: types, defaults, error messages and `config/schema.json` all come from here.
@@ -179,6 +180,7 @@ export const schema = z.strictObject({
       'What several gateways share, so that limits hold across them; absent: each counts for itself, in memory',
     ),
   endpoints: endpoints.prefault({}).describe('What the gateway answers itself on its public listeners'),
+  workers,
   drain: duration.prefault('10s').describe('So long open connections get to close after SIGTERM'),
   routes: z.array(route).min(1).describe('What is asked for, by whom, and where it goes'),
 });

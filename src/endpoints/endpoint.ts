@@ -1,7 +1,7 @@
 import type { Grant } from '../admission/grant.ts';
 import type { Revocations } from '../admission/revocations.ts';
 import type { Verifications } from '../admission/token/verifications.ts';
-import type { TokenVerifier } from '../admission/token/verifier.ts';
+import type { OpenedVerifier } from '../admission/token/verifier.ts';
 import type { Config } from '../config/schema.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import type { Routes } from '../route-table.ts';
@@ -47,7 +47,7 @@ export interface EndpointDeps {
   readonly revocations: Revocations;
   readonly verifications: Verifications;
   /** By the names of `issuers`. */
-  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+  readonly verifiers: ReadonlyMap<string, OpenedVerifier>;
 }
 
 /** Opens the endpoints of one kind: none where the configuration gives them nothing to do. */

@@ -4,7 +4,7 @@ import { apiGatewayPage } from './api-gateway.ts';
 import type { Backchannel } from './backchannel.ts';
 import { type ConfigDesk, configPage } from './config.ts';
 import { connectionPage } from './connections.ts';
-import { type Answer, line, type Page } from './page.ts';
+import { type Answer, type Answered, line, type Page } from './page.ts';
 import { publishPage } from './publish.ts';
 import { type RevocationDesk, revocationsPage } from './revocations.ts';
 import { type SessionDesk, sessionPage, sessionsPage } from './sessions.ts';
@@ -18,7 +18,7 @@ export interface Readiness {
 
 /** What the pages are made of. */
 export interface PageDeps {
-  readonly ready: () => Readiness;
+  readonly ready: () => Answered<Readiness>;
   readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
   readonly backchannel: Backchannel;
   readonly sessions: SessionDesk;
@@ -42,7 +42,7 @@ export function createPages({
   }
   return [
     { path: /^\/livez$/, methods: { GET: () => line('alive') } },
-    { path: /^\/readyz$/, methods: { GET: () => showReadiness(ready()) } },
+    { path: /^\/readyz$/, methods: { GET: async () => showReadiness(await ready()) } },
     { path: /^\/metrics$/, methods: { GET: showMetrics } },
     connectionPage(backchannel),
     apiGatewayPage(backchannel),
