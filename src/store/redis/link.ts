@@ -56,6 +56,22 @@ function learn(client: Redis | Cluster): void {
   for (const node of nodes) for (const { lua } of SCRIPTS) node.script('LOAD', lua).catch(() => undefined);
 }
 
+/** What is asked in one turn of the event loop is written at its end, at once: a question of its own costs a system call. */
+function gatherWrites({ stream }: Redis): void {
+  if (stream === undefined || stream.writableCorked > 0) return;
+  stream.cork();
+  setImmediate(() => stream.uncork());
+}
+
+/** Scripts are few, and asked for all the time. */
+const HASHES = new Map<string, string>();
+
+function hashOf(lua: string): string {
+  const known = HASHES.get(lua) ?? hash('sha1', lua);
+  HASHES.set(lua, known);
+  return known;
+}
+
 /** By its hash, which is all that has to be sent once Redis knows the script. */
 async function run(
   client: Redis | Cluster,
@@ -63,8 +79,9 @@ async function run(
   key: string,
   values: (string | number)[],
 ): Promise<unknown> {
+  if (client instanceof Redis) gatherWrites(client);
   try {
-    return await client.evalsha(hash('sha1', lua), 1, key, ...values);
+    return await client.evalsha(hashOf(lua), 1, key, ...values);
   } catch (error) {
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
     return client.eval(lua, 1, key, ...values);
