@@ -93,6 +93,7 @@ export const FAILURES = {
   TOKEN_MISSING: { status: 401, close: 3000, sentence: 'A token is required.' },
   TOKEN_INVALID: { status: 401, close: 3000, sentence: 'The token is not valid.' },
   TOKEN_EXPIRED: { status: 401, close: 3000, sentence: 'The token has expired.' },
+  TICKET_INVALID: { status: 401, close: 3000, sentence: 'The ticket is not valid; ask for a new one.' },
   RATE_LIMITED: {
     status: 429,
     close: 1008,

@@ -127,6 +127,7 @@ function isAt({ from, name }: TokenShape['token'][number], credential: Credentia
   if (from === 'header' || from === 'basic')
     return own.place === 'header' && cgiSpelling(own.name) === cgiSpelling(name || 'authorization');
   if (from === 'cookie') return own.place === 'header' && own.name === 'cookie';
+  if (from === 'ticket') return own.place === 'query' && own.name === (name || 'ticket');
   if (from === 'query') return own.place === 'query' && own.name === name;
   return own.place === 'subprotocol' && name.startsWith(own.name);
 }

@@ -4,6 +4,7 @@ import { covers, type Match } from './patterns.ts';
 import type { Finding } from './problem.ts';
 import { endsWithToken, refreshPath } from './refresh.ts';
 import type { Config } from './schema.ts';
+import { takesTickets, ticketPath } from './tickets.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
 /** The configuration of what the gateway answers itself on its public listeners. */
@@ -22,7 +23,11 @@ export const endpoints = z.strictObject({
 
 /** The paths under which the gateway answers with a configuration. */
 export function endpointPaths(config: Config): string[] {
-  return config.routes.some(endsWithToken) ? [refreshPath(config)] : [];
+  const { routes } = config;
+  return [
+    ...(routes.some(endsWithToken) ? [refreshPath(config)] : []),
+    ...(routes.some(takesTickets) ? [ticketPath(config)] : []),
+  ];
 }
 
 /**

@@ -14,6 +14,7 @@ import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { shadowedRoutes } from './shadows.ts';
 import { openTunnel, placelessNames, smallMessages, wideBlocks } from './tcp/warnings.ts';
+import { ticketWarnings } from './tickets.ts';
 import { places, valueAt } from './tree.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
@@ -155,6 +156,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...smallMessages(route, path),
     ...wideBlocks(route, path),
     ...placelessNames(route, path),
+    ...ticketWarnings(route, path),
   ];
 }
 
