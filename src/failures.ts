@@ -174,6 +174,11 @@ export const FAILURES = {
     close: 1013,
     sentence: 'As many are revoked as can be remembered: 100,000.',
   },
+  LOGOUT_REFUSED: {
+    status: 400,
+    close: 1008,
+    sentence: 'This is no logout token that counts here, or it was shown before.',
+  },
   REVOCATION_UNKNOWN: { status: 404, close: 1008, sentence: 'This was not revoked, or is forgotten by now.' },
   SESSION_KILLED: { status: 403, close: 1008, sentence: 'The session was ended by an operator.' },
   STORE_UNAVAILABLE: {
@@ -237,13 +242,3 @@ export type ErrorCode = keyof typeof FAILURES;
 
 /** All codes, in the table's order. */
 export const ERROR_CODES = Object.keys(FAILURES) as readonly ErrorCode[];
-
-/** Made once: a log line of a refusal costs no more for it. */
-const HELP = Object.fromEntries(
-  ERROR_CODES.map((code) => [code, `config/ERRORS.md#${code.toLowerCase().replaceAll('_', '-')}`]),
-) as Readonly<Record<ErrorCode, string>>;
-
-/** Where it is said what a failure means, and what to do: a place in the documents that come with the program. */
-export function helpFor(code: ErrorCode): string {
-  return HELP[code];
-}

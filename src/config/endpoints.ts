@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { pathPattern } from './fields.ts';
+import { fixedPath } from './fields.ts';
+import { logoutPath } from './logout.ts';
 import { covers, type Match } from './patterns.ts';
 import type { Finding } from './problem.ts';
 import { endsWithToken, refreshPath } from './refresh.ts';
@@ -12,21 +13,19 @@ import { servedKinds } from './upstream-kinds.ts';
 const DEFAULT_PREFIX = '/.sallyport';
 
 export const endpoints = z.strictObject({
-  prefix: pathPattern
-    .refine(
-      (path) => /^\/[^{}*]*[^/{}*]$/.test(path),
-      'expected a path like /.sallyport, without names and /*',
-    )
+  prefix: fixedPath
     .prefault(DEFAULT_PREFIX)
     .describe('What the paths begin with under which the gateway itself answers'),
 });
 
 /** The paths under which the gateway answers with a configuration. */
 export function endpointPaths(config: Config): string[] {
-  const { routes } = config;
+  const { routes, issuers } = config;
+  const logouts = Object.values(issuers).flatMap((issuer) => logoutPath(config, issuer) ?? []);
   return [
     ...(routes.some(endsWithToken) ? [refreshPath(config)] : []),
     ...(routes.some(takesTickets) ? [ticketPath(config)] : []),
+    ...new Set(logouts),
   ];
 }
 
@@ -58,7 +57,7 @@ export function shadowedEndpoints(config: Config): Finding[] {
             {
               path: ['routes', index, 'match', 'path'],
               message: `takes ${path}, which the gateway would answer itself`,
-              hint: 'move the one of them: this path, or endpoints.prefix',
+              hint: 'move one of them: this path, or endpoints.prefix',
             },
           ]
         : [],

@@ -2,7 +2,7 @@ import type { Grant } from '../admission/grant.ts';
 import type { Revocations } from '../admission/revocations.ts';
 import type { Tickets } from '../admission/tickets/index.ts';
 import type { Verifications } from '../admission/token/verifications.ts';
-import type { TokenVerifier } from '../admission/token/verifier.ts';
+import type { OpenedVerifier } from '../admission/token/verifier.ts';
 import type { Config } from '../config/schema.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import type { Routes } from '../route-table.ts';
@@ -49,7 +49,7 @@ export interface EndpointDeps {
   readonly verifications: Verifications;
   readonly tickets: Tickets;
   /** By the names of `issuers`. */
-  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+  readonly verifiers: ReadonlyMap<string, OpenedVerifier>;
 }
 
 /** Opens the endpoints of one kind: none where the configuration gives them nothing to do. */

@@ -10,10 +10,11 @@ import type { Tickets } from '../tickets/index.ts';
 import { challenge } from './challenge.ts';
 import { checkConfirmation } from './confirmation.ts';
 import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
+import type { Guard } from './proof.ts';
 import { type Found, tokenFinder } from './sources.ts';
 import { strayToken } from './stray.ts';
 import type { Verifying } from './verifications.ts';
-import type { Guard, TokenVerifier, Verified } from './verifier.ts';
+import type { TokenVerifier, Verified } from './verifier.ts';
 
 /** What tokens are checked with. */
 export interface TokenDeps {
