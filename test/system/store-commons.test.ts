@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { StoreConfig } from '../../src/config/store.ts';
 import type { Commons } from '../../src/store/commons.ts';
 import { openRedisStore, type RedisStore } from '../../src/store/redis/index.ts';
+import { folderWith, sallyport } from '../support/cli.ts';
 import { startWay, type Way } from '../support/partition.ts';
 import { eventually } from '../support/patience.ts';
+import { freePort } from '../support/ports.ts';
 import { redisCli } from '../support/redis.ts';
 import { type RunningServer, startRedis } from '../support/servers.ts';
 
@@ -283,4 +286,41 @@ test('a Redis that may not be read is told of, once, and keeps nobody from the r
   await eventually(() => heard.length > 0);
   expect(await commons.notes.put('n', 'text', 10_000)).toBe(true);
   expect(heard).toEqual([expect.stringContaining('NOPERM')]);
+});
+
+describe('check --live', () => {
+  async function checked(store: string) {
+    const text = `listeners: [{ host: 127.0.0.1, port: 8080 }]
+store: { ${store} }
+routes: [{ name: a, match: { path: /a }, auth: none, upstream: { tcp: "127.0.0.1:${redis.port}" } }]`;
+    const folder = await folderWith({ 'gate.yaml': text });
+    const { code, out } = await sallyport(['check', '--live', join(folder, 'gate.yaml')]);
+    const row = out.split('\n').find((line) => / store /.test(line));
+    return [code, row?.replace(/^\S+ +store +/, '')];
+  }
+  const address = () => `redis: "redis://127.0.0.1:${redis.port}"`;
+
+  test('says which Redis it is', async () => {
+    expect(await checked(address())).toEqual([0, expect.stringMatching(/^Redis \d+\.\d+\.\d+$/)]);
+    const keptKeys = await keys();
+    for (const key of keptKeys) expect(key).toMatch(/^$|sallyport:(note|events):check/);
+  });
+
+  test('says what is wrong', async () => {
+    const port = await freePort();
+    expect(await checked(`redis: "redis://127.0.0.1:${port}"`)).toEqual([1, 'FAILS: nothing listens there']);
+    await redisCli(redis.port, ['CONFIG', 'SET', 'maxmemory', '1']);
+    expect(await checked(address())).toEqual([1, expect.stringContaining('OOM')]);
+    await redisCli(redis.port, ['CONFIG', 'SET', 'maxmemory', '0']);
+    await redisCli(redis.port, ['ACL', 'SETUSER', 'default', '-xread']);
+    expect(await checked(address())).toEqual([1, expect.stringContaining("'xread' command")]);
+    await redisCli(redis.port, ['ACL', 'SETUSER', 'some', 'on', '>secret', '~*', '+@all']);
+    await redisCli(redis.port, ['ACL', 'SETUSER', 'default', 'off']);
+    expect(await checked(address())).toEqual([1, expect.stringContaining('NOAUTH')]);
+    const login = 'username: some, password: wrong';
+    expect(await checked(`${address()}, ${login}`)).toEqual([1, expect.stringContaining('WRONGPASS')]);
+    process.kill(redis.pid as number, 'SIGSTOP');
+    onTestFinished(() => void process.kill(redis.pid as number, 'SIGCONT'));
+    expect(await checked(`${address()}, ${login}`)).toEqual([1, 'FAILS: no answer in time']);
+  });
 });
