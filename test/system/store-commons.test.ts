@@ -36,11 +36,11 @@ async function open(port = redis.port, { refuses = false, withinMs = 2_000 } = {
   return store;
 }
 
-/** Two that know of each other. */
+/** Two, the second of which knows of the first. */
 async function openTwo(ports: readonly [number, number] = [redis.port, redis.port]) {
   const stores = [await open(ports[0]), await open(ports[1])] as const;
   await eventually(
-    () => stores.every(({ gateways }) => gateways === 2),
+    () => stores[1].gateways === 2,
     () => 'they have not seen each other',
     10_000,
   );
@@ -142,9 +142,9 @@ describe('notes', () => {
 describe('a question', () => {
   test('is answered by both, who asks first', async () => {
     const [one, two] = await openTwo();
-    one.broadcast.answer('count', () => 1);
-    two.broadcast.answer('count', (what) => what);
-    expect(await one.broadcast.ask('count', { of: 'ünïcode\n' }, 10_000)).toEqual([1, { of: 'ünïcode\n' }]);
+    two.broadcast.answer('count', () => 1);
+    one.broadcast.answer('count', (what) => what);
+    expect(await two.broadcast.ask('count', { of: 'ünïcode\n' }, 10_000)).toEqual([1, { of: 'ünïcode\n' }]);
   });
 
   test('is heard by who was away, once there is a way again', async () => {
@@ -267,6 +267,17 @@ describe('a register', () => {
     await open();
     expect(await redisCli(redis.port, ['HKEYS', 'test:registers'])).toBe('revoked long\n');
   });
+});
+
+test('whether the others are heard is known', async () => {
+  const way = await startWay(redis.port);
+  const store = await open(way.port);
+  expect(store.isHearing).toBe(true);
+  way.cut();
+  await eventually(() => !store.isHearing);
+  way.heal();
+  await eventually(() => store.isHearing);
+  expect(heard.at(-1)).toBe('hears');
 });
 
 test('all is kept under keys that end by themselves', async () => {

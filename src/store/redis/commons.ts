@@ -25,6 +25,8 @@ interface CommonsDeps {
 export interface RedisCommons extends Commons {
   /** Resolves when the registers were read, and what others tell is heard. */
   readonly heard: Promise<void>;
+  /** What others tell is heard, as far as is known. */
+  readonly isHearing: boolean;
   /** Tells what may not have been told. Never rejects. */
   repeat(): Promise<void>;
   /** Writes again what Redis may have lost. Never rejects. */
@@ -51,6 +53,9 @@ export function createRedisCommons(deps: CommonsDeps): RedisCommons {
   return {
     ...commons,
     heard: events.heard,
+    get isHearing() {
+      return events.isHearing;
+    },
     async repeat() {
       await Promise.all([channel.repeat(), commons.repeat()]);
     },

@@ -16,6 +16,8 @@ export interface RedisStore extends SharedStore {
   readonly gateways: number;
   /** Redis answers, as far as is known. */
   readonly isAnswering: boolean;
+  /** What the others tell is heard, as far as is known. */
+  readonly isHearing: boolean;
   /** Gives up the connection; again is a no-op. What this process holds is free in some seconds. */
   close(): void;
 }
@@ -53,6 +55,9 @@ export async function openRedisStore(config: StoreConfig, deps: RedisStoreDeps =
     },
     get isAnswering() {
       return guard.isAnswering;
+    },
+    get isHearing() {
+      return commons.isHearing;
     },
     close() {
       clearInterval(again);
