@@ -16,6 +16,8 @@ interface Details {
   readonly close?: number | undefined;
   /** In place of the table's: at most 123 bytes, and nothing that the client may not know. */
   readonly sentence?: string | undefined;
+  /** In place of the sentence as text, where a protocol has a form for it. ASCII. */
+  readonly json?: object | undefined;
   /** Extra response headers, e.g. WWW-Authenticate. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The upstream has answered as it will answer this request again: it is alive, and another one is not asked. */
@@ -44,6 +46,8 @@ export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly detail: string | undefined;
   readonly isAnswer: boolean;
+  /** What an HTTP answer says in its body; undefined: code and sentence as text. */
+  readonly json: object | undefined;
   /** What became of the targets dialled, in order: for the log. The dialler sets it. */
   dials: readonly DialFailure[] | undefined;
   /** What was asked for, where clients name their targets: for the log. Who looks for it sets it. */
@@ -64,6 +68,7 @@ export class GatewayError extends Error {
     this.code = code;
     this.detail = details.detail ?? (details.limit && limitDetail(details.limit));
     this.isAnswer = details.isAnswer ?? false;
+    this.json = details.json;
     this.#status = details.status;
     this.#close = details.close;
     this.#headers = details.headers ?? {};

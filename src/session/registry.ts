@@ -12,13 +12,17 @@ export class Sessions {
   /** Those whose clients are lost, and may come back. */
   readonly #lingering = new Set<Session>();
   readonly #observer: () => Observer;
-  #opened = 0;
+  readonly #ordinals: () => number;
   #onEmpty: (() => void) | undefined;
   #faultOf: ((proof: Proof) => GatewayError | undefined) | undefined;
 
-  /** The observer is asked for at each use: metrics are made from this registry, and so after it. */
-  constructor(observer: () => Observer) {
+  /**
+   * The observer is asked for at each use: metrics are made from this registry, and so after it. `ordinals` gives each session a
+   * higher number than the one before; absent: 1, 2, …
+   */
+  constructor(observer: () => Observer, ordinals = counting()) {
     this.#observer = observer;
+    this.#ordinals = ordinals;
   }
 
   get size(): number {
@@ -44,7 +48,7 @@ export class Sessions {
   open(parts: Omit<SessionParts, 'ordinal'>): Session {
     const session: Session = new Session({
       ...parts,
-      ordinal: ++this.#opened,
+      ordinal: this.#ordinals(),
       onRenamed: (before) => this.#rename(session, before),
     });
     this.#open.add(session);
@@ -124,4 +128,9 @@ export class Sessions {
 
 function detailOf({ error }: Ending): EndingDetail | undefined {
   return error && { code: error.code, detail: error.detail, cause: error.cause };
+}
+
+function counting(): () => number {
+  let last = 0;
+  return () => ++last;
 }

@@ -552,6 +552,21 @@ describe('the admin listener, asked by a service,', () => {
     await expectAnswer(undo, 'REVOCATION_UNKNOWN', 404);
   });
 
+  test('answers 400 for LOGOUT_REFUSED, in the words of OpenID Connect', async () => {
+    const main = `issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "${SECRET}"`;
+    const { gateway } = await startPushing({
+      more: `issuers: { main: { ${main}, logout: { clientId: app } } }`,
+      routes: `  - { name: echo, match: { path: /echo }, auth: { issuer: main }, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }\n`,
+    });
+    const url = `http://127.0.0.1:${gateway.port}/.sallyport/logout`;
+    const answer = await fetch(url, { method: 'POST', body: new URLSearchParams({ logout_token: token() }) });
+    expect([answer.status, await answer.json()]).toEqual([
+      400,
+      { error: 'invalid_request', error_description: new GatewayError('LOGOUT_REFUSED').message },
+    ]);
+    seen.add('LOGOUT_REFUSED');
+  });
+
   test('answers 503 for REVOCATIONS_FULL', async () => {
     const book = new Revocations();
     onTestFinished(() => book.close());

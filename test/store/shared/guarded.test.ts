@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Guard } from '../../../src/store/shared/guard.ts';
 import { GuardedAuthority } from '../../../src/store/shared/guarded.ts';
+import { LocalAuthority } from '../../../src/store/shared/local-authority.ts';
 import { troubled } from '../../support/authority.ts';
-import { LocalAuthority } from '../../support/local-authority.ts';
 
 const rule = { name: 'chat', rate: { count: 1_000, perMs: 1_000 }, burst: 1_000 };
 
