@@ -141,7 +141,7 @@ export const FAILURES = {
   STORE_UNAVAILABLE: {
     status: 503,
     close: 1013,
-    sentence: 'Limits cannot be checked at the moment.',
+    sentence: 'What gateways share cannot be asked for at the moment.',
     retryAfter: 5,
   },
   AUTH_UNAVAILABLE: {
