@@ -145,6 +145,21 @@ describe('while one is away', () => {
     },
   );
 
+  test('what was written before on the other side does not count', async () => {
+    const world = place();
+    const [one, two] = [world.start('one'), world.start('two')];
+    two.cut();
+    one.register.put(entry('alice', 'first', world.now + HOUR));
+    world.pass(1);
+    two.register.put(entry('alice', 'second', world.now + HOUR));
+    await two.heal();
+    await settled();
+    expect([one.heard.get('alice'), two.heard.get('alice')]).toEqual(['second', undefined]);
+    const three = world.start('three');
+    await three.registers.synchronize();
+    expect(three.heard.get('alice')).toBe('second');
+  });
+
   test('what is written last counts, though the clock of who wrote it is behind', async () => {
     const { start, now } = place();
     const [one, two] = [start('one'), start('two', -60_000)];
