@@ -29,7 +29,7 @@ export interface RedisCommons extends Commons {
   readonly isHearing: boolean;
   /** Tells what may not have been told. Never rejects. */
   repeat(): Promise<void>;
-  /** Writes again what Redis may have lost. Never rejects. */
+  /** The same, and writes again what Redis may have lost. Never rejects. */
   restate(): Promise<void>;
   /** Again is a no-op. */
   close(): void;
@@ -59,7 +59,9 @@ export function createRedisCommons(deps: CommonsDeps): RedisCommons {
     async repeat() {
       await Promise.all([channel.repeat(), commons.repeat()]);
     },
-    restate: () => commons.synchronize().catch(() => undefined),
+    async restate() {
+      await Promise.all([channel.repeat(), commons.synchronize()]).catch(() => undefined);
+    },
     close() {
       events.close();
       commons.close();

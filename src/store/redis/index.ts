@@ -87,7 +87,7 @@ function assemble(link: RedisLink, reading: RedisLink, prefix: string, deps: Red
   });
   const membership = new Membership(link, prefix, (wasAlive) => {
     void (wasAlive ? store.repeat() : store.restate());
-    void commons.repeat();
+    void (wasAlive ? commons.repeat() : commons.restate());
   });
   const authority = new GuardedAuthority(new RedisAuthority(link, prefix, membership), guard);
   const gateways = () => membership.size;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Register, RegisterEntry } from '../../../src/store/commons.ts';
 import { Registers } from '../../../src/store/shared/registers.ts';
 import { LocalArchive, type LocalChannel, LocalChannels } from '../../support/local-channel.ts';
@@ -185,6 +185,8 @@ test('an archive that has lost everything is told again', async () => {
 });
 
 test('lines that are over are forgotten', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
   const world = place();
   const one = world.start('one');
   for (let index = 0; index < 500; index++) one.register.put(entry(`a ${index}`, 'x', world.now + 1_000));
@@ -194,6 +196,8 @@ test('lines that are over are forgotten', async () => {
   const heard: string[] = [];
   one.register.listen({ put: ({ name }) => heard.push(name), removed: () => undefined });
   expect(heard).toEqual([]);
+  vi.advanceTimersByTime(60_000);
+  expect(one.registers.size).toBe(0);
 });
 
 test('what makes no sense is not heard', async () => {
