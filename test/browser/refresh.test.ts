@@ -42,7 +42,7 @@ const PAGE = (port: number) => `
   };
   globalThis.open = (ticket) => new Promise((resolve, reject) => {
     const socket = new WebSocket(GATEWAY.replace('http', 'ws') + '/live?ticket=' + encodeURIComponent(ticket));
-    globalThis.closed = new Promise((done) => { socket.onclose = ({ code, reason }) => { done([code, reason]); reject(new Error('closed')); } });
+    globalThis.over = new Promise((done) => { socket.onclose = ({ code, reason }) => { done([code, reason]); reject(new Error('closed')); } });
     socket.onopen = () => { globalThis.socket = socket; resolve(); };
   });
   globalThis.refresh = async (token) => (await fetch(GATEWAY + '/_gateway/refresh', authorised(token))).json();
@@ -64,7 +64,7 @@ test('a socket stays beyond the end of its first token where the page shows a ne
     extended: 1,
     sessions: [{ route: 'live', expires: new Date(later * 1000).toISOString() }],
   });
-  expect(await run(goes, 'closed')).toEqual([3000, 'The token has expired.']);
+  expect(await run(goes, 'over')).toEqual([3000, 'The token has expired.']);
   expect(Date.now() / 1000).toBeGreaterThanOrEqual(exp);
   expect(await run(stays, `echo('still here')`)).toBe('still here');
 });

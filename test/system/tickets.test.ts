@@ -1,5 +1,6 @@
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { bearer, closeOf, connect, opened, post } from '../support/endpoints.ts';
+import { eventually, metric } from '../support/census.ts';
+import { bearer, closeOf, connect, type Fields, opened, post } from '../support/endpoints.ts';
 import { startEcho, type Upstream } from '../support/faulty.ts';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -17,11 +18,14 @@ beforeEach(async () => {
   echo = await startEcho();
   onTestFinished(() => echo.close());
   gateways = [await startOne(), await startOne()];
+  for (const gateway of gateways)
+    await eventually(async () => metric(await gateway.metrics(), 'sallyport_store_gateways') === 2);
 });
 
 async function startOne(onFailure = 'refuse'): Promise<TestGateway> {
   const gateway = await startGateway(
     `store: { redis: "redis://127.0.0.1:${redis.port}", onFailure: ${onFailure} }
+trustedProxies: [127.0.0.1]
 ${TOKEN_ISSUER}
 routes:
   - name: chat
@@ -38,8 +42,11 @@ routes:
   return gateway;
 }
 
-async function ticketAt({ port }: TestGateway, sub: string): Promise<string> {
-  const answer = await post(port, '/.sallyport/ticket?route=chat', bearer(freshToken({ sub })));
+async function ticketAt({ port }: TestGateway, fields: Fields): Promise<string> {
+  const answer = await post(port, '/.sallyport/ticket?route=chat', {
+    ...bearer(freshToken()),
+    ...fields,
+  });
   expect(answer.status, answer.body).toBe(200);
   return (JSON.parse(answer.body) as { ticket: string }).ticket;
 }
@@ -48,9 +55,11 @@ test('a hundred tickets, each shown at both at once, let one in each', async () 
   const [one, two] = gateways;
   for (let round = 0; round < 10; round++) {
     const races = Array.from({ length: 10 }, async (_, index) => {
-      const ticket = await ticketAt(index % 2 === 0 ? one : two, `client-${round}-${index}`);
+      // From an address of its own: one of each two shows a ticket that is spent, which counts.
+      const from = { 'X-Forwarded-For': `203.0.113.${10 * round + index}` };
+      const ticket = await ticketAt(index % 2 === 0 ? one : two, from);
       const [first, second] = await Promise.all(
-        [one, two].map(({ url }) => connect(url(`/chat?ticket=${ticket}`))),
+        [one, two].map(({ url }) => connect(url(`/chat?ticket=${ticket}`), from)),
       );
       return [first, second].filter((entered) => typeof entered !== 'number').length;
     });
