@@ -176,7 +176,7 @@ export const FAILURES = {
   LOGOUT_REFUSED: {
     status: 400,
     close: 1008,
-    sentence: 'This is no logout token that counts here, or it was shown before.',
+    sentence: 'The logout token does not count here, or not again.',
   },
   REVOCATION_UNKNOWN: { status: 404, close: 1008, sentence: 'This was not revoked, or is forgotten by now.' },
   SESSION_KILLED: { status: 403, close: 1008, sentence: 'The session was ended by an operator.' },
