@@ -26,7 +26,12 @@ export interface AuthenticationDeps extends TokenDeps {
 
 /** Compiles `auth` into checks, the cheap ones first: each proof that is asked for, and last what is known by then. */
 export function createAuthentication(route: RouteConfig, deps: AuthenticationDeps): Check[] {
-  return [...createProofs(route, deps), ...createRevoked(route, deps), ...createAuthorization(route, deps)];
+  return [
+    ...createProofs(route, deps),
+    ...createRevoked(route, deps),
+    ...createRequired(route),
+    ...createAuthorization(route, deps),
+  ];
 }
 
 function createRevoked({ auth }: RouteConfig, { revocations }: AuthenticationDeps): Check[] {
@@ -38,6 +43,10 @@ function checkRevoked(revocations: Revocations): Check {
   return function revoked({ host }, grant) {
     if (!grant.isUnproven && revocations.isRevoked(proofOf(grant))) throw challenge('TOKEN_REVOKED', host);
   };
+}
+
+function createRequired({ auth }: RouteConfig): Check[] {
+  return auth === 'none' || Object.keys(auth.require).length === 0 ? [] : [checkClaims(auth.require)];
 }
 
 function createAuthorization({ name, timeouts }: RouteConfig, { authorize }: AuthenticationDeps): Check[] {
@@ -56,7 +65,6 @@ function createProofs({ auth, origins, upstream }: RouteConfig, deps: Authentica
     ...(external
       ? [checkExternal({ ...auth, external, hidden: resumeParameter(upstream) }, askedBy(deps), isExempt)]
       : []),
-    ...(Object.keys(auth.require).length > 0 ? [checkClaims(auth.require)] : []),
   ];
 }
 

@@ -3,21 +3,25 @@ import { fixedPath } from './fields.ts';
 import { logoutPath } from './logout.ts';
 import { covers, type Match } from './patterns.ts';
 import type { Finding } from './problem.ts';
+import { endsWithToken, refreshPath } from './refresh.ts';
 import type { Config } from './schema.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
 /** The configuration of what the gateway answers itself on its public listeners. */
 
+const DEFAULT_PREFIX = '/.sallyport';
+
 export const endpoints = z.strictObject({
   prefix: fixedPath
-    .prefault('/.sallyport')
+    .prefault(DEFAULT_PREFIX)
     .describe('What the paths begin with under which the gateway itself answers'),
 });
 
 /** The paths under which the gateway answers with a configuration. */
 export function endpointPaths(config: Config): string[] {
+  const refresh = config.routes.some(endsWithToken) ? [refreshPath(config)] : [];
   const logouts = Object.values(config.issuers).flatMap((issuer) => logoutPath(config, issuer) ?? []);
-  return [...new Set(logouts)];
+  return [...new Set([...refresh, ...logouts])];
 }
 
 /**
@@ -34,7 +38,12 @@ export function claims({ path, ignoreCase }: Match, endpoint: string, prefix: st
 /** Warnings: routes that take what the gateway would answer. */
 export function shadowedEndpoints(config: Config): Finding[] {
   const { routes, endpoints } = config;
-  return endpointPaths(config).flatMap((path) =>
+  const paths = endpointPaths(config);
+  if (paths.length === 0 && endpoints.prefix !== DEFAULT_PREFIX)
+    return [
+      { path: ['endpoints'], message: 'has no effect: the gateway answers nothing itself here', atKey: true },
+    ];
+  return paths.flatMap((path) =>
     routes.flatMap(({ match, upstream }, index) =>
       servedKinds(upstream).includes('request') &&
       claims(match, path, endpoints.prefix) &&

@@ -83,7 +83,7 @@ export const origin = word(ORIGINS, (text) => {
 /** A URL with one of the given schemes; credentials and fragments have no place in it. */
 export const url = (...schemes: string[]) =>
   word(urlForm(schemes), (text) => (isUrlOf(schemes, text) ? text : undefined), {
-    hint: (text) => otherScheme(schemes, text),
+    hint: (text) => carriedCredentials(text) ?? otherScheme(schemes, text),
   });
 
 /** The same, or a unix socket, which may have a path behind it. */
@@ -91,7 +91,9 @@ export const urlOrSocket = (...schemes: string[]) =>
   word(
     `${urlForm(schemes)}, or unix:/run/app.sock`,
     (text) => (isUrlOf(schemes, text) || readUnix(text) !== undefined ? text : undefined),
-    { hint: (text) => lackOfScheme(schemes, text) ?? otherScheme(schemes, text) },
+    {
+      hint: (text) => carriedCredentials(text) ?? lackOfScheme(schemes, text) ?? otherScheme(schemes, text),
+    },
   );
 
 /** `an http:// or https:// URL`. */
@@ -108,6 +110,13 @@ function lackOfScheme([scheme]: readonly string[], text: string): string | undef
   return HOST_AHEAD.test(text) ? `${scheme}:// is missing in front of it` : undefined;
 }
 
+/** For `redis://:password@h`. */
+function carriedCredentials(text: string): string | undefined {
+  return /^\w+:\/\/[^/?#]*@/.test(text)
+    ? 'credentials stand in keys of their own, not in an address'
+    : undefined;
+}
+
 const TWINS: Readonly<Record<string, string>> = { http: 'ws', https: 'wss', ws: 'http', wss: 'https' };
 
 /** For `http://h:3000`, where a WebSocket's URL belongs, and the other way round. */
@@ -120,7 +129,8 @@ function otherScheme(schemes: readonly string[], text: string): string | undefin
 function isUrlOf(schemes: readonly string[], text: string): boolean {
   const parsed = URL.parse(text);
   if (parsed === null || !schemes.includes(parsed.protocol.slice(0, -1))) return false;
-  return parsed.hash === '' && parsed.username === '' && parsed.hostname !== '';
+  const isBare = parsed.hash === '' && parsed.username === '' && parsed.password === '';
+  return isBare && parsed.hostname !== '';
 }
 
 /** Whether a `jwks` means a URL rather than a file. */

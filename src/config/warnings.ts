@@ -4,6 +4,7 @@ import { certificateWarnings } from './client-certificates.ts';
 import { shadowedEndpoints } from './endpoints.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
+import { idleRevocations } from './idle-revocations.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
 import { hasIdleLimit } from './limits.ts';
 import { nearMisses } from './near-misses.ts';
@@ -12,6 +13,7 @@ import { sessionConfigOf } from './poll/index.ts';
 import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
+import { SECRETS, WATCHED_SECRETS } from './secret-places.ts';
 import { shadowedRoutes } from './shadows.ts';
 import { openTunnel, placelessNames, smallMessages, wideBlocks } from './tcp/warnings.ts';
 import { places, valueAt } from './tree.ts';
@@ -28,9 +30,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...openAdmin(config),
     ...trustedEverybody(config),
     ...rebinding(config),
-    ...Object.entries(config.issuers).flatMap(([name, issuer]) =>
-      issuerWarnings(name, issuer, config, written),
-    ),
+    ...Object.entries(config.issuers).flatMap(([name, issuer]) => issuerWarnings(name, issuer, config)),
     ...config.routes.flatMap(routeWarnings),
     ...config.routes.flatMap(({ auth }, index) =>
       auth === 'none'
@@ -40,9 +40,10 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...lonePrefixes(config),
     ...colonNames(config),
     ...anyAudience(config),
-    ...CREDENTIALS.flatMap((pattern) => places(written, pattern)).flatMap(({ path }) =>
-      literalSecret(path, written),
-    ),
+    ...idleRevocations(config),
+    ...[...SECRETS, ...WATCHED_SECRETS]
+      .flatMap((pattern) => places(written, pattern))
+      .flatMap(({ path }) => literalSecret(path, written)),
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
     ...nearMisses(config),
@@ -50,18 +51,6 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...certificateWarnings(config),
   ];
 }
-
-/** Those of the admin listener, and those of routes: of a lone credential, of each in a list, and of signatures. */
-const CREDENTIALS = [
-  'admin.secret',
-  'store.password',
-  'admin.aws.secretAccessKey',
-  'routes.*.upstream.credentials.value',
-  'routes.*.upstream.credentials.*.value',
-  'routes.*.upstream.post.secret',
-  'routes.*.upstream.post.secret.*',
-  'routes.*.upstream.poll.grip.secret',
-];
 
 /** Behind a trusted proxy that speaks TLS for it, a listener without is usual. */
 function plainListener(listener: ListenerConfig, index: number, { trustedProxies }: Config): Finding[] {
@@ -99,13 +88,12 @@ function trustedEverybody({ trustedProxies }: Config): Finding[] {
   );
 }
 
-function issuerWarnings(name: string, issuer: IssuerConfig, config: Config, written: unknown): Finding[] {
+function issuerWarnings(name: string, issuer: IssuerConfig, config: Config): Finding[] {
   const path = ['issuers', name];
   const isUsed = config.routes.some(({ auth }) => auth !== 'none' && auth.issuer.includes(name));
   return [
     ...(isUsed ? [] : warn(path, 'no route uses this issuer', { atKey: true })),
     ...shortSecret(issuer, path),
-    ...literalSecret([...path, 'secret'], written),
     ...plainKeys(issuer, path),
   ];
 }

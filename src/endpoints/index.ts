@@ -2,11 +2,12 @@ import { claims } from '../config/endpoints.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import type { Endpoint, EndpointDeps, OpenEndpoint } from './endpoint.ts';
 import { openLogout } from './logout.ts';
+import { openRefresh } from './refresh.ts';
 
 export type { Endpoint } from './endpoint.ts';
 
 /** Every kind of endpoint there is. */
-const KINDS: readonly OpenEndpoint[] = [openLogout];
+const KINDS: readonly OpenEndpoint[] = [openRefresh, openLogout];
 
 /** Finds the endpoint that takes a request; undefined: it is for the routes. */
 export type FindEndpoint = (request: GatewayRequest) => Endpoint | undefined;

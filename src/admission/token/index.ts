@@ -12,7 +12,7 @@ import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
 import type { Guard } from './proof.ts';
 import { type Found, tokenFinder } from './sources.ts';
 import { strayToken } from './stray.ts';
-import type { Verifications } from './verifications.ts';
+import type { Verifying } from './verifications.ts';
 import type { TokenVerifier, Verified } from './verifier.ts';
 
 /** What tokens are checked with. */
@@ -22,7 +22,7 @@ export interface TokenDeps {
   /** By the files they stand in. */
   readonly keys?: ReadonlyMap<string, ApiKeys> | undefined;
   /** Bounds what is spent on the proofs of strangers. */
-  readonly verifications: Verifications;
+  readonly verifications: Verifying;
 }
 
 /** What a token or an API key may be proven with. */
@@ -86,7 +86,7 @@ async function counted(
   token: string,
   address: string,
   { issuers }: Trusted,
-  verifications: Verifications,
+  verifications: Verifying,
 ): Promise<Verified> {
   try {
     return await verifyByIssuer(token, issuers, guardOf(verifications, address));
@@ -98,7 +98,7 @@ async function counted(
 }
 
 /** Tokens from one address are looked at together, whoever issued them. */
-function guardOf(verifications: Verifications, address: string): Guard {
+function guardOf(verifications: Verifying, address: string): Guard {
   return { check: () => verifications.check(address), enter: () => verifications.enter(address) };
 }
 

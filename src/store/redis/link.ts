@@ -13,6 +13,10 @@ const LONGEST_PAUSE_MS = 1_000;
 export interface RedisLink {
   /** Runs a script on one key. Rejects where there is no connection, and with what Redis says is wrong. */
   run(script: Script, key: string, ...values: (string | number)[]): Promise<unknown>;
+  /** Gives a command. Rejects likewise. */
+  call(name: string, ...values: (string | number)[]): Promise<unknown>;
+  /** There is a connection: who asks now is heard, as far as is known. */
+  readonly isReady: boolean;
   /** Calls `listener` each time there is a connection, the first and each further one. */
   onReady(listener: () => void): void;
   /** Resolves when there is the first connection, or when the first attempt has failed. */
@@ -37,6 +41,10 @@ export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLi
   return {
     tried,
     run: (script, key, ...values) => run(client, script, key, values),
+    call: (name, ...values) => client.call(name, ...values),
+    get isReady() {
+      return client.status === 'ready';
+    },
     onReady: (listener) => void ready.push(listener),
     close: () => client.disconnect(),
   };

@@ -85,4 +85,65 @@ end
 return {last > now and 1 or 0, now, redis.call('ZRANGE', KEYS[1], 0, -1)}`,
 };
 
-export const SCRIPTS: readonly Script[] = [BUCKET, PLACES, BEAT];
+/**
+ * A note is read once.
+ * KEYS note → its text, or nothing.
+ */
+export const TAKE: Script = {
+  lua: `
+local text = redis.call('GET', KEYS[1])
+if text then redis.call('DEL', KEYS[1]) end
+return text`,
+};
+
+/**
+ * What is told to all: the last so many or some more, for so long after the last.
+ * KEYS stream · ARGV most, milliseconds, who tells it, texts … → nothing.
+ */
+export const TELL: Script = {
+  lua: `
+for i = 4, #ARGV do
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'from', ARGV[3], 'text', ARGV[i])
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
+};
+
+/**
+ * Lines of registers: `at chance until text`. A later one takes the place of an earlier one, and the key is kept as long as
+ * the last of them.
+ * KEYS registers · ARGV name, line … → nothing.
+ */
+export const WRITE: Script = {
+  lua: `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local longest = redis.call('PTTL', KEYS[1])
+for i = 1, #ARGV, 2 do
+  local at, chance, till = string.match(ARGV[i + 1], '^(%d+) (%d+) (%d+) ')
+  at, chance, till = tonumber(at), tonumber(chance), tonumber(till)
+  local known = redis.call('HGET', KEYS[1], ARGV[i])
+  local before, its = string.match(known or '0 0 ', '^(%d+) (%d+) ')
+  before, its = tonumber(before), tonumber(its)
+  if till > now and (at > before or (at == before and chance > its)) then
+    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+    longest = math.max(longest, till - now)
+  end
+end
+if longest > 0 then redis.call('PEXPIRE', KEYS[1], string.format('%.0f', longest)) end`,
+};
+
+/**
+ * Lines that are over leave.
+ * KEYS registers · ARGV names … → nothing.
+ */
+export const FORGET: Script = {
+  lua: `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for i = 1, #ARGV do
+  local till = string.match(redis.call('HGET', KEYS[1], ARGV[i]) or '', '^%d+ %d+ (%d+) ')
+  if till and tonumber(till) <= now then redis.call('HDEL', KEYS[1], ARGV[i]) end
+end`,
+};
+
+export const SCRIPTS: readonly Script[] = [BUCKET, PLACES, BEAT, TAKE, TELL, WRITE, FORGET];
