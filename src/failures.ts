@@ -137,7 +137,7 @@ export const FAILURES = {
   LOGOUT_REFUSED: {
     status: 400,
     close: 1008,
-    sentence: 'This is no logout token that counts here, or it was shown before.',
+    sentence: 'The logout token does not count here, or not again.',
   },
   STORE_UNAVAILABLE: {
     status: 503,
