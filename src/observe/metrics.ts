@@ -105,18 +105,13 @@ export function createMetrics(sources: MetricsSources): Metrics {
     served: requests.served,
     dialled: upstreams.dialled,
     forgotten: upstreams.forgotten,
-    render() {
-      takeStock();
-      return registry.metrics();
-    },
-    snapshot() {
-      takeStock();
-      return registry.getMetricsAsJSON();
-    },
+    render: () => stock().metrics(),
+    snapshot: () => stock().getMetricsAsJSON(),
   };
 
-  function takeStock(): void {
+  function stock(): Registry {
     for (const part of [sessions, targets, upstreams]) part.takeStock();
+    return registry;
   }
 }
 
