@@ -30,8 +30,12 @@ export interface RedisLink {
  */
 export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLink {
   const client = clientOf(config, tls);
-  // Whoever asks is told of each failure; without a listener it would end the process.
-  client.on('error', () => undefined);
+  let fault: unknown;
+  // Whoever asks is told of it; without a listener it would end the process.
+  client.on('error', (error: Error & { readonly lastNodeError?: Error }) => {
+    // A cluster names what befell the last of its nodes.
+    fault = error.lastNodeError ?? error;
+  });
   const ready: (() => void)[] = [];
   client.on('ready', () => {
     learn(client);
@@ -40,14 +44,19 @@ export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLi
   const tried = client.connect().catch(() => undefined);
   return {
     tried,
-    run: (script, key, ...values) => run(client, script, key, values),
-    call: (name, ...values) => client.call(name, ...values),
+    run: (script, key, ...values) => whenReady(() => run(client, script, key, values)),
+    call: (name, ...values) => whenReady(() => client.call(name, ...values)),
     get isReady() {
       return client.status === 'ready';
     },
     onReady: (listener) => void ready.push(listener),
     close: () => client.disconnect(),
   };
+
+  async function whenReady<T>(ask: () => Promise<T>): Promise<T> {
+    if (client.status !== 'ready') throw new Error('there is no connection to Redis', { cause: fault });
+    return ask();
+  }
 }
 
 /** Tells it all scripts, so that the first who run them need not. What one of them does not learn it is told with the question. */
