@@ -7,6 +7,7 @@ import { Closers } from '../../src/gateway/closers.ts';
 import { openStore } from '../../src/gateway/store.ts';
 import { createLogger } from '../../src/observe/log.ts';
 import type { Commons } from '../../src/store/commons.ts';
+import { openRedisStore, type RedisStore } from '../../src/store/redis/index.ts';
 import { unwatched } from '../../src/watched-certificates.ts';
 import { makeAuthority, makeCertificate, writePair } from '../support/certificates.ts';
 import { folderWith } from '../support/cli.ts';
@@ -15,6 +16,8 @@ import { redisCli } from '../support/redis.ts';
 import { programPath, type RunningServer, startServer } from '../support/servers.ts';
 
 /** What gateways share, in a Redis of each kind: a cluster, one that a Sentinel watches, one over TLS with an ACL. */
+
+const AS_CLIENT = ['-a', 'pw', '--no-auth-warning'];
 
 /** A Redis that is given these options in its file. */
 async function startWith(
@@ -96,6 +99,75 @@ test('a master that a Sentinel watches', async () => {
   const redis = [`redis://127.0.0.1:${sentinel.port}`];
   await expectShared({ redis, sentinel: 'limits', password: new Secret('pw') });
 });
+
+test('a replica that takes the place of a master which was killed', async () => {
+  const common = (port: number) => [`port ${port}`, 'requirepass pw', 'masterauth pw', 'save ""'];
+  const master = await startWith((_folder, port) => common(port));
+  const replica = await startWith((_folder, port) => [
+    ...common(port),
+    `replicaof 127.0.0.1 ${master.port}`,
+    'repl-diskless-sync-delay 0',
+  ]);
+  const watches = (_folder: string, port: number) => [
+    `port ${port}`,
+    `sentinel monitor limits 127.0.0.1 ${master.port} 1`,
+    'sentinel auth-pass limits pw',
+    'sentinel down-after-milliseconds limits 500',
+    'sentinel failover-timeout limits 3000',
+  ];
+  const sentinel = await startWith(watches, ['--sentinel']);
+  await eventually(
+    async () =>
+      (await redisCli(sentinel.port, ['SENTINEL', 'REPLICAS', 'limits'])).includes('master-link-status\nok'),
+    'the Sentinel knows of no replica',
+    20_000,
+  );
+  const config = {
+    redis: [`redis://127.0.0.1:${sentinel.port}`],
+    sentinel: 'limits',
+    password: new Secret('pw'),
+  };
+  const stores: RedisStore[] = [];
+  for (let count = 0; count < 2; count++) {
+    const store = await openRedisStore({ prefix: 'chat', onFailure: 'local', ...config });
+    onTestFinished(() => store.close());
+    stores.push(store);
+  }
+  await eventually(() => stores.every(({ gateways }) => gateways === 2), 'each other', 10_000);
+  const places = stores.map((store) => store.places('chat/connections/subject'));
+  const takeAll = (count: number) =>
+    Promise.all(Array.from({ length: count }, (_, turn) => places[turn % 2]?.acquire('alice', 6)));
+  expect((await takeAll(4)).filter((release) => release !== undefined)).toHaveLength(4);
+
+  process.kill(master.pid as number, 'SIGKILL');
+  // Nobody answers by now: each has its part of what was free, and no more.
+  const meanwhile = (await takeAll(20)).filter((release) => release !== undefined);
+  expect(meanwhile.length).toBeLessThanOrEqual(2);
+  const asked = stores.map((store) =>
+    store.rates('chat/upgrades/subject', { count: 10, perMs: 3_600_000 }, 10),
+  );
+  let letIn = 0;
+  await eventually(
+    async () => {
+      for (const rates of asked) if ((await rates.take('bob')) === 0) letIn += 1;
+      return stores.every((store) => store.isAnswering) && (await roleOf(replica)) === 'master';
+    },
+    'the replica is not asked',
+    20_000,
+  );
+  expect(letIn).toBeLessThanOrEqual(20);
+  await eventually(
+    async () => (await takeAll(4)).every((release) => release === undefined),
+    'more places than there are',
+    10_000,
+  );
+  await asked[0]?.take('carol');
+  expect(await redisCli(replica.port, [...AS_CLIENT, 'KEYS', 'chat:bucket:*'])).toContain('carol');
+});
+
+async function roleOf({ port }: RunningServer): Promise<string | undefined> {
+  return (await redisCli(port, [...AS_CLIENT, 'ROLE'])).split('\n')[0];
+}
 
 test('over TLS, with an ACL of its own', async () => {
   const authority = await makeAuthority('a company');
