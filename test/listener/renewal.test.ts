@@ -184,8 +184,9 @@ describe('a session of another process that shares its keys', () => {
       const [one, two] = [await serveSharing(pair), await serveSharing(pair)];
       // Each listens on a port of its own here, and is told of it as of the one that it shares.
       const options = { maxVersion, servername, checkServerIdentity: () => undefined };
-      const early = await shake(one.listener, options);
-      const session = early.getSession() ?? (await within(once(early, 'session'), 'a session'))[0];
+      const early = connectTo(one.listener, options);
+      onTestFinished(() => void early.destroy());
+      const [session] = await within(once(early, 'session'), 'a session');
       expect((await shake(two.listener, { ...options, session })).isSessionReused()).toBe(true);
       await pair.write(renewed);
       await two.files.renew();
