@@ -18,6 +18,7 @@ const ROOMS = [
   'session',
   'observe',
   'passthrough',
+  'first-message',
   'bridge',
   'upstream',
   'admission',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { certificateSubject } from './certificate-subject.ts';
 import { duration, headerName, keyFile, oneOrMany, tokenSource, urlOrSocket } from './fields.ts';
+import { firstMessage } from './first-message.ts';
 import { readUnix, socketFault } from './unix.ts';
 import { secureTls } from './upstream-tls.ts';
 
@@ -84,7 +85,10 @@ export const auth = z.strictObject({
     .array(tokenSource)
     .min(1)
     .prefault(['header'])
-    .describe('Where to look for the token or the API key'),
+    .describe(
+      'Where to look for the token or the API key; message, graphql-ws, socket.io, mqtt and stomp are the first message of clients that bring none elsewhere',
+    ),
+  firstMessage,
   require: wantedClaims
     .default({})
     .describe('Claims the client must have; a list means: every one of them. /a/b is b within a'),

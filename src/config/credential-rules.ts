@@ -1,5 +1,6 @@
 import { cgiSpelling, headerClass } from '../http/header-classes.ts';
 import { type CredentialConfig, placeOf } from './credentials.ts';
+import { isMessageSource } from './first-message.ts';
 import { POLL_HEADERS } from './poll/index.ts';
 import type { UrlTarget } from './pool.ts';
 import type { HeaderChanges } from './rewrite.ts';
@@ -127,6 +128,7 @@ function isAt({ from, name }: TokenShape['token'][number], credential: Credentia
   if (from === 'header' || from === 'basic')
     return own.place === 'header' && cgiSpelling(own.name) === cgiSpelling(name || 'authorization');
   if (from === 'cookie') return own.place === 'header' && own.name === 'cookie';
+  if (isMessageSource({ from, name })) return false;
   if (from === 'query') return own.place === 'query' && own.name === name;
   return own.place === 'subprotocol' && name.startsWith(own.name);
 }

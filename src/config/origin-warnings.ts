@@ -1,7 +1,8 @@
 import { usesCookies } from './entry-rules.ts';
+import { isMessageSource } from './first-message.ts';
 import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
-import type { Config, RouteConfig } from './schema.ts';
+import type { Config, RouteConfig, TokenSource } from './schema.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
 /** What a careful operator wants to hear of pages: which may come, and by which names. */
@@ -77,14 +78,30 @@ export function loginWarnings(route: RouteConfig, path: Path): Finding[] {
 /** A page that is opened brings cookies, its query, and the password it was asked for: no header and no subprotocol. */
 function noWayBack({ auth }: RouteConfig, path: Path): Finding[] {
   if (auth === 'none' || auth.external !== undefined) return [];
-  if (!asksForToken(auth) || !auth.token.every(({ from }) => from === 'header' || from === 'subprotocol'))
-    return [];
+  if (!asksForToken(auth) || !auth.token.every(isNeverBrought)) return [];
   return [
     {
       path: [...path, 'login'],
       message:
         'nobody comes back with a token: a page that is opened brings no header and no subprotocol of its own',
       hint: 'add cookie:NAME to auth.token, or ask a service with auth.external',
+    },
+  ];
+}
+
+function isNeverBrought(source: TokenSource): boolean {
+  return source.from === 'header' || source.from === 'subprotocol' || isMessageSource(source);
+}
+
+/** Plain requests are no conversation. */
+export function messagesOfRequests({ auth, upstream }: RouteConfig, path: Path): Finding[] {
+  if (auth === 'none' || !servedKinds(upstream).includes('request')) return [];
+  if (!asksForToken(auth) || !auth.token.every(isMessageSource)) return [];
+  return [
+    {
+      path: [...path, 'auth', 'token'],
+      message: 'no plain request gets in, for none has a message: Socket.IO’s polls and pages are among them',
+      hint: 'add header or cookie:NAME, or lead to websocket: instead of http:',
     },
   ];
 }

@@ -6,7 +6,13 @@ import { isUrl } from './fields.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
 import { hasIdleLimit } from './limits.ts';
 import { nearMisses } from './near-misses.ts';
-import { headersOfPages, loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
+import {
+  headersOfPages,
+  loginWarnings,
+  messagesOfRequests,
+  originWarnings,
+  rebinding,
+} from './origin-warnings.ts';
 import { sessionConfigOf } from './poll/index.ts';
 import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
@@ -147,6 +153,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...originWarnings(route, path),
     ...headersOfPages(route, path),
     ...loginWarnings(route, path),
+    ...messagesOfRequests(route, path),
     ...unnoticedLoss(route, path),
     ...unverified(route, path),
     ...lentCredentials(route, path),
