@@ -28,23 +28,14 @@ export async function withoutGreeting(
   }
 }
 
-async function behindGreeting(
+/** Waits for it; resolves with what lies behind. The socket is left paused. */
+function behindGreeting(
   { socket, head }: OpenedUpstream,
   heard: (text: string) => void,
   signal: AbortSignal,
 ): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-  const messages = new FirstMessages(OPTIONS, {
-    message({ data, binary }) {
-      if (binary) throw new GatewayError('UPSTREAM_INVALID', { detail: 'its first message is binary' });
-      heard(data.toString('utf8'));
-      return true;
-    },
-    control(opcode) {
-      if (opcode === CLOSE)
-        throw new GatewayError('UPSTREAM_LOST', { detail: 'it closed before its first message' });
-    },
-  });
+  const messages = listenFor(heard);
   function onData(chunk: Buffer): void {
     try {
       const rest = messages.push(chunk);
@@ -70,4 +61,18 @@ async function behindGreeting(
   if (head.length > 0) socket.unshift(head);
   socket.resume();
   return promise.finally(leave);
+}
+
+function listenFor(heard: (text: string) => void): FirstMessages {
+  return new FirstMessages(OPTIONS, {
+    message({ data, binary }) {
+      if (binary) throw new GatewayError('UPSTREAM_INVALID', { detail: 'its first message is binary' });
+      heard(data.toString('utf8'));
+      return true;
+    },
+    control(opcode) {
+      if (opcode === CLOSE)
+        throw new GatewayError('UPSTREAM_LOST', { detail: 'it closed before its first message' });
+    },
+  });
 }

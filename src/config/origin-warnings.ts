@@ -14,7 +14,16 @@ const WIDE: Readonly<Record<string, string>> = {
 };
 
 /** Of one route. */
-export function originWarnings(route: RouteConfig, path: Path): Finding[] {
+export function entryWarnings(route: RouteConfig, path: Path): Finding[] {
+  return [
+    ...originWarnings(route, path),
+    ...headersOfPages(route, path),
+    ...loginWarnings(route, path),
+    ...messagesOfRequests(route, path),
+  ];
+}
+
+function originWarnings(route: RouteConfig, path: Path): Finding[] {
   const { origins = [], auth } = route;
   const cookies = auth !== 'none' && usesCookies(auth);
   return origins.flatMap((origin, index) => {
@@ -30,7 +39,7 @@ function plainPage(origin: string): string | undefined {
 }
 
 /** A script sets no header on the handshake of a WebSocket; on plain requests it does, and a proxy may set one of a name of its own. */
-export function headersOfPages({ auth, origins = [], upstream }: RouteConfig, path: Path): Finding[] {
+function headersOfPages({ auth, origins = [], upstream }: RouteConfig, path: Path): Finding[] {
   const isForPages = origins.length > 0 && servedKinds(upstream).every((kind) => kind === 'upgrade');
   if (!isForPages || auth === 'none' || !asksForToken(auth)) return [];
   if (!auth.token.every(({ from, name }) => from === 'header' && name === '')) return [];
@@ -70,7 +79,7 @@ export function rebinding({ listeners, routes, trustedProxies }: Config): Findin
 }
 
 /** What becomes of people who are sent to `login`. */
-export function loginWarnings(route: RouteConfig, path: Path): Finding[] {
+function loginWarnings(route: RouteConfig, path: Path): Finding[] {
   if (route.login === undefined || !servedKinds(route.upstream).includes('request')) return [];
   return [...noWayBack(route, path), ...lostReturn(route.login, route, path)];
 }
@@ -94,7 +103,7 @@ function isNeverBrought(source: TokenSource): boolean {
 }
 
 /** Plain requests are no conversation. */
-export function messagesOfRequests({ auth, upstream }: RouteConfig, path: Path): Finding[] {
+function messagesOfRequests({ auth, upstream }: RouteConfig, path: Path): Finding[] {
   if (auth === 'none' || !servedKinds(upstream).includes('request')) return [];
   if (!asksForToken(auth) || !auth.token.every(isMessageSource)) return [];
   return [

@@ -6,13 +6,7 @@ import { isUrl } from './fields.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
 import { hasIdleLimit } from './limits.ts';
 import { nearMisses } from './near-misses.ts';
-import {
-  headersOfPages,
-  loginWarnings,
-  messagesOfRequests,
-  originWarnings,
-  rebinding,
-} from './origin-warnings.ts';
+import { entryWarnings, rebinding } from './origin-warnings.ts';
 import { sessionConfigOf } from './poll/index.ts';
 import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
@@ -150,10 +144,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
   const path = ['routes', index];
   return [
     ...(route.auth === 'none' ? openTunnel(route, path) : authWarnings(route.auth, path)),
-    ...originWarnings(route, path),
-    ...headersOfPages(route, path),
-    ...loginWarnings(route, path),
-    ...messagesOfRequests(route, path),
+    ...entryWarnings(route, path),
     ...unnoticedLoss(route, path),
     ...unverified(route, path),
     ...lentCredentials(route, path),

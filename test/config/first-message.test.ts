@@ -37,7 +37,7 @@ test.each([
 ])('%s is none', (text) => {
   expect(readMessageSource(text)).toBe(undefined);
   expect(problems(site(`token: ["${text}"]`))).toEqual([
-    expect.stringMatching(/token\[0\]: is not header, .* or stomp:NAME/),
+    expect.stringMatching(/token\[0\]: ".*" is not header, .* or stomp:NAME/),
   ]);
 });
 
