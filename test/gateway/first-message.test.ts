@@ -1,5 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
+import { Server as EngineIo } from 'engine.io';
+import { generate, type IConnectPacket } from 'mqtt-packet';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
@@ -7,12 +10,23 @@ import { startGateway } from '../support/gateway.ts';
 import { eventually } from '../support/patience.ts';
 import { BINARY, CLOSE, dial, frame, handshake, PING, PONG, say, TEXT, type Wire } from '../support/raw.ts';
 import { portOf } from '../support/servers.ts';
+import { listenAt } from '../support/sockets.ts';
 
 /** Tokens in the first message of a client, through a whole gateway, on raw sockets. */
 
 const TOKEN = freshToken();
 const message = (token: unknown, more: object = {}) =>
   JSON.stringify({ type: 'init', ...more, payload: { token } });
+
+const CONNECT: IConnectPacket = {
+  cmd: 'connect',
+  clientId: 'a',
+  clean: true,
+  keepalive: 30,
+  username: 'anybody',
+  protocolId: 'MQTT',
+  protocolVersion: 4,
+};
 
 interface Changes {
   readonly token?: string;
@@ -329,5 +343,140 @@ describe('who cannot wait with a token', () => {
     const wire = await enter({ 'Sec-WebSocket-Protocol': 'sallyport.tcp.v1' });
     expect((await wire.answer()).status).toBe(101);
     expect(await wire.ended()).toMatchObject({ code: 3000 });
+  });
+});
+
+describe('other upstreams', () => {
+  test('a service that takes each message by a POST gets the first one without its token', async () => {
+    const bodies: string[] = [];
+    const service = createServer(async (request, response) => {
+      bodies.push(`${request.headers['x-user']} ${(await request.toArray()).join('')}`);
+      response.setHeader('content-type', 'text/plain').end(`answer ${bodies.length}`);
+    });
+    await listenAt({ port: 0, host: '127.0.0.1' }, service);
+    const { open } = await scene({
+      upstream: `post: { target: "http://127.0.0.1:${portOf(service)}", path: / }`,
+    });
+    const wire = await open();
+    wire.send(TEXT, message(TOKEN));
+    await hears(wire, 'answer 1');
+    wire.send(TEXT, 'more');
+    await hears(wire, 'answer 2');
+    expect(bodies).toEqual(['alice {"type":"init","payload":{}}', 'alice more']);
+  });
+
+  test('a TCP service gets the bytes of a CONNECT in two messages, without its password', async () => {
+    const received: Buffer[] = [];
+    const service = createTcpServer((socket) =>
+      socket.on('data', (chunk) => {
+        received.push(chunk);
+        socket.write(Buffer.from([0x20, 2, 0, 0]));
+      }),
+    );
+    await listenAt({ port: 0, host: '127.0.0.1' }, service);
+    const { open } = await scene({
+      token: '[mqtt]',
+      upstream: `tcp: "127.0.0.1:${portOf(service)}", protocols: [mqtt]`,
+    });
+    const wire = await open({ 'Sec-WebSocket-Protocol': 'mqtt' });
+    const connect = (password?: string) =>
+      generate({ ...CONNECT, ...(password !== undefined && { password: Buffer.from(password) }) });
+    const whole = Buffer.concat([connect(TOKEN), Buffer.from([0xc0, 0])]);
+    wire.send(BINARY, whole.subarray(0, 30));
+    wire.send(BINARY, whole.subarray(30));
+    await wire.message();
+    expect(Buffer.concat(received)).toEqual(Buffer.concat([connect(), Buffer.from([0xc0, 0])]));
+  });
+
+  test('who is refused gets a CONNACK, and then the Close', async () => {
+    const { open } = await scene({
+      token: '[mqtt]',
+      upstream: 'tcp: "127.0.0.1:9", protocols: [mqtt]',
+    });
+    const wire = await open({ 'Sec-WebSocket-Protocol': 'mqtt' });
+    wire.send(BINARY, generate(CONNECT));
+    expect(await wire.ended()).toMatchObject({ code: 3000 });
+    expect(
+      wire.frames.map(({ opcode, payload }) => [opcode, payload.subarray(0, 4).toString('hex')]),
+    ).toEqual([
+      [BINARY, '20020004'],
+      [CLOSE, expect.anything()],
+    ]);
+  });
+});
+
+describe('a client of Socket.IO', () => {
+  const PATH = '/socket.io/?EIO=4&transport=websocket';
+  const OPEN = '0{"sid":"theirs","upgrades":[],"pingInterval":300,"pingTimeout":200,"maxPayload":99}';
+
+  test.each([
+    ['at once', (webSocket: WebSocket) => webSocket.send(OPEN)],
+    ['late', (webSocket: WebSocket) => void setTimeout(() => webSocket.send(OPEN), 20)],
+    [
+      'with more behind it',
+      (webSocket: WebSocket) => {
+        webSocket.send(OPEN);
+        webSocket.send('2');
+      },
+    ],
+  ])('is greeted once, where its service greets %s', async (_, serve) => {
+    const { open, heard } = await scene({ token: '[socket.io]', serve });
+    const wire = await open({}, PATH);
+    await wire.message();
+    wire.send(TEXT, `40{"token":"${TOKEN}","a":1}`);
+    await hears(wire, 'heard 1');
+    const greetings = texts(wire).filter((text) => text.startsWith('0'));
+    expect(greetings.map((text) => JSON.parse(text.slice(1)))).toMatchObject([{ pingInterval: 25_000 }]);
+    expect(heard).toEqual(['40{"a":1}']);
+    const next = await open({}, PATH);
+    expect(JSON.parse(String(await next.message()).slice(1))).toMatchObject({
+      pingInterval: 300,
+      maxPayload: 99,
+    });
+  });
+
+  test.each([
+    ['says something else', (webSocket: WebSocket) => webSocket.send('hello'), 'UPSTREAM_INVALID'],
+    ['sends octets', (webSocket: WebSocket) => webSocket.send(Buffer.from('0{}')), 'UPSTREAM_INVALID'],
+    ['closes', (webSocket: WebSocket) => webSocket.close(1000), 'UPSTREAM_LOST'],
+    ['is cut off', (webSocket: WebSocket) => webSocket.terminate(), 'UPSTREAM_LOST'],
+    ['says nothing', () => {}, 'UPSTREAM_TIMEOUT'],
+  ])('is closed with 1014 where its service %s', async (_, serve, error) => {
+    const route = 'timeouts: { handshake: 300ms }';
+    const { open, refusal } = await scene({ token: '[socket.io]', serve, route });
+    const wire = await open({}, PATH);
+    wire.send(TEXT, `40{"token":"${TOKEN}"}`);
+    expect(await wire.ended()).toMatchObject({ code: 1014 });
+    expect(await refusal()).toMatchObject({ error, close: 1014 });
+  });
+
+  test('that goes on from polls shows no token in a message', async () => {
+    const { enter } = await scene({ token: '[socket.io]' });
+    expect((await (await enter({}, `${PATH}&sid=x`)).answer()).status).toBe(401);
+  });
+
+  test('is greeted once where its service is polled', async () => {
+    const http = createServer();
+    const server = new EngineIo();
+    server.attach(http, { path: '/engine.io/' });
+    const heard: unknown[] = [];
+    server.on('connection', (socket) =>
+      socket.on('message', (data: unknown) => {
+        heard.push(data);
+        socket.send('welcome');
+      }),
+    );
+    await listenAt({ port: 0, host: '127.0.0.1' }, http);
+    const { open } = await scene({
+      token: '[socket.io]',
+      upstream: `poll: { target: "http://127.0.0.1:${portOf(http)}", profile: engine.io, path: /engine.io/ }`,
+    });
+    const wire = await open({}, '/engine.io/?EIO=4&transport=websocket');
+    wire.send(TEXT, `40{"token":"${TOKEN}"}`);
+    await hears(wire, '4welcome');
+    expect(heard).toEqual(['0{}']);
+    expect(texts(wire).filter((text) => text.startsWith('0'))).toHaveLength(1);
+    wire.sendClose(1000);
+    await wire.ended();
   });
 });
