@@ -45,6 +45,9 @@ export type Kind =
   /** WebSocket to the echo, without a token (`open`), or with an ES256 one (`signed`). */
   | 'open'
   | 'signed'
+  /** WebSocket to the echo: messages and bytes limited per subject; and upgrades under three limits of subjects and addresses. */
+  | 'metered'
+  | 'counted'
   /** Plain HTTP; `kept` with connections to the service kept open, where that must be asked for. */
   | 'http'
   | 'kept'
@@ -138,9 +141,11 @@ export interface Tools {
   note(text: string): void;
 }
 
-/** A goal for Sallyport: the ratio to another peer, or to itself in another case, or (neither named) the value itself. */
+/** A goal for Sallyport, or for another peer of ours: the ratio to another peer, or to itself in another case, or (neither named) the value itself. */
 export interface Target {
   metric: Metric;
+  /** The peer it is about; absent: Sallyport. */
+  of?: string;
   /** A peer's name. */
   against?: string;
   /** A case's name: the same peer there, or the peer named by `against` there. */

@@ -1,7 +1,7 @@
-import { type ErrorCode, FAILURES, type Failure } from './failures.ts';
+import { ERROR_CODES, type ErrorCode, FAILURES, type Failure } from './failures.ts';
 import { type LimitHit, limitDetail, limitSentence } from './limit-hit.ts';
 
-export { ERROR_CODES, type ErrorCode, helpFor } from './failures.ts';
+export { ERROR_CODES, type ErrorCode } from './failures.ts';
 
 interface Details {
   /** What went wrong beneath: goes to the log, never to the client. */
@@ -16,6 +16,8 @@ interface Details {
   readonly close?: number | undefined;
   /** In place of the table's: at most 123 bytes, and nothing that the client may not know. */
   readonly sentence?: string | undefined;
+  /** In place of the sentence as text, where a protocol has a form for it. ASCII. */
+  readonly json?: object | undefined;
   /** Extra response headers, e.g. WWW-Authenticate. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The upstream has answered as it will answer this request again: it is alive, and another one is not asked. */
@@ -44,6 +46,8 @@ export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly detail: string | undefined;
   readonly isAnswer: boolean;
+  /** What an HTTP answer says in its body; undefined: code and sentence as text. */
+  readonly json: object | undefined;
   /** What became of the targets dialled, in order: for the log. The dialler sets it. */
   dials: readonly DialFailure[] | undefined;
   /** What was asked for, where clients name their targets: for the log. Who looks for it sets it. */
@@ -64,6 +68,7 @@ export class GatewayError extends Error {
     this.code = code;
     this.detail = details.detail ?? (details.limit && limitDetail(details.limit));
     this.isAnswer = details.isAnswer ?? false;
+    this.json = details.json;
     this.#status = details.status;
     this.#close = details.close;
     this.#headers = details.headers ?? {};
@@ -103,4 +108,14 @@ export function clientLost(thrown: unknown): GatewayError {
     error.chosen = thrown.chosen;
   }
   return error;
+}
+
+/** Made once: a log line of a refusal costs no more for it. */
+const HELP = Object.fromEntries(
+  ERROR_CODES.map((code) => [code, `config/ERRORS.md#${code.toLowerCase().replaceAll('_', '-')}`]),
+) as Readonly<Record<ErrorCode, string>>;
+
+/** Where it is said what a failure means, and what to do: a place in the documents that come with the program. */
+export function helpFor(code: ErrorCode): string {
+  return HELP[code];
 }

@@ -1,21 +1,14 @@
+import { ADMIN_FAILURES } from './failures/admin.ts';
+import type { Failure } from './failures/failure.ts';
+
+export type { Failure };
+
 /**
  * Every way a connection can fail, in one table: code -> HTTP status before the 101, close code after it, and
  * the one sentence a client is told. Status and close codes appear nowhere else in the source.
  *
  * Close codes: RFC 6455 §7.4.1 and the IANA WebSocket Close Code Number Registry.
  */
-export interface Failure {
-  /** HTTP status sent while the upgrade is still a request. */
-  readonly status: number;
-  /** Close code sent once the WebSocket is open. */
-  readonly close: number;
-  /** What the client reads: fixed text, never a cause, a claim or an address. At most 123 bytes (RFC 6455 §5.5). */
-  readonly sentence: string;
-  /** Seconds for Retry-After, where waiting helps. */
-  readonly retryAfter?: number;
-  /** Whose fault it is; the gateway's own decision unless said. What each side is told of an ending follows from it. */
-  readonly source?: 'client' | 'upstream';
-}
 
 export const FAILURES = {
   BAD_REQUEST: { status: 400, close: 1002, sentence: 'The request is malformed.' },
@@ -44,35 +37,8 @@ export const FAILURES = {
     close: 3003,
     sentence: 'A client certificate that may connect here is required.',
   },
-  HOST_REFUSED: {
-    status: 403,
-    close: 3003,
-    sentence: 'The admin listener does not answer to this name; admin.names lists those it does.',
-  },
-  ADMIN_LOCKED: {
-    status: 403,
-    close: 3003,
-    sentence: 'Nothing can be pushed or changed here until admin.secret or admin.aws is set.',
-  },
-  SECRET_REFUSED: {
-    status: 401,
-    close: 3000,
-    sentence:
-      'The secret of the admin listener is required: Authorization: Bearer, and what admin.secret says.',
-  },
-  CONNECTION_GONE: { status: 410, close: 1008, sentence: 'There is no such connection, or it has ended.' },
-  PUSH_REFUSED: {
-    status: 409,
-    close: 1003,
-    sentence: 'Messages can be pushed to connections of poll and post upstreams only.',
-  },
-  PUSH_TOO_BIG: { status: 413, close: 1009, sentence: 'What is pushed has at most 1 MiB.' },
-  PUSHES_FULL: {
-    status: 429,
-    close: 1013,
-    sentence: 'The client reads too slowly: queueSize bytes wait for it already.',
-    retryAfter: 1,
-  },
+  ...ADMIN_FAILURES,
+  BODY_TOO_BIG: { status: 413, close: 1009, sentence: 'The body has more bytes than are taken here.' },
   FORBIDDEN: { status: 403, close: 3003, sentence: 'The token does not permit this.' },
   TARGET_REFUSED: {
     status: 403,
@@ -92,6 +58,7 @@ export const FAILURES = {
   TOKEN_MISSING: { status: 401, close: 3000, sentence: 'A token is required.' },
   TOKEN_INVALID: { status: 401, close: 3000, sentence: 'The token is not valid.' },
   TOKEN_EXPIRED: { status: 401, close: 3000, sentence: 'The token has expired.' },
+  TICKET_INVALID: { status: 401, close: 3000, sentence: 'The ticket is not valid; ask for a new one.' },
   RATE_LIMITED: {
     status: 429,
     close: 1008,
@@ -167,17 +134,15 @@ export const FAILURES = {
     retryAfter: 5,
   },
   TOKEN_REVOKED: { status: 401, close: 3000, sentence: 'The token was revoked.' },
-  REVOCATIONS_FULL: {
-    status: 503,
-    close: 1013,
-    sentence: 'As many are revoked as can be remembered: 100,000.',
+  LOGOUT_REFUSED: {
+    status: 400,
+    close: 1008,
+    sentence: 'The logout token does not count here, or not again.',
   },
-  REVOCATION_UNKNOWN: { status: 404, close: 1008, sentence: 'This was not revoked, or is forgotten by now.' },
-  SESSION_KILLED: { status: 403, close: 1008, sentence: 'The session was ended by an operator.' },
   STORE_UNAVAILABLE: {
     status: 503,
     close: 1013,
-    sentence: 'Limits cannot be checked at the moment.',
+    sentence: 'What gateways share cannot be asked for at the moment.',
     retryAfter: 5,
   },
   AUTH_UNAVAILABLE: {
@@ -235,13 +200,3 @@ export type ErrorCode = keyof typeof FAILURES;
 
 /** All codes, in the table's order. */
 export const ERROR_CODES = Object.keys(FAILURES) as readonly ErrorCode[];
-
-/** Made once: a log line of a refusal costs no more for it. */
-const HELP = Object.fromEntries(
-  ERROR_CODES.map((code) => [code, `config/ERRORS.md#${code.toLowerCase().replaceAll('_', '-')}`]),
-) as Readonly<Record<ErrorCode, string>>;
-
-/** Where it is said what a failure means, and what to do: a place in the documents that come with the program. */
-export function helpFor(code: ErrorCode): string {
-  return HELP[code];
-}

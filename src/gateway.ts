@@ -2,51 +2,51 @@ import type { Server } from 'node:http';
 import { type Logger, pino } from 'pino';
 import type { Authorize } from './admission/authorize.ts';
 import { openKeyFiles } from './admission/keys/index.ts';
+import { Tickets } from './admission/tickets/index.ts';
 import { Verifications } from './admission/token/verifications.ts';
 import { ParkingSpace } from './bridge/parking-space.ts';
 import { ChannelHub } from './bridge/poll/channels.ts';
 import type { Config } from './config/schema.ts';
+import type { EndpointDeps } from './endpoints/endpoint.ts';
+import { openEndpoints } from './endpoints/index.ts';
+import type { Address, ListeningAddress } from './gateway/address.ts';
 import { createAttach } from './gateway/attach.ts';
-import { createBackchannel } from './gateway/backchannel.ts';
 import { Closers } from './gateway/closers.ts';
+import { createDesks } from './gateway/desks.ts';
 import { Drain } from './gateway/drain.ts';
 import { createEvents, type GatewayEvents } from './gateway/events.ts';
 import { checkHooks, type GivenConfig, readGiven } from './gateway/given.ts';
-import { mostConnections, mostParked } from './gateway/most-connections.ts';
+import { listenerDeps, openAdmin, openListeners } from './gateway/listening.ts';
+import { mostParked } from './gateway/most-connections.ts';
+import type { Part } from './gateway/part.ts';
 import { readinessOf } from './gateway/readiness.ts';
-import { createRevocationDesk, openRevocations } from './gateway/revoking.ts';
-import { createSessionDesk } from './gateway/session-desk.ts';
+import { openRevocations } from './gateway/revoking.ts';
 import { openStore } from './gateway/store.ts';
 import { openVerifiers } from './gateway/verifiers.ts';
 import { createHandshake, type HandshakeDeps } from './handshake.ts';
-import { matchAddress } from './http/address.ts';
-import { Connections } from './listener/connections.ts';
-import { type ListenerDeps, type ListenerHandlers, openListener } from './listener/server.ts';
+import type { ListenerHandlers } from './listener/server.ts';
 import { createAccessLog } from './observe/access-log.ts';
-import { type AdminDeps, startAdmin } from './observe/admin.ts';
-import { combineConnectionObservers, createConnectionLog } from './observe/connections.ts';
 import { createHealthLog } from './observe/health-log.ts';
 import { combine } from './observe/index.ts';
 import { droppedLines } from './observe/log-destination.ts';
-import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { createMetrics } from './observe/metrics.ts';
 import { createPlainHandler } from './plain.ts';
 import { type ChooseRoute, Routes } from './route-table.ts';
 import { compileRoute, type RouteDeps } from './routes.ts';
 import { Sessions } from './session/registry.ts';
+import type { Commons } from './store/commons.ts';
 import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
 import { Resolver } from './upstream/names/resolver.ts';
 import { WatchedCertificates } from './watched-certificates.ts';
 import { WatchedFiles } from './watched-files.ts';
 
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+export type { Address };
 
 /** A running gateway. */
 export interface Gateway {
   /** Where it listens, in the order of the configuration's listeners. */
-  readonly addresses: readonly (Address & { readonly secure: boolean })[];
+  readonly addresses: readonly ListeningAddress[];
+  /** Undefined where there is none, and where it is a unix socket. */
   readonly adminAddress: Address | undefined;
   /** Connections open now. */
   readonly connections: number;
@@ -98,16 +98,26 @@ export async function createGateway(given: GivenConfig, options: GatewayOptions 
   const { logger = pino({ enabled: false }), authorize, route } = options;
   checkHooks({ authorize, route });
   const config = readGiven(given, { ...options, logger });
+  if (config.workers !== undefined) logger.warn('workers has no effect here: `sallyport serve` starts them');
+  return openGateway(config, { ...options, logger });
+}
+
+type Options = GatewayOptions & {
+  readonly logger: Logger;
+  /** Of several processes. Absent: this one serves alone. */
+  readonly part?: Part;
+};
+
+/** The same for a configuration that was loaded, in a process that may be one of several. */
+export async function openGateway(config: Config, options: Options): Promise<Gateway> {
   const closers = new Closers();
   try {
-    return await open(config, { ...options, logger }, closers);
+    return await open(config, options, closers);
   } catch (error) {
     await closers.run();
     throw error;
   }
 }
-
-type Options = GatewayOptions & { readonly logger: Logger };
 
 async function open(config: Config, options: Options, closers: Closers): Promise<Gateway> {
   const { logger } = options;
@@ -115,21 +125,23 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   const { sessions, routes, metrics, verifiers, events } = inside;
   const drain = new Drain(sessions, closers, logger);
   const isDraining = () => drain.hasBegun;
-  const handlers = createHandlers({ ...inside, isDraining });
-  const deps = { ...(await listenerDeps(config, metrics, logger)), certificates: inside.certificates };
+  const handlers = createHandlers({ ...inside, config, isDraining });
+  const { certificates } = inside;
+  const { part } = options;
+  const deps = {
+    ...(await listenerDeps(config, metrics.connections, logger)),
+    certificates,
+    ticketKeys: part?.ticketKeys,
+  };
   let isListening = false;
   const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
-  const backchannel = createBackchannel(sessions, inside.channels, metrics.pushes);
-  const desks = {
-    backchannel,
-    sessions: createSessionDesk(sessions),
-    revocations: createRevocationDesk(inside.revocations, sessions, config.issuers),
-  };
-  const adminAddress = await openAdmin(config, { ready, metrics, ...desks, logger }, closers);
+  const adminDeps = { ready, metrics, ...createDesks(config, inside), logger };
+  part?.serve(adminDeps);
+  const adminAddress = part === undefined ? await openAdmin(config, adminDeps, closers) : undefined;
   const addresses = await openListeners(config, handlers, deps, closers);
   isListening = true;
   // Only now: a listener that cannot be had ends them all.
-  for (const address of addresses) logger.info(address, 'listening');
+  if (part === undefined) for (const address of addresses) logger.info(address, 'listening');
   return {
     addresses,
     adminAddress,
@@ -145,7 +157,7 @@ async function open(config: Config, options: Options, closers: Closers): Promise
 
 /** All of a gateway but what it listens on. */
 async function openInside(config: Config, options: Options, closers: Closers) {
-  const { logger, dnsServers, authorize, route } = options;
+  const { logger, dnsServers, authorize, route, part } = options;
   const files = new WatchedFiles();
   closers.add(() => files.close());
   const verifiers = await openVerifiers(config, logger, closers);
@@ -164,25 +176,28 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   closers.add(() => certificates.close());
   const events = createEvents(logger);
   const observer = combine(createAccessLog(logger, config.log.access), metrics, events.observer);
-  const sessions = new Sessions(() => observer);
+  const sessions = new Sessions(() => observer, part?.ordinals);
   const channels = new ChannelHub(metrics.pushes);
   const resolver = new Resolver({ servers: dnsServers });
   const dials = { ...metrics, healthChanged: createHealthLog(logger) };
   const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver, certificates });
   closers.add(() => resolver.close());
-  const storeDeps = { certificates, onFailed: metrics.storeFailed, logger };
-  const { store, shared } = await openStore(config.store, storeDeps, closers);
-  const { ipv6Prefix } = config.limits;
-  const limits = { store, limits: metrics.limits, ipv6Prefix };
-  const revocations = openRevocations(sessions, closers);
-  const verifications = new Verifications({ ipv6Prefix });
-  const proofs = { revocations, verifiers, keys, verifications, authorize };
+  const storeDeps = { certificates, onFailed: metrics.storeFailed, logger, alone: part };
+  const { store, commons, shared } = await openStore(config.store, storeDeps, closers);
+  const memory = { ...rememberClients(config, commons), store, limits: metrics.limits };
+  const revocations = await openRevocations(config, { sessions, commons, files, logger, reloads }, closers);
+  const proofs = { revocations, verifiers, keys, authorize };
   const space = new ParkingSpace(await mostParked(config));
   const services = { upstreams, channels, goodbyes, lingering, space };
-  const deps = { ...proofs, ...limits, ...services, files, reloads, logger };
+  const deps = { ...proofs, ...memory, ...services, files, reloads, logger };
   const routes = openRoutes(config, deps, route, closers);
-  const all = { files, certificates, verifiers, metrics, events, observer };
-  return { ...all, sessions, channels, routes, revocations };
+  const all = { files, certificates, metrics, events, observer };
+  return { ...all, ...proofs, ...memory, sessions, channels, routes, commons, upstreams };
+}
+
+/** What is kept of clients besides their limits. */
+function rememberClients({ limits: { ipv6Prefix } }: Config, { notes }: Commons) {
+  return { ipv6Prefix, verifications: new Verifications({ ipv6Prefix }), tickets: new Tickets(notes) };
 }
 
 function openRoutes(
@@ -197,39 +212,11 @@ function openRoutes(
   return routes;
 }
 
-function createHandlers(deps: HandshakeDeps): ListenerHandlers {
+function createHandlers(deps: HandshakeDeps & EndpointDeps): ListenerHandlers {
   const handshake = createHandshake(deps);
-  const plain = createPlainHandler(deps);
+  const plain = createPlainHandler({ ...deps, findEndpoint: openEndpoints(deps) });
   return {
     upgrade: (pending) => void handshake(pending),
     request: (pending) => void plain(pending),
   };
-}
-
-async function listenerDeps(config: Config, metrics: Metrics, logger: Logger): Promise<ListenerDeps> {
-  const observer = combineConnectionObservers(createConnectionLog(logger), metrics.connections);
-  const connections = new Connections(await mostConnections(config, logger), observer);
-  return { logger, trustedProxies: matchAddress(config.trustedProxies), connections, observer };
-}
-
-async function openListeners(
-  config: Config,
-  handlers: ListenerHandlers,
-  deps: ListenerDeps,
-  closers: Closers,
-): Promise<Gateway['addresses']> {
-  const addresses: Gateway['addresses'][number][] = [];
-  for (const listener of config.listeners) {
-    const opened = await openListener(listener, handlers, deps);
-    closers.add(() => opened.close());
-    addresses.push(opened.address);
-  }
-  return addresses;
-}
-
-async function openAdmin({ admin }: Config, deps: AdminDeps, closers: Closers): Promise<Address | undefined> {
-  if (admin === undefined) return undefined;
-  const opened = await startAdmin(admin, deps);
-  closers.add(() => opened.close());
-  return { host: opened.address.address, port: opened.address.port };
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { closingOutput } from './cli/closing-output.ts';
 import type { Context } from './cli/context.ts';
+import { clusterOf } from './workers/cluster.ts';
 
 /**
  * The process edge: arguments, environment, streams, signals and exit codes become a Context here. Everything else
@@ -32,6 +33,7 @@ const context: Context = {
   onReload: (handler) => listen(['SIGHUP'], handler),
   onReopen: (handler) => listen(['SIGUSR1'], handler),
   onIgnored: (handler) => listen(['SIGUSR2'], handler),
+  processes: clusterOf(process),
   onCrash: (handler) => listen(['uncaughtException', 'unhandledRejection'], handler),
 };
 

@@ -97,7 +97,8 @@ function compileMatch<R extends Routable>(route: R): Matcher<R> {
   };
 }
 
-function matchHost(pattern: string | undefined): (host: string) => boolean {
+/** Compiles whether a host, in lower case and without a port, is the one of a route's `match`. */
+export function matchHost(pattern: string | undefined): (host: string) => boolean {
   if (pattern === undefined) return () => true;
   if (!pattern.startsWith('*.')) {
     const exact = pattern.replace(/^\[|\]$/g, '');

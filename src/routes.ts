@@ -7,6 +7,7 @@ import { admit, createAdmission } from './admission/index.ts';
 import type { LimitDeps } from './admission/limit-deps.ts';
 import { createSignIn, type SignIn } from './admission/login.ts';
 import { createRenewal, type Renewal } from './admission/renewal.ts';
+import { createReproofs, type Reproofs } from './admission/reproof.ts';
 import type { Dial, InBandRefusal } from './bridge/contract.ts';
 import type { LingerObserver } from './bridge/parking.ts';
 import type { ParkingSpace } from './bridge/parking-space.ts';
@@ -48,6 +49,8 @@ export interface Route {
   admit(request: GatewayRequest, grant: Grant): Promise<Grant>;
   readonly upgrade?: UpgradeHandler;
   readonly request?: RequestHandler;
+  /** How its clients prove themselves to the gateway. */
+  readonly reproofs: Reproofs;
   /** What it tells the pages of other origins. */
   readonly cors: Cors;
   /** What it tells a browser that opens a page of it without a token. */
@@ -120,6 +123,7 @@ export function compileRoute(config: RouteConfig, deps: RouteDeps): Route {
     match,
     paths,
     config,
+    reproofs: createReproofs(config, { ...deps, external }),
     cors,
     signIn: createSignIn(config),
     admit: (request, grant) => admit(checks, request, grant),

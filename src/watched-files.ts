@@ -9,7 +9,7 @@ export const RELOAD_OUTCOMES = ['renewed', 'refused'] as const;
 export type ReloadOutcome = (typeof RELOAD_OUTCOMES)[number];
 
 /** What files hold that are read again, besides certificates. */
-export const FILE_KINDS = ['keys', 'credentials', 'targets'] as const;
+export const FILE_KINDS = ['keys', 'credentials', 'targets', 'revocations'] as const;
 
 /** Hears what becomes of files that have changed. Must not throw and must not wait. */
 export interface FileObserver {

@@ -16,6 +16,7 @@ function route(name: string): Route {
     name,
     match: config.match,
     config,
+    reproofs: {},
     cors: createCors(config),
     signIn: (_, error) => error,
     admit: async () => grantOf(),

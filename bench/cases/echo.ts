@@ -5,8 +5,8 @@ import type { Case, Kind, Target } from '../types.ts';
 
 type Shape = Pick<EchoJob, 'connections' | 'inFlight' | 'size'>;
 
-const ONE: Shape = { connections: 64, inFlight: 1, size: 64 };
-const SIXTEEN: Shape = { connections: 64, inFlight: 16, size: 64 };
+export const ONE: Shape = { connections: 64, inFlight: 1, size: 64 };
+export const SIXTEEN: Shape = { connections: 64, inFlight: 16, size: 64 };
 const MANY: Shape = { connections: 256, inFlight: 1, size: 1024 };
 const LARGE: Shape = { connections: 16, inFlight: 1, size: 65_536 };
 

@@ -7,6 +7,7 @@ import { handshakeCases } from './handshakes.ts';
 import { idleCases } from './idle.ts';
 import { plainHttpCases } from './plain-http.ts';
 import { pollCases } from './poll.ts';
+import { sharedCases } from './shared.ts';
 import { stalledCases } from './stalled.ts';
 
 /** Every case, in the order of the table. */
@@ -16,6 +17,7 @@ export const cases: readonly Case[] = [
   ...connectCases,
   ...pollCases,
   ...handshakeCases,
+  ...sharedCases,
   ...attackCases,
   ...activeCases,
   ...idleCases,

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, listening } from '../measure/processes.ts';
 import type { Bed, Kind, Peer, RunningPeer } from '../types.ts';
 import { byPath } from './common.ts';
+import { missingRedis, redisVersion, startRedis } from './redis.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 
@@ -17,6 +18,8 @@ const PATHS: Record<Kind, string> = {
   post: '/post',
   open: '/open',
   signed: '/signed',
+  metered: '/metered',
+  counted: '/counted',
   http: '/',
   kept: '/',
   locked: '/echo',
@@ -24,20 +27,41 @@ const PATHS: Record<Kind, string> = {
   limited: '/limited',
 };
 
+const CONFIG = new URL('sallyport.yaml', import.meta.url);
+
 /** Sallyport as its users start it, with token, limits, metrics and access log; see sallyport.yaml. */
 export const sallyport: Peer = {
   name: 'Sallyport',
   missing: () => undefined,
-  version: () =>
-    (JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { version: string }).version,
-  start,
+  version,
+  start: (bed) => start('Sallyport', fileURLToPath(CONFIG), bed),
 };
 
-async function start(bed: Bed): Promise<RunningPeer> {
+/** The same, its limits in a Redis of its own. */
+export const sharing: Peer = {
+  name: 'Sallyport+Redis',
+  missing: missingRedis,
+  version: () => `${version()}, Redis ${redisVersion()}`,
+  async start(bed) {
+    const redis = await startRedis(bed);
+    const file = join(bed.directory, 'sharing.yaml');
+    writeFileSync(
+      file,
+      `${readFileSync(CONFIG, 'utf8')}\nstore: { redis: "redis://127.0.0.1:${redis.port}" }\n`,
+    );
+    const running = await start('Sallyport+Redis', file, bed);
+    return { ...running, stop: () => running.stop().finally(redis.stop) };
+  },
+};
+
+function version(): string {
+  return (JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { version: string }).version;
+}
+
+async function start(name: string, file: string, bed: Bed): Promise<RunningPeer> {
   const [plain, tls, admin] = [await freePort(), await freePort(), await freePort()];
-  const output = join(bed.directory, 'sallyport.log');
+  const output = join(bed.directory, `${name}.log`);
   const main = fileURLToPath(new URL('src/main.ts', ROOT));
-  const file = fileURLToPath(new URL('sallyport.yaml', import.meta.url));
   const running = bed.processes.launch({
     command: process.execPath,
     args: [main, 'serve', file],
@@ -47,7 +71,7 @@ async function start(bed: Bed): Promise<RunningPeer> {
   });
   await listening(tls, running, output);
   const endpoint = byPath({ plain, tls }, PATHS, 'binary');
-  return { name: 'Sallyport', pid: running.pid, endpoint, stop: running.stop };
+  return { name, pid: running.pid, endpoint, stop: running.stop };
 }
 
 /** The values sallyport.yaml asks for. */

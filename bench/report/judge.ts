@@ -1,16 +1,16 @@
 import type { CaseResult, FrameAction, Metric, PeerResult, Target } from '../types.ts';
 
-/** The peer that all targets are about. */
+/** The peer that targets are about, unless they name another. */
 export const JUDGED = 'Sallyport';
 
 type Measured = Pick<CaseResult, 'name' | 'peers'>;
 
 /**
- * Holds Sallyport's medians in one case against a target: as a ratio to a peer, to itself or a peer in another case of
+ * Holds the medians of the peer that a target is about against it in one case: as a ratio to a peer, to itself or a peer in another case of
  * `all`, or as the bare figure. What was not measured, or has no yardstick, is left undefined.
  */
 export function judge(target: Target, own: Measured, all: readonly Measured[]): FrameAction {
-  const measured = medianOf(own, JUDGED, target.metric);
+  const measured = medianOf(own, target.of ?? JUDGED, target.metric);
   const yardstick = measureOf(target, own, all);
   // A ratio to nothing says nothing.
   if (measured === undefined || !yardstick) return { target };
@@ -37,10 +37,10 @@ export function yardstickOf({ peers, verdicts }: CaseResult, metric: Metric): Pe
 }
 
 function measureOf(target: Target, own: Measured, all: readonly Measured[]): number | undefined {
-  const { against, inCase, metric } = target;
+  const { of = JUDGED, against, inCase, metric } = target;
   if (!isRatio(target)) return 1;
   const where = inCase === undefined ? own : all.find(({ name }) => name === inCase);
-  return medianOf(where, against ?? JUDGED, metric);
+  return medianOf(where, against ?? of, metric);
 }
 
 function within(

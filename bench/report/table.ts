@@ -72,9 +72,10 @@ function verdictLine({ target, value, reached, proud }: FrameAction): string {
   return `  ${mark} ${goalOf(target)}: ${measured(target, value)}${boast}`;
 }
 
-/** A target in words: `CPU ≤ 1.45 × nginx`, `growth ≤ 4 MiB`. */
+/** A target in words: `CPU ≤ 1.45 × nginx`, `growth ≤ 4 MiB`; of whom, if that is not Sallyport itself. */
 export function goalOf(target: Target): string {
-  return `${styleOf(target.metric).name} ${goal(target, target.atMost ?? target.atLeast)}`;
+  const whose = target.of === undefined ? '' : `${target.of}: `;
+  return `${whose}${styleOf(target.metric).name} ${goal(target, target.atMost ?? target.atLeast)}`;
 }
 
 function goal(target: Target, bound: number | undefined): string {

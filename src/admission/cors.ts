@@ -12,6 +12,8 @@ import { originRule } from './origin.ts';
 export interface Cors {
   /** Fields with which the page may read a refusal, names in lower case; none for a page that the route does not let in. */
   refusal(request: GatewayRequest, error: GatewayError): Readonly<Record<string, string>>;
+  /** Fields by which the page may read an answer of the gateway's own; none for a page that the route does not let in. */
+  readable(request: GatewayRequest): Readonly<Record<string, string>>;
   /** The fields of the answer to a preflight of a page that was let in; names and values alternate. */
   preflight(request: GatewayRequest): string[];
   /** The fields of the service's answer as a page that was let in is to get them; names and values alternate. */
@@ -74,12 +76,19 @@ export function createCors({ cors, origins, auth }: RouteConfig): Cors {
   const isAllowed = originRule(origins);
   // To browsers client certificates are credentials as cookies are (Fetch standard §2.2.2).
   const needsCredentials = auth !== 'none' && (usesCookies(auth) || auth.certificate !== undefined);
-  const credentials = needsCredentials ? { 'access-control-allow-credentials': 'true' } : {};
+  const credentials: Readonly<Record<string, string>> = needsCredentials
+    ? { 'access-control-allow-credentials': 'true' }
+    : {};
   const allow = (origin: string) => ({ 'access-control-allow-origin': origin, ...credentials });
+  function readable(request: GatewayRequest): Readonly<Record<string, string>> {
+    if (request.origin === undefined || !isAllowed(request)) return {};
+    return { ...allow(request.origin), vary: 'Origin' };
+  }
   return {
+    readable,
     refusal(request, error) {
-      if (request.origin === undefined || !isAllowed(request)) return {};
-      return { ...allow(request.origin), ...exposed(error), vary: 'Origin' };
+      const fields = readable(request);
+      return 'vary' in fields ? { ...fields, ...exposed(error) } : fields;
     },
     preflight({ origin = '', headers }) {
       return Object.entries({ ...allow(origin), ...asked(headers) }).flat();

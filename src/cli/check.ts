@@ -1,3 +1,4 @@
+import type { AdminConfig } from '../config/admin.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import type { UrlTarget } from '../config/pool.ts';
 import { formatProblem, type Warning } from '../config/problem.ts';
@@ -36,7 +37,11 @@ function listenerRows({ listeners, admin }: Config): string[][] {
     tls ? 'https, wss' : 'http, ws',
     endpoint(host, port),
   ]);
-  return [['LISTENER', 'ADDRESS'], ...open, ...(admin ? [['admin', endpoint(admin.host, admin.port)]] : [])];
+  return [['LISTENER', 'ADDRESS'], ...open, ...(admin ? [['admin', adminText(admin)]] : [])];
+}
+
+function adminText({ host, port = 0, socket }: AdminConfig): string {
+  return socket === undefined ? endpoint(host, port) : `unix:${socket}`;
 }
 
 function limitRows({ limits, store }: Config): string[][] {

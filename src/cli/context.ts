@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { Processes } from '../workers/processes.ts';
 
 export { packageVersion } from '../observe/build.ts';
 
@@ -27,6 +28,8 @@ export interface Context {
   onIgnored(handler: (signal: string) => void): () => void;
   /** Calls `handler` with what nobody caught, in place of the end of the process. Returns its undo. */
   onCrash(handler: (error: unknown) => void): () => void;
+  /** How it becomes several processes. Absent: it cannot. */
+  readonly processes?: Processes;
 }
 
 /** Where text goes; a stream is one. */

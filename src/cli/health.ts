@@ -3,6 +3,7 @@ import { request as secureRequest } from 'node:https';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
+import { type AskedPlace, adminPlace, placeName, portPlace } from './admin-place.ts';
 import { CommandError, type Context, EXIT } from './context.ts';
 
 export interface HealthOptions {
@@ -14,8 +15,7 @@ export interface HealthOptions {
 
 /** Where a gateway is asked, and what counts as a good answer. */
 interface Question {
-  readonly host: string;
-  readonly port: number;
+  readonly place: AskedPlace;
   readonly secure: boolean;
   readonly method: string;
   readonly path: string;
@@ -62,41 +62,36 @@ function questionFor({ admin, listeners }: Config, { ready }: HealthOptions, fil
     throw new CommandError(
       `--ready asks the admin listener, and ${file} has none: add admin: { port: 9090 }`,
     );
-  const [first] = listeners;
-  const asked = admin ?? first;
-  if (asked === undefined)
+  if (admin === undefined) return questionForFirst(listeners);
+  return {
+    place: adminPlace(admin),
+    secure: false,
+    method: 'GET',
+    path: ready ? '/readyz' : '/livez',
+    isGood: (status) => status === 200,
+    words: (status, text) => `: ${status} ${text}`,
+  };
+}
+
+function questionForFirst([first]: Config['listeners']): Question {
+  if (first === undefined)
     throw new CommandError(
       'nothing to ask: there is neither a listener nor admin: add admin: { port: 9090 }',
     );
-  const { host, port } = asked;
-  if (port === 0)
-    throw new CommandError(
-      `${admin ? 'admin.port' : 'the port of the first listener'} is 0, any free one, and only the gateway's log says which: give it a number`,
-    );
-  const where = { host: reachable(host), port };
-  if (admin === undefined)
-    return {
-      ...where,
-      secure: first?.tls !== undefined,
-      method: OWN_METHOD,
-      path: '/',
-      isGood: () => true,
-      words: () => ' answers',
-    };
-  const isGood = (status: number) => status === 200;
-  const words = (status: number, text: string) => `: ${status} ${text}`;
-  return { ...where, secure: false, method: 'GET', path: ready ? '/readyz' : '/livez', isGood, words };
-}
-
-/** `::` takes IPv4 too, and is 0.0.0.0 on a machine without IPv6. */
-export function reachable(host: string): string {
-  return /^(0\.0\.0\.0|[0:]+)$/.test(host) ? '127.0.0.1' : host;
+  return {
+    place: portPlace(first.host, first.port, 'the port of the first listener'),
+    secure: first.tls !== undefined,
+    method: OWN_METHOD,
+    path: '/',
+    isGood: () => true,
+    words: () => ' answers',
+  };
 }
 
 function ask(question: Question, timeoutMs: number): Promise<{ isGood: boolean; text: string }> {
-  const { host, port, secure, method, path, isGood, words } = question;
-  const common = { host, port, method, path, agent: false, signal: AbortSignal.timeout(timeoutMs) };
-  const headers = { 'user-agent': 'sallyport-health' };
+  const { place, secure, method, path, isGood, words } = question;
+  const common = { ...place, method, path, agent: false, signal: AbortSignal.timeout(timeoutMs) };
+  const headers = { host: 'localhost', 'user-agent': 'sallyport-health' };
   // It asks itself, over loopback as a rule: the certificate is for others to judge.
   const tls = { rejectUnauthorized: false, servername: 'localhost', ALPNProtocols: ['http/1.1'] };
   return new Promise((resolve, reject) => {
@@ -124,12 +119,12 @@ async function textOf(response: IncomingMessage): Promise<string> {
   return text.split('\n', 1)[0] ?? '';
 }
 
-function urlOf({ host, port, secure, path }: Question): string {
-  const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return `${secure ? 'https' : 'http'}://${authority}${path === '/' ? '' : path}`;
+function urlOf({ place, secure, path }: Question): string {
+  const scheme = 'socketPath' in place ? '' : `${secure ? 'https' : 'http'}://`;
+  return `${scheme}${placeName(place)}${path === '/' ? '' : path}`;
 }
 
 function reasonOf({ name, code, message }: NodeJS.ErrnoException, timeoutMs: number): string {
   if (name === 'TimeoutError' || name === 'AbortError') return `no answer within ${timeoutMs} ms`;
-  return code === 'ECONNREFUSED' ? 'nothing listens there' : message;
+  return code === 'ECONNREFUSED' || code === 'ENOENT' ? 'nothing listens there' : message;
 }

@@ -1,17 +1,14 @@
 import { existsSync } from 'node:fs';
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { CertificateError } from '../config/certificate.ts';
-import { ConfigError } from '../config/problem.ts';
-import { CredentialError } from '../config/secret.ts';
-import { ListenerError } from '../listener/error.ts';
-import { LogFileError } from '../observe/file-queue.ts';
 import { readDuration, readPort } from './arguments.ts';
 import { CommandError, type Context, EXIT, packageVersion } from './context.ts';
+import { exitCodeOf, isExpected } from './failure.ts';
 import { forward, forwardCommand } from './forward.ts';
 import { key, keyCommand } from './key.ts';
 import { kill, killCommand } from './operator/kill.ts';
 import { revoke, revokeCommand } from './operator/revoke.ts';
 import { sessions, sessionsCommand } from './operator/sessions.ts';
+import { upstreams, upstreamsCommand } from './operator/upstreams.ts';
 import { socks, socksCommand } from './socks.ts';
 import { stdio, stdioCommand } from './stdio.ts';
 import { mintToken, tokenCommand } from './token.ts';
@@ -31,6 +28,7 @@ const COMMANDS: readonly AddCommand[] = [
   addSessions,
   addKill,
   addRevoke,
+  addUpstreams,
   addToken,
   addKey,
   addForward,
@@ -86,7 +84,7 @@ function addInit(program: Command, context: Context): void {
 function addCheck(program: Command, context: Context, end: (exitCode: number) => void): void {
   takingFile(program.command('check'), context)
     .description('say what a configuration means, what is dangerous in it, and what is wrong')
-    .option('--live', 'also ask its upstreams, auth services and key sets; ends with 1 if one fails')
+    .option('--live', 'also ask its store, upstreams, auth services and key sets; ends with 1 if one fails')
     .option(
       '--send <text>',
       'with --live: also send this message in each session that is tried, which may change things there',
@@ -138,6 +136,12 @@ function addKill(program: Command, context: Context): void {
 function addRevoke(program: Command, context: Context): void {
   revokeCommand(takingFile(program.command('revoke'), context)).action(async (file, options) => {
     await revoke(context, file, options);
+  });
+}
+
+function addUpstreams(program: Command, context: Context): void {
+  upstreamsCommand(takingFile(program.command('upstreams'), context)).action(async (file, options) => {
+    await upstreams(context, file, options);
   });
 }
 
@@ -196,19 +200,5 @@ function report(error: unknown, { stderr }: Context): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (!(error instanceof Error)) throw error;
   stderr.write(`${isExpected(error) ? `sallyport: ${error.message}` : error.stack}\n`);
-  if (error instanceof ConfigError) return EXIT.usage;
-  return error instanceof CommandError ? error.exitCode : EXIT.failure;
-}
-
-/** Failures whose message is enough: ours, and those of the operating system. */
-function isExpected(error: Error): boolean {
-  const isOurs = [
-    CommandError,
-    ConfigError,
-    CertificateError,
-    CredentialError,
-    ListenerError,
-    LogFileError,
-  ].some((kind) => error instanceof kind);
-  return isOurs || 'syscall' in error;
+  return exitCodeOf(error);
 }

@@ -1,34 +1,38 @@
 import { loadConfig } from '../config/load.ts';
-import type { LogConfig } from '../config/schema.ts';
-import { createGateway } from '../gateway.ts';
-import { createLogger, flushLog, type Logger, reopenLog } from '../observe/log.ts';
+import { type Gateway, openGateway } from '../gateway.ts';
+import { flushLog, type Logger, reopenLog } from '../observe/log.ts';
+import { workersOf } from '../workers/orders.ts';
 import type { Context } from './context.ts';
 import { untilStopped } from './daemon.ts';
 import { heedSignals } from './heed.ts';
 import { checkMaterials } from './materials.ts';
+import { openLog } from './serve/log.ts';
+import { servePrimary } from './serve/primary.ts';
+import { serveWorker } from './serve/worker.ts';
 
 /**
- * `sallyport serve FILE`: runs the gateway until it is told to end. Resolves with the exit code. Throws ConfigError for what is wrong with it, LogFileError where its log cannot be opened, and ListenerError where an address cannot be had.
+ * `sallyport serve FILE`: runs the gateway until it is told to end, in as many processes as the configuration says. Resolves with the exit code. Throws
+ * ConfigError for what is wrong with it, LogFileError where its log cannot be opened, and ListenerError where an address cannot be had.
  */
 export async function serve(context: Context, file: string): Promise<number> {
+  const { self } = context.processes ?? {};
+  if (self !== undefined) return serveWorker(context, self);
   const loaded = await loadConfig(file, context);
   const { config, warnings } = loaded;
-  const logger = openLog(config.log, context);
+  const size = workersOf(config);
+  const logger = openLog(config.log, context, size > 1);
   try {
     for (const { message, ...place } of warnings) logger.warn({ file, ...place }, message);
     await checkMaterials(file, loaded);
-    return await run(context, createGateway(config, { logger }), logger);
+    if (size > 1) return await servePrimary(context, loaded, { size, logger });
+    return await run(context, openGateway(config, { logger }), logger);
   } finally {
     await flushLog(logger);
   }
 }
 
 /** Heeds signals while the gateway opens, too: keys may take a while to come. */
-async function run(
-  context: Context,
-  opening: ReturnType<typeof createGateway>,
-  logger: Logger,
-): Promise<number> {
+async function run(context: Context, opening: Promise<Gateway>, logger: Logger): Promise<number> {
   const unheed = heedSignals(context, opening, logger, () => reopenLog(logger));
   try {
     return await untilStopped(context, await opening, logger);
@@ -36,10 +40,4 @@ async function run(
     await flushLog(logger);
     unheed();
   }
-}
-
-/** A person who reads along gets pretty lines, unless the configuration says otherwise. */
-function openLog({ level, format, file }: LogConfig, { isTTY }: Context): Logger {
-  const isRead = isTTY && file === undefined;
-  return createLogger({ level, file, format: format ?? (isRead ? 'pretty' : 'json'), colours: isRead });
 }

@@ -7,11 +7,6 @@ import { valueAt } from './tree.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** Keys that will come, or that people bring along: better told than guessed at. */
-const KNOWN_STRANGERS: Readonly<Record<string, string>> = {
-  workers: 'one process serves in this version; remove it, or start several gateways with the same `store`',
-};
-
 /**
  * zod's issues in plain words, one finding each. A schema message that begins with `expected ` is taken as the name
  * of the right form; any other message of the schema is said as it is. `written` is the configuration as it stands
@@ -65,12 +60,7 @@ function unknownKey(path: Path, key: string, written: unknown): Finding {
     const hint = place === undefined ? 'remove it' : `${key} stands ${place}`;
     return { ...at, message: `does not go with ${choice}`, hint };
   }
-  const known = path.length === 0 && Object.hasOwn(KNOWN_STRANGERS, key) ? KNOWN_STRANGERS[key] : undefined;
-  return {
-    ...at,
-    message: 'unknown key',
-    hint: known ?? misplaced(path, key, here) ?? suggestion(key, here),
-  };
+  return { ...at, message: 'unknown key', hint: misplaced(path, key, here) ?? suggestion(key, here) };
 }
 
 function absent(issue: Issue, value: undefined | null): Finding {

@@ -84,7 +84,7 @@ export const origin = word(ORIGINS, (text) => {
 /** A URL with one of the given schemes; credentials and fragments have no place in it. */
 export const url = (...schemes: string[]) =>
   word(urlForm(schemes), (text) => (isUrlOf(schemes, text) ? text : undefined), {
-    hint: (text) => otherScheme(schemes, text),
+    hint: (text) => carriedCredentials(text) ?? otherScheme(schemes, text),
   });
 
 /** The same, or a unix socket, which may have a path behind it. */
@@ -92,7 +92,9 @@ export const urlOrSocket = (...schemes: string[]) =>
   word(
     `${urlForm(schemes)}, or unix:/run/app.sock`,
     (text) => (isUrlOf(schemes, text) || readUnix(text) !== undefined ? text : undefined),
-    { hint: (text) => lackOfScheme(schemes, text) ?? otherScheme(schemes, text) },
+    {
+      hint: (text) => carriedCredentials(text) ?? lackOfScheme(schemes, text) ?? otherScheme(schemes, text),
+    },
   );
 
 /** `an http:// or https:// URL`. */
@@ -109,6 +111,13 @@ function lackOfScheme([scheme]: readonly string[], text: string): string | undef
   return HOST_AHEAD.test(text) ? `${scheme}:// is missing in front of it` : undefined;
 }
 
+/** For `redis://:password@h`. */
+function carriedCredentials(text: string): string | undefined {
+  return /^\w+:\/\/[^/?#]*@/.test(text)
+    ? 'credentials stand in keys of their own, not in an address'
+    : undefined;
+}
+
 const TWINS: Readonly<Record<string, string>> = { http: 'ws', https: 'wss', ws: 'http', wss: 'https' };
 
 /** For `http://h:3000`, where a WebSocket's URL belongs, and the other way round. */
@@ -121,7 +130,8 @@ function otherScheme(schemes: readonly string[], text: string): string | undefin
 function isUrlOf(schemes: readonly string[], text: string): boolean {
   const parsed = URL.parse(text);
   if (parsed === null || !schemes.includes(parsed.protocol.slice(0, -1))) return false;
-  return parsed.hash === '' && parsed.username === '' && parsed.hostname !== '';
+  const isBare = parsed.hash === '' && parsed.username === '' && parsed.password === '';
+  return isBare && parsed.hostname !== '';
 }
 
 /** Whether a `jwks` means a URL rather than a file. */
@@ -173,19 +183,26 @@ export const pathPattern = word('a path like /chat, /rooms/{room}, /{host}:{port
   return isPattern && !/\/\/|\/\.\.?(\/|$)/.test(text) ? text : undefined;
 });
 
+/** The path of one thing alone. */
+export const fixedPath = pathPattern.refine(
+  (path) => /^\/[^{}*]*[^/{}*]$/.test(path),
+  'expected a path like /.sallyport, without names and /*',
+);
+
 /** A header's name (RFC 9110 §5.1), in lower case. */
 export const headerName = word('a header name', (text) =>
   /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(text) ? text.toLowerCase() : undefined,
 );
 
-/** Where to look for a token: in the handshake, or in the first message behind it. */
-const TOKEN_SOURCES = `header, header:NAME, basic, subprotocol, subprotocol:PREFIX, cookie:NAME, query:NAME, ${MESSAGE_SOURCES}`;
+/** Where to look for a token: in the handshake, for a ticket, or in the first message behind it. */
+type NamedSource = 'header' | 'subprotocol' | 'cookie' | 'query' | 'ticket';
+const TOKEN_SOURCES = `header, header:NAME, basic, subprotocol, subprotocol:PREFIX, cookie:NAME, query:NAME, ticket, ticket:NAME, ${MESSAGE_SOURCES}`;
 export const tokenSource = word(TOKEN_SOURCES, (text) => {
-  if (text === 'header' || text === 'basic' || text === 'subprotocol')
+  if (text === 'header' || text === 'basic' || text === 'subprotocol' || text === 'ticket')
     return { from: text, name: '' } as const;
-  const match = /^(header|subprotocol|cookie|query):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
+  const match = /^(header|subprotocol|cookie|query|ticket):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
   if (match === null) return readMessageSource(text);
-  const [, from, name] = match as unknown as [string, 'header' | 'subprotocol' | 'cookie' | 'query', string];
+  const [, from, name] = match as unknown as [string, NamedSource, string];
   if (from === 'header' && !mayHoldToken(name.toLowerCase())) return undefined;
   return { from, name: from === 'header' ? name.toLowerCase() : name } as const;
 });

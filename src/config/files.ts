@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isUrl } from './fields.ts';
 import type { Finding, Path } from './problem.ts';
+import { SECRETS, WATCHED_SECRETS } from './secret-places.ts';
 import { type Place, places, replaceAt } from './tree.ts';
 import { absoluteUnix } from './unix.ts';
 
@@ -20,22 +21,8 @@ const FILES = [
 const SOCKETS = ['websocket', 'tcp', 'http', 'poll.target', 'post', 'post.target', 'targets']
   .flatMap((kind) => ['', '.*', '.*.*'].map((rest) => `routes.*.upstream.${kind}${rest}`))
   .concat('routes.*.auth.external.url');
-const SECRETS = [
-  'issuers.*.secret',
-  'admin.secret',
-  'admin.aws.secretAccessKey',
-  'store.password',
-  'routes.*.upstream.poll.grip.secret',
-  'routes.*.upstream.post.secret',
-  'routes.*.upstream.post.secret.*',
-];
 /** Places that may name a file that is read again when it changes: they keep their `file:`. */
-const WATCHED = [
-  'routes.*.auth.keys',
-  'routes.*.upstream.credentials.value',
-  'routes.*.upstream.credentials.*.value',
-  'routes.*.upstream.targets',
-];
+const WATCHED = ['routes.*.auth.keys', ...WATCHED_SECRETS, 'routes.*.upstream.targets', 'revocations'];
 const SECRET_FILE = 'file:';
 const MAX_BYTES = 1024 * 1024;
 
@@ -62,8 +49,9 @@ export function resolveFiles(tree: unknown, baseDir: string, findings: Finding[]
     if (!isTable(path) || !isFolder(file)) readText(file, path);
     replaceAt(tree, path, `${SECRET_FILE}${file}`);
   }
-  // It need not be there yet.
-  for (const { path, value } of texts(['log.file'])) replaceAt(tree, path, resolve(baseDir, value));
+  // They need not be there yet.
+  for (const { path, value } of texts(['log.file', 'admin.socket']))
+    replaceAt(tree, path, resolve(baseDir, value));
 
   function texts(patterns: readonly string[]): (Place & { value: string })[] {
     const found = patterns.flatMap((pattern) => places(tree, pattern));

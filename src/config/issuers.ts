@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { leeway, oneOrMany } from './fields.ts';
 import { issuerRules } from './issuer-rules.ts';
+import { logout } from './logout.ts';
 
 /** The configuration of who signs tokens. */
 
@@ -58,5 +59,10 @@ export const issuer = z
         'Its HMAC secret: from the environment, or file:PATH, never the text itself; absent: another kind of key is given',
       ),
     clockTolerance: leeway.prefault('5s').describe('Leeway for exp and nbf; at most 1m'),
+    logout: logout
+      .optional()
+      .describe(
+        'It says when somebody has signed out (OpenID Connect back-channel logout): their sessions end; absent: it does not',
+      ),
   })
   .superRefine(issuerRules);

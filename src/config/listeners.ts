@@ -1,14 +1,12 @@
 import { isIPv4 } from 'node:net';
 import { z } from 'zod';
-import { hostName } from './fields.ts';
-import { Secret } from './secret.ts';
 
-/** The configuration of the sockets that the gateway opens. */
+/** The configuration of the sockets that clients connect to. */
 
-const port = z.int().min(0).max(65_535);
+export const port = z.int().min(0).max(65_535);
 
 /** What has nothing but digits and dots is no name, and the system would look for one. */
-const host = z
+export const host = z
   .string()
   .refine((text) => !/^[\d.]+$/.test(text) || isIPv4(text), 'expected an address like 127.0.0.1 or ::');
 
@@ -62,42 +60,5 @@ export const listener = z.strictObject({
     .optional()
     .describe(
       'The proxies in trustedProxies, and they alone, begin each connection with a PROXY header (version 1 or 2), in front of TLS too; absent: nobody does',
-    ),
-});
-
-/** Nobody guesses 32 of them, and a field can carry each (RFC 9110 §5.5). */
-const secret = z
-  .string()
-  .regex(
-    /^[!-~]{32,4096}$/,
-    'expected at least 32 visible ASCII characters without spaces, as `openssl rand -base64 32` gives',
-  );
-
-const aws = z.strictObject({
-  accessKeyId: z
-    .string()
-    .regex(/^\w{16,128}$/, 'expected 16 to 128 letters, digits or _, as AWS’s have')
-    .describe('The name of the key; one of your own making does'),
-  secretAccessKey: secret
-    .transform((text) => new Secret(text))
-    .describe('The key itself: from the environment, or file:PATH, never the text itself'),
-});
-
-export const admin = z.strictObject({
-  host: host.default('127.0.0.1').describe('Address to listen on'),
-  port: port.describe('TCP port; 0 takes any free one'),
-  names: z
-    .array(hostName)
-    .prefault([])
-    .describe('Names it answers to, besides localhost and the address a connection came to; others get 403'),
-  secret: secret
-    .optional()
-    .describe(
-      'What services show as `Authorization: Bearer` to push messages, close connections and look at them: from the environment, or file:PATH, never the text itself; absent: only who signs as `aws` says',
-    ),
-  aws: aws
-    .optional()
-    .describe(
-      'The key with which AWS’s SDKs sign their requests (Signature Version 4), in place of the secret; absent: only who shows the secret may push, close and look',
     ),
 });

@@ -11,6 +11,7 @@ import { type Config, type ConfigInput, schema } from './schema.ts';
 import { readSource, type Source } from './source.ts';
 import { checkUnusedKeys } from './unused-keys.ts';
 import { findWarnings } from './warnings.ts';
+import { checkWorkers } from './workers.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -26,6 +27,8 @@ export interface ParsedConfig {
 export interface LoadedConfig extends ParsedConfig {
   /** The file it came from, as an absolute path. */
   readonly file: string;
+  /** What stood there. */
+  readonly text: string;
 }
 
 interface ParseOptions {
@@ -43,7 +46,7 @@ export async function loadConfig(file: string, { env }: { readonly env: Env }): 
     const message = cause.code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${cause.code}`;
     throw new ConfigError(file, [{ line: 1, column: 1, path: '', message }], { cause });
   });
-  return { file: resolve(file), ...parseConfig(text, { file, env }) };
+  return { file: resolve(file), text, ...parseConfig(text, { file, env }) };
 }
 
 /**
@@ -65,7 +68,22 @@ export function isParsed(config: object): config is Config {
   return PARSED.has(config);
 }
 
-const PARSED = new WeakSet<object>();
+/** What a configuration was made from, in its own language. */
+interface Origin {
+  /** Variables replaced, paths absolute, secrets in the place of their files. */
+  readonly tree: unknown;
+  /** As it was written. */
+  readonly written: unknown;
+}
+
+/** What a configuration of `loadConfig`, `parseConfig` or `parseTree` was made from. Throws TypeError for another. */
+export function originOf(config: Config): Origin {
+  const origin = PARSED.get(config);
+  if (origin === undefined) throw new TypeError('this configuration was not loaded');
+  return origin;
+}
+
+const PARSED = new WeakMap<object, Origin>();
 const UNNAMED = 'configuration';
 
 function parseSource(source: Source, options: ParseOptions): ParsedConfig {
@@ -78,13 +96,14 @@ function parseSource(source: Source, options: ParseOptions): ParsedConfig {
     ...checkUnusedKeys(tree),
     ...checkClientCertificates(tree),
     ...checkLimits(tree),
+    ...checkWorkers(tree),
   );
   const parsed = schema.safeParse(tree);
   findings.push(...explain(parsed.error?.issues ?? [], source.value));
   if (!parsed.success || findings.length > 0)
     throw new ConfigError(file, inOrder(firstEach(findings), source));
   const config = freeze(parsed.data);
-  PARSED.add(config);
+  PARSED.set(config, { tree, written: source.value });
   const warnings = inOrder(findWarnings(config, source.written ?? source.value), source);
   return { config, warnings, locate: source.locate };
 }

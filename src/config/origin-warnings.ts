@@ -84,6 +84,9 @@ function loginWarnings(route: RouteConfig, path: Path): Finding[] {
   return [...noWayBack(route, path), ...lostReturn(route.login, route, path)];
 }
 
+/** A page that is opened brings none of these. */
+const NEVER_OF_A_PAGE: readonly string[] = ['header', 'subprotocol', 'ticket'];
+
 /** A page that is opened brings cookies, its query, and the password it was asked for: no header and no subprotocol. */
 function noWayBack({ auth }: RouteConfig, path: Path): Finding[] {
   if (auth === 'none' || auth.external !== undefined) return [];
@@ -99,7 +102,7 @@ function noWayBack({ auth }: RouteConfig, path: Path): Finding[] {
 }
 
 function isNeverBrought(source: TokenSource): boolean {
-  return source.from === 'header' || source.from === 'subprotocol' || isMessageSource(source);
+  return NEVER_OF_A_PAGE.includes(source.from) || isMessageSource(source);
 }
 
 /** Plain requests are no conversation. */

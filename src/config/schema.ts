@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { admin } from './admin.ts';
 import { auth } from './auth.ts';
 import { credentials } from './credentials.ts';
-import { cidr, duration, hostPattern, loginUrl, origin, pathPattern } from './fields.ts';
+import { endpoints } from './endpoints.ts';
+import { cidr, duration, hostPattern, keyFile, loginUrl, origin, pathPattern } from './fields.ts';
 import { issuer } from './issuers.ts';
 import { keepalive, limits, processLimits, timeouts } from './limits.ts';
-import { admin, listener } from './listeners.ts';
+import { listener } from './listeners.ts';
 import { log } from './log.ts';
 import { pollUpstream, postUpstream } from './poll/index.ts';
 import { poolFields, urlTargets } from './pool.ts';
@@ -19,6 +21,7 @@ import { proxyProtocol } from './tcp/proxy-protocol.ts';
 import { tableFields } from './tcp/table.ts';
 import { tcpTargets } from './tcp/targets.ts';
 import { upstreamTls } from './upstream-tls.ts';
+import { workers } from './workers.ts';
 
 /**
  * The configuration language, once: types, defaults, error messages and `config/schema.json` all come from here.
@@ -166,11 +169,18 @@ export const schema = z.strictObject({
     .record(z.string(), issuer)
     .prefault({})
     .describe('Who signs tokens, each by a name that routes use'),
+  revocations: keyFile
+    .optional()
+    .describe(
+      'Who is revoked for as long as it stands there: file:PATH, a line each like `subject alice`, read again when it changes; absent: who is revoked by the admin listener alone',
+    ),
   store: store
     .optional()
     .describe(
       'What several gateways share, so that limits hold across them; absent: each counts for itself, in memory',
     ),
+  endpoints: endpoints.prefault({}).describe('What the gateway answers itself on its public listeners'),
+  workers,
   drain: duration.prefault('10s').describe('So long open connections get to close after SIGTERM'),
   routes: z.array(route).min(1).describe('What is asked for, by whom, and where it goes'),
 });

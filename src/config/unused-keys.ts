@@ -49,12 +49,19 @@ const NEEDS: Readonly<Record<string, Need>> = {
 /** Keys that are right by themselves, but do nothing with the upstream their route has. Nothing is ignored in silence. */
 export function checkUnusedKeys(tree: unknown): Finding[] {
   const routes = valueAt(tree, ['routes']);
-  if (!Array.isArray(routes)) return [];
-  return routes.flatMap((route: unknown, index) => {
+  const list: unknown[] = Array.isArray(routes) ? routes : [];
+  const found = list.flatMap((route, index) => {
     const upstream = valueAt(route, ['upstream']);
     // An upstream that is refused as a whole needs no complaint about its parts.
     return isLegal(kindsOf(upstream)) ? idleKeys(route, upstream, ['routes', index]) : [];
   });
+  return [...idleHost(tree), ...found];
+}
+
+/** A unix socket has none. */
+function idleHost(tree: unknown): Finding[] {
+  const has = (key: string) => valueAt(tree, ['admin', key]) !== undefined;
+  return has('socket') && has('host') ? [idle(['admin', 'host'], 'with socket')] : [];
 }
 
 function idleKeys(route: unknown, upstream: unknown, base: Path): Finding[] {

@@ -1,8 +1,10 @@
 import { shownUrl } from '../http/query.ts';
 import { anyAudience } from './any-audience.ts';
 import { certificateWarnings } from './client-certificates.ts';
+import { shadowedEndpoints } from './endpoints.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
+import { idleRevocations } from './idle-revocations.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
 import { hasIdleLimit } from './limits.ts';
 import { nearMisses } from './near-misses.ts';
@@ -11,8 +13,10 @@ import { sessionConfigOf } from './poll/index.ts';
 import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
+import { SECRETS, WATCHED_SECRETS } from './secret-places.ts';
 import { shadowedRoutes } from './shadows.ts';
 import { openTunnel, placelessNames, smallMessages, wideBlocks } from './tcp/warnings.ts';
+import { ticketWarnings } from './tickets.ts';
 import { places, valueAt } from './tree.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
@@ -27,9 +31,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...openAdmin(config),
     ...trustedEverybody(config),
     ...rebinding(config),
-    ...Object.entries(config.issuers).flatMap(([name, issuer]) =>
-      issuerWarnings(name, issuer, config, written),
-    ),
+    ...Object.entries(config.issuers).flatMap(([name, issuer]) => issuerWarnings(name, issuer, config)),
     ...config.routes.flatMap(routeWarnings),
     ...config.routes.flatMap(({ auth }, index) =>
       auth === 'none'
@@ -39,27 +41,17 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...lonePrefixes(config),
     ...colonNames(config),
     ...anyAudience(config),
-    ...CREDENTIALS.flatMap((pattern) => places(written, pattern)).flatMap(({ path }) =>
-      literalSecret(path, written),
-    ),
+    ...idleRevocations(config),
+    ...[...SECRETS, ...WATCHED_SECRETS]
+      .flatMap((pattern) => places(written, pattern))
+      .flatMap(({ path }) => literalSecret(path, written)),
     ...shadowedRoutes(config),
     ...unguardedFalls(config),
     ...nearMisses(config),
+    ...shadowedEndpoints(config),
     ...certificateWarnings(config),
   ];
 }
-
-/** Those of the admin listener, and those of routes: of a lone credential, of each in a list, and of signatures. */
-const CREDENTIALS = [
-  'admin.secret',
-  'store.password',
-  'admin.aws.secretAccessKey',
-  'routes.*.upstream.credentials.value',
-  'routes.*.upstream.credentials.*.value',
-  'routes.*.upstream.post.secret',
-  'routes.*.upstream.post.secret.*',
-  'routes.*.upstream.poll.grip.secret',
-];
 
 /** Behind a trusted proxy that speaks TLS for it, a listener without is usual. */
 function plainListener(listener: ListenerConfig, index: number, { trustedProxies }: Config): Finding[] {
@@ -97,13 +89,12 @@ function trustedEverybody({ trustedProxies }: Config): Finding[] {
   );
 }
 
-function issuerWarnings(name: string, issuer: IssuerConfig, config: Config, written: unknown): Finding[] {
+function issuerWarnings(name: string, issuer: IssuerConfig, config: Config): Finding[] {
   const path = ['issuers', name];
   const isUsed = config.routes.some(({ auth }) => auth !== 'none' && auth.issuer.includes(name));
   return [
     ...(isUsed ? [] : warn(path, 'no route uses this issuer', { atKey: true })),
     ...shortSecret(issuer, path),
-    ...literalSecret([...path, 'secret'], written),
     ...plainKeys(issuer, path),
   ];
 }
@@ -151,6 +142,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...smallMessages(route, path),
     ...wideBlocks(route, path),
     ...placelessNames(route, path),
+    ...ticketWarnings(route, path),
   ];
 }
 

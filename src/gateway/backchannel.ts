@@ -1,11 +1,12 @@
 import type { ChannelHub } from '../bridge/poll/channels.ts';
 import type { PushObserver } from '../bridge/poll/pushes.ts';
+import { within } from '../bridge/poll/within.ts';
 import type { Backchannel } from '../observe/admin/backchannel.ts';
 import type { Sessions } from '../session/registry.ts';
 
 /** How services reach the sessions of a gateway, and its channels; what becomes of each push is counted. */
 export function createBackchannel(
-  sessions: Sessions,
+  sessions: Pick<Sessions, 'find'>,
   channels: ChannelHub,
   observer: PushObserver,
 ): Backchannel {
@@ -13,11 +14,16 @@ export function createBackchannel(
     observer.pushed('connection', isOut ? 'delivered' : 'gone');
   }
   return {
-    push(id, message) {
+    async push(id, message, waitMs) {
       const outcome = sessions.find(id)?.push(message) ?? 'gone';
-      if (typeof outcome === 'string') observer.pushed('connection', outcome);
-      else void outcome.then(count);
-      return outcome;
+      if (typeof outcome === 'string') {
+        observer.pushed('connection', outcome);
+        return outcome;
+      }
+      void outcome.then(count);
+      const isOut = waitMs > 0 ? await within(outcome, waitMs) : undefined;
+      if (isOut === undefined) return 'on its way';
+      return isOut ? 'delivered' : 'gone';
     },
     close(id, status) {
       const session = sessions.find(id);

@@ -24,7 +24,8 @@ export function createSessionDesk(sessions: Sessions): SessionDesk {
     }
     const shown = found.slice(0, limit);
     const next = found.length > limit ? shown.at(-1)?.ordinal : undefined;
-    return { sessions: shown.map(viewOf), open: sessions.size, next };
+    const places = shown.map(({ ordinal }) => ordinal);
+    return { sessions: shown.map(viewOf), open: sessions.size, next, places };
   }
 
   async function endAll(filter: SessionFilter, status: CloseStatus | undefined): Promise<number> {

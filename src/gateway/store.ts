@@ -18,6 +18,8 @@ interface StoreDeps {
   /** Hears that the shared one has stopped answering. */
   readonly onFailed: () => void;
   readonly logger: Logger;
+  /** What is used where none is configured. Absent: this process's memory. */
+  readonly alone?: Omit<OpenedStore, 'shared'> | undefined;
 }
 
 interface OpenedStore {
@@ -37,10 +39,14 @@ export async function openStore(
   deps: StoreDeps,
   closers: Closers,
 ): Promise<OpenedStore> {
-  if (config === undefined) return { store: createMemoryStore(), commons: createMemoryCommons() };
-  const { logger, onFailed } = deps;
+  const { logger, onFailed, alone } = deps;
+  if (config === undefined)
+    return {
+      store: alone?.store ?? createMemoryStore(),
+      commons: alone?.commons ?? createMemoryCommons(),
+    };
   const store = await openRedisStore(config, {
-    tls: tlsOf(config, deps.certificates, closers),
+    tls: storeTls(config, deps.certificates, closers),
     refusal: config.onFailure === 'refuse' ? unavailable : undefined,
     observer: {
       failed(cause) {
@@ -52,18 +58,26 @@ export async function openStore(
       },
       recovered: () => logger.info('shared store answers again'),
     },
+    hearing: {
+      failed: (cause) =>
+        logger.error({ cause: describeError(cause) }, 'what other gateways tell is not heard'),
+      recovered: () => logger.info('what other gateways tell is heard again'),
+    },
   });
   closers.add(() => store.close());
   logger.info({ gateways: store.gateways, answers: store.isAnswering }, 'limits are shared');
-  return { store, commons: createMemoryCommons(), shared: store };
+  return { store, commons: store.commons, shared: store };
 }
 
 function unavailable(cause: unknown): GatewayError {
   return new GatewayError('STORE_UNAVAILABLE', { cause });
 }
 
-/** Read at each connection: certificates that are renewed hold for new ones. */
-function tlsOf(
+/**
+ * What TLS to the store is spoken with; undefined where none is. Read at each connection: certificates that are renewed hold for new
+ * ones. Throws CertificateError for a file.
+ */
+export function storeTls(
   { redis, tls }: StoreConfig,
   certificates: CertificateWatch,
   closers: Closers,

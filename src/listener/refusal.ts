@@ -82,8 +82,9 @@ function answerTo(error: GatewayError): Answer {
 
 function own(error: GatewayError): Answer {
   // ASCII throughout: what is written is one text and one write, for refusals come in floods.
-  const body = `${error.code}: ${error.message}\n`;
-  const type: HeaderField = ['content-type', 'text/plain; charset=utf-8'];
+  const { json } = error;
+  const body = json === undefined ? `${error.code}: ${error.message}\n` : `${JSON.stringify(json)}\n`;
+  const type: HeaderField = ['content-type', json ? 'application/json' : 'text/plain; charset=utf-8'];
   const fields = Object.entries(error.headers).filter(([name, value]) => isSendable(name, value));
   return complete(error.status, [...fields, type], body);
 }

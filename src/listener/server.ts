@@ -42,6 +42,8 @@ export interface ListenerDeps {
   readonly observer: ConnectionObserver;
   /** Absent: certificates are read once. */
   readonly certificates?: CertificateWatch;
+  /** Of several processes: the keys of TLS session tickets. Absent: this process has its own. */
+  readonly ticketKeys?: ((of: string) => Buffer) | undefined;
   readonly deadlines?: Partial<ListenerDeadlines>;
 }
 
@@ -74,7 +76,8 @@ export async function openListener(
   deps: ListenerDeps,
 ): Promise<Listener> {
   const deadlines = { ...DEADLINES, ...deps.deadlines };
-  const tls = config.tls && (await openTls({ ...config, tls: config.tls }, deps.certificates));
+  const tls =
+    config.tls && (await openTls({ ...config, tls: config.tls }, deps.certificates, deps.ticketKeys));
   const server = createHttpServer(deadlines, tls);
   const plain = guardConnections(server, config, { ...deps, proxyHeaderMs: deadlines.proxyHeader });
   const isLocal = config.tls === undefined && isLoopback(config.host);

@@ -28,8 +28,10 @@ interface Shown {
 export async function openTls(
   { host, port, tls }: Pick<ListenerConfig, 'host' | 'port'> & { tls: TlsConfig },
   certificates: CertificateWatch = unwatched,
+  ticketKeys?: (of: string) => Buffer,
 ): Promise<ListenerTls> {
-  const opened = new ListenerTls(tls, `${host.includes(':') ? `[${host}]` : host}:${port}`);
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const opened = new ListenerTls(tls, address, ticketKeys);
   try {
     await opened.read(certificates);
     return opened;
@@ -46,6 +48,7 @@ export async function openTls(
 export class ListenerTls {
   readonly #config: TlsConfig;
   readonly #address: string;
+  readonly #ticketKeys: ((of: string) => Buffer) | undefined;
   readonly #undo: (() => void)[] = [];
   #authorities: Authorities | undefined;
   /** In the order of the configuration. */
@@ -54,9 +57,11 @@ export class ListenerTls {
   /** One renewal after the other: each is built on what the one before has left. */
   #queue: Promise<void> = Promise.resolve();
 
-  constructor(config: TlsConfig, address: string) {
+  /** `ticketKeys` are what other processes read tickets with, too; absent: those of this process alone. */
+  constructor(config: TlsConfig, address: string, ticketKeys?: (of: string) => Buffer) {
     this.#config = config;
     this.#address = address;
+    this.#ticketKeys = ticketKeys;
   }
 
   /** Reads and tries what is to be served. Rejects with CertificateError. Call it once. */
@@ -87,6 +92,8 @@ export class ListenerTls {
   /** What is renewed is served by `server` from here on. */
   serve(server: Server): void {
     this.#server = server;
+    // Not before: with the address a cluster gives it the keys that its first process began with.
+    server.once('listening', () => this.#shareTickets());
   }
 
   /** Renews nothing any more; again is a no-op. */
@@ -155,6 +162,14 @@ export class ListenerTls {
     const [first] = shown;
     // Only what was tried: it takes anything, an empty file too, and every later handshake fails.
     if (first !== undefined) this.#server?.setSecureContext(first.options);
+    this.#shareTickets();
+  }
+
+  /** Tickets are good with every process that shows the same certificates. */
+  #shareTickets(): void {
+    if (this.#ticketKeys === undefined) return;
+    const shown = this.#shown.map(({ identity }) => identity.certificate.fingerprint256);
+    this.#server?.setTicketKeys(this.#ticketKeys([this.#address, ...shown].join(' ')));
   }
 
   /** An exact name wins over a wildcard, whatever their order. */

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { listenError } from '../listener/error.ts';
 import { answerRequest, type Desk } from './admin/desk.ts';
 import { type AdminSecrets, createGuard, serviceConnections } from './admin/guard.ts';
+import { type AdminPlace, listenAt } from './admin/listening.ts';
 import { createPages, type PageDeps } from './admin/pages.ts';
 import { matchOwnHost } from './admin-hosts.ts';
 import type { Logger } from './log.ts';
@@ -16,7 +16,8 @@ export interface AdminDeps extends PageDeps {
 
 /** A running admin listener. */
 export interface Admin {
-  readonly address: AddressInfo;
+  /** Undefined for a unix socket. */
+  readonly address: AddressInfo | undefined;
   /** Stops listening and ends every connection; again is a no-op. */
   close(): Promise<void>;
 }
@@ -27,21 +28,19 @@ const HEADERS_MS = 5_000;
 const REQUEST_MS = 10_000;
 const CHECK_MS = 1_000;
 
-/** Where the admin listener listens, and what must be shown to change anything; port 0 takes any free one. */
-export interface AdminOptions extends AdminSecrets {
-  readonly host: string;
-  readonly port: number;
+/** Where the admin listener listens, and what must be shown to change anything. */
+export interface AdminOptions extends AdminPlace, AdminSecrets {
   /** Host names and addresses by which it is called, besides its own address and this machine's names for itself. */
   readonly names?: readonly string[];
 }
 
 /**
  * Serves `/livez`, `/readyz` and `/metrics` on a listener of their own, apart from what clients can reach, to whoever
- * calls it by its name; to who shows a secret also `/connections` and `/publish`. Rejects with ListenerError if it cannot
+ * calls it by its name; to who shows a secret also what `createPages` lists besides. Rejects with ListenerError if it cannot
  * listen.
  */
 export async function startAdmin(
-  { host, port, names = [], ...secrets }: AdminOptions,
+  { host, port, socket, names = [], ...secrets }: AdminOptions,
   { logger, ...deps }: AdminDeps,
 ): Promise<Admin> {
   const desk: Desk = {
@@ -61,20 +60,9 @@ export async function startAdmin(
   server.maxConnections = MAX_CONNECTIONS + serviceConnections(secrets);
   // Covers the scraper that asks and then does not read.
   server.setTimeout(REQUEST_MS);
-  await listen(server, host, port);
+  const address = await listenAt(server, { host, port, socket });
   server.on('error', (error) => logger.error({ err: error }, 'admin listener failed'));
-  return { address: server.address() as AddressInfo, close: () => close(server) };
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onError = (cause: Error) => reject(listenError(cause, host, port, 'the admin port'));
-    server.once('error', onError);
-    server.listen(port, host, () => {
-      server.off('error', onError);
-      resolve();
-    });
-  });
+  return { address, close: () => close(server) };
 }
 
 function close(server: Server): Promise<void> {

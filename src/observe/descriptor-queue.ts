@@ -19,6 +19,7 @@ const NOTHING = Buffer.alloc(0);
  */
 export class DescriptorQueue implements LineQueue {
   readonly #dropped: DroppedLines;
+  readonly #mostAtOnce: number;
   #descriptor: number;
   /** Takes the place of the descriptor when the write under way is over, and tells of the one that is left then. */
   #next: { readonly descriptor: number; readonly leave: (descriptor: number) => void } | undefined;
@@ -39,9 +40,11 @@ export class DescriptorQueue implements LineQueue {
   #settled = 0;
   #flushes: { readonly upTo: number; readonly finish: () => void }[] = [];
 
-  constructor(descriptor: number, dropped: DroppedLines) {
+  /** No more than `mostAtOnce` bytes are written at once, unless a line is longer; absent: all there is. */
+  constructor(descriptor: number, dropped: DroppedLines, mostAtOnce = Infinity) {
     this.#descriptor = descriptor;
     this.#dropped = dropped;
+    this.#mostAtOnce = mostAtOnce;
   }
 
   write(line: string): void {
@@ -107,8 +110,15 @@ export class DescriptorQueue implements LineQueue {
   }
 
   readonly #writeChunk = (): void => {
-    write(this.#descriptor, this.#chunk, this.#onWritten);
+    write(this.#descriptor, this.#chunk.subarray(0, this.#endOfPiece()), this.#onWritten);
   };
+
+  /** Whole lines, if they are not longer. */
+  #endOfPiece(): number {
+    if (this.#chunk.length <= this.#mostAtOnce) return this.#chunk.length;
+    const before = this.#chunk.lastIndexOf(NEWLINE, this.#mostAtOnce - 1);
+    return 1 + (before < 0 ? this.#chunk.indexOf(NEWLINE) : before);
+  }
 
   readonly #onWritten = (error: NodeJS.ErrnoException | null, bytes: number): void => {
     if (error?.code === 'EAGAIN') {

@@ -5,7 +5,7 @@ import { FILE_KINDS, type FileObserver, RELOAD_OUTCOMES } from '../watched-files
 export function createFileMetrics(registry: Registry): FileObserver {
   const reloads = new Counter({
     name: 'sallyport_file_reloads_total',
-    help: 'Files of API keys, and credentials for upstreams, that changed: renewed, or refused while what they held before stays in use.',
+    help: 'Files of API keys, credentials for upstreams, targets and revocations that changed: renewed, or refused while what they held before stays in use.',
     labelNames: ['kind', 'outcome'],
     registers: [registry],
   });

@@ -17,9 +17,9 @@ export class FileQueue implements LineQueue {
   readonly #queue: DescriptorQueue;
 
   /** Throws LogFileError. */
-  constructor(path: string, dropped: DroppedLines) {
+  constructor(path: string, dropped: DroppedLines, mostAtOnce?: number) {
     this.path = path;
-    this.#queue = new DescriptorQueue(openToAppend(path), dropped);
+    this.#queue = new DescriptorQueue(openToAppend(path), dropped, mostAtOnce);
   }
 
   write(line: string): void {

@@ -49,8 +49,9 @@ export class LogDestination {
 let output: LogDestination | undefined;
 let errors: LineQueue | undefined;
 
-export function standardOutput(): LogDestination {
-  output ??= new LogDestination((dropped) => new DescriptorQueue(openAgain(1), dropped));
+/** `isShared` counts when it is opened: other processes write there, too. */
+export function standardOutput(isShared = false): LogDestination {
+  output ??= new LogDestination((dropped) => new DescriptorQueue(openAgain(1), dropped, atOnce(isShared)));
   return output;
 }
 
@@ -65,8 +66,13 @@ export function streamDestination(stream: Writable): LogDestination {
 }
 
 /** A destination for the file at `path`, which is appended to. Throws LogFileError. */
-export function fileDestination(path: string): LogDestination {
-  return new LogDestination((dropped) => new FileQueue(path, dropped));
+export function fileDestination(path: string, isShared = false): LogDestination {
+  return new LogDestination((dropped) => new FileQueue(path, dropped, atOnce(isShared)));
+}
+
+/** What a pipe takes whole or not at all (PIPE_BUF of Linux; pipe(7)): the lines of several processes do not tear each other. */
+function atOnce(isShared: boolean): number {
+  return isShared ? 4_096 : Infinity;
 }
 
 /** Says one line where a person looks who starts the gateway, whatever becomes of the log. Never throws and never waits. */

@@ -25,6 +25,8 @@ export interface LoggerOptions {
   readonly file?: string;
   /** Where lines go if not to a file; standard output unless given. */
   readonly destination?: NodeJS.WritableStream;
+  /** Other processes write there, too. */
+  readonly isShared?: boolean;
 }
 
 /**
@@ -69,9 +71,9 @@ function isoTime(): string {
   return lastTime;
 }
 
-function openDestination({ file, destination }: LoggerOptions): DestinationStream {
-  if (file !== undefined) return fileDestination(file);
-  if (destination === undefined) return standardOutput();
+function openDestination({ file, destination, isShared }: LoggerOptions): DestinationStream {
+  if (file !== undefined) return fileDestination(file, isShared);
+  if (destination === undefined) return standardOutput(isShared);
   return destination instanceof Writable ? streamDestination(destination) : destination;
 }
 

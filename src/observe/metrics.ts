@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { LimitObserver } from '../admission/limit-deps.ts';
 import type { LingerObserver } from '../bridge/parking.ts';
 import type { GoodbyeObserver } from '../bridge/poll/goodbyes.ts';
@@ -11,6 +11,7 @@ import type { FileObserver } from '../watched-files.ts';
 import { registerBuildInfo } from './build.ts';
 import { createCertificateMetrics } from './certificate-metrics.ts';
 import { createConnectionMetrics } from './connections.ts';
+import { countDroppedLines } from './dropped-metrics.ts';
 import { createFileMetrics } from './file-metrics.ts';
 import { createGoodbyeMetrics } from './goodbye-metrics.ts';
 import { createHandshakeMetrics } from './handshake-metrics.ts';
@@ -18,6 +19,7 @@ import type { Observer, SessionRecord } from './index.ts';
 import { createIssuerMetrics, type IssuerRecords } from './issuer-metrics.ts';
 import { createLimitMetrics } from './limit-metrics.ts';
 import { createLingerMetrics } from './linger-metrics.ts';
+import type { MetricSnapshot } from './merged-metrics.ts';
 import { createPushMetrics } from './push-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { seriesOf } from './series.ts';
@@ -30,6 +32,8 @@ import { createUpstreamMetrics } from './upstream-metrics.ts';
 export interface Metrics extends Observer, Omit<DialObserver, 'healthChanged'> {
   /** Everything counted, in Prometheus' text format. */
   render(): Promise<string>;
+  /** The same as data, for who puts that of several processes together. */
+  snapshot(): Promise<MetricSnapshot>;
   /** The Content-Type of what `render` gives. */
   readonly contentType: string;
   /** Counts what befalls connections, whatever they ask for. */
@@ -101,13 +105,14 @@ export function createMetrics(sources: MetricsSources): Metrics {
     served: requests.served,
     dialled: upstreams.dialled,
     forgotten: upstreams.forgotten,
-    render() {
-      sessions.takeStock();
-      targets.takeStock();
-      upstreams.takeStock();
-      return registry.metrics();
-    },
+    render: () => stock().metrics(),
+    snapshot: () => stock().getMetricsAsJSON(),
   };
+
+  function stock(): Registry {
+    for (const part of [sessions, targets, upstreams]) part.takeStock();
+    return registry;
+  }
 }
 
 /** What is of the process, and nothing else is told of. */
@@ -142,17 +147,4 @@ function registerProcess(registry: Registry, { droppedLines = () => 0 }: Metrics
   collectDefaultMetrics({ register: registry });
   registerBuildInfo(registry);
   countDroppedLines(registry, droppedLines);
-}
-
-/** The log has its own count, which is read at each scrape. */
-function countDroppedLines(registry: Registry, droppedLines: () => number): void {
-  new Counter({
-    name: 'sallyport_log_lines_dropped_total',
-    help: 'Log lines dropped because their destination was full, gone or not read.',
-    registers: [registry],
-    collect() {
-      this.reset();
-      this.inc(droppedLines());
-    },
-  });
 }

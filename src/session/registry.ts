@@ -11,14 +11,20 @@ export class Sessions {
   readonly #arriving = new Set<(error: GatewayError) => void>();
   /** By what its service knows each by; also those that go on there without a client. */
   readonly #named = new Map<string, Session>();
+  /** Those whose clients are lost, and may come back. */
+  readonly #lingering = new Set<Session>();
   readonly #observer: () => Observer;
-  #opened = 0;
+  readonly #ordinals: () => number;
   #onEmpty: (() => void) | undefined;
   #faultOf: ((proof: Proof) => GatewayError | undefined) | undefined;
 
-  /** The observer is asked for at each use: metrics are made from this registry, and so after it. */
-  constructor(observer: () => Observer) {
+  /**
+   * The observer is asked for at each use: metrics are made from this registry, and so after it. `ordinals` gives each session a
+   * higher number than the one before; absent: 1, 2, …
+   */
+  constructor(observer: () => Observer, ordinals = counting()) {
     this.#observer = observer;
+    this.#ordinals = ordinals;
   }
 
   get size(): number {
@@ -27,6 +33,12 @@ export class Sessions {
 
   [Symbol.iterator](): Iterator<Session> {
     return this.#open.values();
+  }
+
+  /** All that are open, and those that wait for a lost client. */
+  *lasting(): Iterable<Session> {
+    yield* this.#open;
+    yield* this.#lingering;
   }
 
   /** The connection that its service knows by this id: the open one, or the last that was, while the session goes on without. */
@@ -38,7 +50,7 @@ export class Sessions {
   open(parts: Omit<SessionParts, 'ordinal'>): Session {
     const session: Session = new Session({
       ...parts,
-      ordinal: ++this.#opened,
+      ordinal: this.#ordinals(),
       onRenamed: (before) => this.#rename(session, before),
     });
     this.#open.add(session);
@@ -55,7 +67,7 @@ export class Sessions {
     session.stop();
     const { lingers } = ending;
     if (lingers === undefined) this.#forget(session);
-    else void lingers.then((aftermath) => this.#onLingered(session, aftermath));
+    else this.#linger(session, lingers);
     this.#observer().ended(session, ending, session.durationMs, detailOf(ending));
     if (this.#open.size === 0) this.#onEmpty?.();
   }
@@ -83,9 +95,9 @@ export class Sessions {
     this.#faultOf = faultOf;
   }
 
-  /** Ends all that are not to stay any more. */
+  /** Ends all that are not to stay any more, those that wait for a lost client among them. */
   judge(): void {
-    for (const session of this) this.#judge(session);
+    for (const session of this.lasting()) this.#judge(session);
   }
 
   #judge(session: Session): void {
@@ -98,8 +110,14 @@ export class Sessions {
     this.#named.set(session.connectionId, session);
   }
 
+  #linger(session: Session, lingers: NonNullable<Ending['lingers']>): void {
+    this.#lingering.add(session);
+    void lingers.then((aftermath) => this.#onLingered(session, aftermath));
+  }
+
   /** Another connection has the session, or it is over. */
   #onLingered(session: Session, aftermath: Aftermath | undefined): void {
+    this.#lingering.delete(session);
     this.#forget(session);
     if (aftermath === undefined) return;
     const { ending, undelivered } = aftermath;
@@ -119,4 +137,9 @@ export class Sessions {
 
 function detailOf({ error }: Ending): EndingDetail | undefined {
   return error && { code: error.code, detail: error.detail, cause: error.cause };
+}
+
+function counting(): () => number {
+  let last = 0;
+  return () => ++last;
 }

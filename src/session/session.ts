@@ -83,6 +83,8 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   #deadlines: Deadlines | undefined;
   /** Asked to end before the bridge was there. */
   #early: Ending | undefined;
+  /** The gateway has begun to end it. */
+  isEnding = false;
 
   constructor(parts: SessionParts) {
     const { route, bridge, target, label, chosen, request, grant, meter, resumes } = parts;
@@ -217,6 +219,7 @@ export class Session implements SessionHandle, SessionRecord, Watched {
   }
 
   #begin(ending: Ending, silent?: PeerName): void {
+    this.isEnding = true;
     this.#deadlines?.stop();
     if (this.#link === undefined) this.#early ??= ending;
     else this.#link.close(ending, silent);

@@ -25,12 +25,16 @@ export class MemoryNotes implements Notes {
 
   async put(name: string, text: string, forMs: number): Promise<boolean> {
     const now = this.#now();
-    const before = this.#notes.get(name);
-    if (before !== undefined && before.until > now) return false;
+    if (this.has(name)) return false;
     this.#notes.delete(name);
     this.#makeRoom(now);
     this.#notes.set(name, { text, until: now + forMs });
     return true;
+  }
+
+  /** Whether there is one of this name. */
+  has(name: string): boolean {
+    return (this.#notes.get(name)?.until ?? 0) > this.#now();
   }
 
   async take(name: string): Promise<string | undefined> {
@@ -52,8 +56,8 @@ function createSoliloquy(): Broadcast {
   const answerers = new Map<string, (what: unknown) => unknown>();
   return {
     async ask(topic, what) {
-      const answerer = answerers.get(topic);
-      return answerer === undefined ? [] : [await answerer(what)];
+      const answer = await answerers.get(topic)?.(what);
+      return answer === undefined ? [] : [answer];
     },
     answer(topic, answerer) {
       answerers.set(topic, answerer);

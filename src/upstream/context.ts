@@ -1,5 +1,8 @@
+import type { UpstreamKind } from '../config/upstream-kinds.ts';
+import type { DialFailure } from '../errors.ts';
 import { type CertificateWatch, unwatched } from '../watched-certificates.ts';
 import { type Connect, openSocket } from './connect.ts';
+import type { Endpoint } from './endpoint.ts';
 import { Endpoints } from './endpoints.ts';
 import type { Outage } from './health/standing.ts';
 import { Resolver } from './names/resolver.ts';
@@ -24,6 +27,16 @@ export interface EndpointRecord {
   isWell?(now: number): boolean;
 }
 
+/** The targets of one kind of one route, as observers see them. */
+export interface PoolRecord {
+  readonly route: string;
+  readonly kind: UpstreamKind;
+  /** Where new sessions go. */
+  readonly endpoints: readonly Endpoint[];
+  /** The targets whose name has no address, and why. */
+  unresolved(): readonly DialFailure[];
+}
+
 /**
  * What the pools of one gateway share: names, and what is known of endpoints, which outlives the pools of one
  * configuration.
@@ -31,6 +44,8 @@ export interface EndpointRecord {
 export interface UpstreamContext {
   readonly resolver: Resolver;
   readonly endpoints: Endpoints;
+  /** Those that are open. */
+  readonly pools: Set<PoolRecord>;
   readonly connect: Connect;
   readonly observer: DialObserver;
   /** What upstreams are shown and believed by. */
@@ -49,6 +64,7 @@ export function createUpstreamContext(parts: Partial<UpstreamContext> = {}): Ups
   return {
     resolver: parts.resolver ?? new Resolver({ now }),
     endpoints: parts.endpoints ?? new Endpoints({ now, random, observer }),
+    pools: parts.pools ?? new Set(),
     connect: parts.connect ?? openSocket,
     observer,
     certificates: parts.certificates ?? unwatched,

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
 import type { DialObserver } from './context.ts';
-import { Standing } from './health/standing.ts';
+import { type Outage, Standing } from './health/standing.ts';
 import type { Target } from './target.ts';
 
 interface EndpointOptions {
+  readonly now: () => number;
   readonly random: () => number;
   readonly observer: Pick<DialObserver, 'healthChanged'>;
 }
@@ -27,13 +28,24 @@ export class Endpoint {
    * Pools that give it new sessions: two while a new configuration takes over, none once its name stands for others.
    */
   pools = 0;
+  /** When it was taken out, by the clock of its context. */
+  #outAt = 0;
 
-  constructor(route: string, target: Target, address: string, { random, observer }: EndpointOptions) {
+  constructor(route: string, target: Target, address: string, { now, random, observer }: EndpointOptions) {
     this.route = route;
     this.target = target;
     this.address = address;
     this.name = endpointName(target, address);
-    this.standing = new Standing(random, (outage) => observer.healthChanged(this, outage));
+    this.standing = new Standing(random, (outage) => {
+      this.#outAt = now();
+      observer.healthChanged(this, outage);
+    });
+  }
+
+  /** Since when it is not well, and what was met last; undefined if it is. */
+  get outage(): (Outage & { readonly at: number }) | undefined {
+    const { outage } = this.standing;
+    return outage && { ...outage, at: this.#outAt };
   }
 
   /** It gets nothing new. */

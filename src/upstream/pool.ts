@@ -5,7 +5,7 @@ import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { type DialFailure, GatewayError } from '../errors.ts';
 import type { Asking, Policy } from './balance/policy.ts';
 import { Connector, type Opening, type Spot } from './connector.ts';
-import type { UpstreamContext } from './context.ts';
+import type { PoolRecord, UpstreamContext } from './context.ts';
 import type { ProofSource } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
 import { startChecks } from './health/checks.ts';
@@ -25,8 +25,9 @@ export interface PoolMembers {
  * The targets of one kind of one route, each with as many endpoints as its host has addresses now. Picks among them;
  * who they are and how they do is the context's to remember.
  */
-export class Pool {
+export class Pool implements PoolRecord {
   readonly route: string;
+  readonly kind: UpstreamKind;
   readonly targets: readonly Target[];
   /** Milliseconds for a whole dial. */
   readonly timeoutMs: number;
@@ -46,6 +47,7 @@ export class Pool {
   /** Throws CertificateError if a file of the route's `tls` does not serve. */
   constructor(route: RouteConfig, kind: UpstreamKind, context: UpstreamContext, proof?: ProofSource) {
     this.route = route.name;
+    this.kind = kind;
     this.targets = targetsOf(route.upstream, kind);
     this.timeoutMs = route.timeouts.handshake;
     this.context = context;
@@ -63,6 +65,7 @@ export class Pool {
     for (const watch of this.#watches) watch.start();
     const { health } = route.upstream;
     this.#stopChecks = health === undefined ? undefined : startChecks(this, kind, health);
+    context.pools.add(this);
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -131,6 +134,7 @@ export class Pool {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.context.pools.delete(this);
     for (const watch of this.#watches) watch.close();
     this.#stopChecks?.();
     this.#connector.close();

@@ -1,5 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { type Proof, type Revocation, Revocations } from '../../src/admission/revocations.ts';
+import { means, type Proof, type Revocation, Revocations } from '../../src/admission/revocations.ts';
+import { Registers } from '../../src/store/shared/registers.ts';
+import { LocalArchive, LocalChannels } from '../support/local-channel.ts';
 
 const NOW = 1_800_000_000_000;
 const HOUR = 3_600_000;
@@ -49,7 +51,9 @@ test.each<[string, Partial<Revocation>, Proof, boolean]>([
   ['a name that is the subject', { by: 'jti', value: 'alice' }, alice, false],
   ['a subject that none has', { value: 'undefined' }, {}, false],
 ])('a token is revoked by %s', (_name, entry, proof, expected) => {
-  expect(bookOf(entry).book.isRevoked(proof)).toBe(expected);
+  const { book } = bookOf(entry);
+  expect(book.isRevoked(proof)).toBe(expected);
+  expect([...book].some((each) => means(each, proof))).toBe(expected);
 });
 
 test('what was taken back does not count, nor what is over', () => {
@@ -72,4 +76,80 @@ test('it holds a bounded number, and those that are over make room', () => {
   clock.ms += HOUR;
   add(100_000);
   expect(book.size).toBe(1);
+});
+
+/** Two gateways that share what they revoke, and what ends a turn of theirs. */
+function sharing() {
+  const channels = new LocalChannels();
+  const archive = new LocalArchive();
+  const books = ['one', 'two'].map((name) => {
+    const registers = new Registers({ channel: channels.join(name), archive, now: () => NOW });
+    const book = new Revocations(() => NOW, registers.register('revocations'));
+    onTestFinished(() => {
+      book.close();
+      registers.close();
+    });
+    return { book, registers };
+  });
+  return { archive, one: books[0]?.book as Revocations, two: books[1]?.book as Revocations };
+}
+
+const told = () => new Promise((resolve) => setImmediate(resolve));
+
+test('what one gateway revokes, and takes back, all do', async () => {
+  const { one, two } = sharing();
+  let added = 0;
+  two.onAdded(() => {
+    added += 1;
+  });
+  one.add({ by: 'subject', value: 'alice', issuer: ISSUER, at: NOW, until: NOW + HOUR });
+  await told();
+  expect([two.isRevoked(alice), added]).toEqual([true, 1]);
+  expect(two.remove({ by: 'subject', value: 'alice', issuer: ISSUER })).toBe(true);
+  await told();
+  expect([one.isRevoked(alice), one.size]).toEqual([false, 0]);
+});
+
+test('what no gateway can have told revokes nobody', async () => {
+  const { archive, one } = sharing();
+  const channels = new LocalChannels();
+  const registers = new Registers({ channel: channels.join('stranger'), archive, now: () => NOW });
+  onTestFinished(() => registers.close());
+  const texts = [
+    '',
+    'null',
+    '{',
+    '{}',
+    '{"by":"name","value":"alice","at":1,"until":2}',
+    '{"by":"jti","value":"a"}',
+  ];
+  const heard = registers.register('revocations');
+  const book = new Revocations(() => NOW, heard);
+  onTestFinished(() => book.close());
+  const other = channels.join('other');
+  for (const [index, text] of texts.entries())
+    other.tell({
+      kind: 'lines',
+      lines: [{ topic: 'revocations', name: `${index}`, text, until: NOW + HOUR, at: NOW, chance: 1 }],
+    });
+  await told();
+  expect([registers.size, book.size, one.size]).toEqual([texts.length, 0, 0]);
+});
+
+test('those who stand in a list are revoked for as long as they do, whenever their tokens were issued', () => {
+  const { book } = bookOf();
+  let heard = 0;
+  book.onAdded(() => {
+    heard += 1;
+  });
+  book.list([
+    { by: 'subject', value: 'alice' },
+    { by: 'key', value: 'key-2', issuer: ISSUER },
+  ]);
+  expect(book.isRevoked({ ...alice, issuedAt: NOW + HOUR })).toBe(true);
+  expect(book.isRevoked({ key: 'key-2', issuer: ISSUER })).toBe(true);
+  expect(book.isRevoked({ key: 'key-2', issuer: 'https://else.test/' })).toBe(false);
+  book.list([{ by: 'key', value: 'key-2', issuer: ISSUER }]);
+  expect([book.isRevoked(alice), heard]).toEqual([false, 2]);
+  expect([...book.listed].map(({ value }) => value)).toEqual(['key-2']);
 });

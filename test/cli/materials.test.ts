@@ -112,6 +112,20 @@ describe('a file of API keys', () => {
   });
 });
 
+test('a file of revocations is told with the lines that make no sense', async () => {
+  const config = sampleConfig({ top: 'revocations: file:revoked' });
+  const token = 'eyJhbGciOiJFUzI1NiJ9.e30.x';
+  const files = { revoked: `# ours\nsubject@main alice\nsubjekt bob\njti ${token}\n` };
+  const { code, err } = await checked(config, files);
+  expect(code).toBe(2);
+  expect(err).toMatch(
+    /gate.yaml:4:\d+ revocations: \S+revoked:3:1 begins with none of jti, sid, key, subject; did you/,
+  );
+  expect(err).toMatch(/revoked:4:1 is a token; write its jti, sid or subject/);
+  expect(err).not.toContain(token);
+  expect(await checked(config, { revoked: 'subject@main alice\n' })).toMatchObject({ code: 0, err: '' });
+});
+
 test('a table of targets that cannot be used is told with its lines', async () => {
   const config = sampleConfig().replace(
     'websocket: ws://127.0.0.1:3000',

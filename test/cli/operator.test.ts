@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { folderWith, sallyport } from '../support/cli.ts';
-import { startEcho } from '../support/faulty.ts';
+import { startEcho, type Upstream } from '../support/faulty.ts';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { freePort } from '../support/ports.ts';
@@ -13,10 +13,11 @@ import { freePort } from '../support/ports.ts';
 const SECRET = 'a-secret-of-operators-at-a-terminal';
 
 let gateway: TestGateway;
+let echo: Upstream;
 let file: string;
 
 beforeEach(async () => {
-  const echo = await startEcho();
+  echo = await startEcho();
   onTestFinished(() => echo.close());
   const routes = `routes:
   - name: chat
@@ -46,6 +47,9 @@ async function enter(sub: string): Promise<WebSocket> {
   return socket;
 }
 
+const subjectsIn = (out: string) =>
+  JSON.parse(out).sessions.map(({ subject }: { subject: string }) => subject);
+
 const run = (...words: string[]) => sallyport([words[0] as string, file, ...words.slice(1)], TOKEN_ENV);
 
 describe('sallyport sessions', () => {
@@ -61,16 +65,11 @@ describe('sallyport sessions', () => {
     expect(row).toMatch(/^[\da-f-]{36} +chat +alice +127\.0\.0\.1 +127\.0\.0\.1:\d+ +0s +2\.0KiB +2\.0KiB$/);
   });
 
-  test('lists those that fit, as JSON lines for other programs', async () => {
-    await enter('alice');
-    await enter('bob');
-    const { out } = await run('sessions', '--subject', 'bob', '--json');
-    expect(
-      out
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line).subject),
-    ).toEqual(['bob']);
+  test('lists those that fit, as one document for other programs', async () => {
+    for (const subject of ['alice', 'bob', 'bob']) await enter(subject);
+    const { code, out } = await run('sessions', '--subject', 'bob', '--json');
+    expect([code, subjectsIn(out)]).toEqual([0, ['bob', 'bob']]);
+    expect(subjectsIn((await run('sessions', '--subject', 'carol', '--json')).out)).toEqual([]);
   });
 
   test('shows a subject that is meant to do things to a terminal as a text', async () => {
@@ -85,7 +84,7 @@ describe('sallyport sessions', () => {
 describe('sallyport kill', () => {
   test('ends one by its id', async () => {
     const socket = await enter('alice');
-    const id = JSON.parse((await run('sessions', '--json')).out).id;
+    const id = JSON.parse((await run('sessions', '--json')).out).sessions[0].id;
     const closed = once(socket, 'close');
     expect(await run('kill', '--session', id)).toEqual({ code: 0, out: 'ended 1 session\n', err: '' });
     expect((await closed)[0]).toBe(1008);
@@ -101,7 +100,8 @@ describe('sallyport kill', () => {
     const [code, reason] = await closed;
     expect([code, String(reason)]).toEqual([4001, 'go away']);
     expect(bob.readyState).toBe(WebSocket.OPEN);
-    expect((await run('kill', '--all')).out).toBe('ended 1 session\n');
+    expect((await run('kill', '--all', '--json')).out).toBe('{"ended":1}\n');
+    expect((await run('kill', '--all')).out).toBe('ended 0 sessions\n');
   });
 
   test.each([[[]], [['--all', '--subject', 'alice']], [['--all', '--reason', 'why']]])(
@@ -126,7 +126,8 @@ describe('sallyport revoke', () => {
     expect((await closed)[0]).toBe(3000);
     const { out } = await run('revoke', '--list');
     expect(out).toMatch(/^BY +VALUE +ISSUER +UNTIL\nsubject +alice +https:\S+ +\d{4}-\S+Z\n$/);
-    expect(JSON.parse((await run('revoke', '--list', '--json')).out)).toMatchObject({ value: 'alice' });
+    const listed = JSON.parse((await run('revoke', '--list', '--json')).out);
+    expect(listed).toMatchObject({ revocations: [{ by: 'subject', value: 'alice' }] });
     const undo = ['revoke', '--subject', 'alice', '--issuer', 'main', '--undo'];
     expect((await run(...undo)).out).toBe('taken back\n');
     expect(await run(...undo)).toMatchObject({
@@ -143,6 +144,36 @@ describe('sallyport revoke', () => {
       expect([code, err]).toEqual([2, expect.stringContaining('say one of --subject, --jti')]);
     },
   );
+});
+
+test('sallyport revoke --json says the same to other programs', async () => {
+  await enter('alice');
+  const ask = async (...words: string[]) => JSON.parse((await run('revoke', ...words, '--json')).out);
+  expect(await ask('--subject', 'alice')).toEqual({ ended: 1 });
+  expect(await ask('--subject', 'alice', '--undo')).toEqual({ undone: true });
+});
+
+describe('sallyport upstreams', () => {
+  test('lists them in a table', async () => {
+    await enter('alice');
+    const { code, out } = await run('upstreams', '--route', 'chat');
+    expect(code).toBe(0);
+    const [head, row] = out.split('\n');
+    expect(head).toBe('ROUTE  BY         TARGET           STATE  IN FLIGHT  SESSIONS  WHY');
+    expect(row).toMatch(/^chat +websocket +127\.0\.0\.1:\d+ +well +1 +1$/);
+    expect((await run('upstreams', '--route', 'none')).out).toBe('no upstreams are known\n');
+  });
+
+  test('says since when one is out, and why', async () => {
+    await echo.close();
+    await expect(enter('alice')).rejects.toThrow('502');
+    expect((await run('upstreams')).out).toMatch(/ (out|due) +0 +0 +dial, for \ds: UPSTREAM_REFUSED\n$/);
+  });
+
+  test('lists them as one document for other programs', async () => {
+    const { out } = await run('upstreams', '--json');
+    expect(JSON.parse(out)).toMatchObject({ upstreams: [{ route: 'chat', state: 'well' }], more: 0 });
+  });
 });
 
 describe('a gateway that cannot be asked', () => {

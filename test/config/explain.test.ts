@@ -200,12 +200,6 @@ describe('a problem is told in words', () => {
       'issuers.main.audiance: unknown key; did you mean audience?',
     ]);
   });
-
-  test('for a key of a later version', () => {
-    expect(problemOf(`${sampleConfig()}\nworkers: auto`)).toBe(
-      '11:1 workers: unknown key; one process serves in this version; remove it, or start several gateways with the same `store`',
-    );
-  });
 });
 
 describe('what nobody may see stays unseen', () => {

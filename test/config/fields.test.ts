@@ -182,7 +182,7 @@ describe('url', () => {
   test.each(['ws://10.0.0.5:3000/live', 'wss://a.example.com', 'ws://[::1]:1/x?y=z'])('accepts %s', (text) =>
     expect(field.parse(text)).toBe(text),
   );
-  test.each(['http://a', 'ws://', 'ws://a#b', 'ws://user:pass@a', 'ws://user@a', '//a', 'a'])(
+  test.each(['http://a', 'ws://', 'ws://a#b', 'ws://user:pass@a', 'ws://:pass@a', 'ws://user@a', '//a', 'a'])(
     'refuses %s',
     (text) => expect(accepts(field, text)).toBe(false),
   );

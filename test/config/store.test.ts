@@ -21,7 +21,8 @@ test('what it is shown with is not told again', () => {
 test.each([
   ['{}', 'redis: is missing'],
   ['{ redis: http://127.0.0.1 }', 'is not a redis:// or rediss:// URL'],
-  ['{ redis: redis://me:secret@127.0.0.1 }', 'is not a redis:// or rediss:// URL'],
+  ['{ redis: redis://me:secret@127.0.0.1 }', 'credentials stand in keys of their own'],
+  ['{ redis: "redis://:secret@127.0.0.1" }', 'credentials stand in keys of their own'],
   ['{ redis: [redis://a, redis://b] }', 'several servers are one store as `cluster: true`'],
   ['{ redis: [redis://a, rediss://b], cluster: true }', 'some are rediss:// and some are not'],
   ['{ redis: redis://a, cluster: true, sentinel: x }', 'Sentinels watch no cluster'],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
+import { folderWith } from '../support/cli.ts';
 import { sampleConfig, warningsOf } from '../support/config.ts';
 
 const KEYS = 'algorithms: [ES256], jwks: https://id.example.com/keys';
@@ -213,6 +214,17 @@ describe('a route', () => {
     const toHttp = withAuth('{ issuer: main }', 'keepalive: off').replace('websocket: ws:', 'http: http:');
     expect(warningsOf(toHttp)).toEqual([expect.stringMatching(/^routes\[0\].keepalive: a client/)]);
   });
+});
+
+test('a file of revocations is warned of where nobody proves who they are', async () => {
+  const folder = await folderWith({ revoked: '# nobody' });
+  const top = `revocations: file:${folder}/revoked`;
+  const warnings = warningsOf(sampleConfig({ top }));
+  expect(warnings).toEqual([]);
+  const open = sampleConfig({ top }).replace('auth: { issuer: main }', 'auth: none');
+  expect(warningsOf(open)).toContainEqual(
+    'revocations: has no effect: no route asks for a proof that could be revoked',
+  );
 });
 
 test('a file without listeners is warned of', () => {

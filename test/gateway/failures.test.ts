@@ -101,6 +101,11 @@ const REFUSED: readonly (Refused & { readonly code: ErrorCode })[] = [
     headers: unauthorised(`, ${invalidToken}, error_description="The token has expired"`),
   },
   {
+    code: 'TICKET_INVALID',
+    ...{ status: 401, close: 3000, path: 'ticket?ticket=x' },
+    headers: unauthorised(`, ${invalidToken}, error_description="The ticket is not valid"`),
+  },
+  {
     code: 'RATE_LIMITED',
     ...{ status: 429, close: 1008, path: 'rate', after: 1 },
     headers: {
@@ -530,6 +535,12 @@ describe('the admin listener, asked by a service,', () => {
     await expectAnswer(await ask('/connections/x', large), 'PUSH_TOO_BIG', 413);
   });
 
+  test('answers 413 for BODY_TOO_BIG', async () => {
+    const body = 'x'.repeat(64 * 1024 + 1);
+    const url = `http://127.0.0.1:${gateway.port}/.sallyport/refresh`;
+    await expectAnswer(await fetch(url, { method: 'POST', body }), 'BODY_TOO_BIG', 413);
+  });
+
   test('answers 429 for PUSHES_FULL', async () => {
     const { connect, push } = await startPushing();
     const { id, client } = await connect();
@@ -550,6 +561,21 @@ describe('the admin listener, asked by a service,', () => {
     await expectClose(wire, 'TOKEN_REVOKED', 3000);
     const undo = await ask('/revocations?jti=b', { method: 'DELETE', headers: AUTHORIZED });
     await expectAnswer(undo, 'REVOCATION_UNKNOWN', 404);
+  });
+
+  test('answers 400 for LOGOUT_REFUSED, in the words of OpenID Connect', async () => {
+    const main = `issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "${SECRET}"`;
+    const { gateway } = await startPushing({
+      more: `issuers: { main: { ${main}, logout: { clientId: app } } }`,
+      routes: `  - { name: echo, match: { path: /echo }, auth: { issuer: main }, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }\n`,
+    });
+    const url = `http://127.0.0.1:${gateway.port}/.sallyport/logout`;
+    const answer = await fetch(url, { method: 'POST', body: new URLSearchParams({ logout_token: token() }) });
+    expect([answer.status, await answer.json()]).toEqual([
+      400,
+      { error: 'invalid_request', error_description: new GatewayError('LOGOUT_REFUSED').message },
+    ]);
+    seen.add('LOGOUT_REFUSED');
   });
 
   test('answers 503 for REVOCATIONS_FULL', async () => {

@@ -142,6 +142,28 @@ test('the service reaches it by its name while its client is away, and when it i
   expect(await counted(gateway)).toEqual({ ...NOUGHT, resumed: 1, ended: 1 });
 });
 
+test('one whose client is revoked while it is away ends at once, and is counted among those that end', async () => {
+  const { gateway, client, names, told } = await startScene({
+    auth: '{ issuer: main, token: ["query:jwt"] }',
+  });
+  const suffix = `&jwt=${freshToken({ sub: 'ann' })}`;
+  (await client.come(suffix)).send('a');
+  await until(() => names().size === 1);
+  client.vanish();
+  await ended(gateway);
+  const url = `http://127.0.0.1:${gateway.gateway.adminAddress?.port}/revocations`;
+  const headers = { authorization: `Bearer ${SECRET}` };
+  const answer = await fetch(url, { method: 'POST', headers, body: '{"subject": "ann"}' });
+  expect(await answer.json()).toEqual({ ended: 1 });
+  await gateway.logged(({ msg }) => msg === 'session ended');
+  expect(ends(gateway)).toMatchObject([{ close: 3000, by: 'gateway', error: 'TOKEN_REVOKED' }]);
+  await until(() => told().length === 1);
+  expect(await counted(gateway)).toEqual({ ...NOUGHT, ended: 1 });
+  const again = await fetch(url, { method: 'POST', headers, body: '{"subject": "ann"}' });
+  expect(await again.json()).toEqual({ ended: 0 });
+  expect(String(await once(client.begin(suffix), 'error'))).toContain('401');
+});
+
 test('nobody comes back: the service is told 1006, and what it has not accepted is counted', async () => {
   const { gateway, client, backend, told } = await startScene({
     wait: '50ms',

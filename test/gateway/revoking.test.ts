@@ -1,7 +1,10 @@
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { folderWith } from '../support/cli.ts';
 import { startEcho } from '../support/faulty.ts';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -16,12 +19,17 @@ const AUTHORIZED = { authorization: `Bearer ${ADMIN_SECRET}` };
 
 let gateway: TestGateway;
 
+/** Who is listed. */
+let file: string;
+
 beforeEach(async () => {
   const echo = await startEcho();
   onTestFinished(() => echo.close());
+  file = join(await folderWith({ revoked: '# nobody' }), 'revoked');
   gateway = await startGateway(
     `listeners: [{ host: 127.0.0.1, port: 0 }]
 admin: { port: 0, secret: ${ADMIN_SECRET} }
+revocations: "file:${file}"
 ${TOKEN_ISSUER}
 routes:
   - { name: chat, match: { path: /chat }, auth: { issuer: main }, upstream: { websocket: "ws://127.0.0.1:${echo.port}" } }`,
@@ -138,7 +146,7 @@ test('a client that is revoked while its upstream is dialled does not stay', asy
 admin: { port: 0, secret: ${ADMIN_SECRET} }
 ${TOKEN_ISSUER}
 routes:
-  - { name: slow, match: { path: /slow }, auth: { issuer: main }, upstream: { websocket: "ws://127.0.0.1:${port}" } }`,
+  - { name: slow, match: { path: /slow }, auth: { issuer: main }, timeouts: { close: 200ms }, upstream: { websocket: "ws://127.0.0.1:${port}" } }`,
     TOKEN_ENV,
   );
   onTestFinished(() => slowly.close());
@@ -153,6 +161,29 @@ routes:
   upstream.write(switching(String(asked)));
   const [code, reason] = await closed;
   expect([code, String(reason)]).toEqual([3000, 'The token was revoked.']);
+});
+
+test('who stands in the file of revocations is not let in and does not stay, until the line is gone', async () => {
+  const [alice, bob] = [await open({ sub: 'alice' }), await open({ sub: 'bob' })];
+  const closed = once(alice, 'close');
+  await writeFile(file, 'subject@main alice\nnonsense\n');
+  await gateway.gateway.reload();
+  expect((await closed)[0]).toBe(3000);
+  expect(bob.readyState).toBe(WebSocket.OPEN);
+  expect(await enter({ sub: 'alice', iat: Date.now() / 1000 + 1 })).toMatchObject({ status: 401 });
+  const bad = await gateway.logged(
+    ({ msg }) => msg?.toString().startsWith('some lines of the revocations') ?? false,
+  );
+  expect(bad).toMatchObject({
+    file,
+    bad: 1,
+    problems: [expect.stringContaining(`${file}:2:1 begins with none`)],
+  });
+  const { revocations } = (await (await ask('GET')).json()) as { revocations: object[] };
+  expect(revocations).toEqual([{ by: 'subject', value: 'alice', issuer: ISSUER }]);
+  await writeFile(file, '# nobody\n');
+  await gateway.gateway.reload();
+  await open({ sub: 'alice' });
 });
 
 test('what is revoked is listed, with its end', async () => {
@@ -172,6 +203,7 @@ test.each([
   [{ subject: 'a', jti: 'b' }, 'say one of'],
   [{ subjekt: 'a' }, 'subjekt is no name here'],
   [{ subject: '' }, 'a text of 1 to'],
+  [{ jti: 'eyJhbGciOiJFUzI1NiJ9.e30.x' }, 'jti is a whole token'],
   [{ subject: 7 }, 'a text of 1 to'],
   [{ subject: 'a', issuer: 'nobody' }, 'nobody is no issuer'],
   [{ subject: 'a', for: 'ever' }, 'for is a duration'],

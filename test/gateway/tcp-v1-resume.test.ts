@@ -1,4 +1,6 @@
+import { writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { decodeMessage } from '../../src/tcp-protocol/decode.ts';
 import { encodeMessage } from '../../src/tcp-protocol/encode.ts';
@@ -9,7 +11,8 @@ import {
   WINDOW_BYTES,
 } from '../../src/tcp-protocol/types.ts';
 import { backTo, metric, quietCensus } from '../support/census.ts';
-import { freshToken } from '../support/fresh.ts';
+import { folderWith } from '../support/cli.ts';
+import { freshToken, TOKEN_ISSUER } from '../support/fresh.ts';
 import type { TestGateway } from '../support/gateway.ts';
 import { eventually } from '../support/patience.ts';
 import { BINARY, dial, handshake } from '../support/raw.ts';
@@ -245,6 +248,25 @@ test('nobody comes back: the service gets a reset', async () => {
   expect(kept.ends).toEqual(['ECONNRESET']);
   await eventually(async () => (await counted(gateway)).expired === 1);
   expect(await counted(gateway)).toEqual({ expired: 1, waiting: 0 });
+});
+
+test('one whose client is revoked while it is away ends at once: the service gets a reset', async () => {
+  const { kept, service } = keeping();
+  const revoked = join(await folderWith({ revoked: '' }), 'revoked');
+  const { open, gateway } = await tcpScene(service, {
+    auth: '{ issuer: main }',
+    upstream: RESUME,
+    issuers: `revocations: "file:${revoked}"\n${TOKEN_ISSUER}`,
+  });
+  const client = await open(bearer(freshToken({ sub: 'alice' })));
+  client.data('half of it');
+  await eventually(() => kept.text !== '');
+  await lose(client, gateway);
+  await writeFile(revoked, 'subject alice\n');
+  await gateway.gateway.reload();
+  await eventually(() => kept.ends.length > 0);
+  expect(kept.ends).toEqual(['ECONNRESET']);
+  await eventually(async () => (await counted(gateway)).ended === 1);
 });
 
 test('where no place is left, a lost client ends its connection', async () => {

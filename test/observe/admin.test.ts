@@ -4,10 +4,9 @@ import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ListenerError } from '../../src/listener/error.ts';
 import type { Backchannel } from '../../src/observe/admin/backchannel.ts';
-import type { RevocationDesk } from '../../src/observe/admin/revocations.ts';
-import type { SessionDesk } from '../../src/observe/admin/sessions.ts';
 import { type Admin, type Readiness, startAdmin } from '../../src/observe/admin.ts';
 import { createLogger } from '../../src/observe/log.ts';
+import { desks } from '../support/desks.ts';
 import { startGateway } from '../support/gateway.ts';
 import { Sink } from '../support/observe.ts';
 
@@ -25,16 +24,19 @@ async function start({
   const admin = await startAdmin(
     { host: '127.0.0.1', port: 0, names, secret },
     {
-      backchannel: backchannel as Backchannel,
-      sessions: {} as SessionDesk,
-      revocations: {} as RevocationDesk,
+      ...desks({ backchannel }),
       ready: () => readiness,
       metrics: { render, contentType: 'text/plain; version=0.0.4' },
       logger: createLogger({ destination: log }),
     },
   );
   opened.push(admin);
-  return { admin, log, url: `http://127.0.0.1:${admin.address.port}` };
+  const port = portOf(admin);
+  return { admin, log, url: `http://127.0.0.1:${port}` };
+}
+
+function portOf({ address }: Admin): number {
+  return address?.port ?? 0;
 }
 
 /** What the listener answers to these lines, whole. */
@@ -49,7 +51,7 @@ describe('startAdmin', () => {
     'answers to Host %s',
     async (host) => {
       const { admin } = await start({ names: ['gateway.internal'] });
-      expect(await ask(admin.address.port, 'GET /metrics HTTP/1.1', `Host: ${host}`)).toMatch(
+      expect(await ask(portOf(admin), 'GET /metrics HTTP/1.1', `Host: ${host}`)).toMatch(
         /^HTTP\/1.1 200 .*up 1\n$/s,
       );
     },
@@ -68,7 +70,7 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws:
     'refuses %s with 403 to a page whose name points here (DNS rebinding)',
     async (path) => {
       const { admin } = await start({ names: ['gateway.internal'] });
-      const answer = await ask(admin.address.port, `GET ${path} HTTP/1.1`, 'Host: rebound.example.com:9090');
+      const answer = await ask(portOf(admin), `GET ${path} HTTP/1.1`, 'Host: rebound.example.com:9090');
       expect(answer).toMatch(/^HTTP\/1.1 403 /);
       expect(answer).toMatch(/\r\n\r\nHOST_REFUSED: The admin listener does not answer to this name; .*\n$/);
       expect(answer).not.toContain('up 1');
@@ -84,7 +86,7 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws:
     ['two Hosts', ['GET /metrics HTTP/1.1', 'Host: localhost', 'Host: rebound.example.com']],
   ])('refuses a request with %s with 400', async (_what, lines) => {
     const { admin } = await start();
-    expect(await ask(admin.address.port, ...lines)).toMatch(/^HTTP\/1.1 400 /);
+    expect(await ask(portOf(admin), ...lines)).toMatch(/^HTTP\/1.1 400 /);
   });
 
   test.each([
@@ -154,7 +156,7 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws:
       },
     });
     const rendering = once(asked, 'render');
-    const socket = connect(admin.address.port, '127.0.0.1');
+    const socket = connect(portOf(admin), '127.0.0.1');
     socket.on('error', () => {});
     socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await rendering;
@@ -165,13 +167,11 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws:
 
   test('rejects when the port is taken', async () => {
     const { admin } = await start();
-    const { port } = admin.address;
+    const port = portOf(admin);
     const deps = {
       ready: () => ({ ready: true }),
       metrics: { render: async () => '', contentType: '' },
-      backchannel: {} as Backchannel,
-      sessions: {} as SessionDesk,
-      revocations: {} as RevocationDesk,
+      ...desks(),
     };
     const again = startAdmin(
       { host: '127.0.0.1', port },
@@ -194,7 +194,7 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { websocket: "ws:
       },
     });
     function ask(path: string) {
-      const socket = connect(admin.address.port, '127.0.0.1');
+      const socket = connect(portOf(admin), '127.0.0.1');
       socket.on('error', () => {});
       socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
       return socket;

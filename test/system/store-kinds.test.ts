@@ -6,6 +6,7 @@ import type { StoreConfig } from '../../src/config/store.ts';
 import { Closers } from '../../src/gateway/closers.ts';
 import { openStore } from '../../src/gateway/store.ts';
 import { createLogger } from '../../src/observe/log.ts';
+import type { Commons } from '../../src/store/commons.ts';
 import { unwatched } from '../../src/watched-certificates.ts';
 import { makeAuthority, makeCertificate, writePair } from '../support/certificates.ts';
 import { folderWith } from '../support/cli.ts';
@@ -33,7 +34,8 @@ async function startWith(
 /** Whether two gateways with this store let in ten of forty for each of two keys, and four of nine at a time. */
 async function expectShared(config: Pick<StoreConfig, 'redis'> & Partial<StoreConfig>): Promise<void> {
   const whole: StoreConfig = { prefix: 'chat', onFailure: 'refuse', ...config };
-  const stores = [await open(whole), await open(whole)];
+  const opened = [await open(whole), await open(whole)];
+  const stores = opened.map(({ store }) => store);
   const rates = stores.map((store) =>
     store.rates('chat/upgrades/subject', { count: 10, perMs: 3_600_000 }, 10),
   );
@@ -44,13 +46,28 @@ async function expectShared(config: Pick<StoreConfig, 'redis'> & Partial<StoreCo
   expect(waits.filter((wait) => wait === 0)).toHaveLength(20);
   const taken = await Promise.all(Array.from({ length: 9 }, (_, at) => places[at % 2]?.acquire('alice', 4)));
   expect(taken.filter((release) => release !== undefined)).toHaveLength(4);
+  await expectTold(opened.map(({ commons }) => commons));
+}
+
+/** Whether what one knows the other knows, too. */
+async function expectTold(commons: readonly Commons[]): Promise<void> {
+  const [one, two] = commons as [Commons, Commons];
+  expect(await one.notes.put('note', 'text', 10_000)).toBe(true);
+  expect([await two.notes.take('note'), await one.notes.take('note')]).toEqual(['text', undefined]);
+  one.broadcast.answer('who', () => 'one');
+  two.broadcast.answer('who', () => 'two');
+  expect(await two.broadcast.ask('who', '', 10_000)).toEqual(['two', 'one']);
+  const heard: string[] = [];
+  one.register('some').listen({ put: ({ name }) => heard.push(name), removed: () => undefined });
+  two.register('some').put({ name: 'entry', text: '', until: Date.now() + 10_000 });
+  await eventually(() => heard.length > 0);
 }
 
 async function open(config: StoreConfig) {
   const closers = new Closers();
   onTestFinished(() => closers.run());
   const deps = { certificates: unwatched, onFailed() {}, logger: createLogger({ level: 'silent' }) };
-  return (await openStore(config, deps, closers)).store;
+  return openStore(config, deps, closers);
 }
 
 test('a cluster', async () => {

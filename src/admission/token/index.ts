@@ -3,16 +3,18 @@ import { GatewayError } from '../../errors.ts';
 import type { GatewayRequest } from '../../http/request.ts';
 import type { Claims } from '../claims.ts';
 import { isForgeable } from '../forgeable.ts';
-import { type Check, endBy, type Grant } from '../grant.ts';
+import { type Check, endBy, type Grant, type Proven } from '../grant.ts';
 import type { ApiKeys, KeyHolder } from '../keys/index.ts';
 import { whyUnknown } from '../keys/key.ts';
+import type { Tickets } from '../tickets/index.ts';
 import { challenge } from './challenge.ts';
 import { checkConfirmation } from './confirmation.ts';
 import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
+import type { Guard } from './proof.ts';
 import { type Found, inFirstMessage, tokenFinder } from './sources.ts';
 import { strayToken } from './stray.ts';
-import type { Verifications } from './verifications.ts';
-import type { Guard, TokenVerifier, Verified } from './verifier.ts';
+import type { Verifying } from './verifications.ts';
+import type { TokenVerifier, Verified } from './verifier.ts';
 
 /** What tokens are checked with. */
 export interface TokenDeps {
@@ -20,8 +22,10 @@ export interface TokenDeps {
   readonly verifiers: ReadonlyMap<string, TokenVerifier>;
   /** By the files they stand in. */
   readonly keys?: ReadonlyMap<string, ApiKeys> | undefined;
+  /** Those that are given for tokens. */
+  readonly tickets?: Pick<Tickets, 'take'> | undefined;
   /** Bounds what is spent on the proofs of strangers. */
-  readonly verifications: Verifications;
+  readonly verifications: Verifying;
 }
 
 /** What a token or an API key may be proven with. */
@@ -61,12 +65,7 @@ export function checkToken(
     }
     const found = sent.length > 0 ? sent : await inFirstMessage(request);
     const [first] = oneToken(found, request);
-    const { subject, claims, expiresAt, graceMs, marks } = await verified(first.token, request);
-    grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
-    grant.subject = subject ?? grant.subject;
-    grant.claims = beside(grant.claims, claims);
-    grant.marks = marks;
-    endBy(grant, expiresAt, graceMs);
+    noteProven(grant, await verified(first.token, request));
     noteCredentials(grant, found);
   };
 
@@ -87,7 +86,7 @@ async function counted(
   token: string,
   address: string,
   { issuers }: Trusted,
-  verifications: Verifications,
+  verifications: Verifying,
 ): Promise<Verified> {
   try {
     return await verifyByIssuer(token, issuers, guardOf(verifications, address));
@@ -99,7 +98,7 @@ async function counted(
 }
 
 /** Tokens from one address are looked at together, whoever issued them. */
-function guardOf(verifications: Verifications, address: string): Guard {
+function guardOf(verifications: Verifying, address: string): Guard {
   return { check: () => verifications.check(address), enter: () => verifications.enter(address) };
 }
 
@@ -114,7 +113,17 @@ function beside(proven: Claims, claims: Claims): Claims {
   return Object.keys(proven).length === 0 ? claims : { ...claims, ...proven };
 }
 
-function noteCredentials(grant: Grant, [first, ...copies]: readonly Found[]): void {
+/** Writes down what is proven by a token, or what stands for one. */
+export function noteProven(grant: Grant, { subject, claims, expiresAt, graceMs, marks }: Proven): void {
+  grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
+  grant.subject = subject ?? grant.subject;
+  grant.claims = beside(grant.claims, claims);
+  grant.marks = marks;
+  endBy(grant, expiresAt, graceMs);
+}
+
+/** Writes down where tokens stood, so that they can be taken out. */
+export function noteCredentials(grant: Grant, [first, ...copies]: readonly Found[]): void {
   grant.credential = first?.credential;
   grant.copies = copies.map((copy) => copy.credential);
 }

@@ -24,6 +24,9 @@ interface VerificationOptions extends Partial<typeof BOUNDS> {
   readonly ipv6Prefix?: number;
 }
 
+/** What counts them. */
+export type Verifying = Pick<Verifications, 'check' | 'enter' | 'failed' | 'keyOf'>;
+
 /**
  * What strangers may cost by showing bad proofs (tokens, keys, cookies): looking at a signature, or asking another service,
  * is dearer than saying no. Counted per client address, for nothing else is known of a client by then. One for the process.

@@ -1,10 +1,12 @@
-import { type CryptoKey, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import type { JWTPayload, JWTVerifyOptions } from 'jose';
 import type { IssuerConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
 import type { TokenMarks } from '../grant.ts';
 import type { KeySource, KeyStatus } from './jwks.ts';
-import { invalid, readHeader } from './jwt.ts';
+import { invalid } from './jwt.ts';
 import { openKeys } from './keys.ts';
+import { isLogoutToken } from './logout-token.ts';
+import { type Guard, isNumericDate, proveToken } from './proof.ts';
 import { type ProvenToken, RememberedTokens } from './remembered.ts';
 import type { RemoteDeps } from './remote-jwks.ts';
 
@@ -18,14 +20,6 @@ export interface Verified {
   /** So many milliseconds of the tolerance are left then; absent: none. */
   readonly graceMs?: number;
   readonly marks?: TokenMarks;
-}
-
-/** Says whether a client's token may be looked at. What is remembered to be good is not asked for. */
-export interface Guard {
-  /** Throws before anything is done for the token. */
-  check(): void;
-  /** Takes a place for its signature to be looked at, and returns the release; throws where there is none. */
-  enter(): () => void;
 }
 
 const OPEN: Guard = { check() {}, enter: () => () => undefined };
@@ -45,6 +39,9 @@ export interface TokenVerifier {
   close(): void;
 }
 
+/** With the keys themselves, for other tokens of the same issuer. */
+export type OpenedVerifier = TokenVerifier & { readonly keys: KeySource };
+
 export interface VerifierDeps extends RemoteDeps {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
@@ -54,11 +51,11 @@ export interface VerifierDeps extends RemoteDeps {
  * Opens the keys of an issuer and pins everything else a token must fit: algorithms, `iss`, `aud`, `exp`, `nbf`.
  * Rejects with an Error if a file of keys cannot be used; a key set behind a URL may come later.
  */
-export async function createVerifier(issuer: IssuerConfig, deps: VerifierDeps = {}): Promise<TokenVerifier> {
+export async function createVerifier(issuer: IssuerConfig, deps: VerifierDeps = {}): Promise<OpenedVerifier> {
   return new IssuerVerifier(issuer, await openKeys(issuer, deps), deps.now);
 }
 
-class IssuerVerifier implements TokenVerifier {
+class IssuerVerifier implements OpenedVerifier {
   readonly issuer: string;
   readonly keys: KeySource;
   readonly #algorithms: readonly string[];
@@ -110,54 +107,14 @@ class IssuerVerifier implements TokenVerifier {
   }
 
   async #prove(token: string, guard: Guard): Promise<ProvenToken> {
-    guard.check();
     // Taken now: the keys may change while the token is being proven, and with them the answer.
     const { current } = this.keys;
-    const header = readHeader(token, this.#algorithms);
-    const candidates = await this.keys.find(header);
-    if (candidates.length === 0) throw invalid(this.keys.lack(header));
-    const leave = guard.enter();
-    try {
-      const claims = await tryKeys(token, candidates, {
-        ...this.#pinned,
-        currentDate: new Date(this.#now()),
-      });
-      const proven = { claims, key: header.kid };
-      if (current !== undefined) this.#remembered.add(token, current, proven);
-      return proven;
-    } finally {
-      leave();
-    }
+    const options = { ...this.#pinned, currentDate: new Date(this.#now()) };
+    const terms = { keys: this.keys, algorithms: this.#algorithms, options };
+    const proven = await proveToken(token, terms, guard);
+    if (current !== undefined) this.#remembered.add(token, current, proven);
+    return proven;
   }
-}
-
-/**
- * The claims, by the first key that made the signature. Several fit only where a key set has keys without kid. Those of an
- * expired token are given too, to be remembered like others: one that is shown again and again costs no signature.
- */
-async function tryKeys(
-  token: string,
-  keys: readonly CryptoKey[],
-  options: JWTVerifyOptions,
-): Promise<JWTPayload> {
-  for (const key of keys) {
-    try {
-      return (await jwtVerify(token, key, options)).payload;
-    } catch (error) {
-      if (error instanceof errors.JWTExpired) return error.payload;
-      if (!isWrongKey(error)) throw refusal(error);
-    }
-  }
-  throw invalid('no key of the issuer made its signature');
-}
-
-/** jose throws a TypeError for a key it will not use, such as RSA below 2048 bits. */
-function isWrongKey(error: unknown): boolean {
-  return error instanceof errors.JWSSignatureVerificationFailed || error instanceof TypeError;
-}
-
-function refusal(error: unknown): GatewayError {
-  return invalid(error instanceof errors.JOSEError ? error.message : 'it cannot be read');
 }
 
 /**
@@ -176,6 +133,7 @@ function judge(
     if (!isNumericDate(date) || date > nowS + toleranceS) throw invalid(`${name} is no time that has come`);
   }
   if (sub !== undefined && typeof sub !== 'string') throw invalid('sub is not a text');
+  if (isLogoutToken(claims)) throw invalid('it is a logout token, which lets nobody in');
   return { sub, exp };
 }
 
@@ -186,8 +144,4 @@ function marksOf({ jti, sid, iat }: JWTPayload, key: string | undefined): TokenM
     key,
     issuedAt: isNumericDate(iat) ? iat * 1000 : undefined,
   };
-}
-
-function isNumericDate(date: unknown): date is number {
-  return typeof date === 'number' && Number.isFinite(date);
 }

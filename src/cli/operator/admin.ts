@@ -1,10 +1,13 @@
+import { type IncomingMessage, request } from 'node:http';
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
+import { type AskedPlace, adminPlace, placeName } from '../admin-place.ts';
 import { CommandError, type Context } from '../context.ts';
-import { reachable } from '../health.ts';
 
 /** The whole of an answer may take so long. */
 const WITHIN_MS = 10_000;
+/** Far more than the largest page has. */
+const MOST_CHARACTERS = 32 * 1024 * 1024;
 
 /** Parameters, and what is sent as JSON. */
 interface Asked {
@@ -21,38 +24,60 @@ export interface AdminClient {
 /** Reads where it listens, and its secret. Throws CommandError where the configuration names none of it. */
 export async function openAdminClient(context: Context, file: string): Promise<AdminClient> {
   const { config } = await loadConfig(file, context);
-  const { url, secret } = placeOf(config, file);
+  const { place, secret } = placeOf(config, file);
+  const name = 'socketPath' in place ? placeName(place) : `http://${placeName(place)}`;
   return {
     async ask(method, path, { query = {}, body } = {}) {
-      const asked = `${url}${path}${queryOf(query)}`;
-      const headers = { authorization: `Bearer ${secret}`, 'user-agent': 'sallyport' };
-      const answer = await fetch(asked, {
-        method,
-        headers,
-        body: body && JSON.stringify(body),
-        signal: AbortSignal.timeout(WITHIN_MS),
-      }).catch((error) => {
-        throw new CommandError(`${url} does not answer: ${reasonOf(error)}`);
+      const sent = body === undefined ? undefined : JSON.stringify(body);
+      const asked = { ...place, method, path: `${path}${queryOf(query)}`, headers: headersOf(secret, sent) };
+      const { status, text } = await exchange(asked, sent).catch((error) => {
+        throw new CommandError(`${name} does not answer: ${reasonOf(error)}`);
       });
-      const text = await answer.text();
-      if (!answer.ok) throw new CommandError(`${url}${path}: ${answer.status} ${text.trim()}`);
+      if (status >= 300) throw new CommandError(`${name}${path}: ${status} ${text.trim()}`);
       return text === '' ? undefined : JSON.parse(text);
     },
   };
 }
 
-function placeOf({ admin }: Config, file: string): { url: string; secret: string } {
+function placeOf({ admin }: Config, file: string): { place: AskedPlace; secret: string } {
   const example = 'admin: { port: 9090, secret: file:admin-secret }';
   if (admin?.secret === undefined)
     throw new CommandError(
       `this asks the admin listener, with its secret, and ${file} has none: add ${example}`,
     );
-  if (admin.port === 0)
-    throw new CommandError(
-      'admin.port is 0, any free one, and only the gateway\u2019s log says which: give it a number',
-    );
-  const host = reachable(admin.host);
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${admin.port}`, secret: admin.secret };
+  return { place: adminPlace(admin), secret: admin.secret };
+}
+
+/** Whatever place it is asked at, it answers to this machine's own name for itself. */
+function headersOf(secret: string, body = ''): Record<string, string> {
+  return {
+    host: 'localhost',
+    authorization: `Bearer ${secret}`,
+    'user-agent': 'sallyport',
+    'content-length': String(Buffer.byteLength(body)),
+  };
+}
+
+type Question = AskedPlace & { method: string; path: string; headers: Record<string, string> };
+
+function exchange(asked: Question, body = ''): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(WITHIN_MS);
+    request({ ...asked, agent: false, signal }, (response) => {
+      textOf(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
+    })
+      .on('error', reject)
+      .end(body);
+  });
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) {
+    text += chunk;
+    if (text.length > MOST_CHARACTERS) throw new Error('its answer has no end');
+  }
+  return text;
 }
 
 function queryOf(query: Readonly<Record<string, string>>): string {
@@ -60,9 +85,10 @@ function queryOf(query: Readonly<Record<string, string>>): string {
   return text === '' ? '' : `?${text}`;
 }
 
-function reasonOf(error: Error & { cause?: { code?: string } }): string {
-  if (error.name === 'TimeoutError') return `nothing came within ${WITHIN_MS / 1000} s`;
-  if (error.cause?.code === 'ECONNREFUSED')
+function reasonOf({ name, code, message }: NodeJS.ErrnoException): string {
+  if (name === 'AbortError') return `nothing came within ${WITHIN_MS / 1000} s`;
+  if (code === 'ECONNREFUSED' || code === 'ENOENT')
     return 'nothing listens there; is the gateway running with this configuration?';
-  return error.cause?.code ?? error.message;
+  if (code === 'EACCES') return 'this user may not open it: run it as the user of the gateway';
+  return code ?? message;
 }

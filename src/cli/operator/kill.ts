@@ -3,8 +3,9 @@ import type { SessionFilter } from '../../observe/admin/sessions.ts';
 import { CommandError, type Context, EXIT } from '../context.ts';
 import { openAdminClient } from './admin.ts';
 import { addFilters, filterOf } from './filters.ts';
+import { endedText, JSON_OPTION, type OutputOptions, tell } from './output.ts';
 
-export interface KillOptions extends SessionFilter {
+export interface KillOptions extends SessionFilter, OutputOptions {
   readonly session?: string;
   readonly all?: true;
   readonly code?: string;
@@ -19,7 +20,8 @@ export function killCommand(command: Command): Command {
   return addFilters(described)
     .option('--all', 'every one there is')
     .option('--code <code>', 'of the Close, like 4001; absent: 1008')
-    .option('--reason <text>', 'of the Close, at most 123 bytes');
+    .option('--reason <text>', 'of the Close, at most 123 bytes')
+    .option(...JSON_OPTION);
 }
 
 /** `sallyport kill FILE`: says how many. Throws CommandError where none are named, or the gateway cannot be asked. */
@@ -34,10 +36,10 @@ export async function kill(context: Context, file: string, options: KillOptions)
   const admin = await openAdminClient(context, file);
   if (session !== undefined) {
     await admin.ask('DELETE', `/sessions/${encodeURIComponent(session)}`, { query: status });
-    context.stdout.write('ended 1 session\n');
+    tell(context, options, { ended: 1 }, endedText(1));
     return;
   }
   const query = { ...filter, ...(all && { all: 'true' }), ...status };
   const { ended } = (await admin.ask('DELETE', '/sessions', { query })) as { ended: number };
-  context.stdout.write(`ended ${ended} session${ended === 1 ? '' : 's'}\n`);
+  tell(context, options, { ended }, endedText(ended));
 }

@@ -3,16 +3,16 @@ import type { RevocationView } from '../../observe/admin/revocations.ts';
 import { CommandError, type Context, EXIT } from '../context.ts';
 import { table } from '../table.ts';
 import { type AdminClient, openAdminClient } from './admin.ts';
+import { endedText, JSON_OPTION, type OutputOptions, tell } from './output.ts';
 import { printable } from './printable.ts';
 
 const KINDS = ['subject', 'jti', 'sid', 'key', 'session'] as const;
 
-export interface RevokeOptions extends Partial<Record<(typeof KINDS)[number], string>> {
+export interface RevokeOptions extends Partial<Record<(typeof KINDS)[number], string>>, OutputOptions {
   readonly issuer?: string;
   readonly for?: string;
   readonly undo?: true;
   readonly list?: true;
-  readonly json?: true;
 }
 
 /** Gives `command` the options of `sallyport revoke`. */
@@ -30,7 +30,7 @@ export function revokeCommand(command: Command): Command {
     .option('--for <duration>', 'as long as such tokens are good, like 12h; absent: 24h')
     .option('--undo', 'take it back')
     .option('--list', 'what is revoked, and until when')
-    .option('--json', 'with --list: one JSON object a line');
+    .option(...JSON_OPTION);
 }
 
 /** `sallyport revoke FILE`. Throws CommandError where nothing is named, or the gateway cannot be asked. */
@@ -51,21 +51,19 @@ export async function revoke(context: Context, file: string, options: RevokeOpti
   };
   if (options.undo) {
     await admin.ask('DELETE', '/revocations', { query: order });
-    context.stdout.write('taken back\n');
+    tell(context, options, { undone: true }, 'taken back');
     return;
   }
   const { ended } = (await admin.ask('POST', '/revocations', { body: order })) as { ended: number };
-  context.stdout.write(`revoked; ended ${ended} session${ended === 1 ? '' : 's'}\n`);
+  tell(context, options, { ended }, `revoked; ${endedText(ended)}`);
 }
 
-async function list({ stdout }: Context, admin: AdminClient, { json }: RevokeOptions): Promise<void> {
+async function list(context: Context, admin: AdminClient, options: RevokeOptions): Promise<void> {
   const { revocations } = (await admin.ask('GET', '/revocations')) as { revocations: RevocationView[] };
-  if (json) for (const each of revocations) stdout.write(`${JSON.stringify(each)}\n`);
-  if (json) return;
-  const rows = revocations.map(({ by, value, issuer = 'any', until }) =>
+  const rows = revocations.map(({ by, value, issuer = 'any', until = 'as listed' }) =>
     [by, value, issuer, until].map(printable),
   );
-  stdout.write(
-    rows.length === 0 ? 'nothing is revoked\n' : table([['BY', 'VALUE', 'ISSUER', 'UNTIL'], ...rows]),
-  );
+  const text =
+    rows.length === 0 ? 'nothing is revoked' : table([['BY', 'VALUE', 'ISSUER', 'UNTIL'], ...rows]).trimEnd();
+  tell(context, options, { revocations }, text);
 }

@@ -1,9 +1,9 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { isLoopback } from '../../http/address.ts';
 import { listenError } from '../../listener/error.ts';
+import { clearSocketFile, socketFileError } from '../../listener/socket-file.ts';
 import { type Context, EXIT } from '../context.ts';
 import { LOCAL, type Place, placeText, type SocketFile } from './places.ts';
-import { clearSocketFile, socketFileError } from './socket-file.ts';
 import { type Serve, Visits } from './visits.ts';
 
 /** A place to listen, and what to do with whom comes there. */

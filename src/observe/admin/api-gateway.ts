@@ -22,8 +22,8 @@ const NAMES: Partial<Record<ErrorCode, string>> = {
 export function apiGatewayPage(backchannel: Backchannel): Page {
   const { methods } = connectionPage(backchannel, (_type, data) => isUtf8(data));
 
-  function describe({ name }: Question): Answer {
-    const record = backchannel.describe(name);
+  async function describe({ name }: Question): Promise<Answer> {
+    const record = await backchannel.describe(name);
     if (record === undefined) throw new GatewayError('CONNECTION_GONE');
     return json({ ...record, connectedAt: record.since, identity: { sourceIp: record.clientAddress } });
   }

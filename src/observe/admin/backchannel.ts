@@ -3,6 +3,7 @@ import type { Item } from '../../bridge/poll/channels.ts';
 import type { Message } from '../../bridge/poll/profile.ts';
 import type { CloseStatus } from '../../frames/close.ts';
 import type { SessionRecord } from '../index.ts';
+import type { Answered } from './page.ts';
 
 /** What a service may know of a connection of its own; nothing in it is a secret. */
 export interface ConnectionRecord
@@ -17,16 +18,19 @@ export interface ConnectionRecord
   readonly down: Traffic;
 }
 
+/**
+ * What becomes of a push: the client's socket has it, or is to have it; or too many wait for it already, there is no such
+ * connection, or its upstream speaks for itself.
+ */
+export type Pushed = 'delivered' | 'on its way' | 'full' | 'gone' | 'unsupported';
+
 /** How services reach the connections that are open, by what they know them by; made by the gateway. */
 export interface Backchannel {
-  /**
-   * Sends a message to a client. Resolves with true when its socket has it, with false if it went meanwhile. `full`: too many
-   * wait for it already; `gone`: there is no such connection; `unsupported`: its upstream speaks for itself.
-   */
-  push(id: string, message: Message): Promise<boolean> | 'full' | 'gone' | 'unsupported';
+  /** Sends a message to a client, and waits so many milliseconds for its socket to have it. */
+  push(id: string, message: Message, waitMs: number): Promise<Pushed>;
   /** Begins to close a connection; false if there is none. */
-  close(id: string, status: CloseStatus): boolean;
-  describe(id: string): ConnectionRecord | undefined;
+  close(id: string, status: CloseStatus): Answered<boolean>;
+  describe(id: string): Answered<ConnectionRecord | undefined>;
   /** Gives an item to all who listen to a channel; resolves with how many it has reached, soon. */
   publish(channel: string, item: Item): Promise<number>;
 }

@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
 import type { Message } from '../../bridge/poll/profile.ts';
-import { within } from '../../bridge/poll/within.ts';
 import { type ErrorCode, GatewayError } from '../../errors.ts';
 import { type CloseStatus, NORMAL } from '../../frames/close.ts';
 import { badRequest } from '../../http/fields.ts';
@@ -27,22 +26,21 @@ type TextRule = (contentType: string | undefined, data: Buffer) => boolean;
  */
 export function connectionPage(backchannel: Backchannel, isText: TextRule = isTextType): Page {
   async function push(question: Question): Promise<Answer> {
-    const waits = readWait(question.query);
+    const waitMs = readWait(question.query) ? PUSH_MS : 0;
     const message = await readMessage(question, isText);
-    const outcome = backchannel.push(question.name, message);
-    if (typeof outcome === 'string') throw new GatewayError(REFUSALS[outcome]);
-    const isOut = waits ? await within(outcome, PUSH_MS) : undefined;
-    if (isOut === false) throw new GatewayError('CONNECTION_GONE');
-    return isOut ? line('delivered') : line('on its way', 202);
+    const outcome = await backchannel.push(question.name, message, waitMs);
+    if (outcome === 'delivered') return line(outcome);
+    if (outcome === 'on its way') return line(outcome, 202);
+    throw new GatewayError(REFUSALS[outcome]);
   }
 
-  function close({ name, query }: Question): Answer {
-    if (!backchannel.close(name, readStatus(query))) throw new GatewayError('CONNECTION_GONE');
+  async function close({ name, query }: Question): Promise<Answer> {
+    if (!(await backchannel.close(name, readStatus(query)))) throw new GatewayError('CONNECTION_GONE');
     return DONE;
   }
 
-  function describe({ name }: Question): Answer {
-    const record = backchannel.describe(name);
+  async function describe({ name }: Question): Promise<Answer> {
+    const record = await backchannel.describe(name);
     if (record === undefined) throw new GatewayError('CONNECTION_GONE');
     return json(record);
   }

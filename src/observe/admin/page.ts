@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { GatewayError } from '../../errors.ts';
 
+/** What is answered at once, or by another process. */
+export type Answered<T> = T | Promise<T>;
+
 /** What is asked of a page. */
 export interface Question {
   readonly request: IncomingMessage;
@@ -24,7 +27,7 @@ export interface Page {
   /** Only for who shows a secret. */
   readonly isGuarded?: true;
   /** What each method does, by its name; HEAD is the head of GET. What they throw is the answer. */
-  readonly methods: Readonly<Record<string, (question: Question) => Answer | Promise<Answer>>>;
+  readonly methods: Readonly<Record<string, (question: Question) => Answered<Answer>>>;
   /** How a failure is told, the guard's among them; absent: in a line. */
   readonly failure?: (error: GatewayError) => Answer;
 }

@@ -1,8 +1,9 @@
+import { isToken } from '../../admission/revocation-list.ts';
 import { REVOKED_BY, type RevokedBy } from '../../admission/revocations.ts';
 import { parseDuration } from '../../config/units.ts';
 import { GatewayError } from '../../errors.ts';
 import { badRequest } from '../../http/fields.ts';
-import { type Answer, DONE, json, type Page, type Question } from './page.ts';
+import { type Answer, type Answered, DONE, json, type Page, type Question } from './page.ts';
 
 /** What is to be revoked, or not any more. */
 export interface RevocationOrder {
@@ -19,18 +20,18 @@ export interface RevocationView {
   readonly by: RevokedBy;
   readonly value: string;
   readonly issuer?: string | undefined;
-  /** When it was made, and when it is forgotten (RFC 3339). */
-  readonly at: string;
-  readonly until: string;
+  /** When it was made, and when it is forgotten (RFC 3339). Absent: as long as it stands in the file of revocations. */
+  readonly at?: string;
+  readonly until?: string;
 }
 
 /** What is revoked, for operators; made by the gateway. */
 export interface RevocationDesk {
-  list(): readonly RevocationView[];
-  /** Revokes, and begins to end the sessions that are meant: how many. Throws BAD_REQUEST, CONNECTION_GONE, REVOCATIONS_FULL. */
-  revoke(order: RevocationOrder): number;
+  list(): Answered<readonly RevocationView[]>;
+  /** Revokes, and begins to end the sessions that are meant, on all gateways: how many. Throws BAD_REQUEST, CONNECTION_GONE, REVOCATIONS_FULL. */
+  revoke(order: RevocationOrder): Answered<number>;
   /** Takes one back; false if there is none. */
-  undo(order: RevocationOrder): boolean;
+  undo(order: RevocationOrder): Answered<boolean>;
 }
 
 const LONGEST_VALUE = 1_024;
@@ -40,18 +41,18 @@ const KINDS = [...REVOKED_BY, 'session'] as const;
 /** `/revocations`: GET lists what is revoked, POST revokes, DELETE takes back. */
 export function revocationsPage(desk: RevocationDesk): Page {
   async function revoke({ body }: Question): Promise<Answer> {
-    return json({ ended: desk.revoke(readOrder(readObject(await body()))) });
+    return json({ ended: await desk.revoke(readOrder(readObject(await body()))) });
   }
 
-  function undo({ query }: Question): Answer {
+  async function undo({ query }: Question): Promise<Answer> {
     const order = readOrder(Object.fromEntries(query));
     if (order.by === 'session' || order.forMs !== undefined)
       throw badRequest('say by jti, sid, key or subject what is taken back');
-    if (!desk.undo(order)) throw new GatewayError('REVOCATION_UNKNOWN');
+    if (!(await desk.undo(order))) throw new GatewayError('REVOCATION_UNKNOWN');
     return DONE;
   }
 
-  const list = () => json({ revocations: desk.list() });
+  const list = async () => json({ revocations: await desk.list() });
   return { path: /^\/revocations$/, isGuarded: true, methods: { GET: list, POST: revoke, DELETE: undo } };
 }
 
@@ -83,6 +84,8 @@ function readOrder(given: Readonly<Record<string, unknown>>): RevocationOrder {
 function readText(name: string, value: unknown): string {
   if (typeof value !== 'string' || value === '' || value.length > LONGEST_VALUE)
     throw badRequest(`${name} is a text of 1 to ${LONGEST_VALUE} characters`);
+  if (isToken(value))
+    throw badRequest(`${name} is a whole token, which is not kept: say its jti, sid or subject`);
   return value;
 }
 

@@ -3,7 +3,8 @@ import type { CloseStatus } from '../../frames/close.ts';
 import { badRequest } from '../../http/fields.ts';
 import type { SessionRecord } from '../index.ts';
 import { closeStatus } from './close-status.ts';
-import { type Answer, DONE, json, type Page, type Question } from './page.ts';
+import { type Answer, type Answered, DONE, json, type Page, type Question } from './page.ts';
+import { readParameters } from './parameters.ts';
 
 /** One open session, as an operator sees it; nothing in it is a secret. */
 export interface SessionView
@@ -38,11 +39,11 @@ export type SessionFilter = Readonly<Partial<Record<(typeof FILTERS)[number], st
 /** The open sessions, for operators; made by the gateway. */
 export interface SessionDesk {
   /** Those that fit, in the order in which they were opened, from behind one on: at most so many. */
-  list(filter: SessionFilter, after: number, limit: number): SessionPage;
+  list(filter: SessionFilter, after: number, limit: number): Answered<SessionPage>;
   /** One of them; undefined if there is none of this id. */
-  find(id: string): SessionView | undefined;
+  find(id: string): Answered<SessionView | undefined>;
   /** Begins to end one, as an operator or with a status; false if there is none of this id. */
-  end(id: string, status: CloseStatus | undefined): boolean;
+  end(id: string, status: CloseStatus | undefined): Answered<boolean>;
   /** Begins to end all that fit; resolves with how many. */
   endAll(filter: SessionFilter, status: CloseStatus | undefined): Promise<number>;
 }
@@ -53,6 +54,10 @@ export interface SessionPage {
   readonly open: number;
   /** What `after` is to be for the next page; undefined: this is the last. */
   readonly next?: number | undefined;
+  /** What `after` would be behind each of them, for who puts pages together; it is not shown. */
+  readonly places: readonly number[];
+  /** Workers, by their numbers, that have not said in time what they have. Absent: all have. */
+  readonly silent?: readonly number[] | undefined;
 }
 
 const PAGE = 100;
@@ -60,16 +65,17 @@ const LARGEST_PAGE = 1_000;
 
 /** `/sessions`: GET lists those that fit, DELETE ends them. */
 export function sessionsPage(desk: SessionDesk): Page {
-  function list({ query }: Question): Answer {
-    const { limit = String(PAGE), after = '0' } = known(query, ['limit', 'after']);
+  async function list({ query }: Question): Promise<Answer> {
+    const { limit = String(PAGE), after = '0' } = readParameters(query, ['limit', 'after', ...FILTERS]);
     if (!/^\d{1,15}$/.test(after)) throw badRequest('after is what `next` of the page before says');
     if (!/^\d{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > LARGEST_PAGE)
       throw badRequest(`limit is a number from 1 to ${LARGEST_PAGE}`);
-    return json(desk.list(filterIn(query), Number(after), Number(limit)));
+    const { places: _, ...page } = await desk.list(filterIn(query), Number(after), Number(limit));
+    return json(page);
   }
 
   async function endAll({ query }: Question): Promise<Answer> {
-    const { all } = known(query, ['code', 'reason', 'all']);
+    const { all } = readParameters(query, ['code', 'reason', 'all', ...FILTERS]);
     const filter = filterIn(query);
     if (Object.keys(filter).length === 0 && all !== 'true')
       throw badRequest('say which: route, subject, issuer, origin, address or target; or all=true');
@@ -81,35 +87,19 @@ export function sessionsPage(desk: SessionDesk): Page {
 
 /** `/sessions/{id}`, by the id that the log has: GET tells, DELETE ends it. */
 export function sessionPage(desk: SessionDesk): Page {
-  function describe({ name }: Question): Answer {
-    const view = desk.find(name);
+  async function describe({ name }: Question): Promise<Answer> {
+    const view = await desk.find(name);
     if (view === undefined) throw new GatewayError('CONNECTION_GONE');
     return json(view);
   }
 
-  function end({ name, query }: Question): Answer {
-    known(query, ['code', 'reason']);
-    if (!desk.end(name, readStatus(query))) throw new GatewayError('CONNECTION_GONE');
+  async function end({ name, query }: Question): Promise<Answer> {
+    readParameters(query, ['code', 'reason']);
+    if (!(await desk.end(name, readStatus(query)))) throw new GatewayError('CONNECTION_GONE');
     return DONE;
   }
 
   return { path: /^\/sessions\/([^/]+)$/, isGuarded: true, methods: { GET: describe, DELETE: end } };
-}
-
-/** The parameters besides filters. Throws BAD_REQUEST for those that nobody knows, and for one that comes twice. */
-function known(query: URLSearchParams, names: readonly string[]): Partial<Record<string, string>> {
-  const given = [...query.keys()];
-  for (const name of given) {
-    if (!names.includes(name) && !isFilter(name)) throw badRequest(`${name} is no parameter here`);
-    if (query.getAll(name).length > 1) throw badRequest(`${name} comes twice`);
-  }
-  return Object.fromEntries(
-    names.flatMap((name) => (query.has(name) ? [[name, query.get(name) ?? '']] : [])),
-  );
-}
-
-function isFilter(name: string): name is (typeof FILTERS)[number] {
-  return (FILTERS as readonly string[]).includes(name);
 }
 
 function filterIn(query: URLSearchParams): SessionFilter {

@@ -1,23 +1,32 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { StoreConfig } from '../../config/store.ts';
-import { type AuthorityObserver, GuardedAuthority } from '../shared/guarded.ts';
+import type { Commons } from '../commons.ts';
+import { Guard, type GuardObserver } from '../shared/guard.ts';
+import { GuardedAuthority } from '../shared/guarded.ts';
 import { createSharedStore, type SharedStore } from '../shared/index.ts';
 import { KEPT_MS, RedisAuthority } from './authority.ts';
+import { createRedisCommons, type RedisCommons } from './commons.ts';
 import { openRedis, type RedisLink } from './link.ts';
 import { Membership } from './membership.ts';
 
 export interface RedisStore extends SharedStore {
+  /** What the processes know together, besides counts. */
+  readonly commons: Commons;
   /** Processes that share it, as far as this one knows; this one at least. */
   readonly gateways: number;
   /** Redis answers, as far as is known. */
   readonly isAnswering: boolean;
+  /** What the others tell is heard, as far as is known. */
+  readonly isHearing: boolean;
   /** Gives up the connection; again is a no-op. What this process holds is free in some seconds. */
   close(): void;
 }
 
 interface RedisStoreDeps {
   readonly tls?: ConnectionOptions | undefined;
-  readonly observer?: AuthorityObserver | undefined;
+  readonly observer?: GuardObserver | undefined;
+  /** Hears whether what other processes tell is heard. */
+  readonly hearing?: GuardObserver | undefined;
   /** What is thrown at who meets a limit while Redis does not answer. Absent: each process judges alone then. */
   readonly refusal?: ((cause: unknown) => Error) | undefined;
   /** Milliseconds an answer may take; absent: 50. */
@@ -30,30 +39,43 @@ const START_MS = 2_000;
 /** Opens the store that several gateways share. Resolves when Redis was heard, or has not been for two seconds. */
 export async function openRedisStore(config: StoreConfig, deps: RedisStoreDeps = {}): Promise<RedisStore> {
   const link = openRedis(config, deps.tls);
-  const { membership, authority, store } = assemble(link, config.prefix, deps);
-  const again = setInterval(() => void store.restate(), KEPT_MS / 3);
-  await heard(link, membership);
+  const { membership, guard, store, commons } = assemble(
+    link,
+    openRedis(config, deps.tls),
+    config.prefix,
+    deps,
+  );
+  const again = setInterval(restate, KEPT_MS / 3);
+  await heard(link, membership, commons);
   return {
     ...store,
+    commons,
     get gateways() {
       return membership.size;
     },
     get isAnswering() {
-      return authority.isAnswering;
+      return guard.isAnswering;
+    },
+    get isHearing() {
+      return commons.isHearing;
     },
     close() {
       clearInterval(again);
+      commons.close();
       membership.close();
       link.close();
     },
   };
+
+  function restate(): void {
+    void store.restate();
+    void commons.restate();
+  }
 }
 
-function assemble(link: RedisLink, prefix: string, { observer, refusal, withinMs }: RedisStoreDeps) {
-  const membership = new Membership(link, prefix, (wasAlive) => {
-    void (wasAlive ? store.repeat() : store.restate());
-  });
-  const authority = new GuardedAuthority(new RedisAuthority(link, prefix, membership), {
+function assemble(link: RedisLink, reading: RedisLink, prefix: string, deps: RedisStoreDeps) {
+  const { observer, hearing, refusal, withinMs } = deps;
+  const guard = new Guard({
     withinMs,
     observer: {
       failed: (cause) => observer?.failed(cause),
@@ -63,16 +85,32 @@ function assemble(link: RedisLink, prefix: string, { observer, refusal, withinMs
       },
     },
   });
+  const membership = new Membership(link, prefix, (wasAlive) => {
+    void (wasAlive ? store.repeat() : store.restate());
+    void (wasAlive ? commons.repeat() : commons.restate());
+  });
+  const authority = new GuardedAuthority(new RedisAuthority(link, prefix, membership), guard);
   const gateways = () => membership.size;
   const store = createSharedStore({ authority, gateways, refusal, now: () => performance.now() });
-  return { membership, authority, store };
+  const refuses = refusal !== undefined;
+  const commons = createRedisCommons({
+    link,
+    reading,
+    prefix,
+    membership,
+    guard,
+    refuses,
+    observer: hearing,
+  });
+  return { membership, guard, store, commons };
 }
 
 /** Each connection begins with a sign of life. Resolves when the first one has, or has failed to. */
-async function heard(link: RedisLink, membership: Membership): Promise<void> {
+async function heard(link: RedisLink, membership: Membership, commons: RedisCommons): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, START_MS);
   link.onReady(() => void membership.beat());
-  await Promise.race([late, link.tried.then(() => membership.beat())]);
+  const tried = link.tried.then(() => membership.beat());
+  await Promise.race([late, tried.then(() => (link.isReady ? commons.heard : undefined))]);
   clearTimeout(timer);
 }

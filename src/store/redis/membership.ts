@@ -6,6 +6,8 @@ import { BEAT } from './scripts.ts';
 const BEAT_MS = 3_000;
 /** … and is taken to be for so long: what one that was killed held is free 13 s later at most. */
 const ALIVE_MS = 10_000;
+/** The clock of Redis has been set if it went on by so much more or less than ours, which never jumps. */
+const JUMP_MS = 2_000;
 
 /**
  * Which processes share a store, as far as this one knows. A process goes by when it began, in base 36, so that one that
@@ -17,6 +19,8 @@ export class Membership {
   readonly #onHeard: (wasAlive: boolean) => void;
   #name: string | undefined;
   #readAt = 0;
+  /** What the clock of Redis is ahead of ours. */
+  #ahead: number | undefined;
   #living: readonly string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> | undefined;
@@ -76,7 +80,15 @@ export class Membership {
     const [wasAlive, now, living] = await this.#ask(this.#name);
     this.#readAt = now;
     this.#living = living;
-    this.#onHeard(wasAlive === 1);
+    const hasJumped = this.#hasJumped(now);
+    this.#onHeard(wasAlive === 1 && !hasJumped);
+  }
+
+  /** Others may have taken this process for dead, or its places may have ended. */
+  #hasJumped(now: number): boolean {
+    const before = this.#ahead;
+    this.#ahead = now - performance.now();
+    return before !== undefined && Math.abs(this.#ahead - before) > JUMP_MS;
   }
 
   async #ask(name: string): Promise<[number, number, string[]]> {

@@ -1,115 +1,25 @@
 import type { Authority, Holding, RateRule, Taken, Wanted } from './authority.ts';
+import type { Guard } from './guard.ts';
 
-/** What is asked of those who answer: so many milliseconds each, … */
-const WITHIN_MS = 50;
-/** … and after so many that did not, nobody is asked for a while but one, to see. */
-const FAILURES = 3;
-const PAUSE_MS = 1_000;
-
-/** Hears how those who keep the shared counts do. */
-export interface AuthorityObserver {
-  /** They do not answer, for this reason: each gateway counts for itself until they do. */
-  failed(cause: unknown): void;
-  /** They answer again. */
-  recovered(): void;
-}
-
-interface GuardOptions {
-  readonly observer?: AuthorityObserver | undefined;
-  /** Milliseconds of a clock that never jumps. */
-  readonly now?: () => number;
-  readonly withinMs?: number | undefined;
-}
-
-/**
- * An authority whose every answer comes within 50 ms, or is a rejection: a handshake that waits longer is worse than one that
- * is judged alone. While it fails, it is asked once a second.
- *
- * ```
- * answering ──3 failures──▶ failing ──1 s──▶ trying ──answer──▶ answering
- *                              ▲────failure────┘
- * ```
- */
+/** An authority that is asked behind a guard. */
 export class GuardedAuthority implements Authority {
   readonly #authority: Authority;
-  readonly #observer: AuthorityObserver | undefined;
-  readonly #now: () => number;
-  readonly #withinMs: number;
-  #failures = 0;
-  /** Nobody is asked before; 0 while it answers. */
-  #pausedUntil = 0;
-  #lastCause: unknown;
+  readonly #guard: Guard;
 
-  constructor(authority: Authority, { observer, now, withinMs = WITHIN_MS }: GuardOptions = {}) {
+  constructor(authority: Authority, guard: Guard) {
     this.#authority = authority;
-    this.#observer = observer;
-    this.#now = now ?? (() => performance.now());
-    this.#withinMs = withinMs;
-  }
-
-  get isAnswering(): boolean {
-    return this.#pausedUntil === 0;
+    this.#guard = guard;
   }
 
   take(rule: RateRule, key: string, count: number): Promise<Taken> {
-    return this.#ask((authority) => authority.take(rule, key, count));
+    return this.#guard.ask(() => this.#authority.take(rule, key, count));
   }
 
   debit(rule: RateRule, key: string, count: number): Promise<number> {
-    return this.#ask((authority) => authority.debit(rule, key, count));
+    return this.#guard.ask(() => this.#authority.debit(rule, key, count));
   }
 
   hold(rule: string, key: string, places: Wanted, max: number): Promise<Holding> {
-    return this.#ask((authority) => authority.hold(rule, key, places, max));
+    return this.#guard.ask(() => this.#authority.hold(rule, key, places, max));
   }
-
-  async #ask<T>(question: (authority: Authority) => Promise<T>): Promise<T> {
-    const now = this.#now();
-    if (now < this.#pausedUntil) throw this.#lastCause;
-    // One tries; the others who ask meanwhile wait for what comes of it no longer than this.
-    if (this.#pausedUntil > 0) this.#pausedUntil = now + PAUSE_MS;
-    try {
-      const answer = await within(this.#withinMs, question(this.#authority));
-      this.#onAnswer();
-      return answer;
-    } catch (cause) {
-      this.#onFailure(cause);
-      throw cause;
-    }
-  }
-
-  #onAnswer(): void {
-    this.#failures = 0;
-    if (this.isAnswering) return;
-    this.#pausedUntil = 0;
-    this.#observer?.recovered();
-  }
-
-  #onFailure(cause: unknown): void {
-    this.#lastCause = cause;
-    this.#failures += 1;
-    if (this.#failures < FAILURES) return;
-    const wasAnswering = this.isAnswering;
-    this.#pausedUntil = this.#now() + PAUSE_MS;
-    if (wasAnswering) this.#observer?.failed(cause);
-  }
-}
-
-/**
- * What a promise resolves with, or rejects with after so many milliseconds. An answer that has come by then but was not read,
- * since this process was busy, counts.
- */
-function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`no answer in ${ms} ms`));
-    const timer = setTimeout(() => setImmediate(late), ms);
-    function settle(act: () => void): void {
-      clearTimeout(timer);
-      act();
-    }
-    promise.then(
-      (value) => settle(() => resolve(value)),
-      (cause) => settle(() => reject(cause)),
-    );
-  });
 }

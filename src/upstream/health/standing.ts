@@ -38,6 +38,8 @@ export class Standing {
   #checksFailed = 0;
   #isDown = false;
   #backAt = Number.NEGATIVE_INFINITY;
+  /** What was met last. */
+  #met: Outage | undefined;
 
   /** `onChange` is told of the outage when it is well no more, and of none when it is again. */
   constructor(random: () => number = Math.random, onChange: (outage: Outage | undefined) => void = () => {}) {
@@ -49,6 +51,11 @@ export class Standing {
     if (this.#isWell) return 'well';
     if (this.#isDown) return 'out';
     return now < this.#outUntil || this.#isProbed ? 'out' : 'due';
+  }
+
+  /** Why it is not well: what the last dial or check has met that failed; undefined if it is. */
+  get outage(): Outage | undefined {
+    return this.#isWell ? undefined : this.#met;
   }
 
   /** The part of its weight that counts: 1, or less during a slow start. */
@@ -84,21 +91,23 @@ export class Standing {
   fail(now: number, cause?: string): void {
     const wasWell = this.#isWell;
     this.#isProbed = false;
+    this.#met = { by: 'dial', cause };
     // Dials that began together fail together: that is one failure.
     if (now < this.#outUntil) return;
     const ms = Math.min(SHORTEST_MS * 2 ** this.#failures, LONGEST_MS);
     this.#failures += 1;
     this.#outUntil = now + ms * (1 + JITTER * (2 * this.#random() - 1));
-    if (wasWell) this.#onChange({ by: 'dial', cause });
+    if (wasWell) this.#onChange(this.#met);
   }
 
   /** A check has failed; `limit` of them in a row take it out until one succeeds. */
   failCheck(limit: number, cause?: unknown): void {
     const wasWell = this.#isWell;
     this.#checksFailed += 1;
+    this.#met = { by: 'check', cause };
     if (this.#checksFailed < limit) return;
     this.#isDown = true;
-    if (wasWell) this.#onChange({ by: 'check', cause });
+    if (wasWell) this.#onChange(this.#met);
   }
 
   /** A check has succeeded: whoever is out because of dials is due now. */

@@ -33,6 +33,16 @@ describe('judge', () => {
     ],
     ['a bare value', { metric: 'mib', atMost: 4 }, { value: 3, reached: true }],
     ['itself in another case', { metric: 'cpuUs', inCase: 'many', atMost: 1 }, { value: 0.5, reached: true }],
+    [
+      'a goal of another peer',
+      { of: 'nginx', metric: 'cpuUs', against: 'Sallyport', atMost: 1 },
+      { value: 10 / 13 },
+    ],
+    [
+      'another peer in another case',
+      { of: 'nginx', metric: 'cpuUs', inCase: 'many', atMost: 1 },
+      { value: 0.5 },
+    ],
     ['a peer in another', { metric: 'cpuUs', inCase: 'many', against: 'nginx', atMost: 1 }, { value: 0.65 }],
   ])('holds Sallyport against %s', (_name, target, verdict) => {
     expect(judge(target, echo, [echo, many])).toMatchObject({ target, ...verdict });

@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ChannelHub } from '../../../src/bridge/poll/channels.ts';
+import { unheard } from '../../../src/bridge/poll/pushes.ts';
 import { asGatewayError } from '../../../src/errors.ts';
-import type { Backchannel } from '../../../src/observe/admin/backchannel.ts';
+import { createBackchannel } from '../../../src/gateway/backchannel.ts';
 import { readBody } from '../../../src/observe/admin/body.ts';
 import { connectionPage } from '../../../src/observe/admin/connections.ts';
+import type { Session } from '../../../src/session/session.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
@@ -17,8 +20,9 @@ function requestOf(pieces: readonly string[], headers: Record<string, string> = 
 }
 
 /** Pushes a text, with what the connection makes of it. */
-function push(outcome: ReturnType<Backchannel['push']>, query = '') {
-  const page = connectionPage({ push: () => outcome } as Partial<Backchannel> as Backchannel);
+function push(outcome: ReturnType<Session['push']>, query = '') {
+  const session = { push: () => outcome } as Partial<Session> as Session;
+  const page = connectionPage(createBackchannel({ find: () => session }, new ChannelHub(), unheard));
   const post = page.methods.POST as (typeof page.methods)[string];
   const request = requestOf(['x']);
   const body = () => readBody(request);

@@ -2,10 +2,9 @@ import { Agent, get, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Backchannel } from '../../../src/observe/admin/backchannel.ts';
-import type { RevocationDesk } from '../../../src/observe/admin/revocations.ts';
-import type { SessionDesk } from '../../../src/observe/admin/sessions.ts';
 import { startAdmin } from '../../../src/observe/admin.ts';
 import { createLogger } from '../../../src/observe/log.ts';
+import { desks } from '../../support/desks.ts';
 
 const SECRET = 'thirty-two-bytes-of-a-good-secret';
 
@@ -16,9 +15,7 @@ test('services that keep all the connections they may have do not keep others fr
     {
       ready: () => ({ ready: true }),
       metrics: { render: async () => 'up 1\n', contentType: 'text/plain' },
-      backchannel: backchannel as Backchannel,
-      sessions: {} as SessionDesk,
-      revocations: {} as RevocationDesk,
+      ...desks({ backchannel }),
       logger: createLogger({ level: 'silent' }),
     },
   );
@@ -28,7 +25,7 @@ test('services that keep all the connections they may have do not keep others fr
     await admin.close();
   });
   async function ask(path: string): Promise<string> {
-    const options = { host: '127.0.0.1', port: admin.address.port, path, agent };
+    const options = { host: '127.0.0.1', port: admin.address?.port, path, agent };
     const headers = { authorization: `Bearer ${SECRET}` };
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       get({ ...options, headers }, resolve).on('error', reject);
@@ -38,5 +35,5 @@ test('services that keep all the connections they may have do not keep others fr
   }
   const answers = await Promise.all(Array.from({ length: 65 }, () => ask('/connections/x')));
   expect(answers.toSorted()).toEqual([...Array.from({ length: 64 }, () => '410 keep-alive'), '429 close']);
-  expect((await fetch(`http://127.0.0.1:${admin.address.port}/metrics`)).status).toBe(200);
+  expect((await fetch(`http://127.0.0.1:${admin.address?.port}/metrics`)).status).toBe(200);
 });

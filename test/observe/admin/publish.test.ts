@@ -1,10 +1,9 @@
 import { afterEach, expect, test } from 'vitest';
 import { ChannelHub, type Item } from '../../../src/bridge/poll/channels.ts';
 import type { Backchannel } from '../../../src/observe/admin/backchannel.ts';
-import type { RevocationDesk } from '../../../src/observe/admin/revocations.ts';
-import type { SessionDesk } from '../../../src/observe/admin/sessions.ts';
 import { type Admin, startAdmin } from '../../../src/observe/admin.ts';
 import { createLogger } from '../../../src/observe/log.ts';
+import { desks } from '../../support/desks.ts';
 
 const SECRET = 'the-secret-of-all-who-publish-here';
 const opened: Admin[] = [];
@@ -19,9 +18,7 @@ async function start() {
     {
       ready: () => ({ ready: true }),
       metrics: { render: async () => '', contentType: '' },
-      backchannel: backchannel as Backchannel,
-      sessions: {} as SessionDesk,
-      revocations: {} as RevocationDesk,
+      ...desks({ backchannel }),
       logger: createLogger({ level: 'silent' }),
     },
   );
@@ -37,7 +34,7 @@ async function start() {
       return heard;
     },
     async publish(body: unknown, { path = '/publish', accept = '*/*' } = {}) {
-      const response = await fetch(`http://127.0.0.1:${admin.address.port}${path}`, {
+      const response = await fetch(`http://127.0.0.1:${admin.address?.port}${path}`, {
         method: 'POST',
         headers: { authorization: `Bearer ${SECRET}`, accept },
         body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Guard } from '../../../src/store/shared/guard.ts';
 import { GuardedAuthority } from '../../../src/store/shared/guarded.ts';
+import { LocalAuthority } from '../../../src/store/shared/local-authority.ts';
 import { troubled } from '../../support/authority.ts';
-import { LocalAuthority } from '../../support/local-authority.ts';
 
 const rule = { name: 'chat', rate: { count: 1_000, perMs: 1_000 }, burst: 1_000 };
 
@@ -15,13 +16,14 @@ afterEach(() => {
 function guarded() {
   const link = troubled(new LocalAuthority().for('me'));
   const heard: string[] = [];
-  const guard = new GuardedAuthority(link.authority, {
+  const guard = new Guard({
     observer: {
       failed: (cause) => heard.push(`failed: ${(cause as Error).message}`),
       recovered: () => heard.push('recovered'),
     },
   });
-  const ask = () => guard.debit(rule, 'alice', 1).catch((cause: Error) => cause.message);
+  const authority = new GuardedAuthority(link.authority, guard);
+  const ask = () => authority.debit(rule, 'alice', 1).catch((cause: Error) => cause.message);
   return { link, guard, heard, ask };
 }
 

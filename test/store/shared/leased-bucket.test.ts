@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Rate } from '../../../src/config/units.ts';
 import { LeasedBucket } from '../../../src/store/shared/leased-bucket.ts';
-import { LocalAuthority } from '../../support/local-authority.ts';
+import { LocalAuthority } from '../../../src/store/shared/local-authority.ts';
 
 const tenPerSecond = { count: 10, perMs: 1000 };
 

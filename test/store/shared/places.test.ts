@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Release } from '../../../src/store/index.ts';
+import { LocalAuthority } from '../../../src/store/shared/local-authority.ts';
 import { SharedPlaces } from '../../../src/store/shared/places.ts';
 import { troubled } from '../../support/authority.ts';
-import { LocalAuthority } from '../../support/local-authority.ts';
 
 const RULE = 'chat/connections/subject';
 

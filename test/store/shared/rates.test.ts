@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createSharedStore } from '../../../src/store/shared/index.ts';
+import { LocalAuthority } from '../../../src/store/shared/local-authority.ts';
 import { troubled } from '../../support/authority.ts';
-import { LocalAuthority } from '../../support/local-authority.ts';
 
 const perSecond = { count: 10, perMs: 1_000 };
 

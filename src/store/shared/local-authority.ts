@@ -1,5 +1,5 @@
-import { BucketTable, type TokenBucket } from '../../src/store/buckets.ts';
-import type { Authority, Holding, RateRule, Taken, Wanted } from '../../src/store/shared/authority.ts';
+import { BucketTable, type TokenBucket } from '../buckets.ts';
+import type { Authority, Holding, RateRule, Taken, Wanted } from './authority.ts';
 
 /** Rules remembered; of more, those that were made first start anew. */
 const MOST_RULES = 10_000;

@@ -1,6 +1,6 @@
 import { lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { ListenerError } from '../../listener/error.ts';
+import { ListenerError } from './error.ts';
 
 /** Takes away a unix socket that a program has left which is no more; all else stays. Never rejects. */
 export async function clearSocketFile(path: string): Promise<void> {

@@ -1,0 +1,71 @@
+import { parseConfig } from '../../config/load.ts';
+import { type Gateway, openGateway } from '../../gateway.ts';
+import { flushLog, type Logger, reopenLog } from '../../observe/log.ts';
+import type { Failure } from '../../workers/crew.ts';
+import { Line } from '../../workers/line.ts';
+import { ORDERS, type Orders, shareOf } from '../../workers/orders.ts';
+import { takePart } from '../../workers/part.ts';
+import type { Processes } from '../../workers/processes.ts';
+import { type Context, EXIT } from '../context.ts';
+import { untilStopped } from '../daemon.ts';
+import { exitCodeOf, isExpected } from '../failure.ts';
+import { heedSignals } from '../heed.ts';
+import { openLog } from './log.ts';
+import { Told } from './told.ts';
+
+/** Runs one of several processes of a gateway, until its primary says that it is to end, or is gone. Resolves with the exit code. Never rejects. */
+export async function serveWorker(
+  context: Context,
+  { number, primary: way }: NonNullable<Processes['self']>,
+): Promise<number> {
+  // A terminal, and systemd, tell all processes of a group: the primary says what is to be done.
+  for (const on of [context.onSignal, context.onReload, context.onReopen, context.onIgnored]) on(() => {});
+  const primary = new Line(way);
+  const told = new Told(primary, way);
+  try {
+    const orders = (await primary.ask(ORDERS)) as Orders;
+    return await serve(context, { orders, primary, told });
+  } catch (error) {
+    await primary.ask('failed', failureOf(number, error)).catch(() => undefined);
+    return EXIT.failure;
+  }
+}
+
+interface Parts {
+  readonly orders: Orders;
+  readonly primary: Line;
+  readonly told: Told;
+}
+
+async function serve(context: Context, { orders, primary, told }: Parts): Promise<number> {
+  const { config } = parseConfig(orders.text, { file: orders.file, env: context.env });
+  const logger = openLog(config.log, context, true).child({ worker: orders.number });
+  told.onGone(() => logger.error('the primary is gone: this worker ends, too'));
+  try {
+    const part = await takePart(primary, orders);
+    const opening = openGateway(shareOf(config, orders), { logger, part });
+    const gateway = await Promise.race([opening, told.toEnd]);
+    if (gateway === undefined || told.isToEnd) return EXIT.failure;
+    primary.say('listening', gateway.addresses);
+    return await run({ ...context, ...told.signals }, gateway, logger);
+  } finally {
+    await flushLog(logger);
+  }
+}
+
+/** As one that serves alone; that it closes is said by the primary. */
+async function run(context: Context, gateway: Gateway, logger: Logger): Promise<number> {
+  heedSignals(context, Promise.resolve(gateway), logger, () => reopenLog(logger));
+  const log = {
+    info() {},
+    fatal: (details: object, message: string) => logger.fatal(details, message),
+    flush: (done: () => void) => logger.flush(done),
+  };
+  return untilStopped(context, gateway, log);
+}
+
+function failureOf(number: number, error: unknown): Failure {
+  const exitCode = exitCodeOf(error);
+  if (!(error instanceof Error)) return { text: `worker ${number}: ${error}`, exitCode };
+  return { text: isExpected(error) ? error.message : `worker ${number}: ${error.stack}`, exitCode };
+}

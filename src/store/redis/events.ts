@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GuardObserver } from '../shared/guard.ts';
+import type { RedisLink } from './link.ts';
+
+/** A read waits so long for something new; shorter than what a connection that says nothing is given. */
+const BLOCK_MS = 2_000;
+const AT_ONCE = 100;
+/** So long after a failure it is tried again, unless there is a connection before. */
+const PAUSE_MS = 1_000;
+
+const START = '0-0';
+
+export interface EventsDeps {
+  /** A connection of its own: whoever else asked on it would wait as long as a read does. */
+  readonly link: RedisLink;
+  /** That of the stream. */
+  readonly key: string;
+  /** What one process has told. */
+  readonly onEvent: (from: string, text: string) => void;
+  /** Something may have been missed: at the start, and after each failure, before what is read next. What it rejects with is a failure. */
+  readonly onBegin: () => Promise<void>;
+  readonly observer?: GuardObserver | undefined;
+}
+
+type Entry = [id: string, fields: string[]];
+
+/** Reads what all tell, as it comes, and after a failure from where it was. */
+export class Events {
+  readonly #deps: EventsDeps;
+  readonly #closing = new AbortController();
+  readonly #first = Promise.withResolvers<void>();
+  /** The last one that was read; undefined: none yet. */
+  #last: string | undefined;
+  #wake = () => {};
+  #isHearing = false;
+  /** That it fails has been told. */
+  #isTold = false;
+
+  constructor(deps: EventsDeps) {
+    this.#deps = deps;
+    deps.link.onReady(() => this.#wake());
+    void this.#run();
+  }
+
+  /** Resolves when it hears, for the first time. */
+  get heard(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  /** Nothing is missed, as far as is known. */
+  get isHearing(): boolean {
+    return this.#isHearing;
+  }
+
+  /** Ends what it reads; again is a no-op. */
+  close(): void {
+    this.#closing.abort();
+    this.#deps.link.close();
+  }
+
+  async #run(): Promise<void> {
+    await this.#deps.link.tried;
+    while (!this.#isClosed) {
+      try {
+        await this.#begin();
+        while (!this.#isClosed) await this.#next();
+      } catch (cause) {
+        this.#onFailure(cause);
+        await this.#pause();
+      }
+    }
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** What was told before the first time is of no interest. A stream whose end is before what was read is another one. */
+  async #begin(): Promise<void> {
+    const { link, key, onBegin, observer } = this.#deps;
+    const [newest] = (await link.call('XREVRANGE', key, '+', '-', 'COUNT', 1)) as Entry[];
+    const end = newest?.[0] ?? START;
+    if (this.#last === undefined) this.#last = end;
+    else if (isBefore(end, this.#last)) this.#last = START;
+    await onBegin();
+    this.#first.resolve();
+    this.#isHearing = true;
+    if (this.#isTold) observer?.recovered();
+    this.#isTold = false;
+  }
+
+  async #next(): Promise<void> {
+    const { link, key, onEvent } = this.#deps;
+    const last = this.#last ?? START;
+    const limits = ['COUNT', AT_ONCE, 'BLOCK', BLOCK_MS];
+    const answer = await link.call('XREAD', ...limits, 'STREAMS', key, last);
+    const [[, entries] = ['', []]] = (answer ?? []) as [string, Entry[]][];
+    for (const [id, fields] of entries) {
+      this.#last = id;
+      const [, from = '', , text = ''] = fields;
+      onEvent(from, text);
+    }
+  }
+
+  #onFailure(cause: unknown): void {
+    this.#isHearing = false;
+    if (!this.#isTold && !this.#isClosed) this.#deps.observer?.failed(cause);
+    this.#isTold = true;
+  }
+
+  async #pause(): Promise<void> {
+    const over = new AbortController();
+    this.#wake = () => over.abort();
+    const signal = AbortSignal.any([over.signal, this.#closing.signal]);
+    await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    this.#wake = () => {};
+  }
+}
+
+/** Of two ids of a stream: milliseconds, and a number among those of one. */
+function isBefore(id: string, other: string): boolean {
+  const [ms = 0, count = 0] = id.split('-').map(Number);
+  const [otherMs = 0, otherCount = 0] = other.split('-').map(Number);
+  return ms < otherMs || (ms === otherMs && count < otherCount);
+}
