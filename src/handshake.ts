@@ -6,6 +6,7 @@ import type { Bridge, Ending } from './bridge/contract.ts';
 import { proxyStatus } from './bridge/tcp/proxy-error.ts';
 import type { TokenSource } from './config/schema.ts';
 import { asGatewayError, clientLost, GatewayError } from './errors.ts';
+import type { Opening } from './first-message/opening.ts';
 import { parseUpgrade, upgradeRequired } from './http/parse.ts';
 import type { HeaderField, UpgradeRequest } from './http/request.ts';
 import type { PendingUpgrade } from './listener/pending-upgrade.ts';
@@ -26,8 +27,10 @@ export interface HandshakeDeps {
 
 /** What is known of an upgrade so far; a refusal tells of it. */
 interface Progress {
-  readonly pending: PendingUpgrade;
+  pending: PendingUpgrade;
   readonly clock: PhaseClock;
+  /** Where its token may come in its first message. */
+  opening?: Opening;
   request?: UpgradeRequest;
   route?: Route;
   grant?: Grant;
@@ -36,13 +39,15 @@ interface Progress {
 
 /**
  * The story of one upgrade: parse → route → admit → dial → accept → run → end. Whatever goes wrong before the 101 is
- * answered in the one catch; after it, every failure is a close code, and the bridge's business.
+ * answered in the one catch; after it, every failure is a close code, and the bridge's business. Where a token may come in the
+ * first message, admission has the 101 go out before it is judged (`first-message/`): the one catch closes then.
  */
 export function createHandshake(deps: HandshakeDeps) {
   return async function handshake(pending: PendingUpgrade): Promise<void> {
     const progress: Progress = { pending, clock: new PhaseClock() };
     try {
-      const accepted = accept(deps, pending, await dial(deps, progress));
+      const dialled = await dial(deps, progress);
+      const accepted = accept(deps, progress.pending, dialled);
       // Not awaited here: all that is known of the upgrade would stay in memory for as long as the session.
       void runSession(deps.sessions, accepted);
     } catch (thrown) {
@@ -68,17 +73,41 @@ async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
   const grant: Grant = { claims: {}, releases: [deps.routes.retain(route)] };
   progress.grant = grant;
   clock.enter('admit');
-  await route.admit(request, grant);
+  await route.admit(withFirstMessage(deps, progress, request, route), grant);
   if (request.connectTcp !== undefined && expectsContinue(request)) pending.proceed();
   clock.enter('dial');
-  const offering = offeredBy(request, route);
+  const { opening } = progress;
+  const offering = offeredBy(opening?.isOpen ? opening.asked() : request, route);
   const admitted = route.upgrade.forward.admitted(offering, grant, captures);
-  const bridge = await route.upgrade.dial(admitted, pending.signal);
+  const bridge = await route.upgrade.dial(admitted, progress.pending.signal);
   progress.bridge = bridge;
-  if (pending.gone) throw new GatewayError('CLIENT_LOST');
+  if (progress.pending.gone) throw new GatewayError('CLIENT_LOST');
   // A drain that began meanwhile has asked the open connections to close, and would miss this one.
   if (deps.isDraining()) throw new GatewayError('DRAINING');
   return { request, grant, config: route.config, upgrade: route.upgrade, bridge, phases: clock.stop() };
+}
+
+/** The upgrade as admission sees it, which may ask for the first message of its client, for which a 101 has to go before. */
+function withFirstMessage(
+  { sessions }: HandshakeDeps,
+  progress: Progress,
+  request: UpgradeRequest,
+  { upgrade }: Route,
+): UpgradeRequest {
+  if (upgrade?.open === undefined) return request;
+  const opening = upgrade.open(progress.pending, request);
+  progress.pending = progress.opening = opening;
+  async function firstMessage(): Promise<readonly string[]> {
+    const arrived = sessions.arriving((error) => opening.dismiss(error));
+    progress.clock.enter('message');
+    try {
+      return await opening.tokens();
+    } finally {
+      progress.clock.enter('admit');
+      arrived();
+    }
+  }
+  return { ...request, firstMessage };
 }
 
 /** The upgrade, without compression where the route has none: what is not offered, nobody may answer (RFC 7692 §5). */
@@ -165,10 +194,14 @@ async function endOf(session: Session, running: Promise<Ending>): Promise<Ending
 }
 
 function refuse({ observer, isDraining }: HandshakeDeps, progress: Progress, thrown: unknown): void {
-  const { pending, clock, request, route, bridge } = progress;
+  const { pending, clock, request, route, bridge, opening } = progress;
   const error = pending.gone ? clientLost(thrown) : causeOf(asGatewayError(thrown), isDraining());
   bridge?.abandon();
-  const refused = refusedRequest('upgrade', pending.connection, { ...progress, target: bridge?.target });
+  const refused = refusedRequest('upgrade', pending.connection, {
+    ...progress,
+    target: bridge?.target,
+    isOpen: opening?.isOpen,
+  });
   observer.refused(refused, error, performance.now() - clock.startedAt, clock.stop());
   // No code and no message can be said to who speaks no WebSocket.
   if (request?.connectTcp !== undefined) {

@@ -21,6 +21,7 @@ import { createWebSocketDial } from './bridge/websocket.ts';
 import type { RouteConfig } from './config/schema.ts';
 import { servedKinds, type UpstreamKind, upgradesTo } from './config/upstream-kinds.ts';
 import type { GatewayError } from './errors.ts';
+import { compileFirstMessage, type Open } from './first-message/index.ts';
 import type { GatewayRequest } from './http/request.ts';
 import type { ServedRecord, SessionRecord } from './observe/index.ts';
 import { createPassthrough, type Passthrough } from './passthrough/index.ts';
@@ -62,6 +63,8 @@ export interface Route {
 export interface UpgradeHandler {
   readonly bridge: SessionRecord['bridge'];
   readonly dial: Dial;
+  /** How clients are let in that may show their token in their first message; undefined: none may. */
+  readonly open?: Open | undefined;
   /** How a client that offers these subprotocols is told of a refusal, if otherwise than others are. */
   refusal?(protocols: readonly string[], error: GatewayError): InBandRefusal | undefined;
   /** What the upstream gets to see of an upgrade. */
@@ -166,6 +169,7 @@ function openUpgrade(
       bridge,
       dial,
       refusal,
+      open: compileFirstMessage(config),
       forward: compileForward(config, upgradesTo(config.upstream), means.credentials),
       meter: createMeters(config, deps),
     },
@@ -177,7 +181,7 @@ function openBridge(
   config: RouteConfig,
   means: Means,
   http: Pool | undefined,
-): Omit<UpgradeHandler, 'meter' | 'forward'> & Pick<Opened<never>, 'close'> {
+): Omit<UpgradeHandler, 'meter' | 'forward' | 'open'> & Pick<Opened<never>, 'close'> {
   const kind = upgradesTo(config.upstream);
   if (kind === 'poll' || kind === 'post') return openPoll(config, kind, means);
   if (kind === 'tcp') return openTcp(config, means);

@@ -20,6 +20,7 @@ const ROOMS = [
   'session',
   'observe',
   'passthrough',
+  'first-message',
   'bridge',
   'upstream',
   'admission',

@@ -65,7 +65,9 @@ export type Credential =
       readonly from: 'subprotocol';
       readonly carriers: readonly string[];
       readonly answer: string | undefined;
-    };
+    }
+  /** The client's first message, which is none of the request's. */
+  | { readonly from: 'message' };
 
 /** Refuses by throwing a GatewayError; may add to the grant. Cheap local ones come first. */
 export type Check = (request: GatewayRequest, grant: Grant) => void | Promise<void>;

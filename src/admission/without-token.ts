@@ -16,6 +16,7 @@ function removeCredential<R extends GatewayRequest & Partial<UpgradeRequest>>(
   request: R,
   credential: Credential,
 ): R {
+  if (credential.from === 'message') return request;
   if (credential.from === 'query')
     return { ...request, query: removeParameter(request.query, credential.name) };
   const headers: HeaderField[] = [];

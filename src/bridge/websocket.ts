@@ -14,6 +14,7 @@ import { compileHost } from '../upstream/host.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { requestTarget } from '../upstream/target.ts';
 import type { Bridge, Dial } from './contract.ts';
+import { withoutGreeting } from './greeting.ts';
 import { leased } from './leased.ts';
 import { relay } from './relay.ts';
 
@@ -34,7 +35,13 @@ export function createWebSocketDial(route: RouteConfig, pool: Pool, concealment?
       const answerFields = answerFieldsFor({ request, target, host, answer: 'handshake' });
       const asking = withProof(request);
       const path = requestTarget(target, asking, route);
-      return openWebSocket(socket, { ...offerOf(asking, path, host), answerFields, concealment }, share);
+      const opened = openWebSocket(
+        socket,
+        { ...offerOf(asking, path, host), answerFields, concealment },
+        share,
+      );
+      const { greeted } = request;
+      return greeted === undefined ? opened : opened.then((one) => withoutGreeting(one, greeted, share));
     }
     const { value: opened, lease } = await dial(pool, { policy, asking: request, signal, join });
     const target = lease.endpoint.name;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { certificateSubject } from './certificate-subject.ts';
 import { duration, headerName, keyFile, oneOrMany, tokenSource, urlOrSocket } from './fields.ts';
+import { firstMessage } from './first-message.ts';
 import { tickets } from './tickets.ts';
 import { readUnix, socketFault } from './unix.ts';
 import { secureTls } from './upstream-tls.ts';
@@ -86,8 +87,9 @@ export const auth = z.strictObject({
     .min(1)
     .prefault(['header'])
     .describe(
-      'Where to look for the token or the API key; ticket: upgrades may show a ticket that was given for one, as ?ticket=',
+      'Where to look for the token or the API key; ticket: upgrades may show a ticket that was given for one, as ?ticket=; message, graphql-ws, socket.io, mqtt and stomp are the first message of clients that bring none elsewhere',
     ),
+  firstMessage,
   tickets: tickets
     .optional()
     .describe(

@@ -1,5 +1,6 @@
 import { cgiSpelling, headerClass } from '../http/header-classes.ts';
 import { type CredentialConfig, placeOf } from './credentials.ts';
+import { isMessageSource } from './first-message.ts';
 import { POLL_HEADERS } from './poll/index.ts';
 import type { UrlTarget } from './pool.ts';
 import type { HeaderChanges } from './rewrite.ts';
@@ -129,6 +130,7 @@ function isAt({ from, name }: TokenShape['token'][number], credential: Credentia
   if (from === 'cookie') return own.place === 'header' && own.name === 'cookie';
   // It is never passed on.
   if (from === 'ticket') return false;
+  if (isMessageSource({ from, name })) return false;
   if (from === 'query') return own.place === 'query' && own.name === name;
   return own.place === 'subprotocol' && name.startsWith(own.name);
 }

@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
+import { MESSAGE_SOURCES, readMessageSource } from './first-message.ts';
 import { BETWEEN } from './segments.ts';
 import { addressSlip } from './tcp/slips.ts';
 import {
@@ -193,15 +194,14 @@ export const headerName = word('a header name', (text) =>
   /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(text) ? text.toLowerCase() : undefined,
 );
 
-/** Where to look for a token: `header`, `header:NAME`, `basic`, `subprotocol`, `subprotocol:PREFIX`, `cookie:NAME` or `query:NAME`, or for a `ticket`. */
+/** Where to look for a token: in the handshake, for a ticket, or in the first message behind it. */
 type NamedSource = 'header' | 'subprotocol' | 'cookie' | 'query' | 'ticket';
-const TOKEN_SOURCES =
-  'header, header:NAME, basic, subprotocol, subprotocol:PREFIX, cookie:NAME, query:NAME, ticket or ticket:NAME';
+const TOKEN_SOURCES = `header, header:NAME, basic, subprotocol, subprotocol:PREFIX, cookie:NAME, query:NAME, ticket, ticket:NAME, ${MESSAGE_SOURCES}`;
 export const tokenSource = word(TOKEN_SOURCES, (text) => {
   if (text === 'header' || text === 'basic' || text === 'subprotocol' || text === 'ticket')
     return { from: text, name: '' } as const;
   const match = /^(header|subprotocol|cookie|query|ticket):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
-  if (match === null) return undefined;
+  if (match === null) return readMessageSource(text);
   const [, from, name] = match as unknown as [string, NamedSource, string];
   if (from === 'header' && !mayHoldToken(name.toLowerCase())) return undefined;
   return { from, name: from === 'header' ? name.toLowerCase() : name } as const;

@@ -1,7 +1,8 @@
 import { usesCookies } from './entry-rules.ts';
+import { isMessageSource } from './first-message.ts';
 import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
-import type { Config, RouteConfig } from './schema.ts';
+import type { Config, RouteConfig, TokenSource } from './schema.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
 /** What a careful operator wants to hear of pages: which may come, and by which names. */
@@ -13,7 +14,16 @@ const WIDE: Readonly<Record<string, string>> = {
 };
 
 /** Of one route. */
-export function originWarnings(route: RouteConfig, path: Path): Finding[] {
+export function entryWarnings(route: RouteConfig, path: Path): Finding[] {
+  return [
+    ...originWarnings(route, path),
+    ...headersOfPages(route, path),
+    ...loginWarnings(route, path),
+    ...messagesOfRequests(route, path),
+  ];
+}
+
+function originWarnings(route: RouteConfig, path: Path): Finding[] {
   const { origins = [], auth } = route;
   const cookies = auth !== 'none' && usesCookies(auth);
   return origins.flatMap((origin, index) => {
@@ -29,7 +39,7 @@ function plainPage(origin: string): string | undefined {
 }
 
 /** A script sets no header on the handshake of a WebSocket; on plain requests it does, and a proxy may set one of a name of its own. */
-export function headersOfPages({ auth, origins = [], upstream }: RouteConfig, path: Path): Finding[] {
+function headersOfPages({ auth, origins = [], upstream }: RouteConfig, path: Path): Finding[] {
   const isForPages = origins.length > 0 && servedKinds(upstream).every((kind) => kind === 'upgrade');
   if (!isForPages || auth === 'none' || !asksForToken(auth)) return [];
   if (!auth.token.every(({ from, name }) => from === 'header' && name === '')) return [];
@@ -69,7 +79,7 @@ export function rebinding({ listeners, routes, trustedProxies }: Config): Findin
 }
 
 /** What becomes of people who are sent to `login`. */
-export function loginWarnings(route: RouteConfig, path: Path): Finding[] {
+function loginWarnings(route: RouteConfig, path: Path): Finding[] {
   if (route.login === undefined || !servedKinds(route.upstream).includes('request')) return [];
   return [...noWayBack(route, path), ...lostReturn(route.login, route, path)];
 }
@@ -80,13 +90,30 @@ const NEVER_OF_A_PAGE: readonly string[] = ['header', 'subprotocol', 'ticket'];
 /** A page that is opened brings cookies, its query, and the password it was asked for: no header and no subprotocol. */
 function noWayBack({ auth }: RouteConfig, path: Path): Finding[] {
   if (auth === 'none' || auth.external !== undefined) return [];
-  if (!asksForToken(auth) || !auth.token.every(({ from }) => NEVER_OF_A_PAGE.includes(from))) return [];
+  if (!asksForToken(auth) || !auth.token.every(isNeverBrought)) return [];
   return [
     {
       path: [...path, 'login'],
       message:
         'nobody comes back with a token: a page that is opened brings no header and no subprotocol of its own',
       hint: 'add cookie:NAME to auth.token, or ask a service with auth.external',
+    },
+  ];
+}
+
+function isNeverBrought(source: TokenSource): boolean {
+  return NEVER_OF_A_PAGE.includes(source.from) || isMessageSource(source);
+}
+
+/** Plain requests are no conversation. */
+function messagesOfRequests({ auth, upstream }: RouteConfig, path: Path): Finding[] {
+  if (auth === 'none' || !servedKinds(upstream).includes('request')) return [];
+  if (!asksForToken(auth) || !auth.token.every(isMessageSource)) return [];
+  return [
+    {
+      path: [...path, 'auth', 'token'],
+      message: 'no plain request gets in, for none has a message: Socket.IO’s polls and pages are among them',
+      hint: 'add header or cookie:NAME, or lead to websocket: instead of http:',
     },
   ];
 }

@@ -4,6 +4,7 @@ import { certificateClaimRules, externalRules } from './auth-rules.ts';
 import { credentialRules } from './credential-rules.ts';
 import type { CredentialConfig } from './credentials.ts';
 import { entryRules } from './entry-rules.ts';
+import { firstMessageRules } from './first-message.ts';
 import { namesIn } from './placeholders.ts';
 import { type Place, type PollConfig, sessionRules, takenHeaders } from './poll/index.ts';
 import { type PoolShape, poolRules } from './pool.ts';
@@ -38,6 +39,7 @@ interface AuthShape {
   tickets?: AuthConfig['tickets'];
   require: AuthConfig['require'];
   forward: Readonly<Record<string, string>>;
+  firstMessage?: 'forward' | 'drop' | undefined;
   forwardToken: boolean;
 }
 
@@ -87,6 +89,7 @@ export function routeRules(route: RouteShape, context: Context): void {
     complain(context, ['origins'], 'is required on a route with cors: answer, which answers to these alone');
   }
   entryRules(route, (path, message) => complain(context, path, message));
+  firstMessageRules(route, (path, message) => complain(context, path, message));
   caseRules(route, context);
   prefixRules(route, context);
   if (route.auth === 'none') return;

@@ -8,7 +8,7 @@ import { idleRevocations } from './idle-revocations.ts';
 import { namelessLimits, openLimits } from './limit-rules.ts';
 import { hasIdleLimit } from './limits.ts';
 import { nearMisses } from './near-misses.ts';
-import { headersOfPages, loginWarnings, originWarnings, rebinding } from './origin-warnings.ts';
+import { entryWarnings, rebinding } from './origin-warnings.ts';
 import { sessionConfigOf } from './poll/index.ts';
 import type { Finding, Path } from './problem.ts';
 import { reach } from './reach.ts';
@@ -135,9 +135,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
   const path = ['routes', index];
   return [
     ...(route.auth === 'none' ? openTunnel(route, path) : authWarnings(route.auth, path)),
-    ...originWarnings(route, path),
-    ...headersOfPages(route, path),
-    ...loginWarnings(route, path),
+    ...entryWarnings(route, path),
     ...unnoticedLoss(route, path),
     ...unverified(route, path),
     ...lentCredentials(route, path),

@@ -84,6 +84,16 @@ export interface UpgradeRequest extends GatewayRequest {
   readonly protocols: readonly string[];
   /** The permessage-deflate offers (RFC 7692 §7.1) in one field value; undefined if there are none. */
   readonly deflateOffer: string | undefined;
+  /**
+   * Accepts it, and resolves with all that stands where tokens do in the first message of its client. Rejects with the GatewayError
+   * that refuses it. Absent: no token is looked for there.
+   */
+  readonly firstMessage?: (() => Promise<readonly string[]>) | undefined;
+  /**
+   * The client has been greeted already, in the place of its service: the service's own first message is told to this, and goes no
+   * further. Throws UPSTREAM_INVALID. Absent: it goes on.
+   */
+  readonly greeted?: ((text: string) => void) | undefined;
 }
 
 /** Whether a request asks for another protocol. */

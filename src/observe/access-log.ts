@@ -82,7 +82,7 @@ function refusalFields(refused: RefusedRequest, error: GatewayError, durationMs:
     durationMs: Math.round(durationMs),
     error: error.code,
     help: helpFor(error.code),
-    status: error.status,
+    ...(refused.isOpen ? { close: error.close } : { status: error.status }),
     detail: error.detail,
     targets: error.dials?.map(dialFields),
     ...causeFields(error.code, error.code === 'INTERNAL' ? error : error.cause),

@@ -13,7 +13,7 @@ export interface HandshakeMetrics {
 export function createHandshakeMetrics(registry: Registry, series: readonly RouteSeries[]): HandshakeMetrics {
   const seconds = new Histogram({
     name: 'sallyport_handshake_seconds',
-    help: 'How long each phase of an upgrade took, refused ones too: parse (and route), admit, dial (until the upstream is ready).',
+    help: 'How long each phase of an upgrade took, refused ones too: parse (and route), admit, message (until the first one has come, where that holds the token), dial (until the upstream is ready).',
     labelNames: ['route', 'phase'],
     buckets: SECONDS,
     registers: [registry],

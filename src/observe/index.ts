@@ -65,6 +65,8 @@ export interface RefusedRequest {
   readonly id: string;
   /** Whether it asked for a WebSocket or came as a plain request. */
   readonly kind: RequestKind;
+  /** Its 101 was out already: it was told by a Close. */
+  readonly isOpen?: boolean | undefined;
   readonly peerAddress: string;
   readonly tls?: string;
   readonly cipher?: string;

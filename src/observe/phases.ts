@@ -1,5 +1,8 @@
-/** The phases of a handshake in their order: `parse` finds the route, too, and `dial` ends when the upstream is ready. */
-export const PHASES = ['parse', 'admit', 'dial'] as const;
+/**
+ * The phases of a handshake in their order: `parse` finds the route, too, `message` is the wait for a client's first message amid `admit`,
+ * and `dial` ends when the upstream is ready.
+ */
+export const PHASES = ['parse', 'admit', 'message', 'dial'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** How long each phase took that was begun, in milliseconds. */
@@ -12,7 +15,7 @@ export class PhaseClock {
   #phase: Phase | undefined = 'parse';
   #since = this.startedAt;
 
-  /** The phase before is over. */
+  /** The phase before is over. One that is entered again goes on. */
   enter(phase: Phase): void {
     this.#endPhase();
     this.#phase = phase;
@@ -27,7 +30,8 @@ export class PhaseClock {
 
   #endPhase(): void {
     const now = performance.now();
-    if (this.#phase !== undefined) this.#times[this.#phase] = now - this.#since;
+    const phase = this.#phase;
+    if (phase !== undefined) this.#times[phase] = (this.#times[phase] ?? 0) + now - this.#since;
     this.#since = now;
   }
 }

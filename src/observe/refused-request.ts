@@ -10,13 +10,15 @@ export interface Known {
   readonly request?: GatewayRequest | undefined;
   readonly route?: { readonly name: string } | undefined;
   readonly grant?: Pick<Grant, 'subject' | 'issuer'> | undefined;
+  /** Its 101 was out already. */
+  readonly isOpen?: boolean | undefined;
   /** The endpoint that was ready for it. */
   readonly target?: string | undefined;
 }
 
 /** What observers are told of a refusal. */
 export function refusedRequest(kind: RequestKind, connection: ConnectionInfo, known: Known): RefusedRequest {
-  const { request, route, grant, target } = known;
+  const { request, route, grant, target, isOpen } = known;
   const { id, tls } = connection;
   // One spelling in all lines: over a socket of both families IPv4 addresses come mapped.
   const peerAddress = normaliseAddress(connection.peerAddress ?? '') ?? '';
@@ -26,6 +28,7 @@ export function refusedRequest(kind: RequestKind, connection: ConnectionInfo, kn
   return {
     id: request.id,
     ...reached,
+    isOpen,
     clientAddress,
     userAgent: userAgentOf(headers),
     method,

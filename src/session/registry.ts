@@ -7,6 +7,8 @@ import { Session, type SessionParts } from './session.ts';
 /** All open connections: who opens one registers it here, and `end` is its undo. */
 export class Sessions {
   readonly #open = new Set<Session>();
+  /** Clients that are open, and no sessions yet. */
+  readonly #arriving = new Set<(error: GatewayError) => void>();
   /** By what its service knows each by; also those that go on there without a client. */
   readonly #named = new Map<string, Session>();
   /** Those whose clients are lost, and may come back. */
@@ -70,8 +72,15 @@ export class Sessions {
     if (this.#open.size === 0) this.#onEmpty?.();
   }
 
+  /** A client is open that is no session yet: `dismiss` is called if all are to end meanwhile. Returns the undo. */
+  arriving(dismiss: (error: GatewayError) => void): () => void {
+    this.#arriving.add(dismiss);
+    return () => this.#arriving.delete(dismiss);
+  }
+
   /** Asks every connection to close with an error's code. Resolves when all have, or destroys the rest at the deadline. */
   async drain(error: GatewayError, deadlineMs: number): Promise<void> {
+    for (const dismiss of this.#arriving) dismiss(error);
     if (this.#open.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onEmpty = resolve;

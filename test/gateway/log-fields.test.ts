@@ -160,6 +160,14 @@ function unforeseen(): Record<string, unknown>[] {
   return sink.lines;
 }
 
+/** A client that was refused behind its 101. */
+function closed(): Record<string, unknown>[] {
+  const sink = new Sink();
+  const refused = { id: 'r', kind: 'upgrade', peerAddress: '::1', isOpen: true } as const;
+  createAccessLog(createLogger({ destination: sink })).refused(refused, new GatewayError('TOKEN_MISSING'), 1);
+  return sink.lines;
+}
+
 /** Lines of a session that goes on with one whose client was lost. */
 function resumed(): Record<string, unknown>[] {
   const sink = new Sink();
@@ -176,6 +184,6 @@ test('the table tells of every field in every kind of line, and of none that the
   await useAll(all);
   const page = gateway.log.find(({ msg }) => msg === 'request served');
   expect(page).toMatchObject({ subject: 'ada', userAgent: 'fields/1', bytes: 4, requestBytes: 4 });
-  const found = new Set([...gateway.log, ...unforeseen(), ...resumed()].flatMap(fieldsOf));
+  const found = new Set([...gateway.log, ...unforeseen(), ...closed(), ...resumed()].flatMap(fieldsOf));
   expect([...found].sort()).toEqual(documented().sort());
 });

@@ -10,29 +10,44 @@ export interface Events {
   readonly port: number;
   /** Header fields of each handshake it has seen. */
   readonly handshakes: readonly IncomingHttpHeaders[];
+  /** What the clients of its namespaces have shown in their CONNECT. */
+  readonly auths: readonly unknown[];
+  /** Milliseconds from one ping to the next. */
+  readonly pingInterval: number;
   /** The extensions its last WebSocket has negotiated. */
   extensions(): string;
 }
 
 /** Starts it with permessage-deflate on or off; closed when the test has finished. */
-export async function startEvents(deflate: boolean): Promise<Events> {
+export async function startEvents(deflate: boolean, pingInterval = 25_000): Promise<Events> {
   const http = createServer();
   const perMessageDeflate = deflate && { threshold: 0 };
-  const server = new Server(http, { perMessageDeflate, maxHttpBufferSize: 16 * 2 ** 20, serveClient: false });
+  const server = new Server(http, {
+    perMessageDeflate,
+    maxHttpBufferSize: 16 * 2 ** 20,
+    serveClient: false,
+    pingInterval,
+  });
   const handshakes: IncomingHttpHeaders[] = [];
+  const auths: unknown[] = [];
   let last: ServerSocket | undefined;
-  server.on('connection', (socket) => {
+  function onConnection(socket: ServerSocket): void {
     last = socket;
+    auths.push(socket.handshake.auth);
     handshakes.push(socket.request.headers);
     socket.on('echo', (...given) => given.pop()(...given));
     socket.on('shout', (...given) => socket.emit('shouted', ...given));
-  });
+  }
+  server.on('connection', onConnection);
+  server.of('/admin').on('connection', onConnection);
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   onTestFinished(() => server.close());
   return {
     port: portOf(http),
     handshakes,
+    auths,
+    pingInterval,
     extensions: () => (last === undefined ? '' : extensionsOf(last)),
   };
 }

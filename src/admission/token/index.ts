@@ -11,7 +11,7 @@ import { challenge } from './challenge.ts';
 import { checkConfirmation } from './confirmation.ts';
 import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
 import type { Guard } from './proof.ts';
-import { type Found, tokenFinder } from './sources.ts';
+import { type Found, inFirstMessage, tokenFinder } from './sources.ts';
 import { strayToken } from './stray.ts';
 import type { Verifying } from './verifications.ts';
 import type { TokenVerifier, Verified } from './verifier.ts';
@@ -35,7 +35,8 @@ interface Trusted {
 }
 
 /**
- * Requires a token that one of the route's issuers signed, or one of its API keys; notes subject, claims, expiry
+ * Requires a token that one of the route's issuers signed, or one of its API keys, in the handshake or else, where that may be, in
+ * the first message behind it; notes subject, claims, expiry
  * and where it stood. Throws an Error at once if the route names an issuer or a file of keys that is not among those given.
  *
  * What `isExempt` names needs none: preflights, for browsers send none with them. Where the page's request has a token in
@@ -56,12 +57,13 @@ export function checkToken(
   const { verifications } = deps;
 
   return async function token(request, grant) {
-    const found = findTokens(request);
+    const sent = findTokens(request);
     if (isExempt(request)) {
-      noteCredentials(grant, found);
+      noteCredentials(grant, sent);
       grant.isUnproven = true;
       return;
     }
+    const found = sent.length > 0 ? sent : await inFirstMessage(request);
     const [first] = oneToken(found, request);
     noteProven(grant, await verified(first.token, request));
     noteCredentials(grant, found);

@@ -39,6 +39,14 @@ export function refusalProtocol(
   return lone ?? harmlessProtocols(sources, protocols)[0];
 }
 
+/** What stands in the first message of a client, once that is asked for; nothing where that is not looked into. */
+export async function inFirstMessage(
+  request: GatewayRequest & Partial<UpgradeRequest>,
+): Promise<readonly Found[]> {
+  const tokens = (await request.firstMessage?.()) ?? [];
+  return tokens.map((token) => ({ token, credential: { from: 'message' } }));
+}
+
 /** Those that the log may name, of which more are no help than these. */
 export function shownProtocols(sources: readonly TokenSource[], protocols: readonly string[]): string {
   return harmlessProtocols(sources, protocols).slice(0, MOST_SHOWN).join(', ');
@@ -74,6 +82,9 @@ function find(
       const { protocols = [] } = request as Partial<UpgradeRequest>;
       return inProtocols(protocols, readingOf(name), readings);
     }
+    // It has not come yet.
+    default:
+      return [];
   }
 }
 

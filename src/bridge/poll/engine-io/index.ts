@@ -55,7 +55,10 @@ class EngineIoProfile implements Profile {
     this.#session = readOpen(first);
     const { messages, isLast } = readPackets(others);
     if (isLast) throw wrongAnswer('an Engine.IO session ends as it begins');
-    return { messages: [text(this.#session.open), ...messages] };
+    const { greeted } = this.#request;
+    if (greeted === undefined) return { messages: [text(this.#session.open), ...messages] };
+    greeted(first);
+    return { messages };
   }
 
   get receives(): Polls {
