@@ -15,8 +15,8 @@ import { serveWorker } from './serve/worker.ts';
  * ConfigError for what is wrong with it, LogFileError where its log cannot be opened, and ListenerError where an address cannot be had.
  */
 export async function serve(context: Context, file: string): Promise<number> {
-  const { self } = context.processes ?? {};
-  if (self !== undefined) return serveWorker(context, self);
+  const { primary } = context.processes ?? {};
+  if (primary !== undefined) return serveWorker(context, primary);
   const loaded = await loadConfig(file, context);
   const { config, warnings } = loaded;
   const size = workersOf(config);

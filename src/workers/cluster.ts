@@ -1,8 +1,8 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Exit, Processes, Way, WorkerProcess } from './processes.ts';
 
-/** By which a worker knows that it is one of ours, and which. */
-const NUMBER = 'SALLYPORT_WORKER';
+/** By which a worker knows that it is one of ours. */
+const MARK = 'SALLYPORT_WORKER';
 
 type Env = Record<string, string | undefined>;
 
@@ -16,11 +16,10 @@ interface Self {
 /** Processes by `node:cluster`: the primary accepts connections, and gives them to the workers in turn. */
 export function clusterOf(self: Self): Processes {
   if (cluster.isPrimary) return { fork };
-  const number = Number(self.env[NUMBER] ?? Number.NaN);
-  if (Number.isNaN(number)) return {};
+  if (self.env[MARK] === undefined) return {};
   // What it starts is no worker.
-  delete self.env[NUMBER];
-  return { self: { number, primary: wayToPrimary(self) } };
+  delete self.env[MARK];
+  return { primary: wayToPrimary(self) };
 }
 
 function wayToPrimary(self: Self): Way {
@@ -37,11 +36,11 @@ function wayToPrimary(self: Self): Way {
   };
 }
 
-function fork(number: number): WorkerProcess {
+function fork(): WorkerProcess {
   cluster.schedulingPolicy = cluster.SCHED_RR;
   // Bytes stay bytes, and what is infinite stays so.
   cluster.setupPrimary({ serialization: 'advanced' });
-  const worker = cluster.fork({ [NUMBER]: String(number) });
+  const worker = cluster.fork({ [MARK]: '1' });
   const { promise: exited, resolve } = Promise.withResolvers<Exit>();
   worker.on('exit', (code, signal) => resolve({ code, signal }));
   // It could not be started, or not be sent to: it ends, or has ended.

@@ -1,6 +1,7 @@
-import { Line } from './line.ts';
+import type { Line } from './line.ts';
 import { Pauses } from './pauses.ts';
 import type { Exit, WorkerProcess } from './processes.ts';
+import { Spare } from './spare.ts';
 
 /** A worker of the crew. */
 export interface Member {
@@ -25,7 +26,9 @@ export interface CrewObserver {
 
 interface CrewOptions {
   readonly size: number;
-  readonly fork: (number: number) => WorkerProcess;
+  readonly fork: () => WorkerProcess;
+  /** What the worker of a number is to do. */
+  readonly orders: (number: number) => unknown;
   readonly observer: CrewObserver;
 }
 
@@ -56,7 +59,7 @@ interface Entry extends Member {
 }
 
 /**
- * The workers of a primary. One that dies is replaced at once, or after a pause if it keeps dying, until the crew is to end.
+ * The workers of a primary. One that dies is replaced at once, by a spare one, or after a pause if it keeps dying, until the crew is to end.
  *
  * ```
  * starting ──all listen──▶ running ──close──▶ closing ──all have ended──▶ closed
@@ -65,6 +68,7 @@ interface Entry extends Member {
  */
 export class Crew {
   readonly #options: CrewOptions;
+  readonly #spare: Spare;
   readonly #members = new Map<number, Entry>();
   readonly #pauses = new Map<number, Pauses>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -75,6 +79,7 @@ export class Crew {
 
   constructor(options: CrewOptions) {
     this.#options = options;
+    this.#spare = new Spare(options.fork);
   }
 
   /** Those there are now. */
@@ -94,7 +99,7 @@ export class Crew {
     return this.#state === 'closing';
   }
 
-  /** Starts all. Resolves when they listen, with what the first has told; rejects with CrewError if one cannot, and all have ended then. */
+  /** Starts all. Resolves when they listen, with the addresses that they share; rejects with CrewError if one cannot, and all have ended then. */
   async start(): Promise<readonly unknown[]> {
     for (let number = 1; number <= this.#options.size; number++) this.#begin(number);
     try {
@@ -122,6 +127,7 @@ export class Crew {
 
   async #leave(topic: string, withinMs: number): Promise<void> {
     this.#state = 'closing';
+    this.#spare.end();
     for (const timer of this.#timers) clearTimeout(timer);
     if (this.#members.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -141,34 +147,31 @@ export class Crew {
   }
 
   #begin(number: number): void {
-    const started = this.#options.fork(number);
-    const member: Entry = {
-      number,
-      name: `${number}.${++this.#begun}`,
-      pid: started.pid,
-      line: new Line(started.way),
-      isListening: false,
-      started,
-    };
+    const recruit = this.#spare.take();
+    const { started, line } = recruit;
+    const name = `${number}.${++this.#begun}`;
+    const member: Entry = { number, name, pid: started.pid, line, isListening: false, started };
     this.#members.set(number, member);
     this.#pausesOf(number).begin();
     const onGone = this.#options.observer.began(member);
     started.way.onClosed(onGone);
-    member.line.answer('listening', (addresses: readonly unknown[]) => this.#onListening(member, addresses));
-    member.line.answer('failed', (failure: Failure) => {
+    line.answer('listening', (addresses: readonly unknown[]) => this.#onListening(member, addresses));
+    line.answer('failed', (failure: Failure) => {
       member.failure = failure.text;
       this.#started.reject(new CrewError(failure));
     });
     void started.exited.then((exit) => this.#onExit(member, exit));
+    void recruit.give(this.#options.orders(number));
   }
 
   #onListening(member: Entry, addresses: readonly unknown[]): void {
     member.isListening = true;
     this.#options.observer.listening(member);
     const listening = [...this.#members.values()].filter(({ isListening }) => isListening);
-    if (this.#state !== 'starting' || listening.length < this.size) return;
+    if (this.#state === 'closing' || listening.length < this.size) return;
     this.#state = 'running';
     this.#started.resolve(addresses);
+    this.#spare.prepare();
   }
 
   #onExit(member: Entry, exit: Exit): void {

@@ -1,9 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Config } from '../config/schema.ts';
 
-/** What a worker asks its primary for when it begins. */
-export const ORDERS = 'orders';
-
 /** What a worker is to do, in the primary's words: what it is told here stands in no argument and no variable. */
 export interface Orders {
   /** The configuration as it was read when the primary began; a file that has changed since counts when it begins anew. */

@@ -10,10 +10,10 @@ import { MergedMetrics, type MetricSnapshot } from '../observe/merged-metrics.ts
 import { askAll } from './answers.ts';
 import { createWorkersBackchannel } from './backchannel.ts';
 import { Counts } from './counts.ts';
-import { Crew, type Member } from './crew.ts';
+import { Crew, type CrewObserver, type Member } from './crew.ts';
 import { askDesk } from './desks.ts';
 import { Hub } from './hub.ts';
-import { ORDERS, type Orders } from './orders.ts';
+import type { Orders } from './orders.ts';
 import type { Processes } from './processes.ts';
 import { readinessOf } from './readiness.ts';
 import { createRevocationsDesk } from './revocation-desk.ts';
@@ -50,8 +50,9 @@ export async function startPrimary(loaded: LoadedConfig, deps: PrimaryDeps): Pro
   const { config } = loaded;
   const { logger, size, fork } = deps;
   const metrics = new MergedMetrics(() => droppedLines(logger));
-  const orders = { text: loaded.text, file: loaded.file, size, ticketSecret: randomBytes(32) };
-  const crew = new Crew({ size, fork, observer: observerOf(orders, metrics, logger) });
+  const same = { text: loaded.text, file: loaded.file, size, ticketSecret: randomBytes(32) };
+  const orders = (number: number): Orders => ({ ...same, number });
+  const crew = new Crew({ size, fork, orders, observer: observerOf(metrics, logger) });
   const admin =
     config.admin && (await startAdmin(config.admin, { ...desksOf(config, crew, metrics), logger }));
   const addresses = await crew.start().catch(async (error) => {
@@ -82,19 +83,18 @@ function addressOf(admin: Admin | undefined): Address | undefined {
   return address && { host: address.address, port: address.port };
 }
 
-function observerOf(orders: Omit<Orders, 'number'>, metrics: MergedMetrics, logger: Logger) {
+function observerOf(metrics: MergedMetrics, logger: Logger): CrewObserver {
   const counts = new Counts();
   const hub = new Hub();
   return {
-    began({ line, name, number }: Member) {
-      line.answer(ORDERS, (): Orders => ({ ...orders, number }));
+    began({ line, name }) {
       const undo = [counts.serve(line, name), hub.serve(line, name), () => metrics.ended(name)];
       return () => {
         for (const each of undo) each();
       };
     },
-    listening: ({ number, pid }: Member) => logger.info({ worker: number, pid }, 'worker listens'),
-    died({ number, pid }: Member, exit: object, pauseMs: number, why: string | undefined) {
+    listening: ({ number, pid }) => logger.info({ worker: number, pid }, 'worker listens'),
+    died({ number, pid }, exit, pauseMs, why) {
       metrics.died();
       logger.error({ worker: number, pid, ...exit, pauseMs, cause: why }, 'worker died');
     },

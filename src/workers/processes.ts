@@ -25,8 +25,8 @@ export interface WorkerProcess {
 }
 
 export interface Processes {
-  /** Of a worker: which one it is, from 1, and its way to the primary. */
-  readonly self?: { readonly number: number; readonly primary: Way } | undefined;
-  /** Starts a worker of this number. Absent where it cannot: another program has started this process as a worker of its own. */
-  readonly fork?: ((number: number) => WorkerProcess) | undefined;
+  /** Of a worker: its way to the primary. */
+  readonly primary?: Way | undefined;
+  /** Starts a worker. Absent where it cannot: another program has started this process as a worker of its own. */
+  readonly fork?: (() => WorkerProcess) | undefined;
 }

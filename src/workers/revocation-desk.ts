@@ -1,36 +1,28 @@
+import { GatewayError } from '../errors.ts';
 import type { RevocationDesk } from '../observe/admin/revocations.ts';
-import { askAll } from './answers.ts';
 import type { Member } from './crew.ts';
 import { askDesk } from './desks.ts';
 
-/** What is revoked: each worker knows all of it, and tells the others. */
+/** A worker that hangs is passed over after so long. */
+const WITHIN_MS = 2_000;
+
+/** What is revoked: each worker knows all of it, and asks and tells the others. */
 export function createRevocationsDesk(workers: Iterable<Member>): RevocationDesk {
   /** The first that answers answers for all. */
   async function oneOf<T>(ask: (member: Member) => Promise<T>): Promise<T> {
-    let cause: unknown = new Error('no worker answers');
     for (const member of workers) {
       try {
         return await ask(member);
       } catch (error) {
-        cause = error;
+        if (error instanceof GatewayError) throw error;
       }
     }
-    throw cause;
-  }
-
-  /** Who has a session knows what its client has proven. */
-  async function ownerOf(id: string): Promise<Member | undefined> {
-    const { said } = await askAll(workers, ({ line }) => askDesk(line, 'sessions', 'find', [id]));
-    return [...said].find(([, view]) => view !== undefined)?.[0];
+    throw new Error('no worker answers');
   }
 
   return {
-    list: () => oneOf(({ line }) => askDesk(line, 'revocations', 'list', [])),
-    async revoke(order) {
-      const owner = order.by === 'session' ? await ownerOf(order.value) : undefined;
-      if (owner !== undefined) return askDesk(owner.line, 'revocations', 'revoke', [order]);
-      return oneOf(({ line }) => askDesk(line, 'revocations', 'revoke', [order]));
-    },
-    undo: (order) => oneOf(({ line }) => askDesk(line, 'revocations', 'undo', [order])),
+    list: () => oneOf(({ line }) => askDesk(line, 'revocations', 'list', [], WITHIN_MS)),
+    revoke: (order) => oneOf(({ line }) => askDesk(line, 'revocations', 'revoke', [order], WITHIN_MS)),
+    undo: (order) => oneOf(({ line }) => askDesk(line, 'revocations', 'undo', [order], WITHIN_MS)),
   };
 }

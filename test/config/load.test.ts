@@ -67,7 +67,7 @@ routes:
     const error = new ConfigError('gate.yaml', problemsOf(text));
     expect(error.message).toBe(`gate.yaml has 2 problems:
   gate.yaml:11:1 route: unknown key; did you mean routes?
-  gate.yaml:12:1 colour: unknown key; known here: listeners, limits, trustedProxies, log, admin, issuers, store, drain, routes`);
+  gate.yaml:12:1 colour: unknown key; known here: listeners, limits, trustedProxies, log, admin, issuers, revocations, store, endpoints, workers, drain, routes`);
   });
 
   test('says once what is wrong with a place', () => {

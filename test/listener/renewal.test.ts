@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { pino } from 'pino';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Listener } from '../../src/listener/server.ts';
+import type { Listener, ListenerDeps } from '../../src/listener/server.ts';
 import { openTls } from '../../src/listener/tls.ts';
 import {
   type CertificateObserver,
@@ -16,6 +16,7 @@ import {
   WatchedCertificates,
 } from '../../src/watched-certificates.ts';
 import { WatchedFiles } from '../../src/watched-files.ts';
+import { ticketKeysFrom } from '../../src/workers/tickets.ts';
 import {
   EXPIRED,
   folder,
@@ -52,7 +53,16 @@ interface Renewing {
   readonly outcomes: string[];
 }
 
-async function serve(...pairs: PairFiles[]): Promise<Renewing> {
+/** As another process would that shares the keys of its tickets. */
+async function serveSharing(pair: PairFiles): Promise<Renewing> {
+  return serveWith(ticketKeysFrom(Buffer.alloc(32, 1)), pair);
+}
+
+function serve(...pairs: PairFiles[]): Promise<Renewing> {
+  return serveWith(undefined, ...pairs);
+}
+
+async function serveWith(ticketKeys: ListenerDeps['ticketKeys'], ...pairs: PairFiles[]): Promise<Renewing> {
   const files = new WatchedFiles({ everyMs: 3_600_000 });
   const outcomes: string[] = [];
   const observer: CertificateObserver = { reloaded: (outcome) => outcomes.push(outcome) };
@@ -65,6 +75,7 @@ async function serve(...pairs: PairFiles[]): Promise<Renewing> {
   const listener = await open({ request: ({ response }) => response.end('hello') }, {}, tls, {
     ...depsOf(),
     certificates,
+    ticketKeys,
   });
   return { listener, files, outcomes };
 }
@@ -160,6 +171,28 @@ test('a session of before is not resumed, so that the renewed certificate is see
   await files.renew();
   const late = await shake(listener, { session });
   expect(late.isSessionReused()).toBe(false);
+});
+
+describe('a session of another process that shares its keys', () => {
+  const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
+  const names = ['app.test', ''];
+
+  test.each(VERSIONS.flatMap((version) => names.map((servername) => [version, servername] as const)))(
+    'is resumed, and not once the certificate is another: %s, %j',
+    async (maxVersion, servername) => {
+      const pair = await writePair(await folder(), 'app', app);
+      const [one, two] = [await serveSharing(pair), await serveSharing(pair)];
+      // Each listens on a port of its own here, and is told of it as of the one that it shares.
+      const options = { maxVersion, servername, checkServerIdentity: () => undefined };
+      const early = await shake(one.listener, options);
+      const isOld = maxVersion === 'TLSv1.2';
+      const session = isOld ? early.getSession() : (await within(once(early, 'session'), 'a session'))[0];
+      expect((await shake(two.listener, { ...options, session })).isSessionReused()).toBe(true);
+      await pair.write(renewed);
+      await two.files.renew();
+      expect((await shake(two.listener, { ...options, session })).isSessionReused()).toBe(false);
+    },
+  );
 });
 
 test('a listener that is closed renews nothing', async () => {

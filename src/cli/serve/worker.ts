@@ -3,9 +3,10 @@ import { type Gateway, openGateway } from '../../gateway.ts';
 import { flushLog, type Logger, reopenLog } from '../../observe/log.ts';
 import type { Failure } from '../../workers/crew.ts';
 import { Line } from '../../workers/line.ts';
-import { ORDERS, type Orders, shareOf } from '../../workers/orders.ts';
+import { type Orders, shareOf } from '../../workers/orders.ts';
 import { takePart } from '../../workers/part.ts';
-import type { Processes } from '../../workers/processes.ts';
+import type { Way } from '../../workers/processes.ts';
+import { ORDERS, READY } from '../../workers/spare.ts';
 import { type Context, EXIT } from '../context.ts';
 import { untilStopped } from '../daemon.ts';
 import { exitCodeOf, isExpected } from '../failure.ts';
@@ -14,21 +15,27 @@ import { openLog } from './log.ts';
 import { Told } from './told.ts';
 
 /** Runs one of several processes of a gateway, until its primary says that it is to end, or is gone. Resolves with the exit code. Never rejects. */
-export async function serveWorker(
-  context: Context,
-  { number, primary: way }: NonNullable<Processes['self']>,
-): Promise<number> {
+export async function serveWorker(context: Context, way: Way): Promise<number> {
   // A terminal, and systemd, tell all processes of a group: the primary says what is to be done.
   for (const on of [context.onSignal, context.onReload, context.onReopen, context.onIgnored]) on(() => {});
   const primary = new Line(way);
   const told = new Told(primary, way);
+  const orders = await Promise.race([ordersFrom(primary), told.toEnd]);
+  if (orders === undefined) return EXIT.ok;
   try {
-    const orders = (await primary.ask(ORDERS)) as Orders;
     return await serve(context, { orders, primary, told });
   } catch (error) {
-    await primary.ask('failed', failureOf(number, error)).catch(() => undefined);
+    await primary.ask('failed', failureOf(orders.number, error)).catch(() => undefined);
     return EXIT.failure;
   }
+}
+
+/** For as long as it takes: it may be a spare one. */
+function ordersFrom(primary: Line): Promise<Orders> {
+  return new Promise((resolve) => {
+    primary.answer(ORDERS, resolve);
+    primary.say(READY);
+  });
 }
 
 interface Parts {
