@@ -1,7 +1,7 @@
-import { type ErrorCode, FAILURES, type Failure } from './failures.ts';
+import { ERROR_CODES, type ErrorCode, FAILURES, type Failure } from './failures.ts';
 import { type LimitHit, limitDetail, limitSentence } from './limit-hit.ts';
 
-export { ERROR_CODES, type ErrorCode, helpFor } from './failures.ts';
+export { ERROR_CODES, type ErrorCode } from './failures.ts';
 
 interface Details {
   /** What went wrong beneath: goes to the log, never to the client. */
@@ -108,4 +108,14 @@ export function clientLost(thrown: unknown): GatewayError {
     error.chosen = thrown.chosen;
   }
   return error;
+}
+
+/** Made once: a log line of a refusal costs no more for it. */
+const HELP = Object.fromEntries(
+  ERROR_CODES.map((code) => [code, `config/ERRORS.md#${code.toLowerCase().replaceAll('_', '-')}`]),
+) as Readonly<Record<ErrorCode, string>>;
+
+/** Where it is said what a failure means, and what to do: a place in the documents that come with the program. */
+export function helpFor(code: ErrorCode): string {
+  return HELP[code];
 }

@@ -58,6 +58,7 @@ export const FAILURES = {
   TOKEN_MISSING: { status: 401, close: 3000, sentence: 'A token is required.' },
   TOKEN_INVALID: { status: 401, close: 3000, sentence: 'The token is not valid.' },
   TOKEN_EXPIRED: { status: 401, close: 3000, sentence: 'The token has expired.' },
+  TICKET_INVALID: { status: 401, close: 3000, sentence: 'The ticket is not valid; ask for a new one.' },
   RATE_LIMITED: {
     status: 429,
     close: 1008,
@@ -136,12 +137,12 @@ export const FAILURES = {
   LOGOUT_REFUSED: {
     status: 400,
     close: 1008,
-    sentence: 'This is no logout token that counts here, or it was shown before.',
+    sentence: 'The logout token does not count here, or not again.',
   },
   STORE_UNAVAILABLE: {
     status: 503,
     close: 1013,
-    sentence: 'Limits cannot be checked at the moment.',
+    sentence: 'What gateways share cannot be asked for at the moment.',
     retryAfter: 5,
   },
   AUTH_UNAVAILABLE: {
@@ -199,13 +200,3 @@ export type ErrorCode = keyof typeof FAILURES;
 
 /** All codes, in the table's order. */
 export const ERROR_CODES = Object.keys(FAILURES) as readonly ErrorCode[];
-
-/** Made once: a log line of a refusal costs no more for it. */
-const HELP = Object.fromEntries(
-  ERROR_CODES.map((code) => [code, `config/ERRORS.md#${code.toLowerCase().replaceAll('_', '-')}`]),
-) as Readonly<Record<ErrorCode, string>>;
-
-/** Where it is said what a failure means, and what to do: a place in the documents that come with the program. */
-export function helpFor(code: ErrorCode): string {
-  return HELP[code];
-}

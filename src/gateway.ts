@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { type Logger, pino } from 'pino';
 import type { Authorize } from './admission/authorize.ts';
 import { openKeyFiles } from './admission/keys/index.ts';
+import { Tickets } from './admission/tickets/index.ts';
 import { Verifications } from './admission/token/verifications.ts';
 import { ParkingSpace } from './bridge/parking-space.ts';
 import { ChannelHub } from './bridge/poll/channels.ts';
@@ -33,6 +34,7 @@ import { createPlainHandler } from './plain.ts';
 import { type ChooseRoute, Routes } from './route-table.ts';
 import { compileRoute, type RouteDeps } from './routes.ts';
 import { Sessions } from './session/registry.ts';
+import type { Commons } from './store/commons.ts';
 import { createUpstreamContext, type UpstreamContext } from './upstream/context.ts';
 import { Resolver } from './upstream/names/resolver.ts';
 import { WatchedCertificates } from './watched-certificates.ts';
@@ -133,8 +135,7 @@ async function open(config: Config, options: Options, closers: Closers): Promise
   };
   let isListening = false;
   const ready = readinessOf(verifiers, { isListening: () => isListening, isDraining });
-  const desks = createDesks(config, inside);
-  const adminDeps = { ready, metrics, ...desks, logger };
+  const adminDeps = { ready, metrics, ...createDesks(config, inside), logger };
   part?.serve(adminDeps);
   const adminAddress = part === undefined ? await openAdmin(config, adminDeps, closers) : undefined;
   const addresses = await openListeners(config, handlers, deps, closers);
@@ -183,17 +184,20 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   closers.add(() => resolver.close());
   const storeDeps = { certificates, onFailed: metrics.storeFailed, logger, alone: part };
   const { store, commons, shared } = await openStore(config.store, storeDeps, closers);
-  const { ipv6Prefix } = config.limits;
-  const limits = { store, limits: metrics.limits, ipv6Prefix };
+  const memory = { ...rememberClients(config, commons), store, limits: metrics.limits };
   const revocations = await openRevocations(config, { sessions, commons, files, logger, reloads }, closers);
-  const verifications = new Verifications({ ipv6Prefix });
-  const proofs = { revocations, verifiers, keys, verifications, authorize };
+  const proofs = { revocations, verifiers, keys, authorize };
   const space = new ParkingSpace(await mostParked(config));
   const services = { upstreams, channels, goodbyes, lingering, space };
-  const deps = { ...proofs, ...limits, ...services, files, reloads, logger };
+  const deps = { ...proofs, ...memory, ...services, files, reloads, logger };
   const routes = openRoutes(config, deps, route, closers);
   const all = { files, certificates, metrics, events, observer };
-  return { ...all, ...proofs, sessions, channels, routes, commons, upstreams };
+  return { ...all, ...proofs, ...memory, sessions, channels, routes, commons, upstreams };
+}
+
+/** What is kept of clients besides their limits. */
+function rememberClients({ limits: { ipv6Prefix } }: Config, { notes }: Commons) {
+  return { ipv6Prefix, verifications: new Verifications({ ipv6Prefix }), tickets: new Tickets(notes) };
 }
 
 function openRoutes(

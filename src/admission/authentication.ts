@@ -1,5 +1,6 @@
 import { sessionConfigOf } from '../config/poll/index.ts';
 import type { AuthConfig, RouteConfig, UpstreamConfig } from '../config/schema.ts';
+import { ticketParameters } from '../config/tickets.ts';
 import { GatewayError } from '../errors.ts';
 import { type Authorize, checkAuthorize } from './authorize.ts';
 import { checkCertificate } from './certificate.ts';
@@ -8,6 +9,7 @@ import { checkExternal } from './external/index.ts';
 import type { AuthService } from './external/service.ts';
 import type { Check } from './grant.ts';
 import { proofOf, type Revocations } from './revocations.ts';
+import { ticketOr } from './tickets/check.ts';
 import { alsoBasic, challenge } from './token/challenge.ts';
 import { checkToken, type TokenDeps } from './token/index.ts';
 import { claimRule, requiredScope } from './token/require.ts';
@@ -53,25 +55,31 @@ function createAuthorization({ name, timeouts }: RouteConfig, { authorize }: Aut
   return authorize === undefined ? [] : [checkAuthorize(authorize, name, timeouts.handshake)];
 }
 
-function createProofs({ auth, origins, upstream }: RouteConfig, deps: AuthenticationDeps): Check[] {
+function createProofs({ name, auth, origins, upstream }: RouteConfig, deps: AuthenticationDeps): Check[] {
   if (auth === 'none') return [];
   const { external } = auth;
   const isExempt = tokenExemption(origins);
   return [
     ...(auth.certificate ? [checkCertificate(auth.certificate, isExempt)] : []),
     ...(auth.issuer.length > 0 || auth.keys !== undefined
-      ? [asksForBasic(auth, checkToken(auth, deps, isExempt))]
+      ? [asksForBasic(auth, ticketOr(checkToken(auth, deps, isExempt), name, auth, deps))]
       : []),
     ...(external
-      ? [checkExternal({ ...auth, external, hidden: resumeParameter(upstream) }, askedBy(deps), isExempt)]
+      ? [
+          checkExternal(
+            { ...auth, external, hidden: [...resumeParameter(upstream), ...ticketParameters(auth)] },
+            askedBy(deps),
+            isExempt,
+          ),
+        ]
       : []),
   ];
 }
 
 /** Who knows a client's resume token may go on with its session. */
-function resumeParameter(upstream: UpstreamConfig): string | undefined {
+function resumeParameter(upstream: UpstreamConfig): string[] {
   const token = sessionConfigOf(upstream)?.linger?.token;
-  return token?.from === 'query' ? token.name : undefined;
+  return token?.from === 'query' ? [token.name] : [];
 }
 
 function askedBy({ external: service, verifications }: AuthenticationDeps) {

@@ -24,6 +24,13 @@ export interface TokenMarks {
 /** What a client that has proven itself anew is granted. */
 export type Renewed = Expiry & { readonly marks?: TokenMarks | undefined };
 
+/** What a token, or what stands for one, says about its client. */
+export interface Proven extends Expiry {
+  readonly subject?: string | undefined;
+  readonly claims: Claims;
+  readonly marks?: TokenMarks | undefined;
+}
+
 /** What admission found out about the client. Checks add to it as they pass. */
 export interface Grant {
   /** Who the client is: `sub` of its token, the name of its API key, its certificate's subject, or what another service says. */

@@ -1,4 +1,5 @@
 import type { RouteConfig } from '../config/schema.ts';
+import { ticketParameters } from '../config/tickets.ts';
 import { GatewayError } from '../errors.ts';
 import { removeParameter } from '../http/query.ts';
 import { type GatewayRequest, isUpgrade } from '../http/request.ts';
@@ -19,6 +20,7 @@ export function createSignIn({ login, match, auth }: RouteConfig): SignIn {
   if (login === undefined || auth === 'none') return (_, error) => error;
   const page = URL.parse(login);
   const tokens = auth.token.filter(({ from }) => from === 'query').map(({ name }) => name);
+  const secrets = [...tokens, ...ticketParameters(auth)];
   return function signIn(request, error) {
     if (error.status !== 401 || !opensPage(request) || isLoginItself(request)) return error;
     const location = login.replaceAll('{return}', encodeURIComponent(returnTo(request)));
@@ -34,7 +36,7 @@ export function createSignIn({ login, match, auth }: RouteConfig): SignIn {
   }
 
   function returnTo({ path, query, secure, clientAuthority }: GatewayRequest): string {
-    const rest = tokens.reduce(removeParameter, query);
+    const rest = secrets.reduce(removeParameter, query);
     const local = rest === undefined ? path : `${path}?${rest}`;
     // Browsers take what begins with two slashes, or a slash and a backslash, for another host.
     if (page === null) return /^\/[/\\]/.test(local) ? '' : local;

@@ -1,12 +1,14 @@
 import { endsWithToken } from '../config/refresh.ts';
-import type { RouteConfig, TokenSource } from '../config/schema.ts';
+import type { AuthConfig, RouteConfig, TokenSource } from '../config/schema.ts';
+import { takesTickets } from '../config/tickets.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import { checkAddress } from './address.ts';
 import { type AuthenticationDeps, createAuthentication } from './authentication.ts';
-import type { Grant } from './grant.ts';
+import type { Grant, Proven } from './grant.ts';
 import { checkHost } from './host.ts';
 import { admit } from './index.ts';
 import { checkOrigin } from './origin.ts';
+import { checkToken } from './token/index.ts';
 
 /**
  * How a client of a route proves itself to the gateway, with a plain request that is for nobody else. Writes what is found out
@@ -18,11 +20,22 @@ export type Reproof = (request: GatewayRequest, grant: Grant) => Promise<Grant>;
 export interface Reproofs {
   /** By a new token, with which their sessions go on. */
   readonly refresh?: Reproof | undefined;
+  /** By whatever lets them in but a ticket, for which they get one. */
+  readonly ticket?: TicketReproof | undefined;
+}
+
+export interface TicketReproof {
+  /** Resolves with what their token alone has proven. */
+  prove(request: GatewayRequest, grant: Grant): Promise<Proven>;
+  readonly config: AuthConfig['tickets'];
 }
 
 /** Compiles what a route has of them. */
 export function createReproofs(route: RouteConfig, deps: AuthenticationDeps): Reproofs {
-  return { refresh: endsWithToken(route) ? createTokenReproof(route, deps) : undefined };
+  return {
+    refresh: endsWithToken(route) ? createTokenReproof(route, deps) : undefined,
+    ticket: takesTickets(route) ? createTicketReproof(route, deps) : undefined,
+  };
 }
 
 /** Where a token may stand without being written down on its way, as queries are. */
@@ -62,4 +75,22 @@ function createTokenReproof(route: RouteConfig, deps: AuthenticationDeps): Repro
       failed: () => undefined,
     },
   });
+}
+
+/** What else is asked for, is asked again of who shows the ticket: of that the answer of then counts. */
+function createTicketReproof(route: RouteConfig, deps: AuthenticationDeps): TicketReproof | undefined {
+  const { auth } = route;
+  if (auth === 'none') return undefined;
+  const prove = createReproof(route, deps);
+  const proveToken = checkToken(withKept(auth), deps);
+  return {
+    async prove(request, grant) {
+      await prove(request, grant);
+      const alone: Grant = { claims: {}, releases: [] };
+      await proveToken(request, alone);
+      const { subject, claims, marks, expiresAt, graceMs } = alone;
+      return { subject, claims, marks, expiresAt, graceMs };
+    },
+    config: auth.tickets,
+  };
 }

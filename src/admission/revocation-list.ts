@@ -14,8 +14,6 @@ export interface RevocationList {
 /** What is meant by whom: the word in front, with the issuer's name perhaps, and all behind it. */
 const LINE = /^([^\s@]+)(?:@(\S+))?(?:\s+(.*))?$/;
 const COMMENT = '#';
-/** How a JWT begins (RFC 7515 §7.1): `{"` in base64url. */
-const TOKEN = /^eyJ/;
 const LONGEST = 1_024;
 
 type Issuers = Config['issuers'];
@@ -52,9 +50,14 @@ function noKind(word: string): Pick<Problem, 'message' | 'hint'> {
 
 function faultOf(kind: RevokedBy, value: string): Pick<Problem, 'message' | 'hint'> | undefined {
   if (value === '') return { message: `says no ${kind}`, hint: `write ${kind}, a space, and which one` };
-  if (TOKEN.test(value)) return { message: 'is a token', hint: 'write its jti, sid or subject' };
+  if (isToken(value)) return { message: 'is a token', hint: 'write its jti, sid or subject' };
   if (value.length > LONGEST) return { message: `is longer than ${LONGEST} characters` };
   return undefined;
+}
+
+/** A JWT, which nobody is to keep, begins so (RFC 7515 §7.1): `{"` in base64url. */
+export function isToken(value: string): boolean {
+  return /^eyJ[\w-]{16}/.test(value);
 }
 
 /** `iss` of an issuer of the configuration, which goes by its name there or by that; undefined if there is none. */

@@ -4,6 +4,7 @@ import { type Context, EXIT } from './context.ts';
 import { externalTrials } from './live/external.ts';
 import { keyTrials } from './live/keys.ts';
 import { type SessionOptions, sessionTrials } from './live/sessions.ts';
+import { storeTrials } from './live/store.ts';
 import { targetTrials } from './live/targets.ts';
 import { reasonOf, type Trial } from './live/trial.ts';
 import { table } from './table.ts';
@@ -19,7 +20,7 @@ interface Outcome {
 
 /**
  * `sallyport check --live FILE`: tries what a configuration names over the network, as the gateway would for a
- * client that brings nothing: key sets are fetched, services behind `auth.external` asked, WebSocket upstreams shaken hands
+ * client that brings nothing: the store is written to and read, key sets are fetched, services behind `auth.external` asked, WebSocket upstreams shaken hands
  * with, HTTP ones sent a GET, and TCP ones dialled; sessions with HTTP services are opened, polled once and closed. Writes a table
  * to stdout, and what was said in sessions; resolves with the exit code, 1 if anything cannot be used. Never rejects.
  */
@@ -30,7 +31,12 @@ export async function checkLive(
 ): Promise<number> {
   const upstreams = createUpstreamContext();
   try {
-    const trials = [...keyTrials(config), ...externalTrials(config), ...targetTrials(config, upstreams)];
+    const trials = [
+      ...storeTrials(config),
+      ...keyTrials(config),
+      ...externalTrials(config),
+      ...targetTrials(config, upstreams),
+    ];
     const sessions = sessionTrials(config, upstreams, { ...options, locate });
     const outcomes = await runAll(trials, outcomeOf);
     const rows = trials.map(({ target, of }, index) => [target, of, outcomes[index]?.text ?? '']);

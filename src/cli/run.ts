@@ -84,7 +84,7 @@ function addInit(program: Command, context: Context): void {
 function addCheck(program: Command, context: Context, end: (exitCode: number) => void): void {
   takingFile(program.command('check'), context)
     .description('say what a configuration means, what is dangerous in it, and what is wrong')
-    .option('--live', 'also ask its upstreams, auth services and key sets; ends with 1 if one fails')
+    .option('--live', 'also ask its store, upstreams, auth services and key sets; ends with 1 if one fails')
     .option(
       '--send <text>',
       'with --live: also send this message in each session that is tried, which may change things there',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { certificateSubject } from './certificate-subject.ts';
 import { duration, headerName, keyFile, oneOrMany, tokenSource, urlOrSocket } from './fields.ts';
+import { tickets } from './tickets.ts';
 import { readUnix, socketFault } from './unix.ts';
 import { secureTls } from './upstream-tls.ts';
 
@@ -84,7 +85,14 @@ export const auth = z.strictObject({
     .array(tokenSource)
     .min(1)
     .prefault(['header'])
-    .describe('Where to look for the token or the API key'),
+    .describe(
+      'Where to look for the token or the API key; ticket: upgrades may show a ticket that was given for one, as ?ticket=',
+    ),
+  tickets: tickets
+    .optional()
+    .describe(
+      'What clients get at /.sallyport/ticket for what they prove themselves with, to show once in the query of an upgrade; absent: those of its keys',
+    ),
   require: wantedClaims
     .default({})
     .describe('Claims the client must have; a list means: every one of them. /a/b is b within a'),

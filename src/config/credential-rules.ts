@@ -127,6 +127,8 @@ function isAt({ from, name }: TokenShape['token'][number], credential: Credentia
   if (from === 'header' || from === 'basic')
     return own.place === 'header' && cgiSpelling(own.name) === cgiSpelling(name || 'authorization');
   if (from === 'cookie') return own.place === 'header' && own.name === 'cookie';
+  // It is never passed on.
+  if (from === 'ticket') return false;
   if (from === 'query') return own.place === 'query' && own.name === name;
   return own.place === 'subprotocol' && name.startsWith(own.name);
 }

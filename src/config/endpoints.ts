@@ -5,6 +5,7 @@ import { covers, type Match } from './patterns.ts';
 import type { Finding } from './problem.ts';
 import { endsWithToken, refreshPath } from './refresh.ts';
 import type { Config } from './schema.ts';
+import { takesTickets, ticketPath } from './tickets.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
 /** The configuration of what the gateway answers itself on its public listeners. */
@@ -19,9 +20,13 @@ export const endpoints = z.strictObject({
 
 /** The paths under which the gateway answers with a configuration. */
 export function endpointPaths(config: Config): string[] {
-  const refresh = config.routes.some(endsWithToken) ? [refreshPath(config)] : [];
-  const logouts = Object.values(config.issuers).flatMap((issuer) => logoutPath(config, issuer) ?? []);
-  return [...new Set([...refresh, ...logouts])];
+  const { routes, issuers } = config;
+  const logouts = Object.values(issuers).flatMap((issuer) => logoutPath(config, issuer) ?? []);
+  return [
+    ...(routes.some(endsWithToken) ? [refreshPath(config)] : []),
+    ...(routes.some(takesTickets) ? [ticketPath(config)] : []),
+    ...new Set(logouts),
+  ];
 }
 
 /**
@@ -52,7 +57,7 @@ export function shadowedEndpoints(config: Config): Finding[] {
             {
               path: ['routes', index, 'match', 'path'],
               message: `takes ${path}, which the gateway would answer itself`,
-              hint: 'move the one of them: this path, or endpoints.prefix',
+              hint: 'move one of them: this path, or endpoints.prefix',
             },
           ]
         : [],

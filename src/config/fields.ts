@@ -193,15 +193,16 @@ export const headerName = word('a header name', (text) =>
   /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(text) ? text.toLowerCase() : undefined,
 );
 
-/** Where to look for a token: `header`, `header:NAME`, `basic`, `subprotocol`, `subprotocol:PREFIX`, `cookie:NAME` or `query:NAME`. */
+/** Where to look for a token: `header`, `header:NAME`, `basic`, `subprotocol`, `subprotocol:PREFIX`, `cookie:NAME` or `query:NAME`, or for a `ticket`. */
+type NamedSource = 'header' | 'subprotocol' | 'cookie' | 'query' | 'ticket';
 const TOKEN_SOURCES =
-  'header, header:NAME, basic, subprotocol, subprotocol:PREFIX, cookie:NAME or query:NAME';
+  'header, header:NAME, basic, subprotocol, subprotocol:PREFIX, cookie:NAME, query:NAME, ticket or ticket:NAME';
 export const tokenSource = word(TOKEN_SOURCES, (text) => {
-  if (text === 'header' || text === 'basic' || text === 'subprotocol')
+  if (text === 'header' || text === 'basic' || text === 'subprotocol' || text === 'ticket')
     return { from: text, name: '' } as const;
-  const match = /^(header|subprotocol|cookie|query):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
+  const match = /^(header|subprotocol|cookie|query|ticket):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
   if (match === null) return undefined;
-  const [, from, name] = match as unknown as [string, 'header' | 'subprotocol' | 'cookie' | 'query', string];
+  const [, from, name] = match as unknown as [string, NamedSource, string];
   if (from === 'header' && !mayHoldToken(name.toLowerCase())) return undefined;
   return { from, name: from === 'header' ? name.toLowerCase() : name } as const;
 });

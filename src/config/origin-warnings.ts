@@ -74,11 +74,13 @@ export function loginWarnings(route: RouteConfig, path: Path): Finding[] {
   return [...noWayBack(route, path), ...lostReturn(route.login, route, path)];
 }
 
+/** A page that is opened brings none of these. */
+const NEVER_OF_A_PAGE: readonly string[] = ['header', 'subprotocol', 'ticket'];
+
 /** A page that is opened brings cookies, its query, and the password it was asked for: no header and no subprotocol. */
 function noWayBack({ auth }: RouteConfig, path: Path): Finding[] {
   if (auth === 'none' || auth.external !== undefined) return [];
-  if (!asksForToken(auth) || !auth.token.every(({ from }) => from === 'header' || from === 'subprotocol'))
-    return [];
+  if (!asksForToken(auth) || !auth.token.every(({ from }) => NEVER_OF_A_PAGE.includes(from))) return [];
   return [
     {
       path: [...path, 'login'],

@@ -15,6 +15,7 @@ import { type FramingShape, framingRules } from './tcp/frames.ts';
 import { tcpKeepaliveRules } from './tcp/keepalive.ts';
 import { type TcpProtocolShape, tcpProtocolRules } from './tcp/protocol.ts';
 import type { TableConfig } from './tcp/table.ts';
+import { ticketParameters, ticketRules } from './tickets.ts';
 import { isLegal, kindsOf } from './upstream-kinds.ts';
 
 /**
@@ -34,6 +35,7 @@ interface AuthShape {
   certificate?: object | undefined;
   external?: AuthConfig['external'];
   token: AuthConfig['token'];
+  tickets?: AuthConfig['tickets'];
   require: AuthConfig['require'];
   forward: Readonly<Record<string, string>>;
   forwardToken: boolean;
@@ -91,6 +93,7 @@ export function routeRules(route: RouteShape, context: Context): void {
   const inAuth = (path: PropertyKey[], message: string) => complain(context, ['auth', ...path], message);
   proofRules(route.auth, context);
   externalRules(route.auth, inAuth);
+  ticketRules({ ...route, auth: route.auth }, inAuth);
   const { credentials } = route.upstream;
   const conditions = Array.isArray(credentials) ? credentials.map(({ when }) => when) : [];
   certificateClaimRules(route.auth, conditions, (path, message) => complain(context, path, message));
@@ -111,9 +114,14 @@ function kindRules({ upstream }: RouteShape, context: Context): void {
 /** Where a handshake holds tokens, and where the gateway's own credentials go. */
 function placesOf({ auth, upstream: { credentials } }: RouteShape): Place[] {
   const tokens = auth === 'none' ? [] : auth.token;
+  const tickets = ticketParameters(auth).map((name) => ({ from: 'query', name }));
   // Where a part of them is wrong they are still as they were written.
   const own = Array.isArray(credentials) ? credentials : [];
-  return [...tokens, ...own.flatMap(({ query }) => (query ? [{ from: 'query', name: query }] : []))];
+  return [
+    ...tokens,
+    ...tickets,
+    ...own.flatMap(({ query }) => (query ? [{ from: 'query', name: query }] : [])),
+  ];
 }
 
 function proofRules({ issuer, keys, certificate, external }: AuthShape, context: Context): void {

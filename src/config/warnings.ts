@@ -16,6 +16,7 @@ import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } fr
 import { SECRETS, WATCHED_SECRETS } from './secret-places.ts';
 import { shadowedRoutes } from './shadows.ts';
 import { openTunnel, placelessNames, smallMessages, wideBlocks } from './tcp/warnings.ts';
+import { ticketWarnings } from './tickets.ts';
 import { places, valueAt } from './tree.ts';
 import { servedKinds } from './upstream-kinds.ts';
 
@@ -143,6 +144,7 @@ function routeWarnings(route: RouteConfig, index: number): Finding[] {
     ...smallMessages(route, path),
     ...wideBlocks(route, path),
     ...placelessNames(route, path),
+    ...ticketWarnings(route, path),
   ];
 }
 

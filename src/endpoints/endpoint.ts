@@ -1,5 +1,6 @@
 import type { Grant } from '../admission/grant.ts';
 import type { Revocations } from '../admission/revocations.ts';
+import type { Tickets } from '../admission/tickets/index.ts';
 import type { Verifications } from '../admission/token/verifications.ts';
 import type { OpenedVerifier } from '../admission/token/verifier.ts';
 import type { Config } from '../config/schema.ts';
@@ -46,6 +47,7 @@ export interface EndpointDeps {
   readonly commons: Commons;
   readonly revocations: Revocations;
   readonly verifications: Verifications;
+  readonly tickets: Tickets;
   /** By the names of `issuers`. */
   readonly verifiers: ReadonlyMap<string, OpenedVerifier>;
 }

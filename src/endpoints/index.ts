@@ -3,11 +3,12 @@ import type { GatewayRequest } from '../http/request.ts';
 import type { Endpoint, EndpointDeps, OpenEndpoint } from './endpoint.ts';
 import { openLogout } from './logout.ts';
 import { openRefresh } from './refresh.ts';
+import { openTicket } from './ticket.ts';
 
 export type { Endpoint } from './endpoint.ts';
 
 /** Every kind of endpoint there is. */
-const KINDS: readonly OpenEndpoint[] = [openRefresh, openLogout];
+const KINDS: readonly OpenEndpoint[] = [openRefresh, openTicket, openLogout];
 
 /** Finds the endpoint that takes a request; undefined: it is for the routes. */
 export type FindEndpoint = (request: GatewayRequest) => Endpoint | undefined;

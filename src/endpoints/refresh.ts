@@ -1,16 +1,16 @@
 import type { Grant } from '../admission/grant.ts';
 import { release } from '../admission/index.ts';
+import type { Reproof } from '../admission/reproof.ts';
 import type { Verifications } from '../admission/token/verifications.ts';
 import { endsWithToken, refreshPath } from '../config/refresh.ts';
 import { asGatewayError, type ErrorCode, GatewayError } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import type { Routes } from '../route-table.ts';
-import type { Route } from '../routes.ts';
 import type { Answer, Asked, Endpoint, EndpointDeps } from './endpoint.ts';
 import { extendHere, MOST_NAMED, type Order, type RefreshedHere, type Verdict } from './extending.ts';
 import { createPace } from './pace.ts';
 import { pagesOf } from './pages.ts';
-import { routesOf } from './routes-of.ts';
+import { type Concerned, routesOf } from './routes-of.ts';
 
 /**
  * A client that is connected shows a new token: its sessions go on until that ends, on every gateway, and those whose route would
@@ -30,13 +30,13 @@ interface Opinion {
 export function openRefresh(deps: EndpointDeps): readonly Endpoint[] {
   const { config, commons, routes, verifications } = deps;
   if (!config.routes.some(endsWithToken)) return [];
-  const concerned = routesOf(routes, ({ reproofs }) => reproofs.refresh !== undefined);
+  const concerned = routesOf(routes, ({ reproofs }) => reproofs.refresh);
   const takeTurn = createPace();
   commons.broadcast.answer(TOPIC, (order) => extendHere(deps.sessions, deps.revocations, order as Order));
 
   async function answer({ request, parameters, grant }: Asked): Promise<Answer> {
     const opinions = await Promise.all(
-      concerned.meant(request).map((route) => opinionOf(routes, route, request)),
+      concerned.meant(request).map((one) => opinionOf(routes, one, request)),
     );
     const verdicts = opinions.flatMap(verdictOf);
     Object.assign(grant, who(opinions));
@@ -58,11 +58,15 @@ export function openRefresh(deps: EndpointDeps): readonly Endpoint[] {
   ];
 }
 
-async function opinionOf(routes: Routes, route: Route, request: GatewayRequest): Promise<Opinion> {
+async function opinionOf(
+  routes: Routes,
+  { route, what: prove }: Concerned<Reproof>,
+  request: GatewayRequest,
+): Promise<Opinion> {
   const grant: Grant = { claims: {}, releases: [routes.retain(route)] };
   const opinion = { route: route.name, grant };
   try {
-    await route.reproofs.refresh?.(request, grant);
+    await prove(request, grant);
     return grant.subject === undefined ? { ...opinion, error: nameless() } : opinion;
   } catch (thrown) {
     return { ...opinion, error: asGatewayError(thrown) };

@@ -4,7 +4,7 @@ import { matchAddress } from '../http/address.ts';
 import { Connections } from '../listener/connections.ts';
 import type { ConnectionObserver } from '../listener/observer.ts';
 import { type ListenerDeps, type ListenerHandlers, openListener } from '../listener/server.ts';
-import { type AdminDeps, startAdmin } from '../observe/admin.ts';
+import { type Admin, type AdminDeps, startAdmin } from '../observe/admin.ts';
 import { combineConnectionObservers, createConnectionLog } from '../observe/connections.ts';
 import type { Address, ListeningAddress } from './address.ts';
 import type { Closers } from './closers.ts';
@@ -37,6 +37,12 @@ export async function openListeners(
   return addresses;
 }
 
+/** Where an admin listener listens; undefined if there is none, and for a unix socket. */
+export function addressOf(admin: Admin | undefined): Address | undefined {
+  const address = admin?.address;
+  return address && { host: address.address, port: address.port };
+}
+
 /** Opens the admin listener, if there is to be one. Rejects with ListenerError. */
 export async function openAdmin(
   { admin }: Config,
@@ -46,6 +52,5 @@ export async function openAdmin(
   if (admin === undefined) return undefined;
   const opened = await startAdmin(admin, deps);
   closers.add(() => opened.close());
-  const { address } = opened;
-  return address && { host: address.address, port: address.port };
+  return addressOf(opened);
 }

@@ -11,6 +11,7 @@ import type { Session } from '../session/session.ts';
 import type { Broadcast, Commons } from '../store/commons.ts';
 import type { FileObserver, WatchedFiles } from '../watched-files.ts';
 import type { Closers } from './closers.ts';
+import { paced } from './paced.ts';
 
 /** Where all gateways have a copy of what is revoked. */
 const REGISTER = 'revocations';
@@ -38,22 +39,9 @@ export async function openRevocations(
   const revocations = new Revocations(Date.now, commons.register(REGISTER));
   closers.add(() => revocations.close());
   sessions.judgeBy((proof) => (revocations.isRevoked(proof) ? new GatewayError('TOKEN_REVOKED') : undefined));
-  revocations.onAdded(oncePerTurn(() => sessions.judge()));
+  revocations.onAdded(paced(() => sessions.judge()));
   await openRevocationFile(config, { ...deps, revocations });
   return revocations;
-}
-
-/** However often it is called meanwhile, sessions are gone through once. */
-function oncePerTurn(act: () => void): () => void {
-  let isWaiting = false;
-  return function later() {
-    if (isWaiting) return;
-    isWaiting = true;
-    setImmediate(() => {
-      isWaiting = false;
-      act();
-    });
-  };
 }
 
 /** As long as tokens are good as a rule, and more. */

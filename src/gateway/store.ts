@@ -46,7 +46,7 @@ export async function openStore(
       commons: alone?.commons ?? createMemoryCommons(),
     };
   const store = await openRedisStore(config, {
-    tls: tlsOf(config, deps.certificates, closers),
+    tls: storeTls(config, deps.certificates, closers),
     refusal: config.onFailure === 'refuse' ? unavailable : undefined,
     observer: {
       failed(cause) {
@@ -73,8 +73,11 @@ function unavailable(cause: unknown): GatewayError {
   return new GatewayError('STORE_UNAVAILABLE', { cause });
 }
 
-/** Read at each connection: certificates that are renewed hold for new ones. */
-function tlsOf(
+/**
+ * What TLS to the store is spoken with; undefined where none is. Read at each connection: certificates that are renewed hold for new
+ * ones. Throws CertificateError for a file.
+ */
+export function storeTls(
   { redis, tls }: StoreConfig,
   certificates: CertificateWatch,
   closers: Closers,

@@ -3,6 +3,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 /** What is known of the store that gateways share. */
 export interface StoreRecord {
   readonly isAnswering: boolean;
+  readonly isHearing: boolean;
   readonly gateways: number;
 }
 
@@ -14,6 +15,14 @@ export function createStoreMetrics(registry: Registry, store: () => StoreRecord 
     registers: [registry],
     collect() {
       collect(this, ({ isAnswering }) => Number(isAnswering));
+    },
+  });
+  new Gauge({
+    name: 'sallyport_store_hearing',
+    help: 'Whether a gateway hears what the others tell, such as revocations: 1, or 0 until it does again, and catches up. Absent without a store.',
+    registers: [registry],
+    collect() {
+      collect(this, ({ isHearing }) => Number(isHearing));
     },
   });
   new Gauge({

@@ -21,6 +21,9 @@ export interface Watched extends Counted {
 /** Connections whose tokens end together are ended over so many milliseconds, if those have that much tolerance. */
 const SPREAD_MS = 5_000;
 
+/** Timers do not see the clock being set: what ends at a time of day is looked at again so often. */
+const CLOCK_MS = 30_000;
+
 /** setTimeout takes at most 2^31-1 ms; a later deadline is looked at again then. */
 const LONGEST_MS = 2_147_483_647;
 
@@ -72,7 +75,8 @@ export class Deadlines {
     const now = performance.now();
     let nearest = Math.min(this.#pingAt, this.#pongBy, this.#endAt);
     for (const { at } of this.#idlenesses) nearest = Math.min(nearest, at);
-    const wait = Math.min(nearest - now, this.#untilExpiry(), LONGEST_MS);
+    const longest = this.#expiresAt === Infinity ? LONGEST_MS : CLOCK_MS;
+    const wait = Math.min(nearest - now, this.#untilExpiry(), longest);
     this.#timer = setTimeout(() => this.#onTimer(), Math.max(1, Math.ceil(wait)));
   }
 

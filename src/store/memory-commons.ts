@@ -56,8 +56,8 @@ function createSoliloquy(): Broadcast {
   const answerers = new Map<string, (what: unknown) => unknown>();
   return {
     async ask(topic, what) {
-      const answerer = answerers.get(topic);
-      return answerer === undefined ? [] : [await answerer(what)];
+      const answer = await answerers.get(topic)?.(what);
+      return answer === undefined ? [] : [answer];
     },
     answer(topic, answerer) {
       answerers.set(topic, answerer);

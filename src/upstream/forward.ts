@@ -2,6 +2,7 @@ import type { Grant } from '../admission/grant.ts';
 import { withoutToken } from '../admission/without-token.ts';
 import type { CredentialConfig } from '../config/credentials.ts';
 import type { RouteConfig } from '../config/schema.ts';
+import { ticketParameters } from '../config/tickets.ts';
 import type { UpstreamKind } from '../config/upstream-kinds.ts';
 import { removeParameter } from '../http/query.ts';
 import type { GatewayRequest, HeaderField, UpgradeRequest } from '../http/request.ts';
@@ -55,7 +56,7 @@ export function compileForward(
 ): Forward {
   const fieldsOf = compileRequestFields(route, kind);
   const keepsToken = route.auth === 'none' || route.auth.forwardToken;
-  const withoutRivals = compileRivals(route.upstream.credentials ?? []);
+  const withoutRivals = compileRivals(route.upstream.credentials ?? [], ticketParameters(route.auth));
   const bareOf: Forward['withoutToken'] = (request, grant) =>
     withoutRivals(keepsToken ? request : withoutToken(request, grant));
   const fields: Forward['fields'] = (bare, { claims }) => fieldsOf(bare, claims);
@@ -71,9 +72,12 @@ export function compileForward(
   };
 }
 
-/** Compiles what takes out of a request what stands where these go, whether or not one of them is sent; fields are left out later. */
-function compileRivals(credentials: readonly CredentialConfig[]) {
-  const parameters = credentials.flatMap(({ query }) => query ?? []);
+/**
+ * Compiles what takes out of a request what stands where these go, whether or not one of them is sent, and its tickets, which are
+ * nobody's token; fields are left out later.
+ */
+function compileRivals(credentials: readonly CredentialConfig[], tickets: readonly string[]) {
+  const parameters = [...tickets, ...credentials.flatMap(({ query }) => query ?? [])];
   const leads = credentials.flatMap(({ subprotocol }) => subprotocol ?? []);
   return function withoutRivals<R extends GatewayRequest & Partial<UpgradeRequest>>(request: R): R {
     if (parameters.length === 0 && leads.length === 0) return request;

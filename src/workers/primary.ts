@@ -3,7 +3,8 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { shownConfig } from '../config/shown.ts';
 import type { Address, ListeningAddress } from '../gateway/address.ts';
-import { type Admin, startAdmin } from '../observe/admin.ts';
+import { addressOf } from '../gateway/listening.ts';
+import { startAdmin } from '../observe/admin.ts';
 import { type Logger, reopenLog } from '../observe/log.ts';
 import { droppedLines } from '../observe/log-destination.ts';
 import { MergedMetrics, type MetricSnapshot } from '../observe/merged-metrics.ts';
@@ -76,11 +77,6 @@ export async function startPrimary(loaded: LoadedConfig, deps: PrimaryDeps): Pro
     },
     end: () => crew.end(),
   };
-}
-
-function addressOf(admin: Admin | undefined): Address | undefined {
-  const address = admin?.address;
-  return address && { host: address.address, port: address.port };
 }
 
 function observerOf(metrics: MergedMetrics, logger: Logger): CrewObserver {

@@ -1,35 +1,36 @@
-import type { UpstreamDesk, UpstreamList, UpstreamView } from '../observe/admin/upstreams.ts';
+import type { UpstreamDesk, UpstreamView } from '../observe/admin/upstreams.ts';
 import { askAll } from './answers.ts';
 import type { Member } from './crew.ts';
 import { askDesk } from './desks.ts';
 
-/** From the best to the worst that a worker knows of an address. */
-const STATES: readonly UpstreamView['state'][] = ['unknown', 'well', 'due', 'out', 'unresolved', 'gone'];
+/** The worst last: each worker judges targets by its own dials and checks. */
+const STATES: readonly UpstreamView['state'][] = ['gone', 'unknown', 'well', 'due', 'out', 'unresolved'];
 
-/** Where routes lead to. Each worker finds out by itself how targets do: what is told is the worst that one of them knows. */
+/** Where the routes of all workers lead to. */
 export function createUpstreamsDesk(workers: Iterable<Member>): UpstreamDesk {
   return {
     async list(route) {
-      const { said } = await askAll(workers, ({ line }) => askDesk(line, 'upstreams', 'list', [route]));
-      return together([...said.values()]);
+      const { said, silent } = await askAll(workers, ({ line }) =>
+        askDesk(line, 'upstreams', 'list', [route]),
+      );
+      const lists = [...said.values()];
+      const all = lists.flatMap(({ upstreams }) => upstreams);
+      const places = Map.groupBy(all, ({ route, target }) => `${route} ${target}`);
+      return {
+        upstreams: [...places.values()].map((views) => views.reduce(together)),
+        more: Math.max(...lists.map(({ more }) => more)),
+        silent: silent.length > 0 ? silent : undefined,
+      };
     },
   };
 }
 
-function together(lists: readonly UpstreamList[]): UpstreamList {
-  const merged = new Map<string, UpstreamView>();
-  for (const view of lists.flatMap(({ upstreams }) => upstreams)) {
-    const key = JSON.stringify([view.route, view.target, view.address]);
-    const before = merged.get(key);
-    merged.set(key, before === undefined ? view : added(before, view));
-  }
-  return { upstreams: [...merged.values()], more: Math.max(0, ...lists.map(({ more }) => more)) };
-}
-
-function added(one: UpstreamView, other: UpstreamView): UpstreamView {
+/** What two workers say of one place: the worse of it, and the sum of what leads there. */
+function together(one: UpstreamView, other: UpstreamView): UpstreamView {
   const isWorse = STATES.indexOf(other.state) > STATES.indexOf(one.state);
   return {
     ...(isWorse ? other : one),
+    kinds: [...new Set([...one.kinds, ...other.kinds])],
     inFlight: one.inFlight + other.inFlight,
     sessions: one.sessions + other.sessions,
   };

@@ -13,7 +13,7 @@ function told(
   { login = '/login?to={return}', path = '/*', host = undefined as string | undefined } = {},
   error = MISSING,
 ): GatewayError {
-  const auth = { issuer: 'main', token: ['header', 'query:t'] };
+  const auth = { issuer: 'main', token: ['header', 'query:t', 'ticket', 'ticket:u'] };
   const config = routeConfig({ login, match: { path, host }, auth, upstream });
   return createSignIn(config)(plainOf({ ...PAGE, path: '/a/b', query: 'x=1', ...request }), error);
 }
@@ -34,6 +34,7 @@ describe('a browser that opens a page', () => {
   });
 
   test('leaves its token behind', () => {
+    expect(location(told({ query: 'ticket=sp&x=1&u=sp' }))).toBe('/login?to=%2Fa%2Fb%3Fx%3D1');
     expect(location(told({ query: 't=a.b.c&x=1' }))).toBe('/login?to=%2Fa%2Fb%3Fx%3D1');
     expect(location(told({ query: '%74=a.b.c' }))).toBe('/login?to=%2Fa%2Fb');
   });

@@ -11,6 +11,7 @@ test.each<[string, object]>([
   ['subject@main alice', { by: 'subject', value: 'alice', issuer: ISS }],
   [`subject@${ISS} alice@example.com`, { by: 'subject', value: 'alice@example.com', issuer: ISS }],
   ['jti 7b1f', { by: 'jti', value: '7b1f' }],
+  ['subject eyJanssen', { by: 'subject', value: 'eyJanssen' }],
   ['sid a b', { by: 'sid', value: 'a b' }],
   ['key # 1', { by: 'key', value: '# 1' }],
 ])('%j revokes', (line, expected) => {

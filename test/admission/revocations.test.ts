@@ -121,7 +121,7 @@ test('what no gateway can have told revokes nobody', async () => {
     '{',
     '{}',
     '{"by":"name","value":"alice","at":1,"until":2}',
-    '{"by":"jti","at":1}',
+    '{"by":"jti","value":"a"}',
   ];
   const heard = registers.register('revocations');
   const book = new Revocations(() => NOW, heard);

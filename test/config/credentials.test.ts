@@ -177,6 +177,13 @@ test.each([
   expect(problemOf(route(credentials, HTTP, auth), ENV)).toContain(`auth.forwardToken: ${message}`);
 });
 
+test('a ticket is never forwarded, whatever its parameter is called', () => {
+  const auth = '{ issuer: main, token: [header, "ticket:key."], forwardToken: true }';
+  expect(
+    credentialsOf(route(`{ subprotocol: key., ${VALUE} }`, 'websocket: ws://127.0.0.1:1', auth)),
+  ).toHaveLength(1);
+});
+
 test('a token is forwarded from elsewhere', () => {
   const auth = '{ issuer: main, token: [header], forwardToken: true }';
   expect(credentialsOf(route(`{ header: x-key, ${VALUE} }`, HTTP, auth))).toHaveLength(1);

@@ -4,7 +4,7 @@ import { ask, bearer, closeOf, opened, post } from '../support/endpoints.ts';
 import { startEcho, type Upstream } from '../support/faulty.ts';
 import { freshToken, TOKEN_ENV } from '../support/fresh.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
-import type { Answer } from '../support/raw.ts';
+import { type Answer, CLOSE, handshake, say } from '../support/raw.ts';
 import { ISSUER } from '../support/tokens.ts';
 
 /** A client that is connected shows a new token, and stays. */
@@ -151,6 +151,13 @@ describe('a new token', () => {
   });
 });
 
+test('comes too late for a session that is told its end', async () => {
+  using client = await openWire(gateway.port, '/chat', bearer(freshToken({ exp: inSeconds(0.3) })));
+  client.polite = false;
+  await client.until(() => client.frames.some(({ opcode }) => opcode === CLOSE), 'a Close');
+  expect(read(await refresh(freshToken()))).toMatchObject({ extended: 0, sessions: [] });
+});
+
 describe('is refused', () => {
   const SOON = { exp: inSeconds(-100) };
   test.each<[string, number, () => string, string]>([
@@ -291,6 +298,12 @@ test('the log says whose it was, and holds no token', async () => {
   expect(JSON.stringify(gateway.log)).not.toContain(token.slice(-20));
   expect(await gateway.metrics()).toContain(`sallyport_requests_total{route="${REFRESH}",status="2xx"} 1`);
 });
+
+async function openWire(port: number, path: string, fields: Record<string, string>) {
+  const client = await say(port, handshake(path, fields));
+  await client.until(() => client.head !== undefined, 'a 101');
+  return client;
+}
 
 async function revoke(body: object): Promise<void> {
   const url = `http://127.0.0.1:${gateway.gateway.adminAddress?.port}/revocations`;

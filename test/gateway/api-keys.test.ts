@@ -32,7 +32,7 @@ async function started(options: readonly string[] = []) {
     `${TOKEN_ISSUER}
 routes:
   - { name: keys, match: { path: /keys }, auth: { keys: "file:${file}", token: [header, subprotocol], ${forward} }, ${upstream} }
-  - { name: both, match: { path: /both }, auth: { keys: "file:${file}", issuer: main, ${forward} }, ${upstream} }
+  - { name: both, match: { path: /both }, auth: { keys: "file:${file}", issuer: main, token: [header, ticket], ${forward} }, ${upstream} }
   - { name: any, match: { path: /any }, auth: { keys: "file:${file}", token: [basic, "header:x-api-key", "cookie:key"] }, origins: ["https://a.example"], ${upstream} }
   - { name: closed, match: { path: /closed }, refuse: close, auth: { keys: "file:${file}", token: ["subprotocol:v."] }, ${upstream} }
   - { name: told, match: { path: /told }, auth: { keys: "file:${file}", forwardToken: true }, ${upstream} }`,
@@ -55,6 +55,20 @@ async function made(file: string, name: string, ...more: string[]): Promise<stri
 const lastHeaders = () => app.requests.at(-1)?.headers;
 
 describe('a key', () => {
+  test('gets a ticket, which lets its holder in once, and is no new token for sessions', async () => {
+    await using scene = await started();
+    const { gateway, key } = scene;
+    const post = (what: string) =>
+      fetch(`http://127.0.0.1:${gateway.port}/.sallyport/${what}`, {
+        ...{ method: 'POST', headers: { authorization: `Bearer ${key}` } },
+      });
+    const { ticket } = (await (await post('ticket')).json()) as { ticket: string };
+    const conversation = await converse(gateway.url(`/both?ticket=${ticket}`), [], {});
+    conversation.webSocket.close();
+    expect(await gateway.logged(({ msg }) => msg === 'session opened')).toMatchObject({ subject: 'ci' });
+    expect(await (await post('refresh')).text()).toContain('TOKEN_INVALID');
+  });
+
   test('lets plain requests and WebSockets in, is told by name, and goes no further', async () => {
     await using scene = await started();
     const { gateway, key, ask, connect } = scene;

@@ -101,6 +101,11 @@ const REFUSED: readonly (Refused & { readonly code: ErrorCode })[] = [
     headers: unauthorised(`, ${invalidToken}, error_description="The token has expired"`),
   },
   {
+    code: 'TICKET_INVALID',
+    ...{ status: 401, close: 3000, path: 'ticket?ticket=x' },
+    headers: unauthorised(`, ${invalidToken}, error_description="The ticket is not valid"`),
+  },
+  {
     code: 'RATE_LIMITED',
     ...{ status: 429, close: 1008, path: 'rate', after: 1 },
     headers: {
@@ -528,6 +533,12 @@ describe('the admin listener, asked by a service,', () => {
     await expectAnswer(await ask('/connections/x'), 'CONNECTION_GONE', 410);
     const large = { method: 'POST', headers: AUTHORIZED, body: 'x'.repeat(MIB + 1) };
     await expectAnswer(await ask('/connections/x', large), 'PUSH_TOO_BIG', 413);
+  });
+
+  test('answers 413 for BODY_TOO_BIG', async () => {
+    const body = 'x'.repeat(64 * 1024 + 1);
+    const url = `http://127.0.0.1:${gateway.port}/.sallyport/refresh`;
+    await expectAnswer(await fetch(url, { method: 'POST', body }), 'BODY_TOO_BIG', 413);
   });
 
   test('answers 429 for PUSHES_FULL', async () => {

@@ -159,6 +159,8 @@ test('one whose client is revoked while it is away ends at once, and is counted 
   expect(ends(gateway)).toMatchObject([{ close: 3000, by: 'gateway', error: 'TOKEN_REVOKED' }]);
   await until(() => told().length === 1);
   expect(await counted(gateway)).toEqual({ ...NOUGHT, ended: 1 });
+  const again = await fetch(url, { method: 'POST', headers, body: '{"subject": "ann"}' });
+  expect(await again.json()).toEqual({ ended: 0 });
   expect(String(await once(client.begin(suffix), 'error'))).toContain('401');
 });
 

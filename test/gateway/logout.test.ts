@@ -114,7 +114,7 @@ describe('is answered with 400, logged with why and never with the token, and en
     expect(answer.headers.get('cache-control')).toBe('no-store');
     expect(await answer.json()).toEqual({
       error: 'invalid_request',
-      error_description: 'This is no logout token that counts here, or it was shown before.',
+      error_description: 'The logout token does not count here, or not again.',
     });
     const line = await gateway.logged(({ error }) => error === 'LOGOUT_REFUSED');
     expect(line).toMatchObject({
@@ -136,7 +136,7 @@ describe('is answered with 400, logged with why and never with the token, and en
   });
 
   test.each([
-    ['JSON', () => ({ body: '{}', headers: { 'content-type': 'application/json' } })],
+    ['no form', () => ({ body: `logout_token=${logoutToken()}`, headers: { 'content-type': 'text/plain' } })],
     ['two tokens', () => ({ body: new URLSearchParams([pair(), pair()]) })],
     ['another parameter', () => ({ body: new URLSearchParams({ token: logoutToken() }) })],
   ])('%s', async (_, init) => {

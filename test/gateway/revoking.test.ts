@@ -203,6 +203,7 @@ test.each([
   [{ subject: 'a', jti: 'b' }, 'say one of'],
   [{ subjekt: 'a' }, 'subjekt is no name here'],
   [{ subject: '' }, 'a text of 1 to'],
+  [{ jti: 'eyJhbGciOiJFUzI1NiJ9.e30.x' }, 'jti is a whole token'],
   [{ subject: 7 }, 'a text of 1 to'],
   [{ subject: 'a', issuer: 'nobody' }, 'nobody is no issuer'],
   [{ subject: 'a', for: 'ever' }, 'for is a duration'],

@@ -5,7 +5,7 @@ import { type Answer, say } from './raw.ts';
 
 /** Clients of what the gateway answers itself, and of its WebSockets. */
 
-type Fields = Readonly<Record<string, string>>;
+export type Fields = Readonly<Record<string, string>>;
 
 /** A POST with these fields: its answer, read from the wire. */
 export async function post(port: number, path: string, fields: Fields = {}, body = ''): Promise<Answer> {

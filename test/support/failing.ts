@@ -53,6 +53,7 @@ function configOf(ports: Record<string, number>): string {
     'auth: { issuer: main, token: [header, subprotocol, query:access_token], require: { scope: chat } }';
   const refusals = {
     token: `${auth}, ${at('echo')}`,
+    ticket: `auth: { issuer: main, token: [ticket] }, ${at('echo')}`,
     keys: `auth: { issuer: away }, ${at('echo')}`,
     origin: `auth: none, origins: ["https://app.test"], ${at('echo')}`,
     address: `auth: none, addresses: { deny: [127.0.0.0/8] }, ${at('echo')}`,

@@ -130,6 +130,8 @@ describe('while Redis is away', () => {
     for (let index = 0; index < 3; index++) await storm([one], 1);
     await one.logged((line) => line.msg === 'shared store does not answer');
     expect(metric(await one.metrics(), 'sallyport_store_answering')).toBe(0);
+    expect(metric(await one.metrics(), 'sallyport_store_hearing')).toBe(0);
+    await one.logged((line) => line.msg === 'what other gateways tell is not heard');
     expect(metric(await one.metrics(), 'sallyport_store_outages_total')).toBe(1);
   });
 

@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { StoreConfig } from '../../src/config/store.ts';
 import type { Commons } from '../../src/store/commons.ts';
 import { openRedisStore, type RedisStore } from '../../src/store/redis/index.ts';
+import { folderWith, sallyport } from '../support/cli.ts';
 import { startWay, type Way } from '../support/partition.ts';
 import { eventually } from '../support/patience.ts';
+import { freePort } from '../support/ports.ts';
 import { redisCli } from '../support/redis.ts';
 import { type RunningServer, startRedis } from '../support/servers.ts';
 
@@ -33,11 +36,11 @@ async function open(port = redis.port, { refuses = false, withinMs = 2_000 } = {
   return store;
 }
 
-/** Two that know of each other. */
+/** Two, the second of which knows of the first. */
 async function openTwo(ports: readonly [number, number] = [redis.port, redis.port]) {
   const stores = [await open(ports[0]), await open(ports[1])] as const;
   await eventually(
-    () => stores.every(({ gateways }) => gateways === 2),
+    () => stores[1].gateways === 2,
     () => 'they have not seen each other',
     10_000,
   );
@@ -69,13 +72,13 @@ async function keys(): Promise<string[]> {
 }
 
 describe('notes', () => {
-  test('are taken by one of a hundred that ask at both gateways, each time', async () => {
+  test('are taken by one of those that ask at both gateways, a hundred times', async () => {
     const both = await openTwo();
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 100; round++) {
       expect(await both[round % 2]?.notes.put(`n ${round}`, 'text', 10_000)).toBe(true);
       expect(await both[1]?.notes.put(`n ${round}`, 'other', 10_000)).toBe(false);
       const taken = await Promise.all(
-        Array.from({ length: 100 }, (_, at) => both[at % 2]?.notes.take(`n ${round}`)),
+        Array.from({ length: 10 }, (_, at) => both[at % 2]?.notes.take(`n ${round}`)),
       );
       expect(taken.filter((text) => text !== undefined)).toEqual(['text']);
     }
@@ -139,9 +142,9 @@ describe('notes', () => {
 describe('a question', () => {
   test('is answered by both, who asks first', async () => {
     const [one, two] = await openTwo();
-    one.broadcast.answer('count', () => 1);
-    two.broadcast.answer('count', (what) => what);
-    expect(await one.broadcast.ask('count', { of: 'ünïcode\n' }, 10_000)).toEqual([1, { of: 'ünïcode\n' }]);
+    two.broadcast.answer('count', () => 1);
+    one.broadcast.answer('count', (what) => what);
+    expect(await two.broadcast.ask('count', { of: 'ünïcode\n' }, 10_000)).toEqual([1, { of: 'ünïcode\n' }]);
   });
 
   test('is heard by who was away, once there is a way again', async () => {
@@ -236,6 +239,18 @@ describe('a register', () => {
     expect([...listen((await open()).commons).keys()]).toEqual(['alice']);
   });
 
+  test('is written again to a Redis that has forgotten all, though nothing was cut', async () => {
+    const [one] = await openTwo();
+    one.register('revoked').put(entry('alice'));
+    await eventually(async () => (await keys()).includes('test:registers'));
+    await redisCli(redis.port, ['FLUSHALL']);
+    await eventually(
+      async () => (await keys()).includes('test:registers'),
+      () => 'it is not there',
+      10_000,
+    );
+  });
+
   test('takes five thousand at once', async () => {
     const [one, two] = await openTwo();
     const atTwo = listen(two);
@@ -266,6 +281,17 @@ describe('a register', () => {
   });
 });
 
+test('whether the others are heard is known', async () => {
+  const way = await startWay(redis.port);
+  const store = await open(way.port);
+  expect(store.isHearing).toBe(true);
+  way.cut();
+  await eventually(() => !store.isHearing);
+  way.heal();
+  await eventually(() => store.isHearing);
+  expect(heard.at(-1)).toBe('hears');
+});
+
 test('all is kept under keys that end by themselves', async () => {
   const [one] = await openTwo();
   one.register('revoked').put(entry('alice'));
@@ -283,4 +309,41 @@ test('a Redis that may not be read is told of, once, and keeps nobody from the r
   await eventually(() => heard.length > 0);
   expect(await commons.notes.put('n', 'text', 10_000)).toBe(true);
   expect(heard).toEqual([expect.stringContaining('NOPERM')]);
+});
+
+describe('check --live', () => {
+  async function checked(store: string) {
+    const text = `listeners: [{ host: 127.0.0.1, port: 8080 }]
+store: { ${store} }
+routes: [{ name: a, match: { path: /a }, auth: none, upstream: { tcp: "127.0.0.1:${redis.port}" } }]`;
+    const folder = await folderWith({ 'gate.yaml': text });
+    const { code, out } = await sallyport(['check', '--live', join(folder, 'gate.yaml')]);
+    const row = out.split('\n').find((line) => / store /.test(line));
+    return [code, row?.replace(/^\S+ +store +/, '')];
+  }
+  const address = () => `redis: "redis://127.0.0.1:${redis.port}"`;
+
+  test('says which Redis it is', async () => {
+    expect(await checked(address())).toEqual([0, expect.stringMatching(/^Redis \d+\.\d+\.\d+$/)]);
+    const keptKeys = await keys();
+    for (const key of keptKeys) expect(key).toMatch(/^$|sallyport:(note|events):check/);
+  });
+
+  test('says what is wrong', async () => {
+    const port = await freePort();
+    expect(await checked(`redis: "redis://127.0.0.1:${port}"`)).toEqual([1, 'FAILS: nothing listens there']);
+    await redisCli(redis.port, ['CONFIG', 'SET', 'maxmemory', '1']);
+    expect(await checked(address())).toEqual([1, expect.stringContaining('OOM')]);
+    await redisCli(redis.port, ['CONFIG', 'SET', 'maxmemory', '0']);
+    await redisCli(redis.port, ['ACL', 'SETUSER', 'default', '-xread']);
+    expect(await checked(address())).toEqual([1, expect.stringContaining("'xread' command")]);
+    await redisCli(redis.port, ['ACL', 'SETUSER', 'some', 'on', '>secret', '~*', '+@all']);
+    await redisCli(redis.port, ['ACL', 'SETUSER', 'default', 'off']);
+    expect(await checked(address())).toEqual([1, expect.stringContaining('NOAUTH')]);
+    const login = 'username: some, password: wrong';
+    expect(await checked(`${address()}, ${login}`)).toEqual([1, expect.stringContaining('WRONGPASS')]);
+    process.kill(redis.pid as number, 'SIGSTOP');
+    onTestFinished(() => void process.kill(redis.pid as number, 'SIGCONT'));
+    expect(await checked(`${address()}, ${login}`)).toEqual([1, 'FAILS: no answer in time']);
+  });
 });

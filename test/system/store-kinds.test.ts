@@ -6,6 +6,8 @@ import type { StoreConfig } from '../../src/config/store.ts';
 import { Closers } from '../../src/gateway/closers.ts';
 import { openStore } from '../../src/gateway/store.ts';
 import { createLogger } from '../../src/observe/log.ts';
+import type { Commons } from '../../src/store/commons.ts';
+import { openRedisStore, type RedisStore } from '../../src/store/redis/index.ts';
 import { unwatched } from '../../src/watched-certificates.ts';
 import { makeAuthority, makeCertificate, writePair } from '../support/certificates.ts';
 import { folderWith } from '../support/cli.ts';
@@ -14,6 +16,8 @@ import { redisCli } from '../support/redis.ts';
 import { programPath, type RunningServer, startServer } from '../support/servers.ts';
 
 /** What gateways share, in a Redis of each kind: a cluster, one that a Sentinel watches, one over TLS with an ACL. */
+
+const AS_CLIENT = ['-a', 'pw', '--no-auth-warning'];
 
 /** A Redis that is given these options in its file. */
 async function startWith(
@@ -33,7 +37,8 @@ async function startWith(
 /** Whether two gateways with this store let in ten of forty for each of two keys, and four of nine at a time. */
 async function expectShared(config: Pick<StoreConfig, 'redis'> & Partial<StoreConfig>): Promise<void> {
   const whole: StoreConfig = { prefix: 'chat', onFailure: 'refuse', ...config };
-  const stores = [await open(whole), await open(whole)];
+  const opened = [await open(whole), await open(whole)];
+  const stores = opened.map(({ store }) => store);
   const rates = stores.map((store) =>
     store.rates('chat/upgrades/subject', { count: 10, perMs: 3_600_000 }, 10),
   );
@@ -44,13 +49,28 @@ async function expectShared(config: Pick<StoreConfig, 'redis'> & Partial<StoreCo
   expect(waits.filter((wait) => wait === 0)).toHaveLength(20);
   const taken = await Promise.all(Array.from({ length: 9 }, (_, at) => places[at % 2]?.acquire('alice', 4)));
   expect(taken.filter((release) => release !== undefined)).toHaveLength(4);
+  await expectTold(opened.map(({ commons }) => commons));
+}
+
+/** Whether what one knows the other knows, too. */
+async function expectTold(commons: readonly Commons[]): Promise<void> {
+  const [one, two] = commons as [Commons, Commons];
+  expect(await one.notes.put('note', 'text', 10_000)).toBe(true);
+  expect([await two.notes.take('note'), await one.notes.take('note')]).toEqual(['text', undefined]);
+  one.broadcast.answer('who', () => 'one');
+  two.broadcast.answer('who', () => 'two');
+  expect(await two.broadcast.ask('who', '', 10_000)).toEqual(['two', 'one']);
+  const heard: string[] = [];
+  one.register('some').listen({ put: ({ name }) => heard.push(name), removed: () => undefined });
+  two.register('some').put({ name: 'entry', text: '', until: Date.now() + 10_000 });
+  await eventually(() => heard.length > 0);
 }
 
 async function open(config: StoreConfig) {
   const closers = new Closers();
   onTestFinished(() => closers.run());
   const deps = { certificates: unwatched, onFailed() {}, logger: createLogger({ level: 'silent' }) };
-  return (await openStore(config, deps, closers)).store;
+  return openStore(config, deps, closers);
 }
 
 test('a cluster', async () => {
@@ -79,6 +99,75 @@ test('a master that a Sentinel watches', async () => {
   const redis = [`redis://127.0.0.1:${sentinel.port}`];
   await expectShared({ redis, sentinel: 'limits', password: new Secret('pw') });
 });
+
+test('a replica that takes the place of a master which was killed', async () => {
+  const common = (port: number) => [`port ${port}`, 'requirepass pw', 'masterauth pw', 'save ""'];
+  const master = await startWith((_folder, port) => common(port));
+  const replica = await startWith((_folder, port) => [
+    ...common(port),
+    `replicaof 127.0.0.1 ${master.port}`,
+    'repl-diskless-sync-delay 0',
+  ]);
+  const watches = (_folder: string, port: number) => [
+    `port ${port}`,
+    `sentinel monitor limits 127.0.0.1 ${master.port} 1`,
+    'sentinel auth-pass limits pw',
+    'sentinel down-after-milliseconds limits 500',
+    'sentinel failover-timeout limits 3000',
+  ];
+  const sentinel = await startWith(watches, ['--sentinel']);
+  await eventually(
+    async () =>
+      (await redisCli(sentinel.port, ['SENTINEL', 'REPLICAS', 'limits'])).includes('master-link-status\nok'),
+    'the Sentinel knows of no replica',
+    20_000,
+  );
+  const config = {
+    redis: [`redis://127.0.0.1:${sentinel.port}`],
+    sentinel: 'limits',
+    password: new Secret('pw'),
+  };
+  const stores: RedisStore[] = [];
+  for (let count = 0; count < 2; count++) {
+    const store = await openRedisStore({ prefix: 'chat', onFailure: 'local', ...config });
+    onTestFinished(() => store.close());
+    stores.push(store);
+  }
+  await eventually(() => stores.every(({ gateways }) => gateways === 2), 'each other', 10_000);
+  const places = stores.map((store) => store.places('chat/connections/subject'));
+  const takeAll = (count: number) =>
+    Promise.all(Array.from({ length: count }, (_, turn) => places[turn % 2]?.acquire('alice', 6)));
+  expect((await takeAll(4)).filter((release) => release !== undefined)).toHaveLength(4);
+
+  process.kill(master.pid as number, 'SIGKILL');
+  // Nobody answers by now: each has its part of what was free, and no more.
+  const meanwhile = (await takeAll(20)).filter((release) => release !== undefined);
+  expect(meanwhile.length).toBeLessThanOrEqual(2);
+  const asked = stores.map((store) =>
+    store.rates('chat/upgrades/subject', { count: 10, perMs: 3_600_000 }, 10),
+  );
+  let letIn = 0;
+  await eventually(
+    async () => {
+      for (const rates of asked) if ((await rates.take('bob')) === 0) letIn += 1;
+      return stores.every((store) => store.isAnswering) && (await roleOf(replica)) === 'master';
+    },
+    'the replica is not asked',
+    20_000,
+  );
+  expect(letIn).toBeLessThanOrEqual(20);
+  await eventually(
+    async () => (await takeAll(4)).every((release) => release === undefined),
+    'more places than there are',
+    10_000,
+  );
+  await asked[0]?.take('carol');
+  expect(await redisCli(replica.port, [...AS_CLIENT, 'KEYS', 'chat:bucket:*'])).toContain('carol');
+});
+
+async function roleOf({ port }: RunningServer): Promise<string | undefined> {
+  return (await redisCli(port, [...AS_CLIENT, 'ROLE'])).split('\n')[0];
+}
 
 test('over TLS, with an ACL of its own', async () => {
   const authority = await makeAuthority('a company');

@@ -31,8 +31,8 @@ interface ExternalAuth {
   readonly external: ExternalConfig;
   /** A token that has been found goes on, to this service too. */
   readonly forwardToken: boolean;
-  /** A parameter of the query that this service is not told: it may be a resume token. */
-  readonly hidden?: string | undefined;
+  /** Parameters of the query that this service is not told: they may be resume tokens and tickets. */
+  readonly hidden?: readonly string[];
 }
 
 /** What another service is asked with. */
@@ -51,7 +51,7 @@ interface ExternalDeps {
  * Origin, TOO_MANY_REQUESTS, AUTH_UNAVAILABLE, RATE_LIMITED for a client from whose address come too many that it refuses.
  */
 export function checkExternal(
-  { forwardToken: keepsToken, external: config, hidden }: ExternalAuth,
+  { forwardToken: keepsToken, external: config, hidden = [] }: ExternalAuth,
   deps: ExternalDeps,
   isExempt: (request: GatewayRequest) => boolean = () => false,
   now: () => number = Date.now,
@@ -77,8 +77,8 @@ export function checkExternal(
   };
 }
 
-function withoutHidden(request: GatewayRequest, name: string | undefined): GatewayRequest {
-  return name === undefined ? request : { ...request, query: removeParameter(request.query, name) };
+function withoutHidden(request: GatewayRequest, names: readonly string[]): GatewayRequest {
+  return names.length === 0 ? request : { ...request, query: names.reduce(removeParameter, request.query) };
 }
 
 /** The client's own fields, and ours. */

@@ -6,7 +6,7 @@ const SIZE = 4096;
 
 interface Known {
   readonly proof: Proof;
-  /** In milliseconds since the epoch. */
+  /** On a clock that never jumps, in milliseconds; its own end is a time of day. */
   readonly until: number;
 }
 
@@ -18,13 +18,15 @@ interface Known {
 export class RememberedAnswers {
   readonly #holdMs: number;
   readonly #now: () => number;
+  readonly #monotonic: () => number;
   readonly #size: number;
   readonly #known = new Map<string, Known>();
   readonly #asked = new Map<string, Promise<Proof>>();
 
-  constructor(holdMs: number, { now = Date.now, size = SIZE } = {}) {
+  constructor(holdMs: number, { now = Date.now, monotonic = () => performance.now(), size = SIZE } = {}) {
     this.#holdMs = holdMs;
     this.#now = now;
+    this.#monotonic = monotonic;
     this.#size = size;
   }
 
@@ -57,15 +59,15 @@ export class RememberedAnswers {
     const known = this.#known.get(name);
     if (known === undefined) return undefined;
     this.#known.delete(name);
-    if (known.until <= this.#now()) return undefined;
+    const { until, proof } = known;
+    if (until <= this.#monotonic() || (proof.expiresAt ?? Infinity) <= this.#now()) return undefined;
     // A Map keeps the order of insertion: the one used last goes to its end.
     this.#known.set(name, known);
-    return known.proof;
+    return proof;
   }
 
   #remember(name: string, proof: Proof): void {
-    const until = Math.min(this.#now() + this.#holdMs, proof.expiresAt ?? Infinity);
-    this.#known.set(name, { proof, until });
+    this.#known.set(name, { proof, until: this.#monotonic() + this.#holdMs });
     if (this.#known.size <= this.#size) return;
     const [oldest] = this.#known.keys();
     this.#known.delete(oldest as string);

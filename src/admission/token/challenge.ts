@@ -6,6 +6,7 @@ const ANSWERS = {
   TOKEN_INVALID: ', error="invalid_token"',
   TOKEN_EXPIRED: ', error="invalid_token", error_description="The token has expired"',
   TOKEN_REVOKED: ', error="invalid_token", error_description="The token was revoked"',
+  TICKET_INVALID: ', error="invalid_token", error_description="The ticket is not valid"',
   FORBIDDEN: ', error="insufficient_scope"',
   BAD_REQUEST: ', error="invalid_request", error_description="More than one token"',
 } as const;

@@ -3,9 +3,10 @@ import { GatewayError } from '../../errors.ts';
 import type { GatewayRequest } from '../../http/request.ts';
 import type { Claims } from '../claims.ts';
 import { isForgeable } from '../forgeable.ts';
-import { type Check, endBy, type Grant } from '../grant.ts';
+import { type Check, endBy, type Grant, type Proven } from '../grant.ts';
 import type { ApiKeys, KeyHolder } from '../keys/index.ts';
 import { whyUnknown } from '../keys/key.ts';
+import type { Tickets } from '../tickets/index.ts';
 import { challenge } from './challenge.ts';
 import { checkConfirmation } from './confirmation.ts';
 import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
@@ -21,6 +22,8 @@ export interface TokenDeps {
   readonly verifiers: ReadonlyMap<string, TokenVerifier>;
   /** By the files they stand in. */
   readonly keys?: ReadonlyMap<string, ApiKeys> | undefined;
+  /** Those that are given for tokens. */
+  readonly tickets?: Pick<Tickets, 'take'> | undefined;
   /** Bounds what is spent on the proofs of strangers. */
   readonly verifications: Verifying;
 }
@@ -60,12 +63,7 @@ export function checkToken(
       return;
     }
     const [first] = oneToken(found, request);
-    const { subject, claims, expiresAt, graceMs, marks } = await verified(first.token, request);
-    grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
-    grant.subject = subject ?? grant.subject;
-    grant.claims = beside(grant.claims, claims);
-    grant.marks = marks;
-    endBy(grant, expiresAt, graceMs);
+    noteProven(grant, await verified(first.token, request));
     noteCredentials(grant, found);
   };
 
@@ -113,7 +111,17 @@ function beside(proven: Claims, claims: Claims): Claims {
   return Object.keys(proven).length === 0 ? claims : { ...claims, ...proven };
 }
 
-function noteCredentials(grant: Grant, [first, ...copies]: readonly Found[]): void {
+/** Writes down what is proven by a token, or what stands for one. */
+export function noteProven(grant: Grant, { subject, claims, expiresAt, graceMs, marks }: Proven): void {
+  grant.issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
+  grant.subject = subject ?? grant.subject;
+  grant.claims = beside(grant.claims, claims);
+  grant.marks = marks;
+  endBy(grant, expiresAt, graceMs);
+}
+
+/** Writes down where tokens stood, so that they can be taken out. */
+export function noteCredentials(grant: Grant, [first, ...copies]: readonly Found[]): void {
   grant.credential = first?.credential;
   grant.copies = copies.map((copy) => copy.credential);
 }

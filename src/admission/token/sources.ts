@@ -65,6 +65,9 @@ function find(
       return authorization(request, basic);
     case 'cookie':
       return named(from, name, cookies(request, name));
+    // For an upgrade only, and not looked for here.
+    case 'ticket':
+      return [];
     case 'query':
       return named(from, name, new URLSearchParams(request.query).getAll(name));
     case 'subprotocol': {

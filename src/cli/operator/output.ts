@@ -12,6 +12,13 @@ export function tell({ stdout }: Context, { json }: OutputOptions, document: obj
   stdout.write(`${json ? JSON.stringify(document) : sentence}\n`);
 }
 
+/** Warns of workers that have not answered in time, by their numbers. */
+export function warnOfSilent({ stderr }: Context, silent: readonly number[] | undefined): void {
+  if (silent === undefined) return;
+  const who = `worker ${silent.join(' and ')}`;
+  stderr.write(`sallyport: ${who} did not answer in time: what it has is missing here\n`);
+}
+
 /** `ended 1 session`. */
 export function endedText(count: number): string {
   return `ended ${count} session${count === 1 ? '' : 's'}`;

@@ -5,7 +5,7 @@ import { table } from '../table.ts';
 import { type AdminClient, openAdminClient } from './admin.ts';
 import { age, size } from './amounts.ts';
 import { addFilters, filterOf } from './filters.ts';
-import { JSON_OPTION, type OutputOptions } from './output.ts';
+import { JSON_OPTION, type OutputOptions, warnOfSilent } from './output.ts';
 import { printable } from './printable.ts';
 
 /** As many as one answer has. */
@@ -23,9 +23,9 @@ export function sessionsCommand(command: Command): Command {
 /** `sallyport sessions FILE`: one line each. Throws CommandError where the gateway cannot be asked. */
 export async function sessions(context: Context, file: string, options: SessionsOptions): Promise<void> {
   const admin = await openAdminClient(context, file);
-  if (options.json) return writeDocument(context, all(admin, options));
+  if (options.json) return writeDocument(context, all(context, admin, options));
   const rows: string[][] = [['SESSION', 'ROUTE', 'SUBJECT', 'ADDRESS', 'TARGET', 'AGE', 'UP', 'DOWN']];
-  for await (const view of all(admin, options)) rows.push(rowOf(view));
+  for await (const view of all(context, admin, options)) rows.push(rowOf(view));
   context.stdout.write(rows.length === 1 ? 'no open sessions\n' : table(rows));
 }
 
@@ -39,11 +39,16 @@ async function writeDocument({ stdout }: Context, views: AsyncIterable<SessionVi
   stdout.write(lead === ',\n' ? ']}\n' : `${lead}]}\n`);
 }
 
-async function* all(admin: AdminClient, options: SessionsOptions): AsyncGenerator<SessionView> {
+async function* all(
+  context: Context,
+  admin: AdminClient,
+  options: SessionsOptions,
+): AsyncGenerator<SessionView> {
   let after: number | undefined = 0;
   while (after !== undefined) {
     const query = { ...filterOf(options), limit: PAGE, after: String(after) };
     const page = (await admin.ask('GET', '/sessions', { query })) as SessionPage;
+    warnOfSilent(context, page.silent);
     yield* page.sessions;
     after = page.next;
   }

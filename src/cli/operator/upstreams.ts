@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { table } from '../table.ts';
 import { openAdminClient } from './admin.ts';
 import { age } from './amounts.ts';
-import { JSON_OPTION, type OutputOptions, tell } from './output.ts';
+import { JSON_OPTION, type OutputOptions, tell, warnOfSilent } from './output.ts';
 import { printable } from './printable.ts';
 
 export interface UpstreamsOptions extends OutputOptions {
@@ -27,6 +27,7 @@ export async function upstreams(context: Context, file: string, options: Upstrea
   const admin = await openAdminClient(context, file);
   const query: Record<string, string> = route === undefined ? {} : { route };
   const found = (await admin.ask('GET', '/upstreams', { query })) as UpstreamList;
+  warnOfSilent(context, found.silent);
   tell(context, options, found, textOf(found));
 }
 

@@ -1,4 +1,5 @@
 import { namesIn } from '../placeholders.ts';
+import { ticketParameters } from '../tickets.ts';
 import type { AllowConfig } from './allow.ts';
 import type { TableConfig } from './table.ts';
 import { isDynamic, type TcpTargets } from './targets.ts';
@@ -93,7 +94,9 @@ function whyNever({ from, name }: TargetField, { match, auth }: DynamicShape): s
     return `${what}: match.host has no *, as in *.db.example.com`;
   if (from === 'claims' && auth === 'none') return `${what}: there are no claims on a route with auth: none`;
   const isToken = auth !== 'none' && auth.token.some((one) => one.from === 'query' && one.name === name);
-  return from === 'query' && isToken ? `${what}: ?${name}= is where the token stands` : undefined;
+  if (from === 'query' && isToken) return `${what}: ?${name}= is where the token stands`;
+  const isTicket = from === 'query' && ticketParameters(auth).includes(name);
+  return isTicket ? `${what}: ?${name}= is where the ticket stands` : undefined;
 }
 
 /** There is no list of targets to choose from, or to look after. */

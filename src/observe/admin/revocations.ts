@@ -1,3 +1,4 @@
+import { isToken } from '../../admission/revocation-list.ts';
 import { REVOKED_BY, type RevokedBy } from '../../admission/revocations.ts';
 import { parseDuration } from '../../config/units.ts';
 import { GatewayError } from '../../errors.ts';
@@ -83,6 +84,8 @@ function readOrder(given: Readonly<Record<string, unknown>>): RevocationOrder {
 function readText(name: string, value: unknown): string {
   if (typeof value !== 'string' || value === '' || value.length > LONGEST_VALUE)
     throw badRequest(`${name} is a text of 1 to ${LONGEST_VALUE} characters`);
+  if (isToken(value))
+    throw badRequest(`${name} is a whole token, which is not kept: say its jti, sid or subject`);
   return value;
 }
 

@@ -30,6 +30,8 @@ export interface UpstreamList {
   readonly upstreams: readonly UpstreamView[];
   /** How many there are besides. */
   readonly more: number;
+  /** Workers, by their numbers, that have not said in time what they have. Absent: all have. */
+  readonly silent?: readonly number[] | undefined;
 }
 
 /** Where routes lead to, for operators; made by the gateway. */

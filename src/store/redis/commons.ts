@@ -25,9 +25,11 @@ interface CommonsDeps {
 export interface RedisCommons extends Commons {
   /** Resolves when the registers were read, and what others tell is heard. */
   readonly heard: Promise<void>;
+  /** What others tell is heard, as far as is known. */
+  readonly isHearing: boolean;
   /** Tells what may not have been told. Never rejects. */
   repeat(): Promise<void>;
-  /** Writes again what Redis may have lost. Never rejects. */
+  /** The same, and writes again what Redis may have lost. Never rejects. */
   restate(): Promise<void>;
   /** Again is a no-op. */
   close(): void;
@@ -51,10 +53,15 @@ export function createRedisCommons(deps: CommonsDeps): RedisCommons {
   return {
     ...commons,
     heard: events.heard,
+    get isHearing() {
+      return events.isHearing;
+    },
     async repeat() {
       await Promise.all([channel.repeat(), commons.repeat()]);
     },
-    restate: () => commons.synchronize().catch(() => undefined),
+    async restate() {
+      await Promise.all([channel.repeat(), commons.synchronize()]).catch(() => undefined);
+    },
     close() {
       events.close();
       commons.close();

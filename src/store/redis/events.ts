@@ -32,7 +32,9 @@ export class Events {
   /** The last one that was read; undefined: none yet. */
   #last: string | undefined;
   #wake = () => {};
-  #isFailing = false;
+  #isHearing = false;
+  /** That it fails has been told. */
+  #isTold = false;
 
   constructor(deps: EventsDeps) {
     this.#deps = deps;
@@ -43,6 +45,11 @@ export class Events {
   /** Resolves when it hears, for the first time. */
   get heard(): Promise<void> {
     return this.#first.promise;
+  }
+
+  /** Nothing is missed, as far as is known. */
+  get isHearing(): boolean {
+    return this.#isHearing;
   }
 
   /** Ends what it reads; again is a no-op. */
@@ -77,8 +84,9 @@ export class Events {
     else if (isBefore(end, this.#last)) this.#last = START;
     await onBegin();
     this.#first.resolve();
-    if (this.#isFailing) observer?.recovered();
-    this.#isFailing = false;
+    this.#isHearing = true;
+    if (this.#isTold) observer?.recovered();
+    this.#isTold = false;
   }
 
   async #next(): Promise<void> {
@@ -95,8 +103,9 @@ export class Events {
   }
 
   #onFailure(cause: unknown): void {
-    if (!this.#isFailing && !this.#isClosed) this.#deps.observer?.failed(cause);
-    this.#isFailing = true;
+    this.#isHearing = false;
+    if (!this.#isTold && !this.#isClosed) this.#deps.observer?.failed(cause);
+    this.#isTold = true;
   }
 
   async #pause(): Promise<void> {

@@ -16,6 +16,8 @@ export interface RedisStore extends SharedStore {
   readonly gateways: number;
   /** Redis answers, as far as is known. */
   readonly isAnswering: boolean;
+  /** What the others tell is heard, as far as is known. */
+  readonly isHearing: boolean;
   /** Gives up the connection; again is a no-op. What this process holds is free in some seconds. */
   close(): void;
 }
@@ -54,6 +56,9 @@ export async function openRedisStore(config: StoreConfig, deps: RedisStoreDeps =
     get isAnswering() {
       return guard.isAnswering;
     },
+    get isHearing() {
+      return commons.isHearing;
+    },
     close() {
       clearInterval(again);
       commons.close();
@@ -82,7 +87,7 @@ function assemble(link: RedisLink, reading: RedisLink, prefix: string, deps: Red
   });
   const membership = new Membership(link, prefix, (wasAlive) => {
     void (wasAlive ? store.repeat() : store.restate());
-    void commons.repeat();
+    void (wasAlive ? commons.repeat() : commons.restate());
   });
   const authority = new GuardedAuthority(new RedisAuthority(link, prefix, membership), guard);
   const gateways = () => membership.size;

@@ -30,8 +30,12 @@ export interface RedisLink {
  */
 export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLink {
   const client = clientOf(config, tls);
-  // Whoever asks is told of each failure; without a listener it would end the process.
-  client.on('error', () => undefined);
+  let fault: unknown;
+  // Whoever asks is told of it; without a listener it would end the process.
+  client.on('error', (error: Error & { readonly lastNodeError?: Error }) => {
+    // A cluster names what befell the last of its nodes.
+    fault = error.lastNodeError ?? error;
+  });
   const ready: (() => void)[] = [];
   client.on('ready', () => {
     learn(client);
@@ -40,20 +44,41 @@ export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLi
   const tried = client.connect().catch(() => undefined);
   return {
     tried,
-    run: (script, key, ...values) => run(client, script, key, values),
-    call: (name, ...values) => client.call(name, ...values),
+    run: (script, key, ...values) => whenReady(() => run(client, script, key, values)),
+    call: (name, ...values) => whenReady(() => client.call(name, ...values)),
     get isReady() {
       return client.status === 'ready';
     },
     onReady: (listener) => void ready.push(listener),
     close: () => client.disconnect(),
   };
+
+  async function whenReady<T>(ask: () => Promise<T>): Promise<T> {
+    if (client.status !== 'ready') throw new Error('there is no connection to Redis', { cause: fault });
+    return ask();
+  }
 }
 
 /** Tells it all scripts, so that the first who run them need not. What one of them does not learn it is told with the question. */
 function learn(client: Redis | Cluster): void {
   const nodes = client instanceof Cluster ? client.nodes('master') : [client];
   for (const node of nodes) for (const { lua } of SCRIPTS) node.script('LOAD', lua).catch(() => undefined);
+}
+
+/** What is asked in one turn of the event loop is written at its end, at once: a question of its own costs a system call. */
+function gatherWrites({ stream }: Redis): void {
+  if (stream === undefined || stream.writableCorked > 0) return;
+  stream.cork();
+  setImmediate(() => stream.uncork());
+}
+
+/** Scripts are few, and asked for all the time. */
+const HASHES = new Map<string, string>();
+
+function hashOf(lua: string): string {
+  const known = HASHES.get(lua) ?? hash('sha1', lua);
+  HASHES.set(lua, known);
+  return known;
 }
 
 /** By its hash, which is all that has to be sent once Redis knows the script. */
@@ -63,8 +88,9 @@ async function run(
   key: string,
   values: (string | number)[],
 ): Promise<unknown> {
+  if (client instanceof Redis) gatherWrites(client);
   try {
-    return await client.evalsha(hash('sha1', lua), 1, key, ...values);
+    return await client.evalsha(hashOf(lua), 1, key, ...values);
   } catch (error) {
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
     return client.eval(lua, 1, key, ...values);

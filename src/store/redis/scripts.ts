@@ -1,6 +1,7 @@
 /**
  * What is done in Redis in one step, in its Lua. Each touches one key, as a cluster wants it, and counts on the clock of Redis
- * alone. A clock that was set back refills nothing until it is where it was; one that was set forward fills what is empty, once.
+ * alone. After a clock that was set back all goes on as it stood; one that was set forward ends keys early, as if they were
+ * lost: what is empty fills, once, and gateways say again what they hold.
  */
 export interface Script {
   readonly lua: string;
@@ -15,16 +16,17 @@ export const BUCKET: Script = {
 local rate, burst, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local missing = 0
+local missing, isAhead = 0, false
 local kept = redis.call('GET', KEYS[1])
 if kept then
   local before, at = string.match(kept, '^(.*):(.*)$')
+  isAhead = tonumber(at) > now
   missing = math.max(0, tonumber(before) - math.max(0, now - tonumber(at)) * rate)
 end
 local taken = count
 if ARGV[4] == '1' then taken = math.max(0, math.min(count, math.floor(burst - missing + 0.000001))) end
 missing = missing + taken
-if taken > 0 then
+if taken > 0 or isAhead then
   redis.call('SET', KEYS[1], string.format('%.9f:%.3f', missing, now), 'PX', math.ceil(missing / rate) + 1000)
 end
 if taken < count then missing = missing + 1 end
@@ -33,13 +35,14 @@ return {taken, math.max(0, math.ceil((missing - burst) / rate - 0.001))}`,
 
 /**
  * Places: how many each process holds. Those of processes that are gone are free; one that began after the list of the living
- * was read is alive.
+ * was read is alive. One that will begin did so before the clock was set back.
  * KEYS places · ARGV process, held, wanted, most (-1: any number), milliseconds to keep the key, time of the list, the
  * living … → held from now on, held by others.
  */
 export const PLACES: Script = {
   lua: `
 local me, held, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4])
+local now = tonumber(redis.call('TIME')[1]) * 1000 + 1000
 local living = {}
 for i = 7, #ARGV do living[ARGV[i]] = true end
 local others = 0
@@ -48,7 +51,7 @@ for i = 1, #all, 2 do
   local name = all[i]
   if name ~= me then
     local began = tonumber(string.match(name, '^%w+'), 36)
-    if living[name] or began >= tonumber(ARGV[6]) then others = others + all[i + 1]
+    if living[name] or (began >= tonumber(ARGV[6]) and began < now) then others = others + all[i + 1]
     else redis.call('HDEL', KEYS[1], name) end
   end
 end
@@ -62,7 +65,8 @@ return {granted, others}`,
 };
 
 /**
- * Who is alive: each process by the time until which it is taken to be. One without a name yet asks for the time alone.
+ * Who is alive: each process by the time until which it is taken to be. One without a name yet asks for the time alone. Nobody
+ * is alive for longer than they say: what is later was said before the clock was set back.
  * KEYS processes · ARGV process or nothing, milliseconds → whether it was alive before, the time in milliseconds, all who are.
  */
 export const BEAT: Script = {
@@ -71,6 +75,9 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local last = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now + ARGV[2], '+inf')) do
+  redis.call('ZADD', KEYS[1], now + ARGV[2], name)
+end
 if ARGV[1] ~= '' then
   redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
   redis.call('PEXPIRE', KEYS[1], ARGV[2] * 2)

@@ -10,8 +10,12 @@ const refused = () =>
 
 /** A service whose answers a test gives by hand. */
 function scene(holdMs = 1000, size?: number) {
-  const clock = { ms: 0 };
-  const answers = new RememberedAnswers(holdMs, { now: () => clock.ms, ...(size && { size }) });
+  const clock = { ms: 0, set: 0 };
+  const answers = new RememberedAnswers(holdMs, {
+    now: () => clock.ms + clock.set,
+    monotonic: () => clock.ms,
+    ...(size && { size }),
+  });
   const asked: PromiseWithResolvers<Proof>[] = [];
   const ask = () => {
     const question = Promise.withResolvers<Proof>();
@@ -35,6 +39,18 @@ describe('an answer that lets in', () => {
     clock.ms = 999;
     expect(await answer()).toEqual(proof('alice'));
     expect(asked).toHaveLength(1);
+    clock.ms = 1000;
+    await told(proof('bob'));
+    expect(asked).toHaveLength(2);
+  });
+
+  test('holds no longer, and no shorter, where the time of day is set meanwhile', async () => {
+    const { clock, asked, answer, told } = scene();
+    await told(proof('alice'));
+    clock.set = 3_600_000;
+    await answer();
+    expect(asked).toHaveLength(1);
+    clock.set = -3_600_000;
     clock.ms = 1000;
     await told(proof('bob'));
     expect(asked).toHaveLength(2);

@@ -108,6 +108,16 @@ describe('where the others cannot be reached', () => {
     expect([await notes.take('n'), shared.has('m')]).toEqual(['text', true]);
   });
 
+  test('who puts one asks whether they can be reached again, too', async () => {
+    const { notes, guard, giveUp } = open();
+    await giveUp('refused');
+    trouble = 'none';
+    now += 1_000;
+    expect(await notes.put('n', 'text', LONG)).toBe(true);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(guard.isAnswering).toBe(true);
+  });
+
   test('who takes a note of the others does not get it, and no failure either', async () => {
     const { notes } = open();
     await notes.put('n', 'text', LONG);

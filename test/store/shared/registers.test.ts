@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Register, RegisterEntry } from '../../../src/store/commons.ts';
 import { Registers } from '../../../src/store/shared/registers.ts';
 import { LocalArchive, type LocalChannel, LocalChannels } from '../../support/local-channel.ts';
@@ -145,6 +145,21 @@ describe('while one is away', () => {
     },
   );
 
+  test('what was written before on the other side does not count', async () => {
+    const world = place();
+    const [one, two] = [world.start('one'), world.start('two')];
+    two.cut();
+    one.register.put(entry('alice', 'first', world.now + HOUR));
+    world.pass(1);
+    two.register.put(entry('alice', 'second', world.now + HOUR));
+    await two.heal();
+    await settled();
+    expect([one.heard.get('alice'), two.heard.get('alice')]).toEqual(['second', undefined]);
+    const three = world.start('three');
+    await three.registers.synchronize();
+    expect(three.heard.get('alice')).toBe('second');
+  });
+
   test('what is written last counts, though the clock of who wrote it is behind', async () => {
     const { start, now } = place();
     const [one, two] = [start('one'), start('two', -60_000)];
@@ -170,6 +185,8 @@ test('an archive that has lost everything is told again', async () => {
 });
 
 test('lines that are over are forgotten', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
   const world = place();
   const one = world.start('one');
   for (let index = 0; index < 500; index++) one.register.put(entry(`a ${index}`, 'x', world.now + 1_000));
@@ -179,6 +196,8 @@ test('lines that are over are forgotten', async () => {
   const heard: string[] = [];
   one.register.listen({ put: ({ name }) => heard.push(name), removed: () => undefined });
   expect(heard).toEqual([]);
+  vi.advanceTimersByTime(60_000);
+  expect(one.registers.size).toBe(0);
 });
 
 test('what makes no sense is not heard', async () => {

@@ -1,0 +1,60 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, Socket } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { store } from '../../../src/config/store.ts';
+import { openRedis, type RedisLink } from '../../../src/store/redis/link.ts';
+import { BUCKET } from '../../../src/store/redis/scripts.ts';
+
+/** What goes over the connection to a Redis. */
+
+/** Answers every command with the number 1, and keeps what came in one piece. */
+async function linked(): Promise<{ link: RedisLink; pieces: string[] }> {
+  const pieces: string[] = [];
+  const server = createServer((socket: Socket) => {
+    socket.on('error', () => undefined).setEncoding('utf8');
+    socket.on('data', (piece: string) => {
+      pieces.push(piece);
+      socket.write(answerTo(piece));
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const link = openRedis(
+    store.parse({ redis: `redis://127.0.0.1:${(server.address() as AddressInfo).port}` }),
+  );
+  onTestFinished(() => {
+    link.close();
+    server.close();
+  });
+  await link.tried;
+  pieces.length = 0;
+  return { link, pieces };
+}
+
+/** Each command is a line `*COUNT`, and what follows (RESP 2). */
+function answerTo(piece: string): string {
+  const commands = piece.split(/^\*\d+\r\n/m).slice(1);
+  return commands.map((each) => (/\binfo\b/i.test(each) ? '$9\r\nloading:0\r\n' : ':1\r\n')).join('');
+}
+
+test('what is asked in one turn of the event loop is written at once, in its order', async () => {
+  const { link, pieces } = await linked();
+  const [alone, together] = [vi.spyOn(Socket.prototype, '_write'), vi.spyOn(Socket.prototype, '_writev')];
+  onTestFinished(() => void vi.restoreAllMocks());
+  const asked = ['first', 'second', 'third'].map((key) => link.run(BUCKET, key, 1));
+  expect(await Promise.all(asked)).toEqual([1, 1, 1]);
+  const isAsked = (chunk: unknown) => String(chunk).includes('evalsha');
+  expect(alone.mock.calls.filter(([chunk]) => isAsked(chunk))).toEqual([]);
+  const gathered = together.mock.calls.map(([chunks]) => chunks.filter(({ chunk }) => isAsked(chunk)).length);
+  expect(gathered.filter((count) => count > 0)).toEqual([3]);
+  expect(pieces.join('')).toMatch(/first[\s\S]*second[\s\S]*third/);
+  // And again in another turn.
+  expect(await link.run(BUCKET, 'fourth', 1)).toBe(1);
+});
+
+test('what was asked right before the end is still written', async () => {
+  const { link, pieces } = await linked();
+  const asked = link.run(BUCKET, 'last', 1).catch(() => undefined);
+  link.close();
+  await asked;
+  await expect.poll(() => pieces.join('')).toContain('last');
+});
