@@ -44,11 +44,14 @@ function adminText({ host, port = 0, socket }: AdminConfig): string {
   return socket === undefined ? endpoint(host, port) : `unix:${socket}`;
 }
 
-function limitRows({ limits, store }: Config): string[][] {
+function limitRows({ limits, store, workers }: Config): string[][] {
   const isAuto = limits.connections === 'auto';
   return [
     ['LIMIT', 'VALUE'],
     ['connections', isAuto ? 'auto, from the limit of open files' : `${limits.connections}`],
+    ...(workers === undefined
+      ? []
+      : [['workers', workers === 'auto' ? 'auto, one for each core' : `${workers}`]]),
     ...(store === undefined ? [] : [['shared in', storeText(store)]]),
     ...(limits.ipv6Prefix === DEFAULT_IPV6_PREFIX ? [] : [['ipv6Prefix', `${limits.ipv6Prefix}`]]),
   ];
