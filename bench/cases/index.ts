@@ -9,6 +9,7 @@ import { plainHttpCases } from './plain-http.ts';
 import { pollCases } from './poll.ts';
 import { sharedCases } from './shared.ts';
 import { stalledCases } from './stalled.ts';
+import { workerCases } from './workers.ts';
 
 /** Every case, in the order of the table. */
 export const cases: readonly Case[] = [
@@ -18,6 +19,7 @@ export const cases: readonly Case[] = [
   ...pollCases,
   ...handshakeCases,
   ...sharedCases,
+  ...workerCases,
   ...attackCases,
   ...activeCases,
   ...idleCases,

@@ -44,15 +44,26 @@ export const sharing: Peer = {
   version: () => `${version()}, Redis ${redisVersion()}`,
   async start(bed) {
     const redis = await startRedis(bed);
-    const file = join(bed.directory, 'sharing.yaml');
-    writeFileSync(
-      file,
-      `${readFileSync(CONFIG, 'utf8')}\nstore: { redis: "redis://127.0.0.1:${redis.port}" }\n`,
-    );
+    const file = configWith(`store: { redis: "redis://127.0.0.1:${redis.port}" }`, 'sharing.yaml', bed);
     const running = await start('Sallyport+Redis', file, bed);
     return { ...running, stop: () => running.stop().finally(redis.stop) };
   },
 };
+
+/** The same in two processes, which share the limits of the first one of all. */
+export const twoWorkers: Peer = {
+  name: 'Sallyport, 2 workers',
+  missing: () => undefined,
+  version,
+  start: (bed) => start('Sallyport, 2 workers', configWith('workers: 2', 'workers.yaml', bed), bed),
+};
+
+/** A file of this name with the configuration and one line more. */
+function configWith(line: string, name: string, bed: Bed): string {
+  const file = join(bed.directory, name);
+  writeFileSync(file, `${readFileSync(CONFIG, 'utf8')}\n${line}\n`);
+  return file;
+}
 
 function version(): string {
   return (JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { version: string }).version;

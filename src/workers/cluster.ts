@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Exit, Processes, Way, WorkerProcess } from './processes.ts';
+import { closeUnderWay } from './under-way.ts';
 
 /** By which a worker knows that it is one of ours. */
 const MARK = 'SALLYPORT_WORKER';
@@ -41,6 +42,7 @@ function fork(): WorkerProcess {
   // Bytes stay bytes, and what is infinite stays so.
   cluster.setupPrimary({ serialization: 'advanced' });
   const worker = cluster.fork({ [MARK]: '1' });
+  closeUnderWay(worker.process);
   const { promise: exited, resolve } = Promise.withResolvers<Exit>();
   worker.on('exit', (code, signal) => resolve({ code, signal }));
   // It could not be started, or not be sent to: it ends, or has ended.

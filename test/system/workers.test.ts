@@ -288,6 +288,19 @@ describe('a worker that dies', () => {
     for (let index = 0; index < 4; index++) expect(await enter(gateway)).toBe(401);
   }, 30_000);
 
+  test('does not keep the clients that were on their way to it', async () => {
+    const gateway = await startWorkers();
+    const [, pid] = [...gateway.workers()][0] as [number, number];
+    process.kill(pid, 'SIGSTOP');
+    const clients = Array.from({ length: 4 }, () => enter(gateway));
+    const first = await Promise.race(clients);
+    expect(first).toBeInstanceOf(WebSocket);
+    process.kill(pid, 'SIGKILL');
+    const results = await Promise.all(clients);
+    expect(results.filter((result) => result === 0).length).toBe(1);
+    expect(results.filter((result) => typeof result !== 'number').length).toBe(3);
+  }, 30_000);
+
   test('leaves the others in the dark if it hangs, and that is said', async () => {
     const gateway = await startWorkers();
     await enterMany(gateway, 4);
