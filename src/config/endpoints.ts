@@ -46,7 +46,13 @@ export function shadowedEndpoints(config: Config): Finding[] {
   const paths = endpointPaths(config);
   if (paths.length === 0 && endpoints.prefix !== DEFAULT_PREFIX)
     return [
-      { path: ['endpoints'], message: 'has no effect: the gateway answers nothing itself here', atKey: true },
+      {
+        path: ['endpoints'],
+        message:
+          'has no effect: no route has a token to refresh or takes tickets, and no issuer has `logout`',
+        hint: 'remove it',
+        atKey: true,
+      },
     ];
   return paths.flatMap((path) =>
     routes.flatMap(({ match, upstream }, index) =>

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { oneOrMany, url } from './fields.ts';
+import type { Finding } from './problem.ts';
+import { reach } from './reach.ts';
 import { Secret } from './secret.ts';
 import { secureTls } from './upstream-tls.ts';
 
@@ -70,6 +72,21 @@ function storeRules(
         'redis',
         'has more behind its port than the number of a database: write it like redis://127.0.0.1:6379/2',
       );
+}
+
+/** Warnings: a password that anybody on the way can read. */
+export function storeWarnings({ store }: { readonly store?: StoreConfig }): Finding[] {
+  if (store?.password === undefined) return [];
+  const exposed = store.redis.find(isPlain);
+  if (exposed === undefined) return [];
+  const message = `goes to ${exposed} in plain text: it can be read on the way`;
+  return [{ path: ['store', 'password'], message, hint: 'speak TLS: rediss:// and tls', atKey: true }];
+}
+
+/** Over the net, and not encrypted; a private network is trusted with it. */
+function isPlain(address: string): boolean {
+  const { protocol, hostname } = new URL(address);
+  return protocol === 'redis:' && reach(hostname) === 'public';
 }
 
 /** The number of the database that a URL names: 0 if none, NaN if its path is no number. */

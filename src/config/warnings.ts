@@ -15,6 +15,7 @@ import { reach } from './reach.ts';
 import type { AuthConfig, Config, IssuerConfig, ListenerConfig, RouteConfig } from './schema.ts';
 import { SECRETS, WATCHED_SECRETS } from './secret-places.ts';
 import { shadowedRoutes } from './shadows.ts';
+import { storeWarnings } from './store.ts';
 import { openTunnel, placelessNames, smallMessages, wideBlocks } from './tcp/warnings.ts';
 import { ticketWarnings } from './tickets.ts';
 import { places, valueAt } from './tree.ts';
@@ -41,6 +42,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...lonePrefixes(config),
     ...colonNames(config),
     ...anyAudience(config),
+    ...storeWarnings(config),
     ...idleRevocations(config),
     ...[...SECRETS, ...WATCHED_SECRETS]
       .flatMap((pattern) => places(written, pattern))

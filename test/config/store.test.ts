@@ -35,3 +35,13 @@ test.each([
 ])('%s is refused, in words', (store, words) => {
   expect(problemOf(`${sampleConfig()}\nstore: ${store}`)).toContain(words);
 });
+
+test.each([
+  ['redis://redis.example.com', true],
+  ['rediss://redis.example.com', false],
+  ['redis://10.0.0.7', false],
+  ['redis://127.0.0.1', false],
+])('of a password that goes to %s is warned: %s', (address, isWarned) => {
+  const { warnings } = parseConfig(`${sampleConfig()}\nstore: { redis: "${address}", password: "x" }`);
+  expect(warnings.some(({ message }) => message.includes('in plain text'))).toBe(isWarned);
+});

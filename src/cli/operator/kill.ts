@@ -30,7 +30,10 @@ export async function kill(context: Context, file: string, options: KillOptions)
   const filter = filterOf(options);
   const isFiltered = Object.keys(filter).length > 0;
   if ([session !== undefined, all === true, isFiltered].filter(Boolean).length !== 1)
-    throw new CommandError('say which: --session, or marks like --subject and --route, or --all', EXIT.usage);
+    throw new CommandError(
+      'say which: --session alone, or marks like --subject and --route, or --all',
+      EXIT.usage,
+    );
   if (reason !== undefined && code === undefined) throw new CommandError('--reason needs --code', EXIT.usage);
   const status = { ...(code !== undefined && { code }), ...(reason !== undefined && { reason }) };
   const admin = await openAdminClient(context, file);

@@ -30,14 +30,11 @@ export interface RedisLink {
  */
 export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLink {
   const client = clientOf(config, tls);
-  let fault: unknown;
-  // Whoever asks is told of it; without a listener it would end the process.
-  client.on('error', (error: Error & { readonly lastNodeError?: Error }) => {
-    // A cluster names what befell the last of its nodes.
-    fault = error.lastNodeError ?? error;
-  });
+  const seen = watched(client);
+  const isReady = () => client.status === 'ready' && !seen.isElsewhere;
   const ready: (() => void)[] = [];
   client.on('ready', () => {
+    if (seen.isElsewhere) return;
     learn(client);
     for (const listener of ready) listener();
   });
@@ -47,16 +44,39 @@ export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLi
     run: (script, key, ...values) => whenReady(() => run(client, script, key, values)),
     call: (name, ...values) => whenReady(() => client.call(name, ...values)),
     get isReady() {
-      return client.status === 'ready';
+      return isReady();
     },
     onReady: (listener) => void ready.push(listener),
     close: () => client.disconnect(),
   };
 
   async function whenReady<T>(ask: () => Promise<T>): Promise<T> {
-    if (client.status !== 'ready') throw new Error('there is no connection to Redis', { cause: fault });
+    if (!isReady()) throw new Error('there is no connection to Redis', { cause: seen.fault });
     return ask();
   }
+}
+
+/** What is wrong with the connections of a client. */
+interface Seen {
+  fault: unknown;
+  /** Redis has refused the database that is named, and would answer from another one, with the keys of others. */
+  isElsewhere: boolean;
+}
+
+type LinkError = Error & { readonly lastNodeError?: Error; readonly command?: { readonly name: string } };
+
+function watched(client: Redis | Cluster): Seen {
+  const seen: Seen = { fault: undefined, isElsewhere: false };
+  client.on('connect', () => {
+    seen.isElsewhere = false;
+  });
+  // Whoever asks is told of it; without a listener it would end the process.
+  client.on('error', (error: LinkError) => {
+    // A cluster names what befell the last of its nodes.
+    seen.fault = error.lastNodeError ?? error;
+    seen.isElsewhere ||= error.command?.name === 'select';
+  });
+  return seen;
 }
 
 /** Tells it all scripts, so that the first who run them need not. What one of them does not learn it is told with the question. */
@@ -102,11 +122,12 @@ function clientOf(config: StoreConfig, tls?: ConnectionOptions): Redis | Cluster
   const options = optionsOf(config, tls);
   const nodes = redis.map((each) => new URL(each)).map(({ hostname, port }) => nodeOf(hostname, port));
   if (cluster) return new Cluster(nodes, clusterOptions(options));
-  if (sentinel === undefined)
-    return new Redis({ ...options, ...nodes[0], db: databaseOf(redis[0] as string) });
+  const db = databaseOf(redis[0] as string);
+  if (sentinel === undefined) return new Redis({ ...options, ...nodes[0], db });
   const name = sentinel;
   return new Redis({
     ...options,
+    db,
     name,
     sentinels: nodes,
     sentinelTLS: tls,

@@ -8,18 +8,18 @@ import { BUCKET } from '../../../src/store/redis/scripts.ts';
 /** What goes over the connection to a Redis. */
 
 /** Answers every command with the number 1, and keeps what came in one piece. */
-async function linked(): Promise<{ link: RedisLink; pieces: string[] }> {
+async function linked(database = 0, answer = answerTo): Promise<{ link: RedisLink; pieces: string[] }> {
   const pieces: string[] = [];
   const server = createServer((socket: Socket) => {
     socket.on('error', () => undefined).setEncoding('utf8');
     socket.on('data', (piece: string) => {
       pieces.push(piece);
-      socket.write(answerTo(piece));
+      socket.write(answer(piece));
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const link = openRedis(
-    store.parse({ redis: `redis://127.0.0.1:${(server.address() as AddressInfo).port}` }),
+    store.parse({ redis: `redis://127.0.0.1:${(server.address() as AddressInfo).port}/${database}` }),
   );
   onTestFinished(() => {
     link.close();
@@ -57,4 +57,14 @@ test('what was asked right before the end is still written', async () => {
   link.close();
   await asked;
   await expect.poll(() => pieces.join('')).toContain('last');
+});
+
+test('who names a database that is not there is told so, and writes into no other', async () => {
+  const refuse = (piece: string) =>
+    answerTo(piece).replace(':1', /\bselect\b/i.test(piece) ? '-ERR DB index is out of range' : ':1');
+  const { link } = await linked(99, refuse);
+  await expect(link.run(BUCKET, 'key', 1)).rejects.toMatchObject({
+    cause: { message: 'ERR DB index is out of range' },
+  });
+  expect(link.isReady).toBe(false);
 });
