@@ -30,6 +30,8 @@ export interface Proof extends TokenMarks {
 
 /** Some 200 bytes each. */
 const MOST = 100_000;
+/** What a date can say (ECMA-262 §21.4.1.1). */
+const LATEST_DATE = 8.64e15;
 /** How often those that are over are looked for. */
 const SWEEP_MS = 60_000;
 
@@ -120,10 +122,10 @@ export class Revocations {
     return entry !== undefined && entry.until > this.#now() && isBefore(entry, issuedAt);
   }
 
-  /** What another one has revoked counts, however many there are. */
+  /** What another one has revoked counts, however many there are, if it says what its name does. */
   #hear(name: string, text: string): void {
     const entry = readRevocation(text);
-    if (entry !== undefined) this.#set(name, entry);
+    if (entry !== undefined && keyOf(entry.by, entry.value, entry.issuer) === name) this.#set(name, entry);
   }
 
   #set(key: string, entry: Revocation): void {
@@ -157,10 +159,15 @@ export function readRevocation(text: string): Revocation | undefined {
   try {
     const entry = JSON.parse(text) as Revocation;
     const isNamed = REVOKED_BY.includes(entry.by) && typeof entry.value === 'string';
-    return isNamed && Number.isFinite(entry.at) && Number.isFinite(entry.until) ? entry : undefined;
+    const isIssuer = entry.issuer === undefined || typeof entry.issuer === 'string';
+    return isNamed && isIssuer && [entry.at, entry.until].every(isDate) ? entry : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isDate(given: unknown): boolean {
+  return typeof given === 'number' && Math.abs(given) <= LATEST_DATE;
 }
 
 /** Of a subject, tokens that are issued later are good. */

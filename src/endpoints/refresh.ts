@@ -5,6 +5,7 @@ import type { Verifications } from '../admission/token/verifications.ts';
 import { endsWithToken, refreshPath } from '../config/refresh.ts';
 import { asGatewayError, type ErrorCode, GatewayError } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
+import { readParameters } from '../observe/admin/parameters.ts';
 import type { Routes } from '../route-table.ts';
 import type { Answer, Asked, Endpoint, EndpointDeps } from './endpoint.ts';
 import { extendHere, MOST_NAMED, type Order, type RefreshedHere, type Verdict } from './extending.ts';
@@ -41,8 +42,10 @@ export function openRefresh(deps: EndpointDeps): readonly Endpoint[] {
     const verdicts = opinions.flatMap(verdictOf);
     Object.assign(grant, who(opinions));
     if (verdicts.length === 0) throw counted(mostTelling(opinions), request, verifications);
+    // A slip of the pen would mean all sessions.
+    const { session } = readParameters(parameters, ['route', 'session']);
     takeTurn(request, grant);
-    const order: Order = { verdicts, session: parameters.get('session') ?? undefined };
+    const order: Order = { verdicts, session };
     const told = await commons.broadcast.ask(TOPIC, order);
     if (verdicts.every(({ isOver }) => isOver)) throw mostTelling(opinions);
     return { json: together(told as readonly RefreshedHere[]) };

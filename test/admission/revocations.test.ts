@@ -122,6 +122,10 @@ test('what no gateway can have told revokes nobody', async () => {
     '{}',
     '{"by":"name","value":"alice","at":1,"until":2}',
     '{"by":"jti","value":"a"}',
+    '{"by":"jti","value":"a","at":1,"until":1e300}',
+    '{"by":"jti","value":"a","issuer":1,"at":1,"until":9e12}',
+    // Another name than what it says would have: nobody could take it back.
+    '{"by":"jti","value":"a","at":1,"until":9e12}',
   ];
   const heard = registers.register('revocations');
   const book = new Revocations(() => NOW, heard);

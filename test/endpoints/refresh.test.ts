@@ -51,6 +51,15 @@ const refresh = (token: string, query = '', fields = {}) =>
 const read = ({ status, body }: Answer) => ({ status, ...(JSON.parse(body) as Record<string, unknown>) });
 
 describe('a new token', () => {
+  test.each(['?sesion=1', '?session=1&session=2', '?t=1'])(
+    'is not taken with %s, which says nothing',
+    async (query) => {
+      const answer = await refresh(freshToken({ exp: inSeconds(100) }), query);
+      expect(answer.status).toBe(400);
+      expect(answer.body).toMatch(/^BAD_REQUEST/);
+    },
+  );
+
   test('keeps a session open beyond the end of the first one; without it there is a 3000', async () => {
     const exp = inSeconds(0.5);
     const [stays, goes] = [await open('/chat', { exp }), await open('/chat', { exp, sub: 'bob' })];

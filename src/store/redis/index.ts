@@ -54,7 +54,7 @@ export async function openRedisStore(config: StoreConfig, deps: RedisStoreDeps =
       return membership.size;
     },
     get isAnswering() {
-      return guard.isAnswering;
+      return link.isReady && guard.isAnswering;
     },
     get isHearing() {
       return commons.isHearing;
