@@ -1,4 +1,5 @@
 import type { AdminConfig } from '../config/admin.ts';
+import { endpointPaths } from '../config/endpoints.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import type { UrlTarget } from '../config/pool.ts';
 import { formatProblem, type Warning } from '../config/problem.ts';
@@ -32,12 +33,19 @@ export async function check(context: Context, file: string): Promise<LoadedConfi
   }
 }
 
-function listenerRows({ listeners, admin }: Config): string[][] {
+function listenerRows(config: Config): string[][] {
+  const { listeners, admin } = config;
   const open = listeners.map(({ host, port, tls }) => [
     tls ? 'https, wss' : 'http, ws',
     endpoint(host, port),
   ]);
-  return [['LISTENER', 'ADDRESS'], ...open, ...(admin ? [['admin', adminText(admin)]] : [])];
+  const endpoints = endpointPaths(config).join(', ');
+  return [
+    ['LISTENER', 'ADDRESS'],
+    ...open,
+    ...(admin ? [['admin', adminText(admin)]] : []),
+    ...(endpoints === '' ? [] : [['endpoints', endpoints]]),
+  ];
 }
 
 function adminText({ host, port = 0, socket }: AdminConfig): string {

@@ -25,9 +25,10 @@ test('prints what a configuration comes to, in columns', async () => {
   });
   const { code, out, err } = await sallyport(['check', join(folder, 'gate.yaml')]);
   expect(code).toBe(0);
-  expect(out).toBe(`LISTENER  ADDRESS
-http, ws  127.0.0.1:8080
-admin     [::1]:9090
+  expect(out).toBe(`LISTENER   ADDRESS
+http, ws   127.0.0.1:8080
+admin      [::1]:9090
+endpoints  /.sallyport/refresh
 
 LIMIT        VALUE
 connections  auto, from the limit of open files
