@@ -10,8 +10,10 @@ import { freePort } from '../support/ports.ts';
 
 const COUNT = 1_000;
 const BUCKET_MS = 100;
-/** Of all that come back, in any bucket. */
+/** Of all that are due, in any bucket. */
 const MOST = 0.15;
+/** Of all that come back: a machine that was busy for a bucket or two has those of all of them at once. */
+const MOST_BACK = 2 * MOST;
 
 async function startService(): Promise<number> {
   const service = new WebSocketServer({ host: '127.0.0.1', port: 0 });
@@ -54,7 +56,7 @@ function opened(sockets: readonly Socket[]): Promise<number[]> {
   return within(Promise.all(times), 'all of them', 60_000);
 }
 
-/** Resolves when each was lost, with when it is to come back: a busy machine spreads what comes, but not what is due. */
+/** Resolves when each was lost, with when it is to come back: a busy machine moves what comes, but not what is due. */
 function due(sockets: readonly Socket[]): Promise<number[]> {
   const times = sockets.map(async (socket) => {
     const [{ delayMs }] = (await once(socket, 'reconnecting')) as [ReconnectingEvent];
@@ -79,5 +81,5 @@ test('a thousand sockets come back spread after a restart', async () => {
   if (process.env.SPREAD_SHOW)
     for (const [name, counts] of Object.entries(figures)) console.log(`${name}: ${counts.join(' ')}`);
   expect(Math.max(...figures.due)).toBeLessThan(COUNT * MOST);
-  expect(Math.max(...figures.back)).toBeLessThan(COUNT * MOST);
+  expect(Math.max(...figures.back)).toBeLessThan(COUNT * MOST_BACK);
 });
