@@ -9,7 +9,7 @@ export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
     // More than there are cores, for many tests wait most of their time.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism() + 2,
     projects: [
       {
         test: {

@@ -1,6 +1,9 @@
 import type { GatewayRequest } from '../http/request.ts';
 import type { Claims } from './claims.ts';
 
+/** The latest time that a Date can say, in milliseconds since the epoch (ECMA-262 §21.4.1.1); a token may say more. */
+export const LATEST_DATE = 8.64e15;
+
 /** How long what was proven holds. */
 export interface Expiry {
   /** Until then, in milliseconds since the epoch; undefined where nothing ends. */

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import type { Register } from '../store/commons.ts';
-import type { Grant, TokenMarks } from './grant.ts';
+import { type Grant, LATEST_DATE, type TokenMarks } from './grant.ts';
 
 /** By what clients are revoked. */
 export const REVOKED_BY = ['jti', 'sid', 'key', 'subject'] as const;
@@ -30,8 +30,6 @@ export interface Proof extends TokenMarks {
 
 /** Some 200 bytes each. */
 const MOST = 100_000;
-/** What a date can say (ECMA-262 §21.4.1.1). */
-const LATEST_DATE = 8.64e15;
 /** How often those that are over are looked for. */
 const SWEEP_MS = 60_000;
 
@@ -155,7 +153,7 @@ export function means(entry: Revocation, proof: Proof): boolean {
 }
 
 /** A revocation as another process tells it; undefined for what is none. */
-export function readRevocation(text: string): Revocation | undefined {
+function readRevocation(text: string): Revocation | undefined {
   try {
     const entry = JSON.parse(text) as Revocation;
     const isNamed = REVOKED_BY.includes(entry.by) && typeof entry.value === 'string';

@@ -20,13 +20,27 @@ export const endpoints = z.strictObject({
 
 /** The paths under which the gateway answers with a configuration. */
 export function endpointPaths(config: Config): string[] {
-  const { routes, issuers } = config;
-  const logouts = Object.values(issuers).flatMap((issuer) => logoutPath(config, issuer) ?? []);
+  const logouts = Object.values(config.issuers).flatMap((issuer) => logoutPath(config, issuer) ?? []);
+  return [...new Set([...clientPaths(config), ...logouts])];
+}
+
+/** Those that clients ask. */
+function clientPaths(config: Config): string[] {
   return [
-    ...(routes.some(endsWithToken) ? [refreshPath(config)] : []),
-    ...(routes.some(takesTickets) ? [ticketPath(config)] : []),
-    ...new Set(logouts),
+    ...(config.routes.some(endsWithToken) ? [refreshPath(config)] : []),
+    ...(config.routes.some(takesTickets) ? [ticketPath(config)] : []),
   ];
+}
+
+/** Warnings: places for logout tokens that take the place of another endpoint. */
+export function displacedEndpoints(config: Config): Finding[] {
+  const taken = clientPaths(config);
+  return Object.entries(config.issuers).flatMap(([name, issuer]) => {
+    const path = logoutPath(config, issuer);
+    if (path === undefined || !taken.includes(path)) return [];
+    const message = `takes ${path}, where clients of the gateway ask`;
+    return [{ path: ['issuers', name, 'logout', 'path'], message, hint: 'choose another one' }];
+  });
 }
 
 /**

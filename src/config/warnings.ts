@@ -1,7 +1,7 @@
 import { shownUrl } from '../http/query.ts';
 import { anyAudience } from './any-audience.ts';
 import { certificateWarnings } from './client-certificates.ts';
-import { shadowedEndpoints } from './endpoints.ts';
+import { displacedEndpoints, shadowedEndpoints } from './endpoints.ts';
 import { unguardedFalls } from './falls.ts';
 import { isUrl } from './fields.ts';
 import { idleRevocations } from './idle-revocations.ts';
@@ -51,6 +51,7 @@ export function findWarnings(config: Config, written: unknown): Finding[] {
     ...unguardedFalls(config),
     ...nearMisses(config),
     ...shadowedEndpoints(config),
+    ...displacedEndpoints(config),
     ...certificateWarnings(config),
   ];
 }

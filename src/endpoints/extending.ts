@@ -1,4 +1,4 @@
-import type { Renewed } from '../admission/grant.ts';
+import { LATEST_DATE, type Renewed } from '../admission/grant.ts';
 import type { Revocations } from '../admission/revocations.ts';
 import { GatewayError } from '../errors.ts';
 import type { Session } from '../session/session.ts';
@@ -39,9 +39,6 @@ export interface RefreshedHere {
 
 /** Sessions that an answer names. */
 export const MOST_NAMED = 100;
-
-/** ECMA-262 §21.4.1.1; a token may say more. */
-const LATEST_DATE = 8.64e15;
 
 /** Extends the sessions that go on by a new token, and ends those that do not. */
 export function extendHere(

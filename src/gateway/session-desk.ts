@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { LATEST_DATE } from '../admission/grant.ts';
 import { GatewayError } from '../errors.ts';
 import type { CloseStatus } from '../frames/close.ts';
 import type { SessionDesk, SessionFilter, SessionPage, SessionView } from '../observe/admin/sessions.ts';
@@ -7,9 +8,6 @@ import type { Session } from '../session/session.ts';
 
 /** Sessions that are ended in one turn of the event loop: others have theirs between. */
 const AT_ONCE = 200;
-
-/** ECMA-262 §21.4.1.1; a token may say more. */
-const LATEST_DATE = 8.64e15;
 
 /** The open sessions of a gateway, for its operators. */
 export function createSessionDesk(sessions: Sessions): SessionDesk {

@@ -19,6 +19,7 @@ const RULES: Readonly<Record<string, 'min' | 'max' | 'first'>> = {
   sallyport_issuer_keys_age_seconds: 'max',
   sallyport_upstream_healthy: 'min',
   sallyport_store_answering: 'min',
+  sallyport_store_hearing: 'min',
   sallyport_store_gateways: 'max',
   process_start_time_seconds: 'min',
   // Each has so many of its own.

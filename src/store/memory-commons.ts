@@ -1,7 +1,8 @@
 import type { Broadcast, Commons, Notes, Register } from './commons.ts';
 
-/** Some hundred bytes each: the oldest are forgotten first. */
+/** Of more, or of longer ones together, the oldest are forgotten first. */
 const MOST_NOTES = 100_000;
+const MOST_CHARACTERS = 32 * 1024 * 1024;
 
 interface Note {
   readonly text: string;
@@ -13,9 +14,10 @@ export function createMemoryCommons(): Commons {
   return { notes: new MemoryNotes(), broadcast: createSoliloquy(), register: () => BLANK };
 }
 
-/** Notes in memory, never more than 100,000. */
+/** Notes in memory: never more than 100,000, nor 32 Mi characters. */
 export class MemoryNotes implements Notes {
   readonly #notes = new Map<string, Note>();
+  #characters = 0;
   readonly #now: () => number;
 
   /** `now` never jumps, in milliseconds. */
@@ -26,9 +28,10 @@ export class MemoryNotes implements Notes {
   async put(name: string, text: string, forMs: number): Promise<boolean> {
     const now = this.#now();
     if (this.has(name)) return false;
-    this.#notes.delete(name);
-    this.#makeRoom(now);
+    this.#delete(name);
+    this.#makeRoom(now, text.length);
     this.#notes.set(name, { text, until: now + forMs });
+    this.#characters += text.length;
     return true;
   }
 
@@ -38,17 +41,23 @@ export class MemoryNotes implements Notes {
   }
 
   async take(name: string): Promise<string | undefined> {
-    const note = this.#notes.get(name);
-    this.#notes.delete(name);
+    const note = this.#delete(name);
     return note !== undefined && note.until > this.#now() ? note.text : undefined;
   }
 
   /** The oldest are over as a rule. */
-  #makeRoom(now: number): void {
+  #makeRoom(now: number, length: number): void {
     for (const [name, { until }] of this.#notes) {
-      if (until > now && this.#notes.size < MOST_NOTES) return;
-      this.#notes.delete(name);
+      const hasRoom = this.#notes.size < MOST_NOTES && this.#characters + length <= MOST_CHARACTERS;
+      if (until > now && hasRoom) return;
+      this.#delete(name);
     }
+  }
+
+  #delete(name: string): Note | undefined {
+    const note = this.#notes.get(name);
+    if (this.#notes.delete(name)) this.#characters -= note?.text.length ?? 0;
+    return note;
   }
 }
 

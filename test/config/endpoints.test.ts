@@ -28,6 +28,15 @@ describe('the prefix of endpoints', () => {
   });
 });
 
+test('a place for logout tokens where clients ask is warned of', () => {
+  const at = (path: string) =>
+    warningsOf(sampleConfig().replace('audience:', `logout: { clientId: app, path: ${path} }, audience:`));
+  expect(at('/.sallyport/refresh')).toEqual([
+    'issuers,main,logout,path: takes /.sallyport/refresh, where clients of the gateway ask',
+  ]);
+  expect(at('/.sallyport/ticket')).toEqual([]);
+});
+
 describe('a route', () => {
   const at = (path: string, rest = '') =>
     toHttp(sampleConfig()).replace('path: /chat', `path: "${path}"${rest}`);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { bearer, connect } from '../support/endpoints.ts';
 import { startEcho } from '../support/faulty.ts';
 import { freshToken, TOKEN_ENV } from '../support/fresh.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -34,17 +35,7 @@ routes:
 });
 
 async function enter(claims: object): Promise<WebSocket | number> {
-  const headers = { authorization: `Bearer ${freshToken({ iat: nowS() - 60, ...claims })}` };
-  const socket = new WebSocket(gateway.url('/chat'), { headers });
-  socket.on('error', () => undefined);
-  onTestFinished(() => socket.terminate());
-  const { promise, resolve } = Promise.withResolvers<WebSocket | number>();
-  socket.on('open', () => resolve(socket));
-  socket.on('unexpected-response', (_, response) => {
-    response.resume();
-    resolve(response.statusCode ?? 0);
-  });
-  return promise;
+  return connect(gateway.url('/chat'), bearer(freshToken({ iat: nowS() - 60, ...claims })));
 }
 
 async function open(claims: object): Promise<WebSocket> {

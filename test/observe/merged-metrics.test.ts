@@ -11,6 +11,7 @@ async function worker(sessions: number, expiresAt = 2_000_000): Promise<MetricSn
     open: () => open,
     certificates: () => [{ listener: ':1', name: 'a', expiresAt }],
     issuers: () => [['main', { keys: { ageMs: sessions * 1_000, failures: 1 } }]],
+    store: () => ({ isAnswering: sessions < 5, isHearing: sessions < 5, gateways: sessions }),
   });
   for (const session of open) metrics.opened(session, { parse: 1 });
   // As it comes from another process.
@@ -34,6 +35,9 @@ test('what workers have counted is the sum, and what is not is as it should be',
   expect(metric(text, 'sallyport_build_info')).toBe(1);
   expect(metric(text, 'sallyport_certificate_not_after_seconds')).toBe(1_000);
   expect(metric(text, 'sallyport_issuer_keys_age_seconds')).toBe(5);
+  expect(metric(text, 'sallyport_store_answering')).toBe(0);
+  expect(metric(text, 'sallyport_store_hearing')).toBe(0);
+  expect(metric(text, 'sallyport_store_gateways')).toBe(5);
   expect(metric(text, 'sallyport_issuer_refresh_failures_total')).toBe(2);
   expect(metric(text, 'process_start_time_seconds')).toBeLessThan(Date.now() / 1000);
   expect(metric(text, 'process_start_time_seconds')).toBeGreaterThan(1_000_000_000);

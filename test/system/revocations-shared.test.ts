@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { bearer, connect } from '../support/endpoints.ts';
 import { startEcho, type Upstream } from '../support/faulty.ts';
 import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -59,17 +60,7 @@ const before = () => Math.floor(Date.now() / 1000) - 60;
 
 /** A client with a token that was issued a minute ago: its WebSocket once it is open, or the status it got. */
 async function enter(gateway: TestGateway, claims: object): Promise<WebSocket | number> {
-  const headers = { authorization: `Bearer ${freshToken({ iat: before(), ...claims })}` };
-  const socket = new WebSocket(gateway.url('/chat'), { headers });
-  socket.on('error', () => undefined);
-  onTestFinished(() => socket.terminate());
-  const { promise, resolve } = Promise.withResolvers<WebSocket | number>();
-  socket.on('open', () => resolve(socket));
-  socket.on('unexpected-response', (_, response) => {
-    response.resume();
-    resolve(response.statusCode ?? 0);
-  });
-  return promise;
+  return connect(gateway.url('/chat'), bearer(freshToken({ iat: before(), ...claims })));
 }
 
 async function open(gateway: TestGateway, claims: object): Promise<WebSocket> {
