@@ -32,7 +32,7 @@ test('a place for logout tokens where clients ask is warned of', () => {
   const at = (path: string) =>
     warningsOf(sampleConfig().replace('audience:', `logout: { clientId: app, path: ${path} }, audience:`));
   expect(at('/.sallyport/refresh')).toEqual([
-    'issuers,main,logout,path: takes /.sallyport/refresh, where clients of the gateway ask',
+    'issuers.main.logout.path: takes /.sallyport/refresh, where clients of the gateway ask',
   ]);
   expect(at('/.sallyport/ticket')).toEqual([]);
 });
