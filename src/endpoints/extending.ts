@@ -20,6 +20,29 @@ export interface Order {
   readonly session?: string | undefined;
 }
 
+/** An order as another process tells it, which may be of another version; undefined for what is none. */
+export function readOrder(told: unknown): Order | undefined {
+  const { verdicts, session } = (told ?? {}) as Partial<Order>;
+  const isMeant = session === undefined || typeof session === 'string';
+  return isMeant && Array.isArray(verdicts) && verdicts.every(isVerdict) ? { verdicts, session } : undefined;
+}
+
+function isVerdict(told: unknown): told is Verdict {
+  const { route, issuer, subject, expiresAt, graceMs, marks, isOver } = (told ?? {}) as Partial<Verdict>;
+  const { jti, sid, key, issuedAt } = marks ?? {};
+  const isWhose = typeof route === 'string' && typeof subject === 'string' && typeof isOver === 'boolean';
+  return isWhose && [issuer, jti, sid, key].every(isText) && [expiresAt, graceMs, issuedAt].every(isNumber);
+}
+
+function isText(told: unknown): boolean {
+  return told === undefined || typeof told === 'string';
+}
+
+/** Infinity is null in JSON. */
+function isNumber(told: unknown): boolean {
+  return told === undefined || told === null || Number.isFinite(told);
+}
+
 /** A session that is open until the end of the token, or longer. */
 interface Extended {
   readonly id: string;

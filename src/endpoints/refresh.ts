@@ -8,7 +8,14 @@ import type { GatewayRequest } from '../http/request.ts';
 import { readParameters } from '../observe/admin/parameters.ts';
 import type { Routes } from '../route-table.ts';
 import type { Answer, Asked, Endpoint, EndpointDeps } from './endpoint.ts';
-import { extendHere, MOST_NAMED, type Order, type RefreshedHere, type Verdict } from './extending.ts';
+import {
+  extendHere,
+  MOST_NAMED,
+  type Order,
+  type RefreshedHere,
+  readOrder,
+  type Verdict,
+} from './extending.ts';
 import { createPace } from './pace.ts';
 import { pagesOf } from './pages.ts';
 import { type Concerned, routesOf } from './routes-of.ts';
@@ -33,7 +40,10 @@ export function openRefresh(deps: EndpointDeps): readonly Endpoint[] {
   if (!config.routes.some(endsWithToken)) return [];
   const concerned = routesOf(routes, ({ reproofs }) => reproofs.refresh);
   const takeTurn = createPace();
-  commons.broadcast.answer(TOPIC, (order) => extendHere(deps.sessions, deps.revocations, order as Order));
+  commons.broadcast.answer(TOPIC, (told) => {
+    const order = readOrder(told);
+    return order && extendHere(deps.sessions, deps.revocations, order);
+  });
 
   async function answer({ request, parameters, grant }: Asked): Promise<Answer> {
     const opinions = await Promise.all(

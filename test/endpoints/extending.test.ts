@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Proof } from '../../src/admission/revocations.ts';
-import { extendHere, type Verdict } from '../../src/endpoints/extending.ts';
+import { extendHere, readOrder, type Verdict } from '../../src/endpoints/extending.ts';
 import type { Session } from '../../src/session/session.ts';
 
 /** What a new token does to the sessions of one process, by what another one may have judged. */
@@ -34,6 +34,35 @@ test('what is told to others is read as it was meant', () => {
   const endless = JSON.parse(JSON.stringify({ verdicts: [verdict({ expiresAt: Infinity })] }));
   extendHere([one], OPEN, endless);
   expect(one.extend).toHaveBeenLastCalledWith({ expiresAt: undefined, graceMs: undefined, marks: undefined });
+});
+
+describe('what another process tells', () => {
+  const tellOne = (changes: object) => readOrder({ verdicts: [{ ...verdict(), ...changes }] });
+
+  test('is an order if it reads like one', () => {
+    const order = { verdicts: [verdict({ graceMs: 5, marks: { jti: 'x', issuedAt: 1 } })], session: 'a' };
+    expect(readOrder(JSON.parse(JSON.stringify(order)))).toEqual(order);
+    expect(tellOne({ issuer: undefined, expiresAt: null })).toBeDefined();
+  });
+
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['a text', 'extend'],
+    ['verdicts that are none', { verdicts: [null] }],
+    ['a session that is no text', { verdicts: [], session: 7 }],
+  ])('is none if it is %s', (_, told) => expect(readOrder(told)).toBeUndefined());
+
+  test.each<[string, object]>([
+    ['a route', { route: 7 }],
+    ['a subject', { subject: null }],
+    ['an issuer', { issuer: {} }],
+    ['an end', { expiresAt: '2027' }],
+    ['a tolerance', { graceMs: [] }],
+    ['marks', { marks: { jti: 7 } }],
+    ['a date of issue', { marks: { issuedAt: 'now' } }],
+    ['whether it is over', { isOver: 'no' }],
+  ])('is none with %s of another kind', (_, changes) => expect(tellOne(changes)).toBeUndefined());
 });
 
 describe('nothing is done to a session', () => {

@@ -1,7 +1,7 @@
 /** Waits that say what they waited for, long before the test's own time is over. */
 
 /** How long to wait for what comes about at once if all is well, in ms. */
-export const PATIENCE_MS = 3_000;
+export const PATIENCE_MS = 8_000;
 
 const LATE = Symbol('late');
 

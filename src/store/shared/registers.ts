@@ -1,7 +1,7 @@
 import type { Register, RegisterEntry, RegisterReader } from '../commons.ts';
 import { type Archive, type Channel, isLater, type Line } from './channel.ts';
 
-/** Some hundred bytes each, those struck out among them: of more the oldest are forgotten. */
+/** Some hundred bytes each: of more the oldest are forgotten, those first that are struck out. */
 const MOST_LINES = 200_000;
 
 /** Lines that are written, and told, at once. */
@@ -16,6 +16,8 @@ interface RegistersDeps {
   readonly archive: Archive;
   /** The time of day, in milliseconds since the epoch. */
   readonly now?: () => number;
+  /** Lines that are held; absent: 200,000. */
+  readonly most?: number;
 }
 
 /**
@@ -26,14 +28,16 @@ interface RegistersDeps {
 export class Registers {
   readonly #deps: Required<RegistersDeps>;
   readonly #lines = new Map<string, Line>();
+  /** Names of those that are struck out. */
+  readonly #struckOut = new Set<string>();
   /** Those that the archive does not have yet. */
   readonly #untold = new Map<string, Line>();
   readonly #readers = new Map<string, Set<RegisterReader>>();
   readonly #sweeping: NodeJS.Timeout;
   #telling: Promise<void> | undefined;
 
-  constructor({ channel, archive, now = Date.now }: RegistersDeps) {
-    this.#deps = { channel, archive, now };
+  constructor({ channel, archive, now = Date.now, most = MOST_LINES }: RegistersDeps) {
+    this.#deps = { channel, archive, now, most };
     this.#sweeping = setInterval(() => this.#sweep(), SWEEP_MS).unref();
     channel.onTold((message) => {
       if (message.kind === 'lines' && Array.isArray(message.lines))
@@ -103,7 +107,6 @@ export class Registers {
     const key = keyOf(line);
     const known = this.#lines.get(key);
     if (!isLater(line, known)) return;
-    this.#untold.delete(key);
     this.#keep(key, line);
     const { topic, name, text, until } = line;
     if (known?.text === text && known?.until === until) return;
@@ -114,11 +117,20 @@ export class Registers {
   }
 
   #keep(key: string, line: Line): void {
-    this.#lines.delete(key);
+    this.#forget(key);
     this.#lines.set(key, line);
-    if (this.#lines.size <= MOST_LINES) return;
-    const [oldest] = this.#lines.keys();
-    if (oldest !== undefined) this.#forget(oldest);
+    if (line.text === undefined) this.#struckOut.add(key);
+    if (this.#lines.size > this.#deps.most) this.#makeRoom();
+  }
+
+  /** What nobody reads goes first; then who reads it is told. */
+  #makeRoom(): void {
+    const [oldest] = this.#struckOut.size > 0 ? this.#struckOut : this.#lines.keys();
+    const line = oldest !== undefined && this.#lines.get(oldest);
+    if (oldest === undefined || !line) return;
+    this.#forget(oldest);
+    if (line.text === undefined) return;
+    for (const reader of this.#readers.get(line.topic) ?? []) reader.removed(line.name);
   }
 
   #listen(topic: string, reader: RegisterReader): () => void {
@@ -158,6 +170,7 @@ export class Registers {
 
   #forget(key: string): void {
     this.#lines.delete(key);
+    this.#struckOut.delete(key);
     this.#untold.delete(key);
   }
 }

@@ -200,6 +200,46 @@ test('lines that are over are forgotten', async () => {
   expect(one.registers.size).toBe(0);
 });
 
+describe('of more lines than are held', () => {
+  function holding(most: number) {
+    const registers = new Registers({
+      channel: new LocalChannels().join('one'),
+      archive: new LocalArchive(),
+      most,
+    });
+    onTestFinished(() => registers.close());
+    const register = registers.register('revoked');
+    const removed: string[] = [];
+    register.listen({ put: () => undefined, removed: (name) => removed.push(name) });
+    const put = (name: string) => register.put(entry(name, 'x', Date.now() + HOUR));
+    return { registers, register, removed, put };
+  }
+
+  test('the oldest is forgotten, and who reads it hears of it', () => {
+    const { registers, removed, put } = holding(3);
+    for (const name of ['a', 'b', 'c', 'a', 'd']) put(name);
+    expect([registers.size, removed]).toEqual([3, ['b']]);
+  });
+
+  test('those go first that are struck out, which are nobody’s loss', () => {
+    const { registers, register, removed, put } = holding(3);
+    for (const name of ['a', 'b', 'c']) put(name);
+    register.remove('b');
+    put('d');
+    expect([registers.size, removed]).toEqual([3, []]);
+    put('e');
+    expect([registers.size, removed]).toEqual([3, ['a']]);
+  });
+
+  test('one that is written again after it was struck out is not forgotten as such', () => {
+    const { register, removed, put } = holding(2);
+    for (const name of ['a', 'b']) put(name);
+    register.remove('b');
+    for (const name of ['b', 'c']) put(name);
+    expect(removed).toEqual(['a']);
+  });
+});
+
 test('what makes no sense is not heard', async () => {
   const archive = new LocalArchive();
   const channels = new LocalChannels();
