@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { list, texts, whole } from './answers.ts';
 import type { RedisLink } from './link.ts';
 import { BEAT } from './scripts.ts';
 
@@ -79,7 +80,8 @@ export class Membership {
     this.#onHeard(wasAlive === 1);
   }
 
-  async #ask(name: string): Promise<[number, number, string[]]> {
-    return (await this.#link.run(BEAT, this.#key, name, ALIVE_MS)) as [number, number, string[]];
+  async #ask(name: string): Promise<[number, number, readonly string[]]> {
+    const [wasAlive, now, living] = list(await this.#link.run(BEAT, this.#key, name, ALIVE_MS));
+    return [whole(wasAlive), whole(now), texts(living)];
   }
 }
