@@ -8,6 +8,15 @@ const BEAT_MS = 3_000;
 /** … and is taken to be for so long: what one that was killed held is free 13 s later at most. */
 const ALIVE_MS = 10_000;
 
+interface MembershipOptions {
+  readonly link: RedisLink;
+  readonly prefix: string;
+  /** Called after each sign of life; where it was not taken to be alive before, others may have what it held. */
+  readonly onHeard: (wasAlive: boolean) => void;
+  /** So many processes there are for sure, this one among them; absent: 1. */
+  readonly least?: number | undefined;
+}
+
 /**
  * Which processes share a store, as far as this one knows. A process goes by when it began, in base 36, so that one that
  * began after the list was read is known to be alive.
@@ -16,6 +25,7 @@ export class Membership {
   readonly #link: RedisLink;
   readonly #key: string;
   readonly #onHeard: (wasAlive: boolean) => void;
+  readonly #least: number;
   #name: string | undefined;
   #readAt = 0;
   #living: readonly string[] = [];
@@ -23,11 +33,11 @@ export class Membership {
   #beating: Promise<void> | undefined;
   #isClosed = false;
 
-  /** Calls `onHeard` after each sign of life; where it was not taken to be alive before, others may have what it held. */
-  constructor(link: RedisLink, prefix: string, onHeard: (wasAlive: boolean) => void) {
+  constructor({ link, prefix, onHeard, least = 1 }: MembershipOptions) {
     this.#link = link;
     this.#key = `${prefix}:gateways`;
     this.#onHeard = onHeard;
+    this.#least = least;
   }
 
   /** Of this process; undefined before it was ever heard. */
@@ -40,9 +50,9 @@ export class Membership {
     return { names: this.#living, readAt: this.#readAt };
   }
 
-  /** How many were last seen; this one at least. */
+  /** How many were last seen, or are there for sure. */
   get size(): number {
-    return Math.max(1, this.#living.length);
+    return Math.max(this.#least, this.#living.length);
   }
 
   /** Says so, now and every three seconds. Never rejects; called meanwhile it is the same. */

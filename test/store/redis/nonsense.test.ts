@@ -131,7 +131,7 @@ describe('answers of another shape are failures', () => {
     'to who says that it is alive: %j',
     async (answer) => {
       const heard = vi.fn();
-      const alive = new Membership(link(answer), 'test', heard);
+      const alive = new Membership({ link: link(answer), prefix: 'test', onHeard: heard });
       onTestFinished(() => alive.close());
       await alive.beat();
       expect([alive.size, alive.living.names, heard.mock.calls]).toEqual([1, [], []]);
