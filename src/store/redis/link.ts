@@ -2,6 +2,8 @@ import { hash } from 'node:crypto';
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { databaseOf, type StoreConfig } from '../../config/store.ts';
+import { bearNonsense, CONNECTION_NAME } from './nonsense.ts';
+import { leaveOverlong } from './overlong.ts';
 import { SCRIPTS, type Script } from './scripts.ts';
 
 const CONNECT_MS = 2_000;
@@ -29,7 +31,9 @@ export interface RedisLink {
  * once: what becomes of it when the connection breaks is not known. `tls` is read at each new connection.
  */
 export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLink {
+  bearNonsense();
   const client = clientOf(config, tls);
+  const overlong = leaveOverlong(client);
   const seen = watched(client);
   const isReady = () => client.status === 'ready' && !seen.isElsewhere;
   const ready: (() => void)[] = [];
@@ -38,7 +42,13 @@ export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLi
     learn(client);
     for (const listener of ready) listener();
   });
-  const tried = client.connect().catch(() => undefined);
+  const connect = () => client.connect().catch(() => undefined);
+  const tried = connect();
+  let isClosed = false;
+  // An address that cannot be one is the end for ioredis: the next that a Sentinel names may be better.
+  client.on('end', () => {
+    if (!isClosed) setTimeout(() => !isClosed && void connect(), LONGEST_PAUSE_MS).unref();
+  });
   return {
     tried,
     run: (script, key, ...values) => whenReady(() => run(client, script, key, values)),
@@ -47,12 +57,16 @@ export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLi
       return isReady();
     },
     onReady: (listener) => void ready.push(listener),
-    close: () => client.disconnect(),
+    close() {
+      isClosed = true;
+      overlong.close();
+      client.disconnect();
+    },
   };
 
   async function whenReady<T>(ask: () => Promise<T>): Promise<T> {
     if (!isReady()) throw new Error('there is no connection to Redis', { cause: seen.fault });
-    return ask();
+    return overlong.watch(ask());
   }
 }
 
@@ -157,7 +171,7 @@ function optionsOf({ username, password }: StoreConfig, tls?: ConnectionOptions)
     // A master that has become a replica takes no writes.
     reconnectOnError: ({ message }) => message.startsWith('READONLY'),
     disableClientInfo: true,
-    connectionName: 'sallyport',
+    connectionName: CONNECTION_NAME,
   };
 }
 
