@@ -50,16 +50,7 @@ export function createRequestMetrics(
     labelNames: ['route', 'status'],
     registers: [registry],
   });
-  for (const outcome of LIKELY_WITHOUT_ROUTE) upgrades.inc({ route: '', outcome }, 0);
-  requests.inc({ route: '', status: '4xx' }, 0);
-  for (const route of paths) for (const status of ENDPOINT_STATUS) requests.inc({ route, status }, 0);
-  for (const { route, bridge, servesRequests } of series) {
-    const outcomes = bridge === undefined ? [] : ['accepted', ...LIKELY];
-    // A page opened where only WebSockets are served is refused, too.
-    const statuses = servesRequests ? LIKELY_STATUS : ['4xx'];
-    for (const outcome of outcomes) upgrades.inc({ route, outcome }, 0);
-    for (const status of statuses) requests.inc({ route, status }, 0);
-  }
+  begin({ upgrades, requests }, series, paths);
   return {
     opened({ route }) {
       upgrades.inc({ route, outcome: 'accepted' });
@@ -72,6 +63,29 @@ export function createRequestMetrics(
       requests.inc({ route, status: statusLabel(status) });
     },
   };
+}
+
+interface Counters {
+  readonly upgrades: Counter<'route' | 'outcome'>;
+  readonly requests: Counter<'route' | 'status'>;
+}
+
+/** Each series that is likely, at 0. */
+function begin(
+  { upgrades, requests }: Counters,
+  series: readonly RouteSeries[],
+  paths: readonly string[],
+): void {
+  for (const outcome of LIKELY_WITHOUT_ROUTE) upgrades.inc({ route: '', outcome }, 0);
+  requests.inc({ route: '', status: '4xx' }, 0);
+  for (const route of paths) for (const status of ENDPOINT_STATUS) requests.inc({ route, status }, 0);
+  for (const { route, bridge, servesRequests } of series) {
+    const outcomes = bridge === undefined ? [] : ['accepted', ...LIKELY];
+    // A page opened where only WebSockets are served is refused, too.
+    const statuses = servesRequests ? LIKELY_STATUS : ['4xx'];
+    for (const outcome of outcomes) upgrades.inc({ route, outcome }, 0);
+    for (const status of statuses) requests.inc({ route, status }, 0);
+  }
 }
 
 function statusLabel(status: number): string {
