@@ -23,6 +23,8 @@ export interface RedisLink {
   onReady(listener: () => void): void;
   /** Resolves when there is the first connection, or when the first attempt has failed. */
   readonly tried: Promise<void>;
+  /** What was last wrong with a connection; undefined: nothing yet. */
+  readonly fault: unknown;
   close(): void;
 }
 
@@ -55,6 +57,9 @@ export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLi
     call: (name, ...values) => whenReady(() => client.call(name, ...values)),
     get isReady() {
       return isReady();
+    },
+    get fault() {
+      return seen.fault;
     },
     onReady: (listener) => void ready.push(listener),
     close() {
