@@ -84,9 +84,8 @@ export class Opening implements PendingUpgrade {
     return this.#heard.reading.tokens.map((text) => text.replace(/^bearer +/i, ''));
   }
 
-  /** Whoever is waited for is refused with this error. */
   dismiss(error: GatewayError): void {
-    this.#client?.dismiss(error);
+    (this.#client ?? this.#pending).dismiss(error);
   }
 
   /** What the upstream is asked for: what the client has been told already, and nothing that it could only have been told in the 101. */

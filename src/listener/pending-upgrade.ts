@@ -19,7 +19,7 @@ import { switchingHead } from './switching.ts';
 export interface PendingUpgrade {
   readonly head: RequestHead;
   readonly connection: ConnectionInfo;
-  /** Aborts when the client leaves (FIN, reset or destroyed), and when its time is up. */
+  /** Aborts when the client leaves (FIN, reset or destroyed), when its time is up, and when it is dismissed. */
   readonly signal: AbortSignal;
   /** The client has left. */
   readonly gone: boolean;
@@ -27,6 +27,8 @@ export interface PendingUpgrade {
   readonly early: Buffer;
   /** Allows so many milliseconds from now on until the decision. Call it once. */
   allow(ms: number): void;
+  /** Nobody waits for the decision any more: `signal` aborts, and a client that is heard is refused with the error. */
+  dismiss(error: GatewayError): void;
   /** Answers 100 (Continue) ahead of the decision, to a client that expects it (RFC 9110 §10.1.1). */
   proceed(): void;
   /**
@@ -99,6 +101,10 @@ export class Http1Upgrade implements PendingUpgrade {
 
   allow(ms: number): void {
     this.#timer = setTimeout(() => this.#controller.abort(), ms);
+  }
+
+  dismiss(): void {
+    this.#controller.abort();
   }
 
   proceed(): void {

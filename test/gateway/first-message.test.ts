@@ -307,6 +307,18 @@ describe('a client is closed, and its service never hears of it,', () => {
     expect(gateway.log).toContainEqual(expect.objectContaining({ error: 'GOING_AWAY', close: 1001 }));
   });
 
+  test('if the gateway ends while its service is asked', async () => {
+    const service = createTcpServer((socket) => socket.on('error', () => undefined).resume());
+    await listenAt({ port: 0, host: '127.0.0.1' }, service);
+    const { open, gateway } = await scene({ upstream: `websocket: "ws://127.0.0.1:${portOf(service)}"` });
+    const wire = await open();
+    wire.send(TEXT, message(TOKEN));
+    await once(service, 'connection');
+    const closed = gateway.close();
+    expect(await wire.ended()).toMatchObject({ code: 1012 });
+    await closed;
+  });
+
   test('if its service cannot be reached', async () => {
     const { open, refusal } = await scene({ upstream: 'websocket: "ws://127.0.0.1:9"' });
     const wire = await open();
