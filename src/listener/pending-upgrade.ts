@@ -36,6 +36,10 @@ export interface PendingUpgrade {
    * checked by then (parseUpgrade). Throws if a field cannot be sent; it is still pending then.
    */
   accept(protocol: string | undefined, fields: readonly HeaderField[]): Duplex;
+  /** Behind `accept`: the client alone is waited for, and its connection gives way to newcomers, as one that is silent does. */
+  rest(): void;
+  /** It is not any more. Throws GATEWAY_FULL if there is no room for what is under way, and CLIENT_LOST. */
+  resume(): void;
   /** Answers with the status of an error, and `more` fields (names in lower case). A client that cannot be written to any more is let go without. */
   refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void;
   /**
@@ -117,6 +121,14 @@ export class Http1Upgrade implements PendingUpgrade {
     this.#client.pause();
     this.#client.write(answer, 'latin1');
     return this.#client;
+  }
+
+  rest(): void {
+    this.#connections.rest(this.#client, 'websocket');
+  }
+
+  resume(): void {
+    this.#connections.resume(this.#client);
   }
 
   refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void {
