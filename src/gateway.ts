@@ -183,7 +183,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
   const dials = { ...metrics, healthChanged: createHealthLog(logger) };
   const upstreams: UpstreamContext = createUpstreamContext({ observer: dials, resolver, certificates });
   closers.add(() => resolver.close());
-  const storeDeps = { certificates, onFailed: metrics.storeFailed, logger, alone: part };
+  const storeDeps = { certificates, onFailed: metrics.storeFailed, logger, alone: part, size: part?.size };
   const { store, commons, shared } = await openStore(config.store, storeDeps, closers);
   const memory = { ...rememberClients(config, commons), store, limits: metrics.limits };
   const revocations = await openRevocations(config, { sessions, commons, files, logger, reloads }, closers);

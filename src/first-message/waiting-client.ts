@@ -107,6 +107,8 @@ export class WaitingClient {
       this.#keep(chunk);
       return;
     }
+    // Many pings may come at once: what answers them goes out in one write.
+    this.#socket.cork();
     try {
       const rest = this.#listener(chunk);
       if (rest === undefined) return;
@@ -116,6 +118,8 @@ export class WaitingClient {
     } catch (error) {
       this.#listener = undefined;
       this.#end?.reject(error);
+    } finally {
+      this.#socket.uncork();
     }
   };
 

@@ -21,6 +21,8 @@ interface StoreDeps {
   readonly logger: Logger;
   /** What is used where none is configured. Absent: this process's memory. */
   readonly alone?: Omit<OpenedStore, 'shared'> | undefined;
+  /** Processes of this gateway, which share it in any case; absent: 1. */
+  readonly size?: number | undefined;
 }
 
 interface OpenedStore {
@@ -40,13 +42,14 @@ export async function openStore(
   deps: StoreDeps,
   closers: Closers,
 ): Promise<OpenedStore> {
-  const { logger, onFailed, alone } = deps;
+  const { logger, onFailed, alone, size } = deps;
   if (config === undefined)
     return {
       store: alone?.store ?? createMemoryStore(),
       commons: alone?.commons ?? createMemoryCommons(),
     };
   const store = await openRedisStore(config, {
+    least: size,
     tls: storeTls(config, deps.certificates, closers),
     refusal: config.onFailure === 'refuse' ? unavailable : undefined,
     observer: {

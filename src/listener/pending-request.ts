@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { GatewayError } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import type { ConnectionInfo, RequestHead } from '../http/parse.ts';
 import type { Connections } from './connections.ts';
 import type { Http1Parts } from './pending-upgrade.ts';
@@ -16,6 +16,11 @@ export interface PendingRequest {
    * response that has begun is cut off.
    */
   refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void;
+  /**
+   * Waits for what the client alone is to do: meanwhile nothing is under way, and its connection gives way to newcomers as one
+   * does that is silent. Rejects with GATEWAY_FULL if there is no room for it any more, and as `wait` does.
+   */
+  whileIdle<Result>(wait: () => Promise<Result>): Promise<Result>;
 }
 
 /** A plain request over HTTP/1.1. */
@@ -42,5 +47,13 @@ export class Http1Request implements PendingRequest {
   refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void {
     answerRefusal(this.response, error, this.#lingerMs, more);
     this.#connections.rest(this.message.socket);
+  }
+
+  async whileIdle<Result>(wait: () => Promise<Result>): Promise<Result> {
+    const { socket } = this.message;
+    this.#connections.rest(socket);
+    const result = await wait();
+    if (!this.#connections.begin(socket)) throw new GatewayError('GATEWAY_FULL');
+    return result;
   }
 }

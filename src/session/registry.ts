@@ -2,6 +2,7 @@ import type { Proof } from '../admission/revocations.ts';
 import type { Aftermath, Ending } from '../bridge/contract.ts';
 import type { GatewayError } from '../errors.ts';
 import type { EndingDetail, Observer } from '../observe/index.ts';
+import { inTurns } from './in-turns.ts';
 import { Session, type SessionParts } from './session.ts';
 
 /** All open connections: who opens one registers it here, and `end` is its undo. */
@@ -95,9 +96,10 @@ export class Sessions {
     this.#faultOf = faultOf;
   }
 
-  /** Ends all that are not to stay any more, those that wait for a lost client among them. */
+  /** Begins to end all that are not to stay any more, those that wait for a lost client among them. */
   judge(): void {
-    for (const session of this.lasting()) this.#judge(session);
+    const fallen = [...this.lasting()].filter(({ proof }) => this.#faultOf?.(proof) !== undefined);
+    void inTurns(fallen, (session) => this.#judge(session));
   }
 
   #judge(session: Session): void {

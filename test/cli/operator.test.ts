@@ -164,6 +164,15 @@ test('sallyport revoke says that others cannot hear of it while the store is awa
   );
 });
 
+test.each(['sessions', 'kill', 'upstreams'])(
+  'sallyport %s warns of a route that is none',
+  async (command) => {
+    expect(await run(command, '--route', 'chta')).toMatchObject({
+      ...{ code: 0, err: expect.stringMatching(/^sallyport: \S+ has no route chta; did you mean chat\?\n$/) },
+    });
+  },
+);
+
 describe('sallyport upstreams', () => {
   test('lists them in a table', async () => {
     await enter('alice');

@@ -136,3 +136,23 @@ test('bids who waits for it to send its body', async () => {
   await client.until(() => client.head !== undefined, 'an interim answer');
   expect(client.head).toMatch(/^HTTP\/1\.1 100 /);
 });
+
+test('a body that does not come keeps nobody out', async () => {
+  await using small = await startGateway(
+    `limits: { connections: 1 }
+${TOKEN_ISSUER}
+routes:
+  - { name: all, match: { path: "/*" }, auth: { issuer: main }, upstream: { http: "http://127.0.0.1:${app.port}" } }`,
+    TOKEN_ENV,
+  );
+  const head = `POST ${REFRESH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nExpect: 100-continue\r\n`;
+  using slow = await say(small.port, `${head}Authorization: Bearer ${freshToken()}\r\n\r\n`);
+  await slow.until(() => slow.head !== undefined, 'an interim answer');
+  const socket = await opened(small.url('/'), bearer(freshToken()));
+  // Now it is its own turn that has to wait.
+  slow.write('x');
+  expect(await small.logged(({ msg }) => msg === 'request refused')).toMatchObject({
+    ...{ route: REFRESH, error: 'GATEWAY_FULL', status: 503 },
+  });
+  expect(socket.readyState).toBe(socket.OPEN);
+});

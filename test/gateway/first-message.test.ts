@@ -234,6 +234,21 @@ describe('a client is closed, and its service never hears of it,', () => {
     expect(await gateway.metrics()).toContain(`upgrades_total{route="app",outcome="${error}"} 1`);
   });
 
+  test('with a CONNECT in pieces without end, each of which has all of it read anew', async () => {
+    const { open, refusal } = await scene({
+      token: '[stomp]',
+      upstream: 'tcp: "127.0.0.1:9", protocols: any',
+    });
+    const wire = await open({ 'Sec-WebSocket-Protocol': 'v12.stomp' });
+    const begun = frame(TEXT, `CONNECT\n${'a:b\n'.repeat(3_990)}`);
+    wire.write(Buffer.concat([begun, ...Array(100).fill(frame(TEXT))]));
+    expect(await wire.ended()).toMatchObject({
+      code: 1009,
+      reason: 'The message is too big: it comes in too many pieces.',
+    });
+    expect(await refusal()).toMatchObject({ error: 'MESSAGE_TOO_BIG' });
+  });
+
   test('with more than its route lets it say', async () => {
     const { open } = await scene({ route: 'limits: { messageSize: 64B }' });
     const wire = await open();

@@ -4,6 +4,7 @@ import { parseDuration } from '../../config/units.ts';
 import { GatewayError } from '../../errors.ts';
 import { badRequest } from '../../http/fields.ts';
 import { type Answer, type Answered, DONE, json, type Page, type Question } from './page.ts';
+import { readParameters } from './parameters.ts';
 
 /** What is to be revoked, or not any more. */
 export interface RevocationOrder {
@@ -45,6 +46,7 @@ export interface RevocationDesk {
 const LONGEST_VALUE = 1_024;
 const LONGEST_MS = 366 * 86_400_000;
 const KINDS = [...REVOKED_BY, 'session'] as const;
+const NAMES = [...KINDS, 'issuer', 'for'] as const;
 
 /** `/revocations`: GET lists what is revoked, POST revokes, DELETE takes back. */
 export function revocationsPage(desk: RevocationDesk): Page {
@@ -53,7 +55,7 @@ export function revocationsPage(desk: RevocationDesk): Page {
   }
 
   async function undo({ query }: Question): Promise<Answer> {
-    const order = readOrder(Object.fromEntries(query));
+    const order = readOrder(readParameters(query, NAMES));
     if (order.by === 'session' || order.forMs !== undefined)
       throw badRequest('say by jti, sid, key or subject what is taken back');
     if (!(await desk.undo(order))) throw new GatewayError('REVOCATION_UNKNOWN');
@@ -76,8 +78,8 @@ function readObject(body: Buffer): Readonly<Record<string, unknown>> {
 }
 
 function readOrder(given: Readonly<Record<string, unknown>>): RevocationOrder {
-  const unknown = Object.keys(given).find((name) => ![...KINDS, 'issuer', 'for'].includes(name));
-  if (unknown !== undefined) throw badRequest(`${unknown} is no name here: ${KINDS.join(', ')}, issuer, for`);
+  const unknown = Object.keys(given).find((name) => !(NAMES as readonly string[]).includes(name));
+  if (unknown !== undefined) throw badRequest(`${unknown} is no name here: ${NAMES.join(', ')}`);
   const by = KINDS.filter((name) => given[name] !== undefined);
   const [kind] = by;
   if (kind === undefined || by.length > 1) throw badRequest(`say one of ${KINDS.join(', ')}`);
