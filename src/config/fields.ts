@@ -179,16 +179,17 @@ const PATH = new RegExp(`^(/(${NAME}(${BETWEEN.source}${NAME})?|[^\\s{}*?#/%;\\\
  * A path to match: exact, `{name}` for one segment or `{one}:{two}` for two parts of it, a trailing `/*` for everything below. No
  * path with empty or dot segments, parameters or backslashes is ever read in one way only, so that none of them would be matched.
  */
-export const pathPattern = word('a path like /chat, /rooms/{room}, /{host}:{port} or /chat/*', (text) => {
-  const isPattern = PATH.test(text) && text.startsWith('/');
-  return isPattern && !/\/\/|\/\.\.?(\/|$)/.test(text) ? text : undefined;
-});
+export const pathPattern = word('a path like /chat, /rooms/{room}, /{host}:{port} or /chat/*', readPath);
 
 /** The path of one thing alone. */
-export const fixedPath = pathPattern.refine(
-  (path) => /^\/[^{}*]*[^/{}*]$/.test(path),
-  'expected a path like /.sallyport, without names and /*',
+export const fixedPath = word('a path like /.sallyport, without names and /*', (text) =>
+  /^\/[^{}*]*[^/{}*]$/.test(text) ? readPath(text) : undefined,
 );
+
+function readPath(text: string): string | undefined {
+  const isPattern = PATH.test(text) && text.startsWith('/');
+  return isPattern && !/\/\/|\/\.\.?(\/|$)/.test(text) ? text : undefined;
+}
 
 /** A header's name (RFC 9110 §5.1), in lower case. */
 export const headerName = word('a header name', (text) =>

@@ -11,7 +11,7 @@ export type { Endpoint } from './endpoint.ts';
 /** Every kind of endpoint there is. */
 const KINDS: readonly OpenEndpoint[] = [openRefresh, openTicket, openLogout];
 
-/** Finds the endpoint that takes a request; undefined: it is for the routes. Throws NO_ROUTE for a path that none of them may have. */
+/** Finds the endpoint that takes a request; undefined: it is for the routes. */
 export type FindEndpoint = (request: GatewayRequest) => Endpoint | undefined;
 
 /** Opens what the gateway answers itself. A route that claims such a path as its own has it. */
@@ -35,11 +35,14 @@ export function openEndpoints(deps: EndpointDeps): FindEndpoint {
   }
 
   /** A slip would be answered by whatever has all paths, and look as if it had been heard. */
-  function none(request: GatewayRequest): undefined {
-    const there = below.filter((endpoint) => isThere(endpoint, request)).map(({ path }) => path);
+  function none(request: GatewayRequest): Endpoint | undefined {
+    const there = below.filter((endpoint) => isThere(endpoint, request));
     if (there.length === 0) return undefined;
-    const sentence = `Below ${prefix} the gateway answers itself, and here at ${there.join(' and ')} only.`;
-    throw new GatewayError('NO_ROUTE', { sentence });
+    const paths = there.map(({ path }) => path).join(' and ');
+    const sentence = `Below ${prefix} the gateway answers itself, and here at ${paths} only.`;
+    const refusal = new GatewayError('NO_ROUTE', { sentence });
+    const pages = there.find((endpoint) => endpoint.pages)?.pages;
+    return { path: prefix, refusal, answer: () => Promise.reject(refusal), ...(pages && { pages }) };
   }
 }
 

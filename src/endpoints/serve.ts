@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isPreflight } from '../admission/cors.ts';
 import type { Grant } from '../admission/grant.ts';
 import { GatewayError } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
@@ -15,8 +16,8 @@ const BODY_MS = 10_000;
 const METHODS = 'POST, OPTIONS';
 
 /**
- * Serves a request for an endpoint, and resolves with what is written of it. Rejects with METHOD_NOT_ALLOWED, BODY_TOO_BIG,
- * REQUEST_TIMEOUT for a body that does not come, GATEWAY_FULL, and with what the endpoint refuses with.
+ * Serves a request for an endpoint, and resolves with what is written of it. Rejects with NO_ROUTE where nothing is,
+ * METHOD_NOT_ALLOWED, BODY_TOO_BIG, REQUEST_TIMEOUT for a body that does not come, GATEWAY_FULL, and with what the endpoint refuses with.
  */
 export async function serveEndpoint(
   endpoint: Endpoint,
@@ -27,6 +28,7 @@ export async function serveEndpoint(
   const { message, response } = pending;
   const { method } = request;
   const route = endpoint.path;
+  if (endpoint.refusal !== undefined && !isPreflight(request)) throw endpoint.refusal;
   if (method === 'OPTIONS') {
     response.writeHead(204, { ...optionsFields(endpoint.pages, request), allow: METHODS }).end();
     return { route, status: 204, bytes: 0, requestBytes: 0 };

@@ -26,11 +26,19 @@ export interface RevocationView {
   readonly until?: string;
 }
 
+/** What a revocation does. */
+export interface Revoking {
+  /** Sessions that end. */
+  readonly ended: number;
+  /** Other gateways cannot hear of it now, and do when the store answers again. */
+  readonly unheard?: true;
+}
+
 /** What is revoked, for operators; made by the gateway. */
 export interface RevocationDesk {
   list(): Answered<readonly RevocationView[]>;
-  /** Revokes, and begins to end the sessions that are meant, on all gateways: how many. Throws BAD_REQUEST, CONNECTION_GONE, REVOCATIONS_FULL. */
-  revoke(order: RevocationOrder): Answered<number>;
+  /** Revokes, and begins to end the sessions that are meant, on all gateways. Throws BAD_REQUEST, CONNECTION_GONE, REVOCATIONS_FULL. */
+  revoke(order: RevocationOrder): Answered<Revoking>;
   /** Takes one back; false if there is none. */
   undo(order: RevocationOrder): Answered<boolean>;
 }
@@ -43,7 +51,7 @@ const NAMES = [...KINDS, 'issuer', 'for'] as const;
 /** `/revocations`: GET lists what is revoked, POST revokes, DELETE takes back. */
 export function revocationsPage(desk: RevocationDesk): Page {
   async function revoke({ body }: Question): Promise<Answer> {
-    return json({ ended: await desk.revoke(readOrder(readObject(await body()))) });
+    return json(await desk.revoke(readOrder(readObject(await body()))));
   }
 
   async function undo({ query }: Question): Promise<Answer> {

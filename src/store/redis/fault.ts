@@ -33,6 +33,7 @@ const FAULTS: readonly (readonly [says: RegExp, means: string])[] = [
     /RESP type|isn't writeable/,
     'it does not speak as Redis does: write rediss:// where it speaks TLS; else something else listens there',
   ],
+  [/max retries per request/, 'the connection to it broke'],
   [/Connection is closed/, 'nothing listens there, or it closes the connection'],
 ];
 
