@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
 import { MESSAGE_SOURCES, readMessageSource } from './first-message.ts';
 import { BETWEEN } from './segments.ts';
+import { sourceSlip } from './source-slip.ts';
 import { addressSlip } from './tcp/slips.ts';
 import {
   BYTE_RATE,
@@ -197,7 +198,9 @@ export const headerName = word('a header name', (text) =>
 /** Where to look for a token: in the handshake, for a ticket, or in the first message behind it. */
 type NamedSource = 'header' | 'subprotocol' | 'cookie' | 'query' | 'ticket';
 const TOKEN_SOURCES = `header, header:NAME, basic, subprotocol, subprotocol:PREFIX, cookie:NAME, query:NAME, ticket, ticket:NAME, ${MESSAGE_SOURCES}`;
-export const tokenSource = word(TOKEN_SOURCES, (text) => {
+export const tokenSource = word(TOKEN_SOURCES, readSource, { hint: sourceSlip });
+
+function readSource(text: string) {
   if (text === 'header' || text === 'basic' || text === 'subprotocol' || text === 'ticket')
     return { from: text, name: '' } as const;
   const match = /^(header|subprotocol|cookie|query|ticket):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
@@ -205,7 +208,7 @@ export const tokenSource = word(TOKEN_SOURCES, (text) => {
   const [, from, name] = match as unknown as [string, NamedSource, string];
   if (from === 'header' && !mayHoldToken(name.toLowerCase())) return undefined;
   return { from, name: from === 'header' ? name.toLowerCase() : name } as const;
-});
+}
 
 /** Bearer and Basic are `header` and `basic`, cookies are `cookie:NAME`; what HTTP or the gateway gives a meaning is none of ours. */
 function mayHoldToken(name: string): boolean {

@@ -22,7 +22,7 @@ export interface FirstMessagePlan {
   /** Why this client cannot wait with its token; undefined: it can. */
   unfit(request: UpgradeRequest): string | undefined;
   /** The subprotocol of the 101. Throws PROTOCOL_UNKNOWN. */
-  protocolFor(request: UpgradeRequest): string | undefined;
+  readonly protocolFor: (request: UpgradeRequest) => string | undefined;
 }
 
 /**

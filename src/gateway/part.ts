@@ -9,6 +9,8 @@ import type { Store } from '../store/index.ts';
 
 /** What a gateway is given that is one of several processes, in the place of what it has alone. */
 export interface Part {
+  /** How many processes there are of the gateway, this one among them. */
+  readonly size: number;
   /** Used where the configuration names no store. */
   readonly store: Store;
   readonly commons: Commons;

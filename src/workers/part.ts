@@ -24,6 +24,7 @@ export async function takePart(primary: Line, { number, size, ticketSecret }: Or
     void commons.repeat();
   }, REPEAT_MS).unref();
   return {
+    size,
     store,
     commons,
     ordinals: ordinalsOf(number),

@@ -103,7 +103,7 @@ function desksOf(config: Config, crew: Crew, metrics: MergedMetrics) {
     ready: readinessOf(crew),
     backchannel: createWorkersBackchannel(crew),
     sessions: createSessionsDesk(crew),
-    revocations: createRevocationsDesk(crew),
+    revocations: createRevocationsDesk(crew, config.store !== undefined),
     upstreams: createUpstreamsDesk(crew),
     config: async () => shownConfig(config),
     metrics: {

@@ -69,9 +69,22 @@ test.each([
   '/.sallyport/refresh/',
   '/.sallyport/Refresh',
   '/.sallyport/re%66resh',
-])('is none at %s', async (path) => {
-  expect(await at('127.0.0.1', path)).toMatchObject({ body: expect.stringContaining('page') });
+])('is none at %s, which no route has instead', async (path) => {
+  const { status, body } = await at('127.0.0.1', path);
+  expect([status, body]).toEqual([
+    404,
+    `NO_ROUTE: Below /.sallyport the gateway answers itself, and here at ${REFRESH} only.\n`,
+  ]);
+  expect(await at('free.test', path)).toMatchObject({ status: 200, body: expect.stringContaining('page') });
 });
+
+test.each(['own', 'below', 'case'])(
+  'a route that claims the prefix has what is none, too: %s',
+  async (name) => {
+    const { status } = await at(`${name}.test`, '/.sallyport/nothing');
+    expect(status).toBe(name === 'own' ? 404 : 200);
+  },
+);
 
 test('stands where the configuration says', async () => {
   const token = bearer(freshToken());

@@ -429,9 +429,10 @@ describe('other upstreams', () => {
     await listenAt({ port: 0, host: '127.0.0.1' }, service);
     const { open } = await scene({
       token: '[mqtt]',
-      upstream: `tcp: "127.0.0.1:${portOf(service)}", protocols: [mqtt]`,
+      upstream: `tcp: "127.0.0.1:${portOf(service)}"`,
     });
     const wire = await open({ 'Sec-WebSocket-Protocol': 'mqtt' });
+    expect((await wire.answer()).headers['sec-websocket-protocol']).toBe('mqtt');
     const connect = (password?: string) =>
       generate({ ...CONNECT, ...(password !== undefined && { password: Buffer.from(password) }) });
     const whole = Buffer.concat([connect(TOKEN), Buffer.from([0xc0, 0])]);
@@ -441,14 +442,24 @@ describe('other upstreams', () => {
     expect(Buffer.concat(received)).toEqual(Buffer.concat([connect(), Buffer.from([0xc0, 0])]));
   });
 
+  test.each([
+    ['a program hears that none is spoken', {}, 101],
+    ['a page is refused', { Origin: 'http://127.0.0.1' }, 400],
+  ])('of subprotocols that a TCP route does not know %s', async (_, fields, status) => {
+    const { enter } = await scene({ token: '[mqtt]', upstream: 'tcp: "127.0.0.1:9"' });
+    const wire = await enter({ 'Sec-WebSocket-Protocol': 'graphql-ws', ...fields });
+    expect(await wire.answer()).toMatchObject({ status });
+  });
+
   test('who is refused gets a CONNACK, and then the Close', async () => {
-    const { open } = await scene({
+    const { open, refusal } = await scene({
       token: '[mqtt]',
       upstream: 'tcp: "127.0.0.1:9", protocols: [mqtt]',
     });
     const wire = await open({ 'Sec-WebSocket-Protocol': 'mqtt' });
     wire.send(BINARY, generate(CONNECT));
     expect(await wire.ended()).toMatchObject({ code: 3000 });
+    expect(await refusal()).toMatchObject({ detail: 'the first message has no token where mqtt looks' });
     expect(
       wire.frames.map(({ opcode, payload }) => [opcode, payload.subarray(0, 4).toString('hex')]),
     ).toEqual([

@@ -1,9 +1,12 @@
 import type { Archive, Line } from '../shared/channel.ts';
+import { list, texts } from './answers.ts';
 import type { RedisLink } from './link.ts';
 import { FORGET, WRITE } from './scripts.ts';
 
 /** Lines that are read at once, about. */
 const AT_ONCE = 500;
+/** A hash of millions is read by then. */
+const MOST_READS = 10_000;
 
 const LINE = /^(\d+) (\d+) (\d+) (.)(.*)$/s;
 
@@ -24,14 +27,15 @@ export class RedisArchive implements Archive {
   /** What is over is forgotten on the way. */
   async *read(): AsyncGenerator<readonly Line[]> {
     let cursor = '0';
-    do {
-      const answer = await this.#link.call('HSCAN', this.#key, cursor, 'COUNT', AT_ONCE);
-      const [next, found] = answer as [string, string[]];
-      const lines = decode(found);
+    for (let reads = 0; reads < MOST_READS; reads++) {
+      const [next, found] = list(await this.#link.call('HSCAN', this.#key, cursor, 'COUNT', AT_ONCE));
+      const lines = decode(texts(found));
       yield lines;
       await this.#forget(lines);
-      cursor = next;
-    } while (cursor !== '0');
+      cursor = String(next);
+      if (cursor === '0') return;
+    }
+    throw new Error(`${this.#key} does not end`);
   }
 
   async #forget(lines: readonly Line[]): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Authority, Holding, RateRule, Taken, Wanted } from '../shared/authority.ts';
+import { list, whole } from './answers.ts';
 import type { RedisLink } from './link.ts';
 import type { Membership } from './membership.ts';
 import { BUCKET, PLACES } from './scripts.ts';
@@ -20,12 +21,12 @@ export class RedisAuthority implements Authority {
 
   async take(rule: RateRule, key: string, count: number): Promise<Taken> {
     const [taken, wait] = await this.#spend(rule, key, count, 1);
-    return { count: taken, wait };
+    return { count: whole(taken, 0, count), wait: whole(wait) };
   }
 
   async debit(rule: RateRule, key: string, count: number): Promise<number> {
     const [, wait] = await this.#spend(rule, key, count, 0);
-    return wait;
+    return whole(wait);
   }
 
   async hold(rule: string, key: string, { held, wanted }: Wanted, max: number): Promise<Holding> {
@@ -35,18 +36,19 @@ export class RedisAuthority implements Authority {
     const { readAt, names } = living;
     const place = `${this.#prefix}:places:${rule} ${key}`;
     const answer = await this.#link.run(PLACES, place, name, held, wanted, most, KEPT_MS, readAt, ...names);
-    const [granted, others] = answer as [number, number];
-    return { held: granted, others };
+    const [granted, others] = list(answer);
+    return { held: whole(granted, held, wanted), others: whole(others) };
   }
 
-  #spend(
+  /** What was taken, and the milliseconds to wait. */
+  async #spend(
     { name, rate, burst }: RateRule,
     key: string,
     count: number,
     isStrict: 0 | 1,
-  ): Promise<[number, number]> {
+  ): Promise<readonly unknown[]> {
     const bucket = `${this.#prefix}:bucket:${name} ${key}`;
     const perMs = rate.count / rate.perMs;
-    return this.#link.run(BUCKET, bucket, perMs, burst, count, isStrict) as Promise<[number, number]>;
+    return list(await this.#link.run(BUCKET, bucket, perMs, burst, count, isStrict));
   }
 }

@@ -66,7 +66,7 @@ export class RedisChannel implements Channel {
 
   /** Something was read that `from` has told. */
   heard(from: string, text: string): void {
-    if (from === this.#membership.name) return;
+    if (from === this.#membership.name || text.length > LONGEST) return;
     const message = read(text);
     if (message !== undefined) for (const listener of this.#listeners) listener(message, from);
   }

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GuardObserver } from '../shared/guard.ts';
+import { list, texts } from './answers.ts';
 import type { RedisLink } from './link.ts';
 
 /** A read waits so long for something new; shorter than what a connection that says nothing is given. */
 const BLOCK_MS = 2_000;
-const AT_ONCE = 100;
+const AT_ONCE = 50;
 /** So long after a failure it is tried again, unless there is a connection before. */
 const PAUSE_MS = 1_000;
 
@@ -22,7 +23,7 @@ export interface EventsDeps {
   readonly observer?: GuardObserver | undefined;
 }
 
-type Entry = [id: string, fields: string[]];
+type Entry = [id: string, fields: readonly string[]];
 
 /** Reads what all tell, as it comes, and after a failure from where it was. */
 export class Events {
@@ -63,7 +64,7 @@ export class Events {
     while (!this.#isClosed) {
       try {
         await this.#begin();
-        while (!this.#isClosed) await this.#next();
+        while (!this.#isClosed) await this.#next('BLOCK', BLOCK_MS);
       } catch (cause) {
         this.#onFailure(cause);
         await this.#pause();
@@ -78,24 +79,25 @@ export class Events {
   /** What was told before the first time is of no interest. A stream whose end is before what was read is another one. */
   async #begin(): Promise<void> {
     const { link, key, onBegin, observer } = this.#deps;
-    const [newest] = (await link.call('XREVRANGE', key, '+', '-', 'COUNT', 1)) as Entry[];
+    const [newest] = entriesOf(await link.call('XREVRANGE', key, '+', '-', 'COUNT', 1));
     const end = newest?.[0] ?? START;
     if (this.#last === undefined) this.#last = end;
     else if (isBefore(end, this.#last)) this.#last = START;
     await onBegin();
+    await this.#next();
     this.#first.resolve();
     this.#isHearing = true;
     if (this.#isTold) observer?.recovered();
     this.#isTold = false;
   }
 
-  async #next(): Promise<void> {
+  async #next(...wait: (string | number)[]): Promise<void> {
     const { link, key, onEvent } = this.#deps;
     const last = this.#last ?? START;
-    const limits = ['COUNT', AT_ONCE, 'BLOCK', BLOCK_MS];
-    const answer = await link.call('XREAD', ...limits, 'STREAMS', key, last);
-    const [[, entries] = ['', []]] = (answer ?? []) as [string, Entry[]][];
-    for (const [id, fields] of entries) {
+    const answer = await link.call('XREAD', 'COUNT', AT_ONCE, ...wait, 'STREAMS', key, last);
+    const [stream] = list(answer ?? []);
+    if (stream === undefined) return;
+    for (const [id, fields] of entriesOf(list(stream)[1])) {
       this.#last = id;
       const [, from = '', , text = ''] = fields;
       onEvent(from, text);
@@ -115,6 +117,13 @@ export class Events {
     await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
     this.#wake = () => {};
   }
+}
+
+function entriesOf(answer: unknown): Entry[] {
+  return list(answer).map((entry) => {
+    const [id, fields] = list(entry);
+    return [String(id), texts(fields)];
+  });
 }
 
 /** Of two ids of a stream: milliseconds, and a number among those of one. */

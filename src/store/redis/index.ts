@@ -29,6 +29,8 @@ interface RedisStoreDeps {
   readonly hearing?: GuardObserver | undefined;
   /** What is thrown at who meets a limit while Redis does not answer. Absent: each process judges alone then. */
   readonly refusal?: ((cause: unknown) => Error) | undefined;
+  /** So many processes share it for sure, this one among them; absent: 1. */
+  readonly least?: number | undefined;
   /** Milliseconds an answer may take; absent: 50. */
   readonly withinMs?: number | undefined;
 }
@@ -74,7 +76,7 @@ export async function openRedisStore(config: StoreConfig, deps: RedisStoreDeps =
 }
 
 function assemble(link: RedisLink, reading: RedisLink, prefix: string, deps: RedisStoreDeps) {
-  const { observer, hearing, refusal, withinMs } = deps;
+  const { observer, hearing, refusal, withinMs, least } = deps;
   const guard = new Guard({
     withinMs,
     observer: {
@@ -85,10 +87,7 @@ function assemble(link: RedisLink, reading: RedisLink, prefix: string, deps: Red
       },
     },
   });
-  const membership = new Membership(link, prefix, (wasAlive) => {
-    void (wasAlive ? store.repeat() : store.restate());
-    void (wasAlive ? commons.repeat() : commons.restate());
-  });
+  const membership = new Membership({ link, prefix, least, onHeard });
   const authority = new GuardedAuthority(new RedisAuthority(link, prefix, membership), guard);
   const gateways = () => membership.size;
   const store = createSharedStore({ authority, gateways, refusal, now: () => performance.now() });
@@ -103,6 +102,11 @@ function assemble(link: RedisLink, reading: RedisLink, prefix: string, deps: Red
     observer: hearing,
   });
   return { membership, guard, store, commons };
+
+  function onHeard(wasAlive: boolean): void {
+    void (wasAlive ? store.repeat() : store.restate());
+    void (wasAlive ? commons.repeat() : commons.restate());
+  }
 }
 
 /** Each connection begins with a sign of life. Resolves when the first one has, or has failed to. */

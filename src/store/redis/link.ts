@@ -2,6 +2,8 @@ import { hash } from 'node:crypto';
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { databaseOf, type StoreConfig } from '../../config/store.ts';
+import { bearNonsense, CONNECTION_NAME } from './nonsense.ts';
+import { leaveOverlong } from './overlong.ts';
 import { SCRIPTS, type Script } from './scripts.ts';
 
 const CONNECT_MS = 2_000;
@@ -21,6 +23,8 @@ export interface RedisLink {
   onReady(listener: () => void): void;
   /** Resolves when there is the first connection, or when the first attempt has failed. */
   readonly tried: Promise<void>;
+  /** What was last wrong with a connection; undefined: nothing yet. */
+  readonly fault: unknown;
   close(): void;
 }
 
@@ -29,7 +33,9 @@ export interface RedisLink {
  * once: what becomes of it when the connection breaks is not known. `tls` is read at each new connection.
  */
 export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLink {
+  bearNonsense();
   const client = clientOf(config, tls);
+  const overlong = leaveOverlong(client);
   const seen = watched(client);
   const isReady = () => client.status === 'ready' && !seen.isElsewhere;
   const ready: (() => void)[] = [];
@@ -38,21 +44,52 @@ export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLi
     learn(client);
     for (const listener of ready) listener();
   });
-  const tried = client.connect().catch(() => undefined);
+  const connecting = keepConnecting(client);
   return {
-    tried,
+    tried: connecting.tried,
     run: (script, key, ...values) => whenReady(() => run(client, script, key, values)),
     call: (name, ...values) => whenReady(() => client.call(name, ...values)),
     get isReady() {
       return isReady();
     },
+    get fault() {
+      return seen.fault;
+    },
     onReady: (listener) => void ready.push(listener),
-    close: () => client.disconnect(),
+    close() {
+      overlong.close();
+      connecting.stop();
+    },
   };
 
   async function whenReady<T>(ask: () => Promise<T>): Promise<T> {
     if (!isReady()) throw new Error('there is no connection to Redis', { cause: seen.fault });
-    return ask();
+    return overlong.watch(ask());
+  }
+}
+
+/** Connects until it is stopped, and disconnects then: an address that cannot be one is the end for ioredis, but the next that a Sentinel names may be better. */
+function keepConnecting(client: Redis | Cluster): { readonly tried: Promise<void>; stop(): void } {
+  let again: NodeJS.Timeout | undefined;
+  client.on('end', waitToConnect);
+  // Where a cluster is not whole yet, ioredis lets go of the connection, and its promise never settles.
+  const closed = new Promise<void>((resolve) => void client.once('close', resolve));
+  return {
+    tried: Promise.race([connect(), closed]),
+    stop() {
+      client.off('end', waitToConnect);
+      clearTimeout(again);
+      client.disconnect();
+    },
+  };
+
+  function connect(): Promise<void> {
+    return client.connect().catch(() => undefined);
+  }
+
+  function waitToConnect(): void {
+    clearTimeout(again);
+    again = setTimeout(() => void connect(), LONGEST_PAUSE_MS).unref();
   }
 }
 
@@ -157,7 +194,7 @@ function optionsOf({ username, password }: StoreConfig, tls?: ConnectionOptions)
     // A master that has become a replica takes no writes.
     reconnectOnError: ({ message }) => message.startsWith('READONLY'),
     disableClientInfo: true,
-    connectionName: 'sallyport',
+    connectionName: CONNECTION_NAME,
   };
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { list, texts, whole } from './answers.ts';
 import type { RedisLink } from './link.ts';
 import { BEAT } from './scripts.ts';
 
@@ -6,6 +7,15 @@ import { BEAT } from './scripts.ts';
 const BEAT_MS = 3_000;
 /** … and is taken to be for so long: what one that was killed held is free 13 s later at most. */
 const ALIVE_MS = 10_000;
+
+interface MembershipOptions {
+  readonly link: RedisLink;
+  readonly prefix: string;
+  /** Called after each sign of life; where it was not taken to be alive before, others may have what it held. */
+  readonly onHeard: (wasAlive: boolean) => void;
+  /** So many processes there are for sure, this one among them; absent: 1. */
+  readonly least?: number | undefined;
+}
 
 /**
  * Which processes share a store, as far as this one knows. A process goes by when it began, in base 36, so that one that
@@ -15,6 +25,7 @@ export class Membership {
   readonly #link: RedisLink;
   readonly #key: string;
   readonly #onHeard: (wasAlive: boolean) => void;
+  readonly #least: number;
   #name: string | undefined;
   #readAt = 0;
   #living: readonly string[] = [];
@@ -22,11 +33,11 @@ export class Membership {
   #beating: Promise<void> | undefined;
   #isClosed = false;
 
-  /** Calls `onHeard` after each sign of life; where it was not taken to be alive before, others may have what it held. */
-  constructor(link: RedisLink, prefix: string, onHeard: (wasAlive: boolean) => void) {
+  constructor({ link, prefix, onHeard, least = 1 }: MembershipOptions) {
     this.#link = link;
     this.#key = `${prefix}:gateways`;
     this.#onHeard = onHeard;
+    this.#least = least;
   }
 
   /** Of this process; undefined before it was ever heard. */
@@ -39,9 +50,9 @@ export class Membership {
     return { names: this.#living, readAt: this.#readAt };
   }
 
-  /** How many were last seen; this one at least. */
+  /** How many were last seen, or are there for sure. */
   get size(): number {
-    return Math.max(1, this.#living.length);
+    return Math.max(this.#least, this.#living.length);
   }
 
   /** Says so, now and every three seconds. Never rejects; called meanwhile it is the same. */
@@ -79,7 +90,8 @@ export class Membership {
     this.#onHeard(wasAlive === 1);
   }
 
-  async #ask(name: string): Promise<[number, number, string[]]> {
-    return (await this.#link.run(BEAT, this.#key, name, ALIVE_MS)) as [number, number, string[]];
+  async #ask(name: string): Promise<[number, number, readonly string[]]> {
+    const [wasAlive, now, living] = list(await this.#link.run(BEAT, this.#key, name, ALIVE_MS));
+    return [whole(wasAlive), whole(now), texts(living)];
   }
 }

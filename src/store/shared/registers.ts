@@ -66,14 +66,16 @@ export class Registers {
 
   /** Reads what others have written, and writes what is not there, or not any more. Rejects where the archive does. */
   async synchronize(): Promise<void> {
-    const kept = new Map<string, Line>();
+    const missing = new Map(this.#lines);
     for await (const lines of this.#deps.archive.read()) {
       for (const line of lines) {
-        kept.set(keyOf(line), line);
+        const key = keyOf(line);
+        const known = missing.get(key);
+        if (known !== undefined && !isLater(known, line)) missing.delete(key);
         this.#hear(line);
       }
     }
-    for (const [key, line] of this.#lines) if (isLater(line, kept.get(key))) this.#untold.set(key, line);
+    for (const [key, line] of missing) if (this.#lines.get(key) === line) this.#untold.set(key, line);
     await this.repeat();
   }
 

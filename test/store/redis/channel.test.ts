@@ -80,7 +80,8 @@ test('what it has told itself is not heard, nor what makes no sense', () => {
   const { channel } = open();
   const heard: unknown[] = [];
   channel.onTold((message, from) => heard.push([message, from]));
-  for (const text of ['', '{', 'null', '7']) channel.heard('other', text);
+  const tooLong = JSON.stringify(question('a', 'x'.repeat(256 * 1024)));
+  for (const text of ['', '{', 'null', '7', tooLong]) channel.heard('other', text);
   channel.heard('me', '{"kind":"answer"}');
   channel.heard('other', '{"kind":"answer"}');
   expect(heard).toEqual([[{ kind: 'answer' }, 'other']]);

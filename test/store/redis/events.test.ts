@@ -20,6 +20,7 @@ function open({ onBegin = async () => {} }: { onBegin?: () => Promise<void> } = 
     const last = String(values.at(-1));
     const next = stream.filter(([id]) => keyOf(id) > keyOf(last));
     if (next.length > 0) return [['test:events', next]];
+    if (!values.includes('BLOCK')) return null;
     await new Promise<void>((resolve) => {
       wake = resolve;
     });
@@ -95,7 +96,7 @@ test('what was told while it failed is heard as soon as there is a connection, a
     () => scene.heard.join(),
     500,
   );
-  expect(scene.heard).toEqual(['Error: gone', 'again', 'other: meanwhile']);
+  expect(scene.heard).toEqual(['Error: gone', 'other: meanwhile', 'again']);
   expect(scene.events.isHearing).toBe(true);
 });
 
@@ -129,4 +130,17 @@ test('closed while it reads, it ends, and says nothing of it', async () => {
   scene.events.close();
   await new Promise((resolve) => setImmediate(resolve));
   expect([scene.isClosed(), scene.heard]).toEqual([true, []]);
+});
+
+test('a stream that cannot be read is told of once, not each time that its end can', async () => {
+  const scene = open();
+  await scene.events.heard;
+  scene.stream.push(['1-1', null as unknown as string[]]);
+  scene.add('2-1', 'next');
+  for (let round = 0; round < 3; round++) {
+    scene.recover();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(scene.heard).toEqual(['Error: what Redis says makes no sense']);
+  expect(scene.events.isHearing).toBe(false);
 });

@@ -1,0 +1,57 @@
+import { Command } from 'ioredis';
+import handler, { type DataHandledable } from 'ioredis/built/DataHandler.js';
+
+/**
+ * Where an answer makes no sense (more answers than questions, pushes nobody has asked for, slots that are none), ioredis throws
+ * where nobody can catch it, which would end the process. Here that is a failure of the connection, or of the command.
+ */
+
+/** Connections of ours go by it; nothing changes for those that a program has besides. */
+export const CONNECTION_NAME = 'sallyport';
+
+const LAST_SLOT = 16_383;
+
+interface Handler {
+  readonly redis: DataHandledable & { readonly options?: { readonly connectionName?: string } };
+  dispatch(act: () => void): void;
+}
+
+/** Once per process: ioredis has one class for all its connections. Where that is not as expected, all stays as it was. */
+export function bearNonsense(): void {
+  if (isBorne) return;
+  isBorne = true;
+  Command.setReplyTransformer('cluster', expectSlots);
+  // Node and loaders that translate CommonJS differ in where its default is.
+  const { prototype } = (handler.default ?? handler) as unknown as { readonly prototype?: Handler };
+  if (typeof prototype?.dispatch !== 'function') return;
+  const { dispatch } = prototype;
+  prototype.dispatch = function dispatchAnswer(act) {
+    const { redis } = this;
+    if (!redis.options?.connectionName?.endsWith(CONNECTION_NAME)) {
+      dispatch.call(this, act);
+      return;
+    }
+    try {
+      act();
+    } catch (cause) {
+      const fault = new Error('what Redis says makes no sense', { cause });
+      redis.recoverFromFatalError(fault, fault, { offlineQueue: false });
+    }
+  };
+}
+
+let isBorne = false;
+
+/** `CLUSTER SLOTS`: of each range the first slot, the last, and nodes. Other answers to CLUSTER pass. Throws where nodes are missing, or slots too many. */
+function expectSlots(answer: unknown): unknown {
+  const isSound = answer !== null && (!Array.isArray(answer) || answer.every(isRange));
+  if (!isSound) throw new Error('the slots of the cluster make no sense');
+  return answer;
+}
+
+function isRange(range: unknown): boolean {
+  if (range === null) return false;
+  if (!Array.isArray(range) || typeof range[0] !== 'number') return true;
+  const [first, last, ...nodes] = range;
+  return 0 <= first && first <= last && last <= LAST_SLOT && nodes.every(Array.isArray);
+}

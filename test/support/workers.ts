@@ -1,0 +1,104 @@
+import { onTestFinished } from 'vitest';
+import type { WebSocket } from 'ws';
+import { folderWith, Process } from './cli.ts';
+import { startEcho } from './faulty.ts';
+import { freePort } from './ports.ts';
+import { enterAs } from './subjects.ts';
+import { ISSUER, SECRET } from './tokens.ts';
+
+/** A gateway of several processes in a process of its own. */
+
+const ADMIN = '0123456789abcdef0123456789abcdef';
+const AUTHORIZED = { authorization: `Bearer ${ADMIN}` };
+
+export interface Serving {
+  readonly daemon: Process;
+  readonly port: number;
+  /** Asks the admin listener. */
+  ask(path: string, method?: string, body?: string): Promise<Response>;
+  metrics(): Promise<string>;
+  /** Worker processes by number, those that have listened last. */
+  workers(): Map<number, number>;
+  lines(): Record<string, unknown>[];
+}
+
+/** Two workers with one route of these limits, unless `more` says otherwise. */
+export async function startWorkers(limits = '', more = 'workers: 2', auth = ''): Promise<Serving> {
+  const echo = await startEcho();
+  onTestFinished(() => echo.close());
+  const admin = await freePort();
+  const folder = await folderWith({
+    'gate.yaml': `
+listeners: [{ host: 127.0.0.1, port: 0 }]
+admin: { port: ${admin}, secret: "\${ADMIN}" }
+drain: 3s
+${more}
+issuers:
+  main: { issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "\${SECRET}" }
+routes:
+  - name: chat
+    match: { path: /chat }
+    origins: [https://a.test]
+    auth: { issuer: main${auth} }
+    limits: { ${limits} }
+    timeouts: { close: 500ms }
+    upstream: { websocket: "ws://127.0.0.1:${echo.port}" }`,
+  });
+  const daemon = new Process(['serve', `${folder}/gate.yaml`], { SECRET, ADMIN });
+  return serving(daemon, admin);
+}
+
+async function serving(daemon: Process, admin: number): Promise<Serving> {
+  const { port } = JSON.parse(await daemon.line(/"listening"/));
+  const lines = () =>
+    daemon.out
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const ask = (path: string, method = 'GET', body?: string) =>
+    fetch(`http://127.0.0.1:${admin}${path}`, {
+      method,
+      headers: AUTHORIZED,
+      ...(body !== undefined && { body }),
+    });
+  return {
+    daemon,
+    port,
+    ask,
+    lines,
+    metrics: async () => (await ask('/metrics')).text(),
+    workers: () =>
+      new Map(
+        lines()
+          .filter(({ msg }) => msg === 'worker listens')
+          .map(({ worker, pid }) => [worker as number, pid as number]),
+      ),
+  };
+}
+
+export function enter({ port }: Pick<Serving, 'port'>, subject = 'alice'): Promise<WebSocket | number> {
+  return enterAs(subject, `ws://127.0.0.1:${port}/chat`);
+}
+
+export async function enterMany(gateway: Serving, count: number, subject?: string): Promise<WebSocket[]> {
+  const open: WebSocket[] = [];
+  for (let at = 0; at < count; at += 50) {
+    const clients = Array.from({ length: Math.min(50, count - at) }, () => enter(gateway, subject));
+    for (const client of await Promise.all(clients)) if (typeof client !== 'number') open.push(client);
+  }
+  return open;
+}
+
+/** How each has ended, when it has. */
+export function endingsOf(sockets: readonly WebSocket[]): number[] {
+  const codes: number[] = [];
+  for (const socket of sockets) socket.on('close', (code) => codes.push(code));
+  return codes;
+}
+
+export async function sessionsOf(
+  gateway: Serving,
+  query = '',
+): Promise<{ sessions: { id: string; since: string }[]; open: number; next?: number }> {
+  return (await (await gateway.ask(`/sessions${query}`)).json()) as Awaited<ReturnType<typeof sessionsOf>>;
+}
