@@ -70,14 +70,14 @@ export function createPlainHandler(deps: PlainDeps) {
 
 async function serve(
   { routes, findEndpoint }: PlainDeps,
-  { message, response }: PendingRequest,
+  pending: PendingRequest,
   request: GatewayRequest,
   progress: Progress,
 ): Promise<ServedRecord> {
   progress.endpoint = findEndpoint?.(request);
   if (progress.endpoint !== undefined) {
     progress.grant = { claims: {}, releases: [] };
-    return serveEndpoint(progress.endpoint, request, progress.grant, message, response);
+    return serveEndpoint(progress.endpoint, request, progress.grant, pending);
   }
   const found = routes.find(request, 'request');
   progress.route = found.route ?? found.other;
@@ -88,7 +88,7 @@ async function serve(
   progress.grant = grant;
   try {
     await route.admit(request, grant);
-    const served = await route.request(request, grant, message, response);
+    const served = await route.request(request, grant, pending.message, pending.response);
     const { subject, issuer } = grant;
     return { route: route.name, subject, issuer, ...served };
   } finally {

@@ -1,9 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+/** Tests that measure, and would measure their neighbours. */
+const ALONE = ['hostile-services', 'many-sessions', 'slow-reader', 'socket-spread'].map(
+  (name) => `test/system/${name}.test.ts`,
+);
+
 /**
- * `unit` needs npm only; `system` needs servers from Debian and Chromium, and says which one is missing; `apps` needs some of
- * them, and the packages of test/apps, which `npm run test:apps` installs.
+ * `unit` needs npm only; `system`, and `alone` behind it, need servers from Debian and Chromium, and say which one is missing;
+ * `apps` needs some of them, and the packages of test/apps, which `npm run test:apps` installs.
  */
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
@@ -28,9 +33,21 @@ export default defineConfig({
           name: 'system',
           setupFiles: ['test/support/fast-check.ts'],
           include: ['test/system/**/*.test.ts', 'test/browser/**/*.test.ts'],
+          exclude: ALONE,
           testTimeout: 120_000,
           hookTimeout: 60_000,
+          maxWorkers: availableParallelism() + 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'alone',
+          setupFiles: ['test/support/fast-check.ts'],
+          include: ALONE,
+          testTimeout: 120_000,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -39,6 +56,7 @@ export default defineConfig({
           include: ['test/apps/*.test.ts'],
           testTimeout: 60_000,
           fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { headerClass } from '../http/header-classes.ts';
 import { MESSAGE_SOURCES, readMessageSource } from './first-message.ts';
 import { BETWEEN } from './segments.ts';
+import { sourceSlip } from './source-slip.ts';
 import { addressSlip } from './tcp/slips.ts';
 import {
   BYTE_RATE,
@@ -178,16 +179,17 @@ const PATH = new RegExp(`^(/(${NAME}(${BETWEEN.source}${NAME})?|[^\\s{}*?#/%;\\\
  * A path to match: exact, `{name}` for one segment or `{one}:{two}` for two parts of it, a trailing `/*` for everything below. No
  * path with empty or dot segments, parameters or backslashes is ever read in one way only, so that none of them would be matched.
  */
-export const pathPattern = word('a path like /chat, /rooms/{room}, /{host}:{port} or /chat/*', (text) => {
-  const isPattern = PATH.test(text) && text.startsWith('/');
-  return isPattern && !/\/\/|\/\.\.?(\/|$)/.test(text) ? text : undefined;
-});
+export const pathPattern = word('a path like /chat, /rooms/{room}, /{host}:{port} or /chat/*', readPath);
 
 /** The path of one thing alone. */
-export const fixedPath = pathPattern.refine(
-  (path) => /^\/[^{}*]*[^/{}*]$/.test(path),
-  'expected a path like /.sallyport, without names and /*',
+export const fixedPath = word('a path like /.sallyport, without names and /*', (text) =>
+  /^\/[^{}*]*[^/{}*]$/.test(text) ? readPath(text) : undefined,
 );
+
+function readPath(text: string): string | undefined {
+  const isPattern = PATH.test(text) && text.startsWith('/');
+  return isPattern && !/\/\/|\/\.\.?(\/|$)/.test(text) ? text : undefined;
+}
 
 /** A header's name (RFC 9110 §5.1), in lower case. */
 export const headerName = word('a header name', (text) =>
@@ -197,7 +199,9 @@ export const headerName = word('a header name', (text) =>
 /** Where to look for a token: in the handshake, for a ticket, or in the first message behind it. */
 type NamedSource = 'header' | 'subprotocol' | 'cookie' | 'query' | 'ticket';
 const TOKEN_SOURCES = `header, header:NAME, basic, subprotocol, subprotocol:PREFIX, cookie:NAME, query:NAME, ticket, ticket:NAME, ${MESSAGE_SOURCES}`;
-export const tokenSource = word(TOKEN_SOURCES, (text) => {
+export const tokenSource = word(TOKEN_SOURCES, readSource, { hint: sourceSlip });
+
+function readSource(text: string) {
   if (text === 'header' || text === 'basic' || text === 'subprotocol' || text === 'ticket')
     return { from: text, name: '' } as const;
   const match = /^(header|subprotocol|cookie|query|ticket):([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text);
@@ -205,7 +209,7 @@ export const tokenSource = word(TOKEN_SOURCES, (text) => {
   const [, from, name] = match as unknown as [string, NamedSource, string];
   if (from === 'header' && !mayHoldToken(name.toLowerCase())) return undefined;
   return { from, name: from === 'header' ? name.toLowerCase() : name } as const;
-});
+}
 
 /** Bearer and Basic are `header` and `basic`, cookies are `cookie:NAME`; what HTTP or the gateway gives a meaning is none of ours. */
 function mayHoldToken(name: string): boolean {

@@ -10,6 +10,15 @@ export type MessageForm = (typeof MESSAGE_FORMS)[number];
 export const MESSAGE_SOURCES =
   'message, message:/POINTER, graphql-ws, graphql-ws:NAME, socket.io, socket.io:NAME, mqtt, mqtt:username, stomp or stomp:NAME';
 
+/** Subprotocols by which their clients are known, the best first. */
+export const FORM_PROTOCOLS: Readonly<Record<MessageForm, readonly string[]>> = {
+  message: [],
+  'graphql-ws': ['graphql-transport-ws', 'graphql-ws'],
+  'socket.io': [],
+  mqtt: ['mqtt', 'mqttv3.1'],
+  stomp: ['v12.stomp', 'v11.stomp', 'v10.stomp'],
+};
+
 /** Where in the first message the token stands. */
 export interface MessageSource {
   readonly from: MessageForm;

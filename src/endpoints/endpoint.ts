@@ -4,6 +4,7 @@ import type { Tickets } from '../admission/tickets/index.ts';
 import type { Verifications } from '../admission/token/verifications.ts';
 import type { OpenedVerifier } from '../admission/token/verifier.ts';
 import type { Config } from '../config/schema.ts';
+import type { GatewayError } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
 import type { Routes } from '../route-table.ts';
 import type { Sessions } from '../session/registry.ts';
@@ -18,6 +19,8 @@ export interface Endpoint {
   serves?(request: GatewayRequest): boolean;
   /** The pages of other origins that may call it. Absent: none. */
   readonly pages?: Pages;
+  /** Nothing is here, and whoever asks is told so; pages may ask beforehand, to hear it. Absent: it answers. */
+  readonly refusal?: GatewayError;
   /** Answers, or throws a GatewayError, which is told as any other refusal is. */
   answer(asked: Asked): Promise<Answer>;
 }

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isPreflight } from '../admission/cors.ts';
 import type { Grant } from '../admission/grant.ts';
 import { GatewayError } from '../errors.ts';
 import type { GatewayRequest } from '../http/request.ts';
+import type { PendingRequest } from '../listener/pending-request.ts';
 import { readBody } from '../observe/admin/body.ts';
 import type { ServedRecord } from '../observe/index.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -14,24 +16,26 @@ const BODY_MS = 10_000;
 const METHODS = 'POST, OPTIONS';
 
 /**
- * Serves a request for an endpoint, and resolves with what is written of it. Rejects with METHOD_NOT_ALLOWED, BODY_TOO_BIG,
- * REQUEST_TIMEOUT for a body that does not come, and with what the endpoint refuses with.
+ * Serves a request for an endpoint, and resolves with what is written of it. Rejects with NO_ROUTE where nothing is,
+ * METHOD_NOT_ALLOWED, BODY_TOO_BIG, REQUEST_TIMEOUT for a body that does not come, GATEWAY_FULL, and with what the endpoint refuses with.
  */
 export async function serveEndpoint(
   endpoint: Endpoint,
   request: GatewayRequest,
   grant: Grant,
-  message: IncomingMessage,
-  response: ServerResponse,
+  pending: PendingRequest,
 ): Promise<ServedRecord> {
+  const { message, response } = pending;
   const { method } = request;
   const route = endpoint.path;
+  if (endpoint.refusal !== undefined && !isPreflight(request)) throw endpoint.refusal;
   if (method === 'OPTIONS') {
     response.writeHead(204, { ...optionsFields(endpoint.pages, request), allow: METHODS }).end();
     return { route, status: 204, bytes: 0, requestBytes: 0 };
   }
   if (method !== 'POST') throw new GatewayError('METHOD_NOT_ALLOWED', { headers: { allow: METHODS } });
-  const body = await readInTime(message, response);
+  // Nothing is known of the client yet: a body that does not come must keep nobody out.
+  const body = await pending.whileIdle(() => readInTime(message, response));
   const parameters = new URLSearchParams(request.query);
   const { json } = await endpoint.answer({ request, parameters, body, grant });
   const bytes = send(response, json, endpoint.pages?.readable(request));

@@ -1,12 +1,11 @@
 import { harmlessProtocols } from '../admission/token/sources.ts';
 import { protocolChooser } from '../bridge/tcp/subprotocol.ts';
-import { isMessageSource } from '../config/first-message.ts';
+import { FORM_PROTOCOLS, isMessageSource, type MessageForm } from '../config/first-message.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { upgradesTo } from '../config/upstream-kinds.ts';
 import type { UpgradeRequest } from '../http/request.ts';
 import type { PendingUpgrade } from '../listener/pending-upgrade.ts';
 import { TCP_PROTOCOL } from '../tcp-protocol/types.ts';
-import type { Form } from './forms/form.ts';
 import { createForm } from './forms/index.ts';
 import { type FirstMessagePlan, Opening } from './opening.ts';
 
@@ -32,7 +31,7 @@ export function compileFirstMessage(route: RouteConfig): Open | undefined {
     closeMs: timeouts.close,
     passes: fate === 'drop' ? 'nothing' : passes,
     unfit: (request) => unfit(request) ?? form.unfit?.(request),
-    protocolFor: compileProtocol(route, form),
+    protocolFor: compileProtocol(route, source.from),
   };
   return (pending, request) => new Opening(pending, request, plan);
 }
@@ -43,11 +42,14 @@ function unfit({ connectTcp, protocols }: UpgradeRequest): string | undefined {
   return isOther ? 'who speaks connect-tcp or sallyport.tcp.v1 shows its token in the handshake' : undefined;
 }
 
-/** Which subprotocol the 101 names, before there is an upstream that could choose it. */
-function compileProtocol(route: RouteConfig, { protocols: known }: Form): FirstMessagePlan['protocolFor'] {
+/**
+ * Which subprotocol the 101 names, before there is an upstream that could choose it: of those by which such clients are known, or
+ * else of all that are no credential, the first offered.
+ */
+function compileProtocol(route: RouteConfig, form: MessageForm): FirstMessagePlan['protocolFor'] {
   // With TCP it is the gateway that chooses in any case.
   if (upgradesTo(route.upstream) === 'tcp') return protocolChooser(route);
   const sources = route.auth === 'none' ? [] : route.auth.token;
   return ({ protocols }) =>
-    known.find((name) => protocols.includes(name)) ?? harmlessProtocols(sources, protocols)[0];
+    FORM_PROTOCOLS[form].find((name) => protocols.includes(name)) ?? harmlessProtocols(sources, protocols)[0];
 }

@@ -9,6 +9,8 @@ import type { WaitingClient } from './waiting-client.ts';
 const MOST_BYTES = 16 * 1024;
 /** Of all that a client sends until then, pings and headers of frames among it. */
 const MOST_SENT = 4 * MOST_BYTES;
+/** Of what comes in several messages all is read anew with each of them: in all so much. */
+const MOST_READ = 64 * MOST_BYTES;
 
 /** How much a client may say before it is let in. */
 export interface ListeningLimits {
@@ -70,6 +72,8 @@ function answer(client: WaitingClient, opcode: number, payload: Buffer): void {
 class Gathered {
   readonly #form: Form;
   #first: FirstMessage | undefined;
+  /** Bytes, those that were read again as often as they were. */
+  #read = 0;
 
   constructor(form: Form) {
     this.#form = form;
@@ -83,6 +87,8 @@ class Gathered {
     const before = this.#first;
     const all = before === undefined ? data : Buffer.concat([before.data, data]);
     if (all.length > MOST_BYTES) throw tooBig(`at least ${all.length} bytes in several messages`);
+    this.#read += all.length;
+    if (this.#read > MOST_READ) throw tooBig('it comes in too many messages', 'it comes in too many pieces');
     const whole = { data: all, binary: before?.binary ?? binary };
     this.#first = whole;
     const reading = this.#form.read(all);
@@ -91,7 +97,7 @@ class Gathered {
   }
 }
 
-function tooBig(detail: string): GatewayError {
-  const sentence = `The message is too big: at most ${MOST_BYTES} bytes.`;
+function tooBig(detail: string, why = `at most ${MOST_BYTES} bytes`): GatewayError {
+  const sentence = `The message is too big: ${why}.`;
   return new GatewayError('MESSAGE_TOO_BIG', { detail: `first message: ${detail}`, sentence });
 }

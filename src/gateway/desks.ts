@@ -27,11 +27,10 @@ export function createDesks(
   config: Config,
   { sessions, channels, revocations, upstreams, metrics, commons }: Inside,
 ): Pick<PageDeps, 'backchannel' | 'sessions' | 'revocations' | 'upstreams' | 'config'> {
-  const { broadcast } = commons;
   return {
     backchannel: createBackchannel(sessions, channels, metrics.pushes),
     sessions: createSessionDesk(sessions),
-    revocations: createRevocationDesk({ revocations, sessions, broadcast, issuers: config.issuers }),
+    revocations: createRevocationDesk({ revocations, sessions, commons, issuers: config.issuers }),
     upstreams: createUpstreamDesk(upstreams, sessions, config.routes),
     config: async () => shownConfig(config),
   };

@@ -50,14 +50,15 @@ const KEPT_MS = 86_400_000;
 interface DeskDeps {
   readonly revocations: Revocations;
   readonly sessions: Sessions;
-  readonly broadcast: Broadcast;
+  readonly commons: Pick<Commons, 'broadcast' | 'isHearing'>;
   /** Those of the configuration. */
   readonly issuers: Config['issuers'];
 }
 
 /** What is revoked, for operators: sessions of all gateways are meant. */
 export function createRevocationDesk(deps: DeskDeps): RevocationDesk {
-  const { revocations, sessions, broadcast, issuers } = deps;
+  const { revocations, sessions, commons, issuers } = deps;
+  const { broadcast } = commons;
   broadcast.answer(ENDED, (entry) => [...sessions.lasting()].filter(meantBy(entry as Revocation)).length);
   broadcast.answer(PROOF, (id) => [...sessions.lasting()].find((session) => session.id === id)?.proof);
 
@@ -74,7 +75,8 @@ export function createRevocationDesk(deps: DeskDeps): RevocationDesk {
       revocations.add(entry);
       // In the same turn of the event loop: those that end are still counted.
       const counts = (await broadcast.ask(ENDED, entry)) as number[];
-      return counts.reduce((sum, count) => sum + count, 0);
+      const ended = counts.reduce((sum, count) => sum + count, 0);
+      return { ended, ...(commons.isHearing === false && { unheard: true }) };
     },
     undo: async (order) => revocations.remove(await meant(order)),
   };

@@ -1,13 +1,10 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LATEST_DATE } from '../admission/grant.ts';
 import { GatewayError } from '../errors.ts';
 import type { CloseStatus } from '../frames/close.ts';
 import type { SessionDesk, SessionFilter, SessionPage, SessionView } from '../observe/admin/sessions.ts';
+import { inTurns } from '../session/in-turns.ts';
 import type { Sessions } from '../session/registry.ts';
 import type { Session } from '../session/session.ts';
-
-/** Sessions that are ended in one turn of the event loop: others have theirs between. */
-const AT_ONCE = 200;
 
 /** The open sessions of a gateway, for its operators. */
 export function createSessionDesk(sessions: Sessions): SessionDesk {
@@ -28,10 +25,7 @@ export function createSessionDesk(sessions: Sessions): SessionDesk {
 
   async function endAll(filter: SessionFilter, status: CloseStatus | undefined): Promise<number> {
     const chosen = [...sessions].filter(matcher(filter));
-    for (let at = 0; at < chosen.length; at += AT_ONCE) {
-      for (const session of chosen.slice(at, at + AT_ONCE)) end(session, status);
-      await nextTurn();
-    }
+    await inTurns(chosen, (session) => end(session, status));
     return chosen.length;
   }
 

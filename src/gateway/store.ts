@@ -8,6 +8,7 @@ import type { Commons } from '../store/commons.ts';
 import type { Store } from '../store/index.ts';
 import { createMemoryStore } from '../store/memory.ts';
 import { createMemoryCommons } from '../store/memory-commons.ts';
+import { redisFault } from '../store/redis/fault.ts';
 import { openRedisStore } from '../store/redis/index.ts';
 import { type TlsTrust, trustSource } from '../tls-trust.ts';
 import type { CertificateWatch } from '../watched-certificates.ts';
@@ -54,22 +55,23 @@ export async function openStore(
     observer: {
       failed(cause) {
         onFailed();
-        logger.error(
-          { cause: describeError(cause), onFailure: config.onFailure },
-          'shared store does not answer',
-        );
+        logger.error({ cause: causeOf(cause), onFailure: config.onFailure }, 'shared store does not answer');
       },
       recovered: () => logger.info('shared store answers again'),
     },
     hearing: {
-      failed: (cause) =>
-        logger.error({ cause: describeError(cause) }, 'what other gateways tell is not heard'),
+      failed: (cause) => logger.error({ cause: causeOf(cause) }, 'what other gateways tell is not heard'),
       recovered: () => logger.info('what other gateways tell is heard again'),
     },
   });
   closers.add(() => store.close());
   logger.info({ gateways: store.gateways, answers: store.isAnswering }, 'limits are shared');
   return { store, commons: store.commons, shared: store };
+}
+
+/** In words of the configuration, where there are some. */
+function causeOf(cause: unknown): string {
+  return redisFault(cause) ?? describeError(cause);
 }
 
 function unavailable(cause: unknown): GatewayError {

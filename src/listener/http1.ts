@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, GatewayError } from '../errors.ts';
 import { type AddressMatcher, normaliseAddress } from '../http/address.ts';
-import type { Ends } from '../proxy-protocol/types.ts';
+import { type Ends, SIGNATURE } from '../proxy-protocol/types.ts';
 import type { Connections } from './connections.ts';
 import { Http1Request, type PendingRequest } from './pending-request.ts';
 import { type Http1Parts, Http1Upgrade, type PendingUpgrade } from './pending-upgrade.ts';
@@ -109,18 +109,30 @@ function handOnRequests(server: Server, handlers: ListenerHandlers, deps: Http1D
   }
 }
 
+type ClientError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
+
 /** Tells a client what is wrong with its request. Resets and failed TLS handshakes come as errors too; nobody is there to read. */
-function answerError(error: NodeJS.ErrnoException, socket: Socket, { plain, lingerMs }: Http1Deps): void {
+function answerError(error: ClientError, socket: Socket, { plain, lingerMs }: Http1Deps): void {
   const { code = '' } = error;
   if (!code.startsWith('HPE_') && code !== 'ERR_HTTP_REQUEST_TIMEOUT') {
     socket.destroy();
     return;
   }
-  const refusal = new GatewayError(CLIENT_ERRORS[code] ?? 'BAD_REQUEST', { cause: error });
+  const sentence = isProxyHeader(error) ? UNASKED_PROXY_HEADER : undefined;
+  const refusal = new GatewayError(CLIENT_ERRORS[code] ?? 'BAD_REQUEST', { cause: error, sentence });
   const response = plain.get(socket);
   if (response === undefined) writeRefusal(socket, refusal, lingerMs);
   else if (!response.req.complete) answerRefusal(response, refusal, lingerMs);
   else refuseNext(response, refusal, socket, lingerMs);
+}
+
+/** For who sets up a balancer, and asks through it. */
+const UNASKED_PROXY_HEADER =
+  'The request begins with a PROXY header: the listener takes one with `proxyProtocol: true`, from `trustedProxies`.';
+
+function isProxyHeader({ rawPacket }: ClientError): boolean {
+  const begin = rawPacket?.toString('latin1', 0, SIGNATURE.length) ?? '';
+  return begin.startsWith('PROXY ') || begin === SIGNATURE.toString('latin1');
 }
 
 /** What is wrong stands behind a request that came whole: that one gets its own answer first. */

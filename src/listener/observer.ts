@@ -8,11 +8,12 @@ export const PARTING_REASONS = ['full', 'crowded', 'idle'] as const;
 export type PartingReason = (typeof PARTING_REASONS)[number];
 
 /**
- * Why a TLS handshake failed: `ended`, the connection was gone before it was done, as a probe's or one sent away is;
+ * Why a TLS handshake failed: `not_tls`, what came begins none, nor HTTP; `ended`, the connection was gone before it was done, as a probe's or one sent away is;
  * `certificate`, the client does not accept ours; `client_certificate`, it has none, or none that is accepted here.
  */
 export const TLS_FAILURES = [
   'plain_http',
+  'not_tls',
   'timeout',
   'ended',
   'version',
@@ -34,7 +35,7 @@ export interface ConnectionObserver {
   opened(): void;
   closed(): void;
   parted(reason: PartingReason, peerAddress: string | undefined): void;
-  /** `detail`: what is wrong with the client's certificate, as OpenSSL calls it. */
+  /** `detail`: what is wrong with the client's certificate, as OpenSSL calls it, or what else may help. */
   tlsFailed(reason: TlsFailure, peerAddress: string | undefined, detail?: string): void;
   /** A connection of a trusted proxy was ended. `detail`: what is wrong with its header. */
   proxyHeaderFailed(reason: ProxyHeaderFailure, peerAddress: string | undefined, detail?: string): void;

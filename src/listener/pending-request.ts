@@ -16,6 +16,11 @@ export interface PendingRequest {
    * response that has begun is cut off.
    */
   refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void;
+  /**
+   * Waits for what the client alone is to do: meanwhile nothing is under way, and its connection gives way to newcomers as one
+   * does that is silent. Rejects with GATEWAY_FULL if there is no room for it any more, with CLIENT_LOST, and as `wait` does.
+   */
+  whileIdle<Result>(wait: () => Promise<Result>): Promise<Result>;
 }
 
 /** A plain request over HTTP/1.1. */
@@ -42,5 +47,13 @@ export class Http1Request implements PendingRequest {
   refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void {
     answerRefusal(this.response, error, this.#lingerMs, more);
     this.#connections.rest(this.message.socket);
+  }
+
+  async whileIdle<Result>(wait: () => Promise<Result>): Promise<Result> {
+    const { socket } = this.message;
+    this.#connections.rest(socket);
+    const result = await wait();
+    this.#connections.resume(socket);
+    return result;
   }
 }

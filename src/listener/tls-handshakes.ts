@@ -56,9 +56,13 @@ export class TlsHandshakes {
 
   #onError({ code = '' }: NodeJS.ErrnoException, socket: TLSSocket, raw: Socket | undefined): void {
     // Node lets a handshake with a bad certificate come to its end, and cuts it off then without a word.
-    const detail = (socket.authorizationError as unknown as string | null) ?? undefined;
-    const reason = detail === undefined ? tlsFailureOf(code) : 'client_certificate';
-    this.#observer.tlsFailed(reason, raw?.remoteAddress, detail);
+    const fault = (socket.authorizationError as unknown as string | null) ?? undefined;
+    const reason = fault === undefined ? tlsFailureOf(code) : 'client_certificate';
+    this.#observer.tlsFailed(
+      reason,
+      raw?.remoteAddress,
+      fault ?? (reason === 'not_tls' ? NOT_TLS : undefined),
+    );
     // Node closes the socket as soon as everybody has heard of the error: what is written now goes out, and no more.
     if (reason === 'plain_http') raw?.write(refusalBytes(new GatewayError('TLS_REQUIRED')));
   }
@@ -75,8 +79,12 @@ function endsOf({ localAddress, remoteAddress, remotePort }: Socket): string {
   return `${localAddress} ${remoteAddress} ${remotePort}`;
 }
 
+const NOT_TLS = 'what came is no TLS; a balancer that sends a PROXY header wants `proxyProtocol: true`';
+
 const FAILURES: Readonly<Record<string, TlsFailure>> = {
   ERR_SSL_HTTP_REQUEST: 'plain_http',
+  ERR_SSL_HTTPS_PROXY_REQUEST: 'plain_http',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'not_tls',
   ERR_TLS_HANDSHAKE_TIMEOUT: 'timeout',
   ECONNRESET: 'ended',
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'version',

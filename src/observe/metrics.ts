@@ -70,6 +70,8 @@ export interface MetricsSources {
   readonly store?: () => StoreRecord | undefined;
   /** Those of the configuration: their series are there from the start, each at 0. */
   readonly routes?: readonly Pick<RouteConfig, 'name' | 'upstream'>[];
+  /** Where the gateway answers requests itself: likewise. */
+  readonly paths?: readonly string[];
 }
 
 /**
@@ -128,13 +130,16 @@ function createLoneParts(registry: Registry, { certificates, store }: MetricsSou
 }
 
 /** What has series of routes. */
-function createParts(registry: Registry, { open, endpoints = () => [], routes = [] }: MetricsSources) {
+function createParts(
+  registry: Registry,
+  { open, endpoints = () => [], routes = [], paths = [] }: MetricsSources,
+) {
   const series = routes.map(seriesOf);
   const sessions = createSessionMetrics(registry, open, series);
   const lingering = series.flatMap(({ route, lingers }) => (lingers ? [route] : []));
   return {
     sessions,
-    requests: createRequestMetrics(registry, series),
+    requests: createRequestMetrics(registry, series, paths),
     handshakes: createHandshakeMetrics(registry, series),
     targets: new TargetMetrics(registry, open, routes),
     upstreams: createUpstreamMetrics(registry, endpoints, series),

@@ -2,12 +2,13 @@ import type { Proof } from '../admission/revocations.ts';
 import type { Aftermath, Ending } from '../bridge/contract.ts';
 import type { GatewayError } from '../errors.ts';
 import type { EndingDetail, Observer } from '../observe/index.ts';
+import { inTurns } from './in-turns.ts';
 import { Session, type SessionParts } from './session.ts';
 
 /** All open connections: who opens one registers it here, and `end` is its undo. */
 export class Sessions {
   readonly #open = new Set<Session>();
-  /** Clients that are open, and no sessions yet. */
+  /** Upgrades that are under way, and no sessions yet. */
   readonly #arriving = new Set<(error: GatewayError) => void>();
   /** By what its service knows each by; also those that go on there without a client. */
   readonly #named = new Map<string, Session>();
@@ -72,7 +73,7 @@ export class Sessions {
     if (this.#open.size === 0) this.#onEmpty?.();
   }
 
-  /** A client is open that is no session yet: `dismiss` is called if all are to end meanwhile. Returns the undo. */
+  /** An upgrade is under way that is no session yet: `dismiss` is called if all are to end meanwhile. Returns the undo. */
   arriving(dismiss: (error: GatewayError) => void): () => void {
     this.#arriving.add(dismiss);
     return () => this.#arriving.delete(dismiss);
@@ -95,9 +96,10 @@ export class Sessions {
     this.#faultOf = faultOf;
   }
 
-  /** Ends all that are not to stay any more, those that wait for a lost client among them. */
+  /** Begins to end all that are not to stay any more, those that wait for a lost client among them. */
   judge(): void {
-    for (const session of this.lasting()) this.#judge(session);
+    const fallen = [...this.lasting()].filter(({ proof }) => this.#faultOf?.(proof) !== undefined);
+    void inTurns(fallen, (session) => this.#judge(session));
   }
 
   #judge(session: Session): void {

@@ -5,6 +5,8 @@
 export interface Commons {
   readonly notes: Notes;
   readonly broadcast: Broadcast;
+  /** Others are heard, and hear, as far as is known; absent: always. */
+  readonly isHearing?: boolean;
   /** The register of a topic: the same one each time. */
   register(topic: string): Register;
 }

@@ -32,9 +32,10 @@ export function createRevocationsDesk(workers: Iterable<Member>, isStored: boole
   return {
     list: () => oneOf(({ line }) => askDesk(line, 'revocations', 'list', [], WITHIN_MS)),
     async revoke(order) {
-      const counts = await tell(({ line }) => askDesk(line, 'revocations', 'revoke', [order], WITHIN_MS));
+      const done = await tell(({ line }) => askDesk(line, 'revocations', 'revoke', [order], WITHIN_MS));
       // Each has counted those of all, as far as it hears them.
-      return Math.max(...counts);
+      const ended = Math.max(...done.map((each) => each.ended));
+      return { ended, ...(done.some(({ unheard }) => unheard) && { unheard: true }) };
     },
     async undo(order) {
       const undone = await tell(({ line }) => askDesk(line, 'revocations', 'undo', [order], WITHIN_MS));

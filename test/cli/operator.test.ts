@@ -19,6 +19,10 @@ let file: string;
 beforeEach(async () => {
   echo = await startEcho();
   onTestFinished(() => echo.close());
+  await start();
+});
+
+async function start(top = ''): Promise<void> {
   const routes = `routes:
   - name: chat
     match: { path: /chat }
@@ -26,7 +30,7 @@ beforeEach(async () => {
     upstream: { websocket: "ws://127.0.0.1:${echo.port}" }
 `;
   gateway = await startGateway(
-    `listeners: [{ host: 127.0.0.1, port: 0 }]\nadmin: { port: 0, secret: ${SECRET} }\n${TOKEN_ISSUER}\n${routes}`,
+    `listeners: [{ host: 127.0.0.1, port: 0 }]\nadmin: { port: 0, secret: ${SECRET} }\n${top}\n${TOKEN_ISSUER}\n${routes}`,
     TOKEN_ENV,
   );
   onTestFinished(() => gateway.close());
@@ -36,7 +40,7 @@ beforeEach(async () => {
     secret: `${SECRET}\n`,
   });
   file = join(folder, 'gate.yaml');
-});
+}
 
 async function enter(sub: string): Promise<WebSocket> {
   const headers = { authorization: `Bearer ${freshToken({ sub })}` };
@@ -152,6 +156,22 @@ test('sallyport revoke --json says the same to other programs', async () => {
   expect(await ask('--subject', 'alice')).toEqual({ ended: 1 });
   expect(await ask('--subject', 'alice', '--undo')).toEqual({ undone: true });
 });
+
+test('sallyport revoke says that others cannot hear of it while the store is away', async () => {
+  await start(`store: { redis: "redis://127.0.0.1:${await freePort()}" }`);
+  expect((await run('revoke', '--subject', 'alice')).out).toBe(
+    'revoked; ended 0 sessions; other gateways cannot hear of it before the store answers again\n',
+  );
+});
+
+test.each(['sessions', 'kill', 'upstreams'])(
+  'sallyport %s warns of a route that is none',
+  async (command) => {
+    expect(await run(command, '--route', 'chta')).toMatchObject({
+      ...{ code: 0, err: expect.stringMatching(/^sallyport: \S+ has no route chta; did you mean chat\?\n$/) },
+    });
+  },
+);
 
 describe('sallyport upstreams', () => {
   test('lists them in a table', async () => {

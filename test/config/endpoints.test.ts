@@ -16,7 +16,7 @@ describe('the prefix of endpoints', () => {
 
   test.each(['/', '/a/', '/a/*', '/{a}', 'a', '/a//b'])('is not %s', (prefix) => {
     expect(problemOf(sampleConfig({ top: `endpoints: { prefix: "${prefix}" }` }))).toMatch(
-      /endpoints.prefix/,
+      /endpoints.prefix: .+ is not a path like \/\.sallyport, without names and \/\*/,
     );
   });
 

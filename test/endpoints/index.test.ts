@@ -69,9 +69,22 @@ test.each([
   '/.sallyport/refresh/',
   '/.sallyport/Refresh',
   '/.sallyport/re%66resh',
-])('is none at %s', async (path) => {
-  expect(await at('127.0.0.1', path)).toMatchObject({ body: expect.stringContaining('page') });
+])('is none at %s, which no route has instead', async (path) => {
+  const { status, body } = await at('127.0.0.1', path);
+  expect([status, body]).toEqual([
+    404,
+    `NO_ROUTE: Below /.sallyport the gateway answers itself, and here at ${REFRESH} only.\n`,
+  ]);
+  expect(await at('free.test', path)).toMatchObject({ status: 200, body: expect.stringContaining('page') });
 });
+
+test.each(['own', 'below', 'case'])(
+  'a route that claims the prefix has what is none, too: %s',
+  async (name) => {
+    const { status } = await at(`${name}.test`, '/.sallyport/nothing');
+    expect(status).toBe(name === 'own' ? 404 : 200);
+  },
+);
 
 test('stands where the configuration says', async () => {
   const token = bearer(freshToken());
@@ -122,4 +135,24 @@ test('bids who waits for it to send its body', async () => {
   using client = await say(gateway.port, `POST ${REFRESH} HTTP/1.1\r\n${lines.join('')}\r\n`);
   await client.until(() => client.head !== undefined, 'an interim answer');
   expect(client.head).toMatch(/^HTTP\/1\.1 100 /);
+});
+
+test('a body that does not come keeps nobody out', async () => {
+  await using small = await startGateway(
+    `limits: { connections: 1 }
+${TOKEN_ISSUER}
+routes:
+  - { name: all, match: { path: "/*" }, auth: { issuer: main }, upstream: { http: "http://127.0.0.1:${app.port}" } }`,
+    TOKEN_ENV,
+  );
+  const head = `POST ${REFRESH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nExpect: 100-continue\r\n`;
+  using slow = await say(small.port, `${head}Authorization: Bearer ${freshToken()}\r\n\r\n`);
+  await slow.until(() => slow.head !== undefined, 'an interim answer');
+  const socket = await opened(small.url('/'), bearer(freshToken()));
+  // Now it is its own turn that has to wait.
+  slow.write('x');
+  expect(await small.logged(({ msg }) => msg === 'request refused')).toMatchObject({
+    ...{ route: REFRESH, error: 'GATEWAY_FULL', status: 503 },
+  });
+  expect(socket.readyState).toBe(socket.OPEN);
 });

@@ -270,6 +270,21 @@ describe('a page', () => {
     });
   });
 
+  test('hears where nothing answers, and that a parameter is none', async () => {
+    const path = '/.sallyport/refrsh';
+    expect(await ask(gateway.port, 'OPTIONS', path, { Origin: PAGE, ...asked })).toMatchObject({
+      status: 204,
+    });
+    const fields = { Origin: PAGE, ...bearer(freshToken()) };
+    expect(await post(gateway.port, path, fields)).toMatchObject({
+      ...{ status: 404, headers: { 'access-control-allow-origin': PAGE } },
+    });
+    expect(await gateway.logged((line) => line.path === path)).toMatchObject({ route: '/.sallyport' });
+    expect(await post(gateway.port, `${REFRESH}?rout=page`, fields)).toMatchObject({
+      body: 'BAD_REQUEST: The parameters here are route, session, each once.\n',
+    });
+  });
+
   test.each([
     ['of another origin', REFRESH, 'https://evil.test'],
     ['of the pages of another route', `${REFRESH}?route=chat`, PAGE],

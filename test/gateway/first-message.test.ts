@@ -32,6 +32,7 @@ interface Changes {
   readonly token?: string;
   readonly auth?: string;
   readonly route?: string;
+  readonly top?: string;
   readonly upstream?: string;
   /** What the service does with a WebSocket beside noting what it hears. */
   readonly serve?: (webSocket: WebSocket, request: IncomingMessage) => void;
@@ -39,7 +40,7 @@ interface Changes {
 }
 
 async function scene(changes: Changes = {}) {
-  const { token = '["message:/payload/token"]', auth = '', route = '', serve } = changes;
+  const { token = '["message:/payload/token"]', auth = '', route = '', top = '', serve } = changes;
   const heard: string[] = [];
   const requests: IncomingMessage[] = [];
   const http = createServer();
@@ -63,7 +64,8 @@ async function scene(changes: Changes = {}) {
   });
   const upstream = changes.upstream ?? `websocket: "ws://127.0.0.1:${portOf(http)}"`;
   const gateway = await startGateway(
-    `${TOKEN_ISSUER}
+    `${top}
+${TOKEN_ISSUER}
 routes:
   - name: app
     match: { path: /* }
@@ -191,6 +193,30 @@ describe('a client with a good token in its first message', () => {
   });
 });
 
+test('who says nothing keeps nobody out', async () => {
+  const { open } = await scene({
+    top: 'limits: { connections: 1 }',
+    token: '[header, "message:/payload/token"]',
+  });
+  const silent = await open();
+  await open({ Authorization: `Bearer ${TOKEN}` });
+  // Now it is its own turn that has to wait.
+  silent.send(TEXT, message(TOKEN));
+  expect(await silent.ended()).toEqual({ code: 1013, reason: 'The gateway is full; try again later.' });
+});
+
+test('who is refused keeps nobody out until it has left', async () => {
+  const { open } = await scene({
+    top: 'limits: { connections: 1 }',
+    token: '[header, "message:/payload/token"]',
+  });
+  const refused = await open();
+  refused.polite = false;
+  refused.send(TEXT, message('no token'));
+  await refused.until(() => refused.close !== undefined, 'a Close');
+  await open({ Authorization: `Bearer ${TOKEN}` });
+});
+
 describe('a client is closed, and its service never hears of it,', () => {
   const expired = freshToken({ exp: 1 });
   test.each([
@@ -232,6 +258,21 @@ describe('a client is closed, and its service never hears of it,', () => {
     expect(requests).toHaveLength(0);
     expect(gateway.gateway.connections).toBe(0);
     expect(await gateway.metrics()).toContain(`upgrades_total{route="app",outcome="${error}"} 1`);
+  });
+
+  test('with a CONNECT in pieces without end, each of which has all of it read anew', async () => {
+    const { open, refusal } = await scene({
+      token: '[stomp]',
+      upstream: 'tcp: "127.0.0.1:9", protocols: any',
+    });
+    const wire = await open({ 'Sec-WebSocket-Protocol': 'v12.stomp' });
+    const begun = frame(TEXT, `CONNECT\n${'a:b\n'.repeat(3_990)}`);
+    wire.write(Buffer.concat([begun, ...Array(100).fill(frame(TEXT))]));
+    expect(await wire.ended()).toMatchObject({
+      code: 1009,
+      reason: 'The message is too big: it comes in too many pieces.',
+    });
+    expect(await refusal()).toMatchObject({ error: 'MESSAGE_TOO_BIG' });
   });
 
   test('with more than its route lets it say', async () => {
@@ -290,6 +331,18 @@ describe('a client is closed, and its service never hears of it,', () => {
     expect(await wire.ended()).toMatchObject({ code: 1001 });
     await closed;
     expect(gateway.log).toContainEqual(expect.objectContaining({ error: 'GOING_AWAY', close: 1001 }));
+  });
+
+  test('if the gateway ends while its service is asked', async () => {
+    const service = createTcpServer((socket) => socket.on('error', () => undefined).resume());
+    await listenAt({ port: 0, host: '127.0.0.1' }, service);
+    const { open, gateway } = await scene({ upstream: `websocket: "ws://127.0.0.1:${portOf(service)}"` });
+    const wire = await open();
+    wire.send(TEXT, message(TOKEN));
+    await once(service, 'connection');
+    const closed = gateway.close();
+    expect(await wire.ended()).toMatchObject({ code: 1012 });
+    await closed;
   });
 
   test('if its service cannot be reached', async () => {
@@ -376,9 +429,10 @@ describe('other upstreams', () => {
     await listenAt({ port: 0, host: '127.0.0.1' }, service);
     const { open } = await scene({
       token: '[mqtt]',
-      upstream: `tcp: "127.0.0.1:${portOf(service)}", protocols: [mqtt]`,
+      upstream: `tcp: "127.0.0.1:${portOf(service)}"`,
     });
     const wire = await open({ 'Sec-WebSocket-Protocol': 'mqtt' });
+    expect((await wire.answer()).headers['sec-websocket-protocol']).toBe('mqtt');
     const connect = (password?: string) =>
       generate({ ...CONNECT, ...(password !== undefined && { password: Buffer.from(password) }) });
     const whole = Buffer.concat([connect(TOKEN), Buffer.from([0xc0, 0])]);
@@ -388,14 +442,24 @@ describe('other upstreams', () => {
     expect(Buffer.concat(received)).toEqual(Buffer.concat([connect(), Buffer.from([0xc0, 0])]));
   });
 
+  test.each([
+    ['a program hears that none is spoken', {}, 101],
+    ['a page is refused', { Origin: 'http://127.0.0.1' }, 400],
+  ])('of subprotocols that a TCP route does not know %s', async (_, fields, status) => {
+    const { enter } = await scene({ token: '[mqtt]', upstream: 'tcp: "127.0.0.1:9"' });
+    const wire = await enter({ 'Sec-WebSocket-Protocol': 'graphql-ws', ...fields });
+    expect(await wire.answer()).toMatchObject({ status });
+  });
+
   test('who is refused gets a CONNACK, and then the Close', async () => {
-    const { open } = await scene({
+    const { open, refusal } = await scene({
       token: '[mqtt]',
       upstream: 'tcp: "127.0.0.1:9", protocols: [mqtt]',
     });
     const wire = await open({ 'Sec-WebSocket-Protocol': 'mqtt' });
     wire.send(BINARY, generate(CONNECT));
     expect(await wire.ended()).toMatchObject({ code: 3000 });
+    expect(await refusal()).toMatchObject({ detail: 'the first message has no token where mqtt looks' });
     expect(
       wire.frames.map(({ opcode, payload }) => [opcode, payload.subarray(0, 4).toString('hex')]),
     ).toEqual([

@@ -214,3 +214,14 @@ test.each([
   const answer = await ask('POST', body as object);
   expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining(words)]);
 });
+
+test.each([
+  ['?subject=alice&subject=bob', 'subject comes twice'],
+  ['?subject=alice&who=bob', 'who is no parameter here'],
+  ['?subject=alice&for=1h', 'say by jti, sid, key or subject'],
+])('taking back by %s is refused, in words', async (query, words) => {
+  await revoke({ subject: 'alice' });
+  const answer = await ask('DELETE', undefined, query);
+  expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining(words)]);
+  expect((await ask('DELETE', undefined, '?subject=alice')).status).toBe(204);
+});

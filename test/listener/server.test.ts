@@ -132,6 +132,16 @@ describe('requests that never get through', () => {
     expect(answer).toMatch(new RegExp(`\r\n\r\n${code}: .+\n$`));
   });
 
+  test.each([
+    ['1', 'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n'],
+    ['2', '\r\n\r\n\0\r\nQUIT\n\x21\x11'],
+  ])('says what a PROXY header of version %s takes where none is expected', async (_, header) => {
+    const answer = await say(await open({}), `${header}GET / HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(answer).toMatch(
+      /\r\n\r\nBAD_REQUEST: The request begins with a PROXY header: .+`proxyProtocol: true`/,
+    );
+  });
+
   test('cuts off a response that had begun', async () => {
     const listener = await open({
       request({ message, response }) {

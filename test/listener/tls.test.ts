@@ -183,7 +183,8 @@ describe('a handshake that fails is told of, with the reason', () => {
     ['plain_http', (listener: Listener) => say(listener, 'GET / HTTP/1.1\r\n\r\n')],
     ['timeout', (listener: Listener) => gone(dial(listener))],
     ['ended', async (listener: Listener) => void dial(listener).end(Buffer.from([22, 3, 1]))],
-    ['other', (listener: Listener) => say(listener, 'junk junk junk')],
+    ['not_tls', (listener: Listener) => say(listener, 'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n')],
+    ['plain_http', (listener: Listener) => say(listener, 'CONNECT a:1 HTTP/1.1\r\n\r\n')],
     [
       'version',
       (listener: Listener) =>

@@ -234,6 +234,13 @@ describe('createMetrics', () => {
     expect(await metrics.render()).toContain('\nsallyport_log_lines_dropped_total 7\n');
   });
 
+  test('counts what the gateway answers itself by its path, from the start', async () => {
+    const path = '/.sallyport/refresh';
+    const text = await createMetrics({ open: () => [], paths: [path] }).render();
+    for (const status of ['2xx', '4xx', '5xx'])
+      expect(text).toContain(`sallyport_requests_total{route="${path}",status="${status}"} 0`);
+  });
+
   test('counts what limits do, each from the start, and names no claim', async () => {
     const { metrics, value } = start();
     const throttled = metrics.limits.watch('chat', { limit: 'messages', per: 'claim:tenant' }, 'throttled');

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Ending, Link } from '../../src/bridge/contract.ts';
 import { GatewayError } from '../../src/errors.ts';
@@ -126,6 +127,26 @@ describe('a connection', () => {
     expect(vi.getTimerCount()).toBe(1);
     sessions.end(session, BYE);
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('those that are not to stay', () => {
+  test('end with their fault; very many of them, in several turns of the event loop', async () => {
+    const { sessions, open } = registry();
+    const all = Array.from({ length: 450 }, () => open());
+    const [other] = all;
+    sessions.judgeBy((proof) =>
+      proof === other?.session.proof ? undefined : new GatewayError('TOKEN_REVOKED'),
+    );
+    const ended = () => all.filter(({ told }) => told.length > 0).length;
+    sessions.judge();
+    expect(ended()).toBe(200);
+    await nextTurn();
+    expect(ended()).toBe(400);
+    await nextTurn();
+    expect(ended()).toBe(449);
+    expect([...sessions]).toEqual([other?.session]);
+    expect(all[1]?.told).toEqual(['close 3000']);
   });
 });
 

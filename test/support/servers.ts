@@ -4,7 +4,7 @@ import { accessSync, constants, globSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { freePort } from './ports.ts';
 
@@ -23,7 +23,7 @@ const LOOK_EVERY_MS = 20;
 /** How many ports to try: another process may take a free one before the server does. */
 const TRIES = 3;
 /** Debian keeps servers out of an ordinary user's PATH. */
-const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+const FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** Where a program is; throws a sentence that says how to get it. */
 export function programPath(name: string, debianPackage: string): string {

@@ -9,6 +9,7 @@ import { startWay, type Way } from '../support/partition.ts';
 import { eventually, within } from '../support/patience.ts';
 import { redisCli } from '../support/redis.ts';
 import { type RunningServer, startRedis } from '../support/servers.ts';
+import { ISSUER, mint, signingKey } from '../support/tokens.ts';
 
 /** What is revoked on one of two gateways, with Debian's Redis between them, as clients and operators meet it. */
 
@@ -29,7 +30,7 @@ async function startOne(port = redis.port): Promise<TestGateway> {
     `listeners: [{ host: 127.0.0.1, port: 0 }]
 store: { redis: "redis://127.0.0.1:${port}" }
 admin: { port: 0, secret: ${SECRET} }
-${TOKEN_ISSUER}
+${TOKEN_ISSUER.replace(/ } }$/, ', logout: { clientId: app } } }')}
 routes:
   - name: chat
     match: { path: /chat }
@@ -122,6 +123,28 @@ test('a session is known on the other gateway by its id', async () => {
   expect(await revoke(a, { session: id })).toBe(1);
   expect(await codeOf(closed)).toBe(3000);
   expect((await ask(a, 'POST', { session: 'no-such-session' })).status).toBe(410);
+});
+
+test('a sign-out that one hears of ends the sessions on both, and its token is not taken again by the other', async () => {
+  const [a, b] = await startTwo();
+  const closed = [await open(a, { sid: 's1' }), await open(b, { sid: 's1' })].map((socket) =>
+    once(socket, 'close'),
+  );
+  const stays = await open(b, { sid: 's2' });
+  const now = Math.floor(Date.now() / 1000);
+  const events = { 'http://schemas.openid.net/event/backchannel-logout': {} };
+  const claims = { iss: ISSUER, aud: 'app', iat: now, exp: now + 60, jti: 'sign-out', events, sid: 's1' };
+  const token = mint(signingKey('HS256'), claims, { typ: 'logout+jwt' });
+  const tell = (gateway: TestGateway) =>
+    fetch(`http://127.0.0.1:${gateway.port}/.sallyport/logout`, {
+      method: 'POST',
+      body: new URLSearchParams({ logout_token: token }),
+    });
+  expect((await tell(a)).status).toBe(200);
+  for (const each of closed) expect(await codeOf(each)).toBe(3000);
+  expect([await statusOf(a, { sid: 's1' }), await statusOf(b, { sid: 's1' })]).toEqual([401, 401]);
+  expect((await tell(b)).status).toBe(400);
+  expect(stays.readyState).toBe(WebSocket.OPEN);
 });
 
 test('one that begins later knows what is revoked before it lets anybody in', async () => {

@@ -324,7 +324,7 @@ routes: [{ name: a, match: { path: /a }, auth: none, upstream: { tcp: "127.0.0.1
   const address = () => `redis: "redis://127.0.0.1:${redis.port}"`;
 
   test('says which Redis it is', async () => {
-    expect(await checked(address())).toEqual([0, expect.stringMatching(/^Redis \d+\.\d+\.\d+$/)]);
+    expect(await checked(address())).toEqual([0, expect.stringMatching(/^(Redis|Valkey) \d+\.\d+\.\d+$/)]);
     const keptKeys = await keys();
     for (const key of keptKeys) expect(key).toMatch(/^$|sallyport:(note|events):check/);
   });

@@ -12,7 +12,7 @@ import { checkConfirmation } from './confirmation.ts';
 import { invalid, isCompact, unverifiedIssuer } from './jwt.ts';
 import type { Guard } from './proof.ts';
 import { type Found, inFirstMessage, tokenFinder } from './sources.ts';
-import { strayToken } from './stray.ts';
+import { lackingToken, strayToken } from './stray.ts';
 import type { Verifying } from './verifications.ts';
 import type { TokenVerifier, Verified } from './verifier.ts';
 
@@ -146,8 +146,10 @@ function verifierNamed(name: string, verifiers: ReadonlyMap<string, TokenVerifie
 function compileOneToken(sources: AuthConfig['token']) {
   return function oneToken(found: readonly Found[], request: GatewayRequest): readonly [Found, ...Found[]] {
     const [first, ...others] = found;
-    if (first === undefined)
-      throw challenge('TOKEN_MISSING', request.host, { detail: strayToken(sources, request) });
+    if (first === undefined) {
+      const detail = strayToken(sources, request) ?? lackingToken(sources, request);
+      throw challenge('TOKEN_MISSING', request.host, { detail });
+    }
     if (others.some((other) => other.token !== first.token)) throw challenge('BAD_REQUEST', request.host);
     if (isForgeable(request) && found.every(({ credential }) => credential.from === 'cookie'))
       throw new GatewayError('ORIGIN_REFUSED', { detail: 'a token in a cookie, without an Origin' });

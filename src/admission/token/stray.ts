@@ -1,3 +1,4 @@
+import { isMessageSource } from '../../config/first-message.ts';
 import type { TokenSource } from '../../config/schema.ts';
 import type { GatewayRequest } from '../../http/request.ts';
 import { tokenFinder } from './sources.ts';
@@ -22,4 +23,11 @@ function placeOf(request: GatewayRequest): 'header' | 'subprotocol' | undefined 
 
 function isBearer([name, value]: readonly [string, string]): boolean {
   return name.toLowerCase() === 'authorization' && /^bearer +\S/i.test(value);
+}
+
+/** What is said of a client whose first message has no token; undefined where none was waited for. */
+export function lackingToken(sources: readonly TokenSource[], request: GatewayRequest): string | undefined {
+  const source = sources.find(isMessageSource);
+  if (source === undefined || !('firstMessage' in request)) return undefined;
+  return `the first message has no token where ${source.from}${source.name && `:${source.name}`} looks`;
 }

@@ -1,8 +1,10 @@
 import { type IncomingMessage, request } from 'node:http';
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
+import { suggestion } from '../../config/suggest.ts';
 import { type AskedPlace, adminPlace, placeName } from '../admin-place.ts';
 import { CommandError, type Context } from '../context.ts';
+import { printable } from './printable.ts';
 
 /** The whole of an answer may take so long. */
 const WITHIN_MS = 10_000;
@@ -21,9 +23,13 @@ export interface AdminClient {
   ask(method: 'GET' | 'DELETE' | 'POST', path: string, what?: Asked): Promise<unknown>;
 }
 
-/** Reads where it listens, and its secret. Throws CommandError where the configuration names none of it. */
-export async function openAdminClient(context: Context, file: string): Promise<AdminClient> {
+/**
+ * Reads where it listens, and its secret. Throws CommandError where the configuration names none of it. A `route` that is none of
+ * the configuration is warned of only: the gateway that runs may have another one.
+ */
+export async function openAdminClient(context: Context, file: string, route?: string): Promise<AdminClient> {
   const { config } = await loadConfig(file, context);
+  warnOfRoute(context, config, file, route);
   const { place, secret } = placeOf(config, file);
   const name = 'socketPath' in place ? placeName(place) : `http://${placeName(place)}`;
   return {
@@ -37,6 +43,13 @@ export async function openAdminClient(context: Context, file: string): Promise<A
       return text === '' ? undefined : JSON.parse(text);
     },
   };
+}
+
+/** Whoever slips would be told that there is nothing, which is what he hopes to hear. */
+function warnOfRoute({ stderr }: Context, { routes }: Config, file: string, route: string | undefined): void {
+  const names = routes.map(({ name }) => name);
+  if (route === undefined || names.includes(route)) return;
+  stderr.write(`sallyport: ${file} has no route ${printable(route)}; ${suggestion(route, names)}\n`);
 }
 
 function placeOf({ admin }: Config, file: string): { place: AskedPlace; secret: string } {

@@ -36,7 +36,7 @@ export async function kill(context: Context, file: string, options: KillOptions)
     );
   if (reason !== undefined && code === undefined) throw new CommandError('--reason needs --code', EXIT.usage);
   const status = { ...(code !== undefined && { code }), ...(reason !== undefined && { reason }) };
-  const admin = await openAdminClient(context, file);
+  const admin = await openAdminClient(context, file, options.route);
   if (session !== undefined) {
     await admin.ask('DELETE', `/sessions/${encodeURIComponent(session)}`, { query: status });
     tell(context, options, { ended: 1 }, endedText(1));

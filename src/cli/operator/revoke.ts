@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { RevocationView } from '../../observe/admin/revocations.ts';
+import type { RevocationView, Revoking } from '../../observe/admin/revocations.ts';
 import { CommandError, type Context, EXIT } from '../context.ts';
 import { table } from '../table.ts';
 import { type AdminClient, openAdminClient } from './admin.ts';
@@ -54,8 +54,9 @@ export async function revoke(context: Context, file: string, options: RevokeOpti
     tell(context, options, { undone: true }, 'taken back');
     return;
   }
-  const { ended } = (await admin.ask('POST', '/revocations', { body: order })) as { ended: number };
-  tell(context, options, { ended }, `revoked; ${endedText(ended)}`);
+  const done = (await admin.ask('POST', '/revocations', { body: order })) as Revoking;
+  const unheard = done.unheard ? '; other gateways cannot hear of it before the store answers again' : '';
+  tell(context, options, done, `revoked; ${endedText(done.ended)}${unheard}`);
 }
 
 async function list(context: Context, admin: AdminClient, options: RevokeOptions): Promise<void> {

@@ -22,7 +22,7 @@ export function sessionsCommand(command: Command): Command {
 
 /** `sallyport sessions FILE`: one line each. Throws CommandError where the gateway cannot be asked. */
 export async function sessions(context: Context, file: string, options: SessionsOptions): Promise<void> {
-  const admin = await openAdminClient(context, file);
+  const admin = await openAdminClient(context, file, options.route);
   if (options.json) return writeDocument(context, all(context, admin, options));
   const rows: string[][] = [['SESSION', 'ROUTE', 'SUBJECT', 'ADDRESS', 'TARGET', 'AGE', 'UP', 'DOWN']];
   for await (const view of all(context, admin, options)) rows.push(rowOf(view));

@@ -24,7 +24,7 @@ export function upstreamsCommand(command: Command): Command {
 /** `sallyport upstreams FILE`: one line each. Throws CommandError where the gateway cannot be asked. */
 export async function upstreams(context: Context, file: string, options: UpstreamsOptions): Promise<void> {
   const { route } = options;
-  const admin = await openAdminClient(context, file);
+  const admin = await openAdminClient(context, file, route);
   const query: Record<string, string> = route === undefined ? {} : { route };
   const found = (await admin.ask('GET', '/upstreams', { query })) as UpstreamList;
   warnOfSilent(context, found.silent);

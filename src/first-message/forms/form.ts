@@ -13,8 +13,6 @@ export interface Reading {
 
 /** How the first messages of a route’s clients are read. No I/O. */
 export interface Form {
-  /** Subprotocols by which its clients are known, the best first; of them, or else of all that are no credential, the first offered is named. */
-  readonly protocols: readonly string[];
   /** Whether the message may go on in several of WebSocket's. */
   readonly isStream: boolean;
   /** It comes as text or binary messages; absent: either. */

@@ -11,7 +11,6 @@ const USUAL = ['token', 'authorization', 'Authorization'];
 export function createGraphqlForm(name: string): Form {
   const places = (name === '' ? USUAL : [name]).map((member) => ['payload', member]);
   return {
-    protocols: ['graphql-transport-ws', 'graphql-ws'],
     isStream: false,
     isBinary: false,
     read(bytes) {

@@ -18,7 +18,6 @@ const UNAVAILABLE: ReturnCode = { v3: 3, v5: 0x88 };
 export function createMqttForm(name: string): Form {
   const field = name === 'username' ? 'username' : 'password';
   return {
-    protocols: ['mqtt', 'mqttv3.1'],
     isStream: true,
     isBinary: true,
     read(bytes) {

@@ -17,7 +17,6 @@ type Terms = typeof USUAL;
  */
 export function createSocketIoForm(name: string, terms: { last: Terms } = { last: USUAL }): Form {
   return {
-    protocols: [],
     isStream: false,
     isBinary: false,
     unfit,

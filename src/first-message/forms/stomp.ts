@@ -12,7 +12,6 @@ const COMMANDS = ['CONNECT', 'STOMP'];
 export function createStompForm(name: string): Form {
   const wanted = name === '' ? 'passcode' : name.toLowerCase();
   return {
-    protocols: ['v12.stomp', 'v11.stomp', 'v10.stomp'],
     isStream: true,
     read(bytes) {
       // Byte for byte; what is looked for in it is ASCII.

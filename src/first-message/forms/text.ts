@@ -7,7 +7,6 @@ const NOTHING = Buffer.alloc(0);
 export function createTextForm(pointer: string): Form {
   const place = placeOf(pointer);
   return {
-    protocols: [],
     isStream: false,
     isBinary: false,
     read: (bytes) => (pointer === '' ? wholeText(bytes) : readJson(bytes, place)),

@@ -4,6 +4,7 @@ import { parseDuration } from '../../config/units.ts';
 import { GatewayError } from '../../errors.ts';
 import { badRequest } from '../../http/fields.ts';
 import { type Answer, type Answered, DONE, json, type Page, type Question } from './page.ts';
+import { readParameters } from './parameters.ts';
 
 /** What is to be revoked, or not any more. */
 export interface RevocationOrder {
@@ -25,11 +26,19 @@ export interface RevocationView {
   readonly until?: string;
 }
 
+/** What a revocation does. */
+export interface Revoking {
+  /** Sessions that end. */
+  readonly ended: number;
+  /** Other gateways cannot hear of it now, and do when the store answers again. */
+  readonly unheard?: true;
+}
+
 /** What is revoked, for operators; made by the gateway. */
 export interface RevocationDesk {
   list(): Answered<readonly RevocationView[]>;
-  /** Revokes, and begins to end the sessions that are meant, on all gateways: how many. Throws BAD_REQUEST, CONNECTION_GONE, REVOCATIONS_FULL. */
-  revoke(order: RevocationOrder): Answered<number>;
+  /** Revokes, and begins to end the sessions that are meant, on all gateways. Throws BAD_REQUEST, CONNECTION_GONE, REVOCATIONS_FULL. */
+  revoke(order: RevocationOrder): Answered<Revoking>;
   /** Takes one back; false if there is none. */
   undo(order: RevocationOrder): Answered<boolean>;
 }
@@ -37,15 +46,16 @@ export interface RevocationDesk {
 const LONGEST_VALUE = 1_024;
 const LONGEST_MS = 366 * 86_400_000;
 const KINDS = [...REVOKED_BY, 'session'] as const;
+const NAMES = [...KINDS, 'issuer', 'for'] as const;
 
 /** `/revocations`: GET lists what is revoked, POST revokes, DELETE takes back. */
 export function revocationsPage(desk: RevocationDesk): Page {
   async function revoke({ body }: Question): Promise<Answer> {
-    return json({ ended: await desk.revoke(readOrder(readObject(await body()))) });
+    return json(await desk.revoke(readOrder(readObject(await body()))));
   }
 
   async function undo({ query }: Question): Promise<Answer> {
-    const order = readOrder(Object.fromEntries(query));
+    const order = readOrder(readParameters(query, NAMES));
     if (order.by === 'session' || order.forMs !== undefined)
       throw badRequest('say by jti, sid, key or subject what is taken back');
     if (!(await desk.undo(order))) throw new GatewayError('REVOCATION_UNKNOWN');
@@ -68,8 +78,8 @@ function readObject(body: Buffer): Readonly<Record<string, unknown>> {
 }
 
 function readOrder(given: Readonly<Record<string, unknown>>): RevocationOrder {
-  const unknown = Object.keys(given).find((name) => ![...KINDS, 'issuer', 'for'].includes(name));
-  if (unknown !== undefined) throw badRequest(`${unknown} is no name here: ${KINDS.join(', ')}, issuer, for`);
+  const unknown = Object.keys(given).find((name) => !(NAMES as readonly string[]).includes(name));
+  if (unknown !== undefined) throw badRequest(`${unknown} is no name here: ${NAMES.join(', ')}`);
   const by = KINDS.filter((name) => given[name] !== undefined);
   const [kind] = by;
   if (kind === undefined || by.length > 1) throw badRequest(`say one of ${KINDS.join(', ')}`);

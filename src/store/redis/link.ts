@@ -23,6 +23,8 @@ export interface RedisLink {
   onReady(listener: () => void): void;
   /** Resolves when there is the first connection, or when the first attempt has failed. */
   readonly tried: Promise<void>;
+  /** What was last wrong with a connection; undefined: nothing yet. */
+  readonly fault: unknown;
   close(): void;
 }
 
@@ -42,31 +44,52 @@ export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLi
     learn(client);
     for (const listener of ready) listener();
   });
-  const connect = () => client.connect().catch(() => undefined);
-  const tried = connect();
-  let isClosed = false;
-  // An address that cannot be one is the end for ioredis: the next that a Sentinel names may be better.
-  client.on('end', () => {
-    if (!isClosed) setTimeout(() => !isClosed && void connect(), LONGEST_PAUSE_MS).unref();
-  });
+  const connecting = keepConnecting(client);
   return {
-    tried,
+    tried: connecting.tried,
     run: (script, key, ...values) => whenReady(() => run(client, script, key, values)),
     call: (name, ...values) => whenReady(() => client.call(name, ...values)),
     get isReady() {
       return isReady();
     },
+    get fault() {
+      return seen.fault;
+    },
     onReady: (listener) => void ready.push(listener),
     close() {
-      isClosed = true;
       overlong.close();
-      client.disconnect();
+      connecting.stop();
     },
   };
 
   async function whenReady<T>(ask: () => Promise<T>): Promise<T> {
     if (!isReady()) throw new Error('there is no connection to Redis', { cause: seen.fault });
     return overlong.watch(ask());
+  }
+}
+
+/** Connects until it is stopped, and disconnects then: an address that cannot be one is the end for ioredis, but the next that a Sentinel names may be better. */
+function keepConnecting(client: Redis | Cluster): { readonly tried: Promise<void>; stop(): void } {
+  let again: NodeJS.Timeout | undefined;
+  client.on('end', waitToConnect);
+  // Where a cluster is not whole yet, ioredis lets go of the connection, and its promise never settles.
+  const closed = new Promise<void>((resolve) => void client.once('close', resolve));
+  return {
+    tried: Promise.race([connect(), closed]),
+    stop() {
+      client.off('end', waitToConnect);
+      clearTimeout(again);
+      client.disconnect();
+    },
+  };
+
+  function connect(): Promise<void> {
+    return client.connect().catch(() => undefined);
+  }
+
+  function waitToConnect(): void {
+    clearTimeout(again);
+    again = setTimeout(() => void connect(), LONGEST_PAUSE_MS).unref();
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { StoreConfig } from '../../config/store.ts';
+import { redisFault } from './fault.ts';
 import { openRedis, type RedisLink } from './link.ts';
 import { BEAT, FORGET, TELL, WRITE } from './scripts.ts';
 
@@ -16,23 +17,23 @@ export async function tryRedis(
   signal: AbortSignal,
 ): Promise<string> {
   const link = openRedis(config, tls);
-  const close = () => link.close();
-  signal.addEventListener('abort', close, { once: true });
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
   try {
-    await link.tried;
-    await tryAll(link, config.prefix);
-    return await versionOf(link);
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw cause;
+    return await Promise.race([late, tryAll(link, config.prefix)]);
+  } catch (error) {
+    const said = redisFault(error) ?? redisFault(link.fault);
+    throw said === undefined ? error : new Error(said);
   } finally {
-    signal.removeEventListener('abort', close);
-    close();
+    signal.removeEventListener('abort', stop);
+    link.close();
   }
 }
 
 /** Each command that a gateway gives, on keys of the kinds that it has, without an effect on others. */
-async function tryAll(link: RedisLink, prefix: string): Promise<void> {
+async function tryAll(link: RedisLink, prefix: string): Promise<string> {
+  await link.tried;
   await link.run(BEAT, `${prefix}:gateways`, '', KEPT_MS);
   await link.call('SET', `${prefix}:note:check`, '', 'PX', KEPT_MS);
   await link.run(WRITE, `${prefix}:registers`);
@@ -41,6 +42,7 @@ async function tryAll(link: RedisLink, prefix: string): Promise<void> {
   await link.run(TELL, `${prefix}:events:check`, 1, KEPT_MS, 'check', 'check');
   await link.call('XREVRANGE', `${prefix}:events`, '+', '-', 'COUNT', 1);
   await link.call('XREAD', 'COUNT', 1, 'STREAMS', `${prefix}:events`, '0-0');
+  return versionOf(link);
 }
 
 /** As it says itself, if it may be asked. */
