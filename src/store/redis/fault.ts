@@ -18,6 +18,7 @@ const FAULTS: readonly (readonly [says: RegExp, means: string])[] = [
     /\b(MOVED|CLUSTERDOWN)\b/,
     'it is a node of a cluster: set `cluster: true`, and see that all its slots are served',
   ],
+  [/cluster is not whole/, 'see that each of its slots is served, and that its nodes know each other'],
   [/cluster support disabled/, 'it is no node of a cluster: leave `cluster` out'],
   [/No such master/, 'these Sentinels watch no master of the name in `sentinel`'],
   [/unknown command 'sentinel'/i, 'it is no Sentinel: leave `sentinel` out, or name the Sentinels'],
