@@ -11,10 +11,16 @@ const PUBLISH_MS = 10_000;
 export function createWorkersBackchannel(workers: Iterable<Member>): Backchannel {
   /** Who has a connection; of one that nobody has any worker may say so, and count it. */
   async function ownerOf(id: string): Promise<Member> {
-    const { said } = await askAll(workers, ({ line }) => askDesk(line, 'backchannel', 'describe', [id]));
-    const [owner] = [...said].find(([, record]) => record !== undefined) ?? [...said][0] ?? [];
-    if (owner === undefined) throw new Error('no worker answers');
-    return owner;
+    const asked = [...workers].map(async (member) => {
+      const record = await askDesk(member.line, 'backchannel', 'describe', [id]);
+      return { member, isOwner: record !== undefined };
+    });
+    // One that hangs is not waited for where another has it.
+    const owners = asked.map(async (each) =>
+      (await each).isOwner ? each : Promise.reject(new Error('not here')),
+    );
+    const { member } = await Promise.any(owners).catch(() => Promise.any(asked));
+    return member;
   }
 
   return {

@@ -23,18 +23,19 @@ export interface Serving {
 }
 
 /** Two workers with one route of these limits, unless `more` says otherwise. */
-export async function startWorkers(limits = '', more = 'workers: 2', auth = ''): Promise<Serving> {
+export async function startWorkers(
+  limits = '',
+  more = 'workers: 2',
+  auth = '',
+  issuer = '',
+): Promise<Serving> {
   const echo = await startEcho();
   onTestFinished(() => echo.close());
-  const admin = await freePort();
-  const folder = await folderWith({
-    'gate.yaml': `
-listeners: [{ host: 127.0.0.1, port: 0 }]
-admin: { port: ${admin}, secret: "\${ADMIN}" }
+  return serve(`
 drain: 3s
 ${more}
 issuers:
-  main: { issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "\${SECRET}" }
+  main: { issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "\${SECRET}"${issuer} }
 routes:
   - name: chat
     match: { path: /chat }
@@ -42,8 +43,14 @@ routes:
     auth: { issuer: main${auth} }
     limits: { ${limits} }
     timeouts: { close: 500ms }
-    upstream: { websocket: "ws://127.0.0.1:${echo.port}" }`,
-  });
+    upstream: { websocket: "ws://127.0.0.1:${echo.port}" }`);
+}
+
+/** What serves this configuration, to which listeners are added. */
+export async function serve(text: string): Promise<Serving> {
+  const admin = await freePort();
+  const listeners = `listeners: [{ host: 127.0.0.1, port: 0 }]\nadmin: { port: ${admin}, secret: "\${ADMIN}" }`;
+  const folder = await folderWith({ 'gate.yaml': `${listeners}\n${text}` });
   const daemon = new Process(['serve', `${folder}/gate.yaml`], { SECRET, ADMIN });
   return serving(daemon, admin);
 }

@@ -1,11 +1,14 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { eventually, metric } from '../support/census.ts';
 import { folderWith, Process } from '../support/cli.ts';
 import { startEcho } from '../support/faulty.ts';
+import { portOf } from '../support/servers.ts';
 import { expectMessagesWithin, MESSAGES } from '../support/subjects.ts';
-import { endingsOf, enter, enterMany, sessionsOf, startWorkers } from '../support/workers.ts';
+import { mint, signingKey } from '../support/tokens.ts';
+import { endingsOf, enter, enterMany, serve, sessionsOf, startWorkers } from '../support/workers.ts';
 
 /** A gateway of several processes, as its clients and operators meet it. */
 
@@ -248,3 +251,50 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+describe('what comes for a session of any worker', () => {
+  test('is pushed to it, at once also where another worker hangs', async () => {
+    const service = createServer((_, response) => void response.writeHead(204).end());
+    await once(service.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void service.close());
+    const gateway = await serve(`workers: 2
+routes: [{ name: a, match: { path: /chat }, origins: [https://a.test], auth: none, upstream: { post: "http://127.0.0.1:${portOf(service)}" } }]`);
+    const sockets = await enterMany(gateway, 4);
+    const heard: string[] = [];
+    for (const socket of sockets) socket.on('message', (data) => heard.push(String(data)));
+    const { sessions } = await sessionsOf(gateway);
+    for (const { id } of sessions)
+      expect((await gateway.ask(`/connections/${id}`, 'POST', `for ${id}`)).status).toBe(200);
+    await eventually(
+      () => heard.length === 4,
+      () => `${heard.length} have been heard`,
+    );
+    expect([...heard].sort()).toEqual(sessions.map(({ id }) => `for ${id}`).sort());
+    const pid = gateway.workers().get(1) as number;
+    process.kill(pid, 'SIGSTOP');
+    onTestFinished(() => void process.kill(pid, 'SIGKILL'));
+    const [still] = (await sessionsOf(gateway)).sessions;
+    const since = performance.now();
+    expect((await gateway.ask(`/connections/${still?.id}`, 'POST', 'again')).status).toBe(200);
+    expect(performance.now() - since).toBeLessThan(3_000);
+  }, 30_000);
+
+  test('is told by its identity provider: who signs out leaves all workers', async () => {
+    const gateway = await startWorkers('', 'workers: 2', '', ', logout: { clientId: app }');
+    const codes = endingsOf(await enterMany(gateway, 6));
+    const now = Math.floor(Date.now() / 1000);
+    const events = { 'http://schemas.openid.net/event/backchannel-logout': {} };
+    const claims = { aud: 'app', sub: 'alice', iat: now, exp: now + 60, jti: 'one', events };
+    const body = new URLSearchParams({
+      logout_token: mint(signingKey('HS256'), claims, { typ: 'logout+jwt' }),
+    });
+    const show = () => fetch(`http://127.0.0.1:${gateway.port}/.sallyport/logout`, { method: 'POST', body });
+    expect((await show()).status).toBe(200);
+    await eventually(
+      () => codes.length === 6,
+      () => `${codes.length} have ended`,
+    );
+    // Whichever worker it comes to.
+    expect((await Promise.all([show(), show()])).map(({ status }) => status)).toEqual([400, 400]);
+  }, 30_000);
+});
