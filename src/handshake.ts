@@ -45,6 +45,7 @@ interface Progress {
 export function createHandshake(deps: HandshakeDeps) {
   return async function handshake(pending: PendingUpgrade): Promise<void> {
     const progress: Progress = { pending, clock: new PhaseClock() };
+    const arrived = deps.sessions.arriving((error) => progress.pending.dismiss(error));
     try {
       const dialled = await dial(deps, progress);
       const accepted = accept(deps, progress.pending, dialled);
@@ -53,6 +54,8 @@ export function createHandshake(deps: HandshakeDeps) {
     } catch (thrown) {
       if (progress.grant) release(progress.grant);
       refuse(deps, progress, thrown);
+    } finally {
+      arrived();
     }
   };
 }
@@ -73,7 +76,7 @@ async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
   const grant: Grant = { claims: {}, releases: [deps.routes.retain(route)] };
   progress.grant = grant;
   clock.enter('admit');
-  await route.admit(withFirstMessage(deps, progress, request, route), grant);
+  await route.admit(withFirstMessage(progress, request, route), grant);
   if (request.connectTcp !== undefined && expectsContinue(request)) pending.proceed();
   clock.enter('dial');
   const { opening } = progress;
@@ -88,23 +91,16 @@ async function dial(deps: HandshakeDeps, progress: Progress): Promise<Dialled> {
 }
 
 /** The upgrade as admission sees it, which may ask for the first message of its client, for which a 101 has to go before. */
-function withFirstMessage(
-  { sessions }: HandshakeDeps,
-  progress: Progress,
-  request: UpgradeRequest,
-  { upgrade }: Route,
-): UpgradeRequest {
+function withFirstMessage(progress: Progress, request: UpgradeRequest, { upgrade }: Route): UpgradeRequest {
   if (upgrade?.open === undefined) return request;
   const opening = upgrade.open(progress.pending, request);
   progress.pending = progress.opening = opening;
   async function firstMessage(): Promise<readonly string[]> {
-    const arrived = sessions.arriving((error) => opening.dismiss(error));
     progress.clock.enter('message');
     try {
       return await opening.tokens();
     } finally {
       progress.clock.enter('admit');
-      arrived();
     }
   }
   return { ...request, firstMessage };

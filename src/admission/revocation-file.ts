@@ -59,7 +59,8 @@ export async function openRevocationFile(
 }
 
 /**
- * Reads a file of revocations, of 1 MiB at most. Where some are known, one without a word is one that somebody is about to write.
+ * Reads a file of revocations, of 1 MiB at most. Where some are known, one without a word is one that somebody is about to write,
+ * and one without a line that makes sense is another file, or in another encoding.
  * Rejects with ConfigError where it cannot be used at all.
  */
 export async function readRevocationFile(
@@ -70,7 +71,10 @@ export async function readRevocationFile(
   const text = await readText(file);
   if (!mayBeBlank && text.trim() === '')
     throw unusable(file, 'is empty: to take all back, write a line that begins with #');
-  return readRevocationList(text, issuers);
+  const list = readRevocationList(text, issuers);
+  if (!mayBeBlank && list.revoked.length === 0 && list.problems.length > 0)
+    throw new ConfigError(file, list.problems.slice(0, MOST_LOGGED));
+  return list;
 }
 
 async function readText(file: string): Promise<string> {

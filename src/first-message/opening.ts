@@ -70,7 +70,7 @@ export class Opening implements PendingUpgrade {
 
   /**
    * Accepts, and waits for the client's first message. Resolves with all that stands in it where tokens do. Rejects with TOKEN_MISSING,
-   * before the 101 for a client that cannot wait with its token; else as `hear` does.
+   * before the 101 for a client that cannot wait with its token; else as `hear` does, and with GATEWAY_FULL.
    */
   async tokens(): Promise<readonly string[]> {
     const { form, limits } = this.#plan;
@@ -78,15 +78,17 @@ export class Opening implements PendingUpgrade {
     if (unfit !== undefined) throw challenge('TOKEN_MISSING', this.#request.host, { detail: unfit });
     const client = this.#accept();
     if (form.greeting) client.write(frame(TEXT, Buffer.from(form.greeting.say())));
+    // Nothing is known of the client yet: who says nothing must keep nobody out.
+    this.rest();
     this.#heard = await hear(client, form, limits);
+    this.resume();
     // The upstream has a time of its own: that a client is slow is none of its doing.
     client.allow(limits.withinMs);
     return this.#heard.reading.tokens.map((text) => text.replace(/^bearer +/i, ''));
   }
 
-  /** Whoever is waited for is refused with this error. */
   dismiss(error: GatewayError): void {
-    this.#client?.dismiss(error);
+    (this.#client ?? this.#pending).dismiss(error);
   }
 
   /** What the upstream is asked for: what the client has been told already, and nothing that it could only have been told in the 101. */
@@ -113,9 +115,21 @@ export class Opening implements PendingUpgrade {
     throw new GatewayError('UPSTREAM_INVALID', { detail, isAnswer: true });
   }
 
+  rest(): void {
+    this.#pending.rest();
+  }
+
+  resume(): void {
+    this.#pending.resume();
+  }
+
   refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void {
-    if (this.#client === undefined) this.#pending.refuse(error, more);
-    else this.#client.close(this.#lastWords(error), this.#plan.closeMs);
+    if (this.#client === undefined) {
+      this.#pending.refuse(error, more);
+      return;
+    }
+    this.#client.close(this.#lastWords(error), this.#plan.closeMs);
+    this.rest();
   }
 
   refuseByClose(error: GatewayError, protocol: string | undefined, message?: Buffer): void {

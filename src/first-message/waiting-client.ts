@@ -33,7 +33,7 @@ export class WaitingClient {
     socket.on('data', this.#onData).on('end', this.#onGone).on('close', this.#onGone).resume();
   }
 
-  /** Aborts when it leaves, and when the time that `allow` gives is up. */
+  /** Aborts when it leaves, when the time that `allow` gives is up, and when it is dismissed. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -77,9 +77,10 @@ export class WaitingClient {
     }
   }
 
-  /** Whoever listens is given this error. */
+  /** Whoever listens is given this error, and who waits for somebody else gives up. */
   dismiss(error: GatewayError): void {
     this.#end?.reject(error);
+    this.#controller.abort();
   }
 
   /** Hands the socket over, paused and watched by nobody. */

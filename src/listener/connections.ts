@@ -1,5 +1,8 @@
 import type { Socket } from 'node:net';
 import { GatewayError } from '../errors.ts';
+import { closePayload } from '../frames/close.ts';
+import { CLOSE } from '../frames/opcodes.ts';
+import { frame } from '../frames/writer.ts';
 import type { ConnectionObserver } from './observer.ts';
 import { refusalBytes, writeRefusal } from './refusal.ts';
 
@@ -15,7 +18,7 @@ const SAFE_MS = 1_000;
 const TLS_ALERT = Buffer.from([21, 3, 3, 0, 2, 2, 80]);
 
 /** What may be written on a socket so that its client understands. */
-export type Speech = 'http' | 'tls handshake';
+export type Speech = 'http' | 'tls handshake' | 'websocket';
 
 interface Wait {
   /** By `performance.now()`. */
@@ -25,8 +28,8 @@ interface Wait {
 
 /**
  * The client connections of all listeners, bounded together, since a descriptor that cannot be had is a connection closed
- * without a word. A connection either *waits* (for TLS, for a request, or for the next one) or has something *under way*,
- * a request or a session; `max` of them may have, each of which may need more descriptors for its upstream. Those that
+ * without a word. A connection either *waits* (for TLS, for a request or the next one, for what its client has yet to say) or has
+ * something *under way*, a request or a session; `max` of them may have, each of which may need more descriptors for its upstream. Those that
  * wait hold a little room besides, which the one that has waited longest gives up for a newcomer: silence keeps nobody out.
  *
  *     take ─► waits ─ begin ─► under way ─ rest ─► waits        close, at any time: gone
@@ -82,9 +85,16 @@ export class Connections {
     return true;
   }
 
-  /** The last request has been answered. */
-  rest(socket: Socket): void {
-    if (this.#underWay.delete(socket) && !socket.destroyed) this.#wait(socket, 'http');
+  /** Nothing is under way until its client says more. */
+  rest(socket: Socket, speech: Speech = 'http'): void {
+    if (this.#underWay.delete(socket) && !socket.destroyed) this.#wait(socket, speech);
+  }
+
+  /** The client has said more, after `rest`. Throws GATEWAY_FULL if there is no room for it, and CLIENT_LOST. */
+  resume(socket: Socket): void {
+    // Its `close` may be over: nobody would take it out again.
+    if (socket.destroyed) throw new GatewayError('CLIENT_LOST');
+    if (!this.begin(socket)) throw new GatewayError('GATEWAY_FULL');
   }
 
   #wait(socket: Socket, speech: Speech): void {
@@ -119,9 +129,14 @@ export class Connections {
 
 /** Says why, and has the descriptor free when it returns. */
 function cut(socket: Socket, speech: Speech): void {
-  const word = speech === 'http' ? refusalBytes(new GatewayError('GATEWAY_FULL')) : TLS_ALERT;
-  if (socket.writable) socket.write(word);
+  if (socket.writable) socket.write(lastWord(speech));
   socket.destroy();
+}
+
+function lastWord(speech: Speech): Buffer {
+  const full = new GatewayError('GATEWAY_FULL');
+  if (speech === 'websocket') return frame(CLOSE, closePayload(full.close, full.message));
+  return speech === 'http' ? refusalBytes(full) : TLS_ALERT;
 }
 
 /** A listener for the events of any number of sockets, given the one it is called for. */

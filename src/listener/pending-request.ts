@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { GatewayError } from '../errors.ts';
+import type { GatewayError } from '../errors.ts';
 import type { ConnectionInfo, RequestHead } from '../http/parse.ts';
 import type { Connections } from './connections.ts';
 import type { Http1Parts } from './pending-upgrade.ts';
@@ -18,7 +18,7 @@ export interface PendingRequest {
   refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void;
   /**
    * Waits for what the client alone is to do: meanwhile nothing is under way, and its connection gives way to newcomers as one
-   * does that is silent. Rejects with GATEWAY_FULL if there is no room for it any more, and as `wait` does.
+   * does that is silent. Rejects with GATEWAY_FULL if there is no room for it any more, with CLIENT_LOST, and as `wait` does.
    */
   whileIdle<Result>(wait: () => Promise<Result>): Promise<Result>;
 }
@@ -53,7 +53,7 @@ export class Http1Request implements PendingRequest {
     const { socket } = this.message;
     this.#connections.rest(socket);
     const result = await wait();
-    if (!this.#connections.begin(socket)) throw new GatewayError('GATEWAY_FULL');
+    this.#connections.resume(socket);
     return result;
   }
 }

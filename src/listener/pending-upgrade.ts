@@ -19,7 +19,7 @@ import { switchingHead } from './switching.ts';
 export interface PendingUpgrade {
   readonly head: RequestHead;
   readonly connection: ConnectionInfo;
-  /** Aborts when the client leaves (FIN, reset or destroyed), and when its time is up. */
+  /** Aborts when the client leaves (FIN, reset or destroyed), when its time is up, and when it is dismissed. */
   readonly signal: AbortSignal;
   /** The client has left. */
   readonly gone: boolean;
@@ -27,6 +27,8 @@ export interface PendingUpgrade {
   readonly early: Buffer;
   /** Allows so many milliseconds from now on until the decision. Call it once. */
   allow(ms: number): void;
+  /** Nobody waits for the decision any more: `signal` aborts, and a client that is heard is refused with the error. */
+  dismiss(error: GatewayError): void;
   /** Answers 100 (Continue) ahead of the decision, to a client that expects it (RFC 9110 §10.1.1). */
   proceed(): void;
   /**
@@ -34,6 +36,10 @@ export interface PendingUpgrade {
    * checked by then (parseUpgrade). Throws if a field cannot be sent; it is still pending then.
    */
   accept(protocol: string | undefined, fields: readonly HeaderField[]): Duplex;
+  /** Behind `accept`: the client alone is waited for, and its connection gives way to newcomers, as one that is silent does. */
+  rest(): void;
+  /** It is not any more. Throws GATEWAY_FULL if there is no room for what is under way, and CLIENT_LOST. */
+  resume(): void;
   /** Answers with the status of an error, and `more` fields (names in lower case). A client that cannot be written to any more is let go without. */
   refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void;
   /**
@@ -101,6 +107,10 @@ export class Http1Upgrade implements PendingUpgrade {
     this.#timer = setTimeout(() => this.#controller.abort(), ms);
   }
 
+  dismiss(): void {
+    this.#controller.abort();
+  }
+
   proceed(): void {
     if (this.#client.writable) this.#client.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
   }
@@ -111,6 +121,14 @@ export class Http1Upgrade implements PendingUpgrade {
     this.#client.pause();
     this.#client.write(answer, 'latin1');
     return this.#client;
+  }
+
+  rest(): void {
+    this.#connections.rest(this.#client, 'websocket');
+  }
+
+  resume(): void {
+    this.#connections.resume(this.#client);
   }
 
   refuse(error: GatewayError, more?: Readonly<Record<string, string>>): void {

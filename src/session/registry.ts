@@ -8,7 +8,7 @@ import { Session, type SessionParts } from './session.ts';
 /** All open connections: who opens one registers it here, and `end` is its undo. */
 export class Sessions {
   readonly #open = new Set<Session>();
-  /** Clients that are open, and no sessions yet. */
+  /** Upgrades that are under way, and no sessions yet. */
   readonly #arriving = new Set<(error: GatewayError) => void>();
   /** By what its service knows each by; also those that go on there without a client. */
   readonly #named = new Map<string, Session>();
@@ -73,7 +73,7 @@ export class Sessions {
     if (this.#open.size === 0) this.#onEmpty?.();
   }
 
-  /** A client is open that is no session yet: `dismiss` is called if all are to end meanwhile. Returns the undo. */
+  /** An upgrade is under way that is no session yet: `dismiss` is called if all are to end meanwhile. Returns the undo. */
   arriving(dismiss: (error: GatewayError) => void): () => void {
     this.#arriving.add(dismiss);
     return () => this.#arriving.delete(dismiss);

@@ -42,12 +42,13 @@ function fork(): WorkerProcess {
   // Bytes stay bytes, and what is infinite stays so.
   cluster.setupPrimary({ serialization: 'advanced' });
   const worker = cluster.fork({ [MARK]: '1' });
-  closeUnderWay(worker.process);
+  const isStarted = worker.process.pid !== undefined;
+  if (isStarted) closeUnderWay(worker.process);
   const { promise: exited, resolve } = Promise.withResolvers<Exit>();
   worker.on('exit', (code, signal) => resolve({ code, signal }));
   // It could not be started, or not be sent to: it ends, or has ended.
   worker.on('error', () => worker.process.kill('SIGKILL'));
-  if (worker.process.pid === undefined) resolve({ code: null, signal: null });
+  if (!isStarted) resolve({ code: null, signal: null });
   return {
     pid: worker.process.pid ?? 0,
     way: wayTo(worker),

@@ -189,7 +189,8 @@ export class Crew {
       return;
     }
     const pauseMs = this.#pausesOf(number).next();
-    this.#options.observer.died(member, exit, pauseMs, member.failure);
+    const why = member.failure ?? (hasBegun(exit) ? undefined : exitText(exit));
+    this.#options.observer.died(member, exit, pauseMs, why);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       this.#begin(number);
@@ -204,6 +205,13 @@ export class Crew {
   }
 }
 
-function exitText({ code, signal }: Exit): string {
+function hasBegun({ code, signal }: Exit): boolean {
+  return code !== null || signal !== null;
+}
+
+function exitText(exit: Exit): string {
+  const { code, signal } = exit;
+  if (!hasBegun(exit))
+    return 'the system starts no process; raise how many there may be (ulimit -u, TasksMax=), or open files (ulimit -n)';
   return signal === null ? `it has ended with ${code}` : `it was ended by ${signal}`;
 }

@@ -5,6 +5,8 @@ import type { Line } from './line.ts';
 
 /** Some hundred bytes each: those that are over go first, then the oldest. */
 const MOST_LINES = 200_000;
+/** Room is made for so many: to look at all of them takes long. */
+const ROOM = 2_000;
 /** Read at a time. */
 const PART = 1_000;
 
@@ -61,8 +63,10 @@ export class Hub {
     if (this.#lines.size < MOST_LINES) return;
     const now = Date.now();
     for (const [key, { until }] of this.#lines) if (until <= now) this.#lines.delete(key);
-    const [oldest] = this.#lines.keys();
-    if (this.#lines.size >= MOST_LINES && oldest !== undefined) this.#lines.delete(oldest);
+    for (const oldest of this.#lines.keys()) {
+      if (this.#lines.size <= MOST_LINES - ROOM) return;
+      this.#lines.delete(oldest);
+    }
   }
 
   /** One worker's: what it reads is what there was when it began. */

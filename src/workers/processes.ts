@@ -9,7 +9,7 @@ export interface Way {
   onClosed(listener: () => void): void;
 }
 
-/** How a process has ended. */
+/** How a process has ended; without code and signal it has never begun. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: string | null;

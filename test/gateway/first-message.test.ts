@@ -32,6 +32,7 @@ interface Changes {
   readonly token?: string;
   readonly auth?: string;
   readonly route?: string;
+  readonly top?: string;
   readonly upstream?: string;
   /** What the service does with a WebSocket beside noting what it hears. */
   readonly serve?: (webSocket: WebSocket, request: IncomingMessage) => void;
@@ -39,7 +40,7 @@ interface Changes {
 }
 
 async function scene(changes: Changes = {}) {
-  const { token = '["message:/payload/token"]', auth = '', route = '', serve } = changes;
+  const { token = '["message:/payload/token"]', auth = '', route = '', top = '', serve } = changes;
   const heard: string[] = [];
   const requests: IncomingMessage[] = [];
   const http = createServer();
@@ -63,7 +64,8 @@ async function scene(changes: Changes = {}) {
   });
   const upstream = changes.upstream ?? `websocket: "ws://127.0.0.1:${portOf(http)}"`;
   const gateway = await startGateway(
-    `${TOKEN_ISSUER}
+    `${top}
+${TOKEN_ISSUER}
 routes:
   - name: app
     match: { path: /* }
@@ -191,6 +193,30 @@ describe('a client with a good token in its first message', () => {
   });
 });
 
+test('who says nothing keeps nobody out', async () => {
+  const { open } = await scene({
+    top: 'limits: { connections: 1 }',
+    token: '[header, "message:/payload/token"]',
+  });
+  const silent = await open();
+  await open({ Authorization: `Bearer ${TOKEN}` });
+  // Now it is its own turn that has to wait.
+  silent.send(TEXT, message(TOKEN));
+  expect(await silent.ended()).toEqual({ code: 1013, reason: 'The gateway is full; try again later.' });
+});
+
+test('who is refused keeps nobody out until it has left', async () => {
+  const { open } = await scene({
+    top: 'limits: { connections: 1 }',
+    token: '[header, "message:/payload/token"]',
+  });
+  const refused = await open();
+  refused.polite = false;
+  refused.send(TEXT, message('no token'));
+  await refused.until(() => refused.close !== undefined, 'a Close');
+  await open({ Authorization: `Bearer ${TOKEN}` });
+});
+
 describe('a client is closed, and its service never hears of it,', () => {
   const expired = freshToken({ exp: 1 });
   test.each([
@@ -305,6 +331,18 @@ describe('a client is closed, and its service never hears of it,', () => {
     expect(await wire.ended()).toMatchObject({ code: 1001 });
     await closed;
     expect(gateway.log).toContainEqual(expect.objectContaining({ error: 'GOING_AWAY', close: 1001 }));
+  });
+
+  test('if the gateway ends while its service is asked', async () => {
+    const service = createTcpServer((socket) => socket.on('error', () => undefined).resume());
+    await listenAt({ port: 0, host: '127.0.0.1' }, service);
+    const { open, gateway } = await scene({ upstream: `websocket: "ws://127.0.0.1:${portOf(service)}"` });
+    const wire = await open();
+    wire.send(TEXT, message(TOKEN));
+    await once(service, 'connection');
+    const closed = gateway.close();
+    expect(await wire.ended()).toMatchObject({ code: 1012 });
+    await closed;
   });
 
   test('if its service cannot be reached', async () => {

@@ -11,7 +11,7 @@ import { freshToken, TOKEN_ENV, TOKEN_ISSUER } from '../support/fresh.ts';
 import { startGateway } from '../support/gateway.ts';
 import { certificate } from '../support/listener.ts';
 import { Sink, sessionRecord } from '../support/observe.ts';
-import { handshake, switching, TEXT, Wire } from '../support/raw.ts';
+import { handshake, TEXT, Wire } from '../support/raw.ts';
 
 /** config/LOG.md: every field of the access log is in its table, in the right columns, and every row in some line. */
 
@@ -144,7 +144,6 @@ async function useAll({ gateway: { gateway, port, logged }, slow, tunnel, nowher
   const wire = await slow.wire();
   await wire.until(() => wire.head !== undefined, 'a handshake');
   const closing = gateway.close();
-  wire.write(switching(wire.head ?? ''));
   await late.answer();
   await closing;
 }
@@ -160,10 +159,10 @@ function unforeseen(): Record<string, unknown>[] {
   return sink.lines;
 }
 
-/** A client that was refused behind its 101. */
+/** A client that was refused behind its 101, for what its service said. */
 function closed(): Record<string, unknown>[] {
   const sink = new Sink();
-  const refused = { id: 'r', kind: 'upgrade', peerAddress: '::1', isOpen: true } as const;
+  const refused = { id: 'r', kind: 'upgrade', peerAddress: '::1', isOpen: true, target: 'db:1' } as const;
   createAccessLog(createLogger({ destination: sink })).refused(refused, new GatewayError('TOKEN_MISSING'), 1);
   return sink.lines;
 }

@@ -150,6 +150,18 @@ describe('a drain', () => {
     await upstream.close();
   });
 
+  test('does not wait for an upstream that has not answered', async () => {
+    const upstream = await startUpstream();
+    const own = await startGateway(config(upstream.port), { SECRET });
+    using client = await say(own.port, handshake('/plain'));
+    const dialled = await upstream.wire();
+    await dialled.until(() => dialled.head !== undefined, 'the handshake');
+    await own.close();
+    expect(await client.answer()).toMatchObject({ status: 503 });
+    await dialled.ended();
+    await upstream.close();
+  });
+
   test('ends at its deadline, however its peers behave, and leaves nothing open', async () => {
     const before = await quietCensus();
     const rude = (wire: Wire) => {

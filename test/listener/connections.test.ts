@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect as connectNet, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -191,6 +192,38 @@ describe('without room even for an answer', () => {
     expect(await say(listener, GET)).toMatch(FULL);
     expect(await text(first)).toMatch(FULL);
     expect(client.readableEnded).toBe(false);
+  });
+
+  test('a WebSocket gives way while its client alone is waited for, and is told so by a Close', async () => {
+    const { listener, ears } = await openBounded(1, {
+      upgrade(pending) {
+        pending.accept(undefined, []);
+        pending.rest();
+      },
+    });
+    const first = await session(listener);
+    const heard = first.toArray();
+    for (let i = 0; i < SPARE; i++) await session(listener);
+    passTime(1_001);
+    expect(await say(listener, LAST_GET)).toMatch(/hello$/);
+    expect(Buffer.concat(await heard).subarray(0, 4)).toEqual(Buffer.from([0x88, 39, 0x03, 0xf5]));
+    expect(ears.partings).toEqual(['idle']);
+  });
+
+  test('who says more is under way again, if there is room, and it is there', async () => {
+    const waiting: { pending: PendingUpgrade; client: Duplex }[] = [];
+    const { listener } = await openBounded(1, {
+      upgrade(pending) {
+        waiting.push({ pending, client: pending.accept(undefined, []) });
+        pending.rest();
+      },
+    });
+    for (let i = 0; i < 3; i++) await session(listener);
+    const [first, second, gone] = waiting;
+    gone?.client.destroy();
+    expect(() => gone?.pending.resume()).toThrow(new GatewayError('CLIENT_LOST').message);
+    first?.pending.resume();
+    expect(() => second?.pending.resume()).toThrow(new GatewayError('GATEWAY_FULL').message);
   });
 
   test('every connection is counted, once, and out again', async () => {

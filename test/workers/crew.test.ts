@@ -73,6 +73,15 @@ describe('at the start', () => {
     await failed;
     expect([...crew]).toEqual([]);
   });
+
+  test('and one that the system does not start', async () => {
+    const { crew, played } = stage(2, false);
+    const failed = expect(crew.start()).rejects.toThrow(
+      'worker 1 could not start: the system starts no process',
+    );
+    played[0]?.end({ code: null, signal: null });
+    await failed;
+  });
 });
 
 describe('one that dies', () => {

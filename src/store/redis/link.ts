@@ -72,8 +72,10 @@ export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLi
 function keepConnecting(client: Redis | Cluster): { readonly tried: Promise<void>; stop(): void } {
   let again: NodeJS.Timeout | undefined;
   client.on('end', waitToConnect);
+  // Where a cluster is not whole yet, ioredis lets go of the connection, and its promise never settles.
+  const closed = new Promise<void>((resolve) => void client.once('close', resolve));
   return {
-    tried: connect(),
+    tried: Promise.race([connect(), closed]),
     stop() {
       client.off('end', waitToConnect);
       clearTimeout(again);

@@ -4,6 +4,9 @@ import { type Archive, type Channel, isLater, type Line } from './channel.ts';
 /** Some hundred bytes each: of more the oldest are forgotten, those first that are struck out. */
 const MOST_LINES = 200_000;
 
+/** Where there is room for no more, room is made for this part of them. */
+const ROOMS = 100;
+
 /** Lines that are written, and told, at once. */
 const AT_ONCE = 64;
 
@@ -125,13 +128,20 @@ export class Registers {
     if (this.#lines.size > this.#deps.most) this.#makeRoom();
   }
 
-  /** What nobody reads goes first; then who reads it is told. */
+  /** What nobody reads goes first; then who reads it is told. Many go at once: to find the oldest takes longer than to forget it. */
   #makeRoom(): void {
-    const [oldest] = this.#struckOut.size > 0 ? this.#struckOut : this.#lines.keys();
-    const line = oldest !== undefined && this.#lines.get(oldest);
-    if (oldest === undefined || !line) return;
-    this.#forget(oldest);
-    if (line.text === undefined) return;
+    let count = Math.ceil(this.#deps.most / ROOMS);
+    for (const oldest of this.#struckOut.size > 0 ? this.#struckOut : this.#lines.keys()) {
+      this.#drop(oldest);
+      count -= 1;
+      if (count === 0) return;
+    }
+  }
+
+  #drop(key: string): void {
+    const line = this.#lines.get(key);
+    this.#forget(key);
+    if (line?.text === undefined) return;
     for (const reader of this.#readers.get(line.topic) ?? []) reader.removed(line.name);
   }
 

@@ -221,6 +221,12 @@ describe('of more lines than are held', () => {
     expect([registers.size, removed]).toEqual([3, ['b']]);
   });
 
+  test('of many the hundredth part is, at once', () => {
+    const { registers, removed, put } = holding(300);
+    for (let index = 0; index <= 300; index++) put(`${index}`);
+    expect([registers.size, removed]).toEqual([298, ['0', '1', '2']]);
+  });
+
   test('those go first that are struck out, which are nobody’s loss', () => {
     const { registers, register, removed, put } = holding(3);
     for (const name of ['a', 'b', 'c']) put(name);
