@@ -2,6 +2,9 @@
 
 const MOST_CAUSES = 5;
 
+/** Nodes of a cluster say nothing of their own, and are left. */
+export const NOT_WHOLE = 'none of these nodes answers for a whole cluster';
+
 /** The first that fits: what libraries put around it comes last. */
 const FAULTS: readonly (readonly [says: RegExp, means: string])[] = [
   [/\bNOAUTH\b/, 'it asks for a `password`'],
@@ -23,7 +26,7 @@ const FAULTS: readonly (readonly [says: RegExp, means: string])[] = [
   [/unknown command 'sentinel'/i, 'it is no Sentinel: leave `sentinel` out, or name the Sentinels'],
   [/unknown command/i, 'it does not know what gateways ask: name a Redis, and with `sentinel` the Sentinels'],
   [/sentinels are unreachable/, 'none of these Sentinels answers'],
-  [/slots cache|startup nodes/, 'none of these nodes answers for a whole cluster'],
+  [/slots cache|startup nodes/, NOT_WHOLE],
   [/DB index/, 'it has no database of the number behind the port'],
   [
     /connect ETIMEDOUT/,
