@@ -2,9 +2,6 @@
 
 const MOST_CAUSES = 5;
 
-/** Nodes of a cluster say nothing of their own, and are left. */
-export const NOT_WHOLE = 'none of these nodes answers for a whole cluster';
-
 /** The first that fits: what libraries put around it comes last. */
 const FAULTS: readonly (readonly [says: RegExp, means: string])[] = [
   [/\bNOAUTH\b/, 'it asks for a `password`'],
@@ -21,12 +18,13 @@ const FAULTS: readonly (readonly [says: RegExp, means: string])[] = [
     /\b(MOVED|CLUSTERDOWN)\b/,
     'it is a node of a cluster: set `cluster: true`, and see that all its slots are served',
   ],
+  [/cluster is not whole/, 'see that each of its slots is served, and that its nodes know each other'],
   [/cluster support disabled/, 'it is no node of a cluster: leave `cluster` out'],
   [/No such master/, 'these Sentinels watch no master of the name in `sentinel`'],
   [/unknown command 'sentinel'/i, 'it is no Sentinel: leave `sentinel` out, or name the Sentinels'],
   [/unknown command/i, 'it does not know what gateways ask: name a Redis, and with `sentinel` the Sentinels'],
   [/sentinels are unreachable/, 'none of these Sentinels answers'],
-  [/slots cache|startup nodes/, NOT_WHOLE],
+  [/slots cache|startup nodes/, 'none of these nodes answers for a whole cluster'],
   [/DB index/, 'it has no database of the number behind the port'],
   [
     /connect ETIMEDOUT/,

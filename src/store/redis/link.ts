@@ -113,6 +113,11 @@ function watched(client: Redis | Cluster): Seen {
     seen.fault = error.lastNodeError ?? error;
     seen.isElsewhere ||= error.command?.name === 'select';
   });
+  // Of all that may be wrong ioredis says nothing here alone.
+  if (client instanceof Cluster)
+    client.on('close', () => {
+      seen.fault ??= new Error('the cluster is not whole');
+    });
   return seen;
 }
 

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { StoreConfig } from '../../config/store.ts';
-import { NOT_WHOLE, redisFault } from './fault.ts';
+import { redisFault } from './fault.ts';
 import { openRedis, type RedisLink } from './link.ts';
 import { BEAT, FORGET, TELL, WRITE } from './scripts.ts';
 
@@ -23,8 +23,7 @@ export async function tryRedis(
   try {
     return await Promise.race([late, tryAll(link, config.prefix)]);
   } catch (error) {
-    const isLeft = config.cluster && link.fault === undefined;
-    const said = redisFault(error) ?? redisFault(link.fault) ?? (isLeft ? NOT_WHOLE : undefined);
+    const said = redisFault(error) ?? redisFault(link.fault);
     throw said === undefined ? error : new Error(said);
   } finally {
     signal.removeEventListener('abort', stop);
