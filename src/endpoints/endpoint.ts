@@ -15,7 +15,7 @@ import type { Pages } from './pages.ts';
 export interface Endpoint {
   /** Its whole path. Log and metrics call it so, in the place of a route. */
   readonly path: string;
-  /** Whether it is there for a request; else its path falls to the routes. Absent: for all. */
+  /** Whether it is there for a request; else its path is like one of nothing. Absent: for all. */
   serves?(request: GatewayRequest): boolean;
   /** The pages of other origins that may call it. Absent: none. */
   readonly pages?: Pages;

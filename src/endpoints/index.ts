@@ -23,8 +23,9 @@ export function openEndpoints(deps: EndpointDeps): FindEndpoint {
 
   return function findEndpoint(request) {
     const { path } = request;
-    const endpoint = byPath.get(path);
-    if (endpoint === undefined ? !isBelow(path) : !isThere(endpoint, request)) return undefined;
+    const known = byPath.get(path);
+    const endpoint = known && isThere(known, request) ? known : undefined;
+    if (endpoint === undefined && !isBelow(path)) return undefined;
     const { route } = routes.find(request, 'request');
     if (route !== undefined && claims(route.match, path, prefix)) return undefined;
     return endpoint ?? none(request);

@@ -26,6 +26,7 @@ routes:
   - { name: below, match: { host: below.test, path: "/.sallyport/*" }, auth: none, ${http} }
   - { name: case, match: { host: case.test, path: "/.SALLYPORT/*", ignoreCase: true }, auth: none, ${http} }
   - { name: named, match: { host: named.test, path: "/{one}/{two}" }, auth: { issuer: main }, ${http} }
+  - { name: tickets, match: { host: tickets.test, path: /chat }, auth: { issuer: main, token: [ticket] }, upstream: { websocket: "ws://127.0.0.1:${app.port}" } }
   - { name: free, match: { host: free.test, path: "/*" }, auth: none, ${http} }
 ${['own.test', 'below.test', 'case.test', '127.0.0.1'].map(guarded).join('\n')}`,
     TOKEN_ENV,
