@@ -17,6 +17,11 @@ export function whole(answer: unknown, least = 0, most = Number.MAX_SAFE_INTEGER
   return isSound ? answer : nonsense();
 }
 
+/** The id of an entry of a stream: behind what is none nothing could be read any more. */
+export function streamId(answer: unknown): string {
+  return typeof answer === 'string' && /^\d+-\d+$/.test(answer) ? answer : nonsense();
+}
+
 function nonsense(): never {
   throw new Error('what Redis says makes no sense');
 }

@@ -9,7 +9,7 @@ const MOST_EVENTS = 4_096;
 const KEPT_MS = 3_600_000;
 const AT_ONCE = 64;
 
-/** A longer message is for nobody, … */
+/** A message of more bytes is for nobody, … */
 const LONGEST = 256 * 1_024;
 /** … and of more characters that cannot be told now, those that wait longest are forgotten. */
 const MOST_WAITING = 4 * 1_024 * 1_024;
@@ -40,7 +40,7 @@ export class RedisChannel implements Channel {
 
   tell(message: Message): void {
     const text = JSON.stringify(message);
-    if (text.length > LONGEST) return;
+    if (Buffer.byteLength(text) > LONGEST) return;
     this.#waiting.push(text);
     this.#length += text.length;
     while (this.#length > MOST_WAITING && this.#waiting.length > 0)

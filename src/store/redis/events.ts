@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GuardObserver } from '../shared/guard.ts';
-import { list, texts } from './answers.ts';
+import { list, streamId, texts } from './answers.ts';
 import type { RedisLink } from './link.ts';
 
 /** A read waits so long for something new; shorter than what a connection that says nothing is given. */
@@ -122,7 +122,7 @@ export class Events {
 function entriesOf(answer: unknown): Entry[] {
   return list(answer).map((entry) => {
     const [id, fields] = list(entry);
-    return [String(id), texts(fields)];
+    return [streamId(id), texts(fields)];
   });
 }
 

@@ -62,6 +62,7 @@ test('of more than 4 MiB that wait the oldest are forgotten, and a message of mo
   const { channel, redis, told } = open();
   redis.fault = new Error('gone');
   channel.tell(question('too long', 'x'.repeat(256 * 1024)));
+  channel.tell(question('too long in UTF-8', '—'.repeat(100_000)));
   for (let index = 0; index < 60; index++) channel.tell(question(`${index}`, 'x'.repeat(100_000)));
   await turn();
   redis.fault = undefined;

@@ -144,3 +144,19 @@ test('a stream that cannot be read is told of once, not each time that its end c
   expect(scene.heard).toEqual(['Error: what Redis says makes no sense']);
   expect(scene.events.isHearing).toBe(false);
 });
+
+test.each(['abc', '', '1', '1-x'])('behind an entry whose id is none it goes on reading: %j', async (id) => {
+  const scene = open();
+  await scene.events.heard;
+  const [bad] = scene.stream.splice(0, 1, [id, ['from', 'other', 'text', 'bad']]);
+  expect(bad).toBeUndefined();
+  scene.fail();
+  await eventually(() => scene.heard.length === 1);
+  scene.recover();
+  for (let round = 0; round < 3; round++) await new Promise((resolve) => setImmediate(resolve));
+  scene.stream.splice(0);
+  scene.add('7-0', 'a');
+  scene.recover();
+  await eventually(() => scene.heard.includes('other: a'));
+  expect(scene.heard).not.toContain('other: bad');
+});
