@@ -19,7 +19,9 @@ export function createWorkersBackchannel(workers: Iterable<Member>): Backchannel
     const owners = asked.map(async (each) =>
       (await each).isOwner ? each : Promise.reject(new Error('not here')),
     );
-    const { member } = await Promise.any(owners).catch(() => Promise.any(asked));
+    const { member } = await Promise.any(owners)
+      .catch(() => Promise.any(asked))
+      .catch(() => Promise.reject(new Error('no worker answers')));
     return member;
   }
 
