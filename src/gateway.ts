@@ -6,7 +6,7 @@ import { Tickets } from './admission/tickets/index.ts';
 import { Verifications } from './admission/token/verifications.ts';
 import { ParkingSpace } from './bridge/parking-space.ts';
 import { ChannelHub } from './bridge/poll/channels.ts';
-import { endpointPaths } from './config/endpoints.ts';
+import { countedPaths } from './config/endpoints.ts';
 import type { Config } from './config/schema.ts';
 import type { EndpointDeps } from './endpoints/endpoint.ts';
 import { openEndpoints } from './endpoints/index.ts';
@@ -169,7 +169,7 @@ async function openInside(config: Config, options: Options, closers: Closers) {
     issuers: () => verifiers,
     certificates: () => certificates,
     store: () => shared,
-    ...{ routes: config.routes, paths: endpointPaths(config) },
+    ...{ routes: config.routes, paths: countedPaths(config) },
   });
   const { files: reloads, goodbyes, lingering } = metrics;
   const keys = await openKeyFiles(config.routes, { files, logger, reloads });

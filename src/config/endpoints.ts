@@ -24,6 +24,12 @@ export function endpointPaths(config: Config): string[] {
   return [...new Set([...clientPaths(config), ...logouts])];
 }
 
+/** What their requests are counted by: their paths, and the prefix for what is none of them. */
+export function countedPaths(config: Config): string[] {
+  const paths = endpointPaths(config);
+  return paths.length === 0 ? [] : [...paths, config.endpoints.prefix];
+}
+
 /** Those that clients ask. */
 function clientPaths(config: Config): string[] {
   return [

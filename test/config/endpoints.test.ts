@@ -20,6 +20,13 @@ describe('the prefix of endpoints', () => {
     );
   });
 
+  test.each(['/', '/out/*', '/{out}'])('is like that of a logout, which is not %s', (path) => {
+    const logout = `logout: { clientId: app, path: "${path}" }, audience:`;
+    expect(problemOf(sampleConfig().replace('audience:', logout))).toMatch(
+      /logout.path: .+ is not a path like \/\.sallyport, without names and \/\*/,
+    );
+  });
+
   test('that changes nothing is warned of', () => {
     const open = withAuth('{ issuer: main, onExpiry: ignore }');
     expect(warningsOf(`endpoints: { prefix: /_gateway }\n${open}`)).toEqual([

@@ -87,6 +87,12 @@ test.each(['own', 'below', 'case'])(
   },
 );
 
+test('its requests, and those for what is none, are counted from the start', async () => {
+  const text = await elsewhere.metrics();
+  for (const route of ['/_gateway/v1/refresh', '/_gateway/v1'])
+    expect(text).toContain(`sallyport_requests_total{route="${route}",status="5xx"} 0`);
+});
+
 test('stands where the configuration says', async () => {
   const token = bearer(freshToken());
   expect(await post(elsewhere.port, '/_gateway/v1/refresh', token)).toMatchObject({
