@@ -68,7 +68,10 @@ export function openRedis(config: StoreConfig, tls?: ConnectionOptions): RedisLi
   }
 }
 
-/** Connects until it is stopped, and disconnects then: an address that cannot be one is the end for ioredis, but the next that a Sentinel names may be better. */
+/**
+ * Connects until it is stopped, and disconnects then: an address that cannot be one is the end for ioredis, but the next that a
+ * Sentinel names may be better.
+ */
 function keepConnecting(client: Redis | Cluster): { readonly tried: Promise<void>; stop(): void } {
   let again: NodeJS.Timeout | undefined;
   client.on('end', waitToConnect);
@@ -113,7 +116,7 @@ function watched(client: Redis | Cluster): Seen {
     seen.fault = error.lastNodeError ?? error;
     seen.isElsewhere ||= error.command?.name === 'select';
   });
-  // Of all that may be wrong ioredis says nothing here alone.
+  // ioredis says all else that may be wrong.
   if (client instanceof Cluster)
     client.on('close', () => {
       seen.fault ??= new Error('the cluster is not whole');
@@ -172,6 +175,8 @@ function clientOf(config: StoreConfig, tls?: ConnectionOptions): Redis | Cluster
     db,
     name,
     sentinels: nodes,
+    // One that is silent is passed over for the next: it may be the very machine that has failed.
+    sentinelCommandTimeout: CONNECT_MS,
     sentinelTLS: tls,
     enableTLSForSentinelMode: tls !== undefined,
   });
