@@ -28,9 +28,10 @@ interface Wait {
 
 /**
  * The client connections of all listeners, bounded together, since a descriptor that cannot be had is a connection closed
- * without a word. A connection either *waits* (for TLS, for a request or the next one, for what its client has yet to say) or has
- * something *under way*, a request or a session; `max` of them may have, each of which may need more descriptors for its upstream. Those that
- * wait hold a little room besides, which the one that has waited longest gives up for a newcomer: silence keeps nobody out.
+ * without a word. A connection either *waits* (for TLS, for a request or the next one, for what its client has yet to say) or
+ * has something *under way*, a request or a session; `max` of them may have, each of which may need more descriptors for its
+ * upstream. Those that wait hold a little room besides, which the one that has waited longest gives up for a newcomer: silence
+ * keeps nobody out.
  *
  *     take ─► waits ─ begin ─► under way ─ rest ─► waits        close, at any time: gone
  */

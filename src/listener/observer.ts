@@ -8,8 +8,9 @@ export const PARTING_REASONS = ['full', 'crowded', 'idle'] as const;
 export type PartingReason = (typeof PARTING_REASONS)[number];
 
 /**
- * Why a TLS handshake failed: `not_tls`, what came begins none, nor HTTP; `ended`, the connection was gone before it was done, as a probe's or one sent away is;
- * `certificate`, the client does not accept ours; `client_certificate`, it has none, or none that is accepted here.
+ * Why a TLS handshake failed: `not_tls`, what came begins none, nor HTTP; `ended`, the connection was gone before it was done, as
+ * a probe's or one sent away is; `certificate`, the client does not accept ours; `client_certificate`, it has none, or none that
+ * is accepted here.
  */
 export const TLS_FAILURES = [
   'plain_http',

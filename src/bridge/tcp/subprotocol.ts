@@ -12,9 +12,9 @@ const OF_LINES = ['text.ircv3.net', 'binary.ircv3.net'];
 const OURS: ReadonlySet<string> = new Set([TCP_PROTOCOL, TCP_RESUME_PROTOCOL]);
 
 /**
- * Compiles which of the offered subprotocols a route's 101 names: the first it knows, those of the
- * protocol in whose first message the token stands among them, or with `protocols: any` the first that is
- * no credential. None is a legal answer too (RFC 6455 §4.2.2), but no browser takes it: a page is refused with PROTOCOL_UNKNOWN.
+ * Compiles which of the offered subprotocols a route's 101 names: the first it knows, those of the protocol in whose first
+ * message the token stands among them, or with `protocols: any` the first that is no credential. None is a legal answer too
+ * (RFC 6455 §4.2.2), but no browser takes it: a page is refused with PROTOCOL_UNKNOWN.
  */
 export function protocolChooser({ auth, upstream }: RouteConfig) {
   const sources = auth === 'none' ? [] : auth.token;

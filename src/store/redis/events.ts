@@ -18,7 +18,10 @@ export interface EventsDeps {
   readonly key: string;
   /** What one process has told. */
   readonly onEvent: (from: string, text: string) => void;
-  /** Something may have been missed: at the start, and after each failure, before what is read next. What it rejects with is a failure. */
+  /**
+   * Something may have been missed: at the start, and after each failure, before what is read next. What it rejects with is a
+   * failure.
+   */
   readonly onBegin: () => Promise<void>;
   readonly observer?: GuardObserver | undefined;
 }

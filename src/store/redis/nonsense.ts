@@ -6,7 +6,7 @@ import handler, { type DataHandledable } from 'ioredis/built/DataHandler.js';
  * where nobody can catch it, which would end the process. Here that is a failure of the connection, or of the command.
  */
 
-/** Connections of ours go by it; nothing changes for those that a program has besides. */
+/** Connections of ours go by it: an answer without sense ends none that a program has besides. */
 export const CONNECTION_NAME = 'sallyport';
 
 const LAST_SLOT = 16_383;
@@ -42,7 +42,10 @@ export function bearNonsense(): void {
 
 let isBorne = false;
 
-/** `CLUSTER SLOTS`: of each range the first slot, the last, and nodes. Other answers to CLUSTER pass. Throws where nodes are missing, or slots too many. */
+/**
+ * `CLUSTER SLOTS`: of each range the first slot, the last, and nodes. Other answers to CLUSTER pass. Throws where nodes are
+ * missing, or slots too many.
+ */
 function expectSlots(answer: unknown): unknown {
   const isSound = answer !== null && (!Array.isArray(answer) || answer.every(isRange));
   if (!isSound) throw new Error('the slots of the cluster make no sense');
