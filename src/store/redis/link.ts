@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { databaseOf, type StoreConfig } from '../../config/store.ts';
-import { bearNonsense, CONNECTION_NAME } from './nonsense.ts';
+import { bearNonsense, CONNECTION_NAME, SENTINEL_MS } from './nonsense.ts';
 import { leaveOverlong } from './overlong.ts';
 import { SCRIPTS, type Script } from './scripts.ts';
 
@@ -176,7 +176,7 @@ function clientOf(config: StoreConfig, tls?: ConnectionOptions): Redis | Cluster
     name,
     sentinels: nodes,
     // One that is silent is passed over for the next: it may be the very machine that has failed.
-    sentinelCommandTimeout: CONNECT_MS,
+    sentinelCommandTimeout: SENTINEL_MS,
     sentinelTLS: tls,
     enableTLSForSentinelMode: tls !== undefined,
   });

@@ -1,4 +1,4 @@
-import { Command } from 'ioredis';
+import { Command, type RedisOptions } from 'ioredis';
 import handler, { type DataHandledable } from 'ioredis/built/DataHandler.js';
 
 /**
@@ -8,11 +8,15 @@ import handler, { type DataHandledable } from 'ioredis/built/DataHandler.js';
 
 /** Connections of ours go by it: an answer without sense ends none that a program has besides. */
 export const CONNECTION_NAME = 'sallyport';
+/** Milliseconds that a Sentinel has to answer. Connections to them get no name, and go by this odd number. */
+export const SENTINEL_MS = 2_003;
 
 const LAST_SLOT = 16_383;
 
 interface Handler {
-  readonly redis: DataHandledable & { readonly options?: { readonly connectionName?: string } };
+  readonly redis: DataHandledable & {
+    readonly options?: Pick<RedisOptions, 'connectionName' | 'commandTimeout'>;
+  };
   dispatch(act: () => void): void;
 }
 
@@ -27,7 +31,7 @@ export function bearNonsense(): void {
   const { dispatch } = prototype;
   prototype.dispatch = function dispatchAnswer(act) {
     const { redis } = this;
-    if (!redis.options?.connectionName?.endsWith(CONNECTION_NAME)) {
+    if (!isOurs(redis)) {
       dispatch.call(this, act);
       return;
     }
@@ -41,6 +45,12 @@ export function bearNonsense(): void {
 }
 
 let isBorne = false;
+
+function isOurs({ options }: Handler['redis']): boolean {
+  return (
+    options?.commandTimeout === SENTINEL_MS || options?.connectionName?.endsWith(CONNECTION_NAME) === true
+  );
+}
 
 /**
  * `CLUSTER SLOTS`: of each range the first slot, the last, and nodes. Other answers to CLUSTER pass. Throws where nodes are

@@ -31,7 +31,8 @@ async function linked(answer: (words: string) => string | Buffer, more = {}): Pr
     link.close();
     server.close();
   });
-  await link.tried;
+  // Sentinels are asked anew until one answers.
+  if (!('sentinel' in more)) await link.tried;
   return link;
 }
 
@@ -56,6 +57,11 @@ test.each([
 ])('a cluster whose slots are %s', async (_name, slots) => {
   const link = await linked((words) => (/\bslots\b/i.test(words) ? slots : sound(words)), { cluster: true });
   expect(link.isReady).toBe(false);
+});
+
+test('a Sentinel that pushes what nobody has asked for is one that does not answer', async () => {
+  const link = await linked(() => '>1\r\n_\r\n', { sentinel: 'main' });
+  await expect.poll(() => String(link.fault)).toMatch('All sentinels are unreachable');
 });
 
 test('what is too long to be an answer is not kept', async () => {
