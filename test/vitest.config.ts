@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-/** Tests that measure, and would measure their neighbours. */
-const ALONE = ['hostile-services', 'many-sessions', 'slow-reader', 'socket-spread'].map(
-  (name) => `test/system/${name}.test.ts`,
-);
+/** Tests that measure, and would measure their neighbours, and those whose store has to answer in 50 ms. */
+const ALONE = [
+  ...['hostile-services', 'many-sessions', 'slow-reader', 'socket-spread'],
+  ...['several-gateways', 'store-commons', 'store-kinds', 'store-redis', 'tickets', 'workers-store'],
+].map((name) => `test/system/${name}.test.ts`);
 
 /**
  * `unit` needs npm only; `system`, and `alone` behind it, need servers from Debian and Chromium, and say which one is missing;

@@ -23,7 +23,9 @@ const LOOK_EVERY_MS = 20;
 /** How many ports to try: another process may take a free one before the server does. */
 const TRIES = 3;
 /** Debian keeps servers out of an ordinary user's PATH. */
-const FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+const DEBIAN = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+/** A folder with other servers of these names goes first, if one is given. */
+const FOLDERS = [...(process.env.TEST_PROGRAMS?.split(delimiter) ?? []), ...DEBIAN];
 
 /** Where a program is; throws a sentence that says how to get it. */
 export function programPath(name: string, debianPackage: string): string {

@@ -110,6 +110,9 @@ function watched(client: Redis | Cluster): Seen {
   client.on('connect', () => {
     seen.isElsewhere = false;
   });
+  client.on('ready', () => {
+    if (!seen.isElsewhere) seen.fault = undefined;
+  });
   // Whoever asks is told of it; without a listener it would end the process.
   client.on('error', (error: LinkError) => {
     // A cluster names what befell the last of its nodes.
