@@ -28,7 +28,7 @@ export async function ask(
 
 export const bearer = (token: string): Fields => ({ Authorization: `Bearer ${token}` });
 
-/** A WebSocket that is open, or why it is not; it is gone when the test is over. */
+/** A WebSocket that is open, or the status it got, 0 where it got none; it is gone when the test is over. */
 export async function connect(url: string, headers: Fields = {}): Promise<WebSocket | number> {
   const socket = new WebSocket(url, { headers });
   socket.on('error', () => undefined);
@@ -39,6 +39,7 @@ export async function connect(url: string, headers: Fields = {}): Promise<WebSoc
     response.resume();
     resolve(response.statusCode ?? 0);
   });
+  socket.on('close', () => resolve(0));
   return promise;
 }
 

@@ -1,6 +1,7 @@
-import { expect, onTestFinished } from 'vitest';
-import { WebSocket } from 'ws';
+import { expect } from 'vitest';
+import type { WebSocket } from 'ws';
 import { eventually } from './census.ts';
+import { bearer, connect } from './endpoints.ts';
 import { mint, signingKey } from './tokens.ts';
 
 /** Clients of several gateways, or of several processes of one, who are counted by their subject. */
@@ -10,18 +11,7 @@ const HS = signingKey('HS256');
 /** A client of this subject: its WebSocket once it is open, or the status it got; 0 where it got none. */
 export function enterAs(subject: string, url: string): Promise<WebSocket | number> {
   const token = mint(HS, { exp: Math.floor(Date.now() / 1000) + 3600, sub: subject });
-  const headers = { authorization: `Bearer ${token}` };
-  const socket = new WebSocket(url, { headers, origin: 'https://a.test' });
-  socket.on('error', () => undefined);
-  onTestFinished(() => socket.terminate());
-  const { promise, resolve } = Promise.withResolvers<WebSocket | number>();
-  socket.on('open', () => resolve(socket));
-  socket.on('unexpected-response', (_, response) => {
-    response.resume();
-    resolve(response.statusCode ?? 0);
-  });
-  socket.on('close', () => resolve(0));
-  return promise;
+  return connect(url, { ...bearer(token), Origin: 'https://a.test' });
 }
 
 /** What lets in 100 messages a second of one subject, and 20 at once. */
