@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests that measure, and would measure their neighbours, and those whose store has to answer in 50 ms. */
 const ALONE = [
-  ...['hostile-services', 'many-sessions', 'slow-reader', 'socket-spread'],
+  ...['hostile-services', 'many-sessions', 'names', 'slow-reader', 'socket-spread', 'targets'],
   ...['several-gateways', 'store-commons', 'store-kinds', 'store-redis', 'tickets', 'workers-store'],
 ].map((name) => `test/system/${name}.test.ts`);
 

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import cluster, { type Worker } from 'node:cluster';
 import type { Exit, Processes, Way, WorkerProcess } from './processes.ts';
 import { closeUnderWay } from './under-way.ts';
@@ -63,8 +64,17 @@ function wayTo(worker: Worker): Way {
       if (worker.isConnected()) worker.process.send(message as object, undefined, undefined, ignore);
     },
     onMessage: (listener) => void worker.process.on('message', listener),
-    onClosed: (listener) => void worker.process.once('disconnect', listener),
+    onClosed: (listener) => onGone(worker.process, listener),
   };
+}
+
+/** Node says no `disconnect` of a worker that ends with a connection on its way to it, but `close`; of others both. */
+function onGone(worker: ChildProcess, listener: () => void): void {
+  const once = () => {
+    worker.off('disconnect', once).off('close', once);
+    listener();
+  };
+  worker.on('disconnect', once).on('close', once);
 }
 
 /** Whoever it was for is gone: what is missing of it is missed by its deadline. */

@@ -1,7 +1,8 @@
-import { onTestFinished } from 'vitest';
-import type { WebSocket } from 'ws';
+import { expect, onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
 import { folderWith, Process } from './cli.ts';
 import { startEcho } from './faulty.ts';
+import { eventually } from './patience.ts';
 import { freePort } from './ports.ts';
 import { enterAs } from './subjects.ts';
 import { ISSUER, SECRET } from './tokens.ts';
@@ -94,6 +95,29 @@ export async function enterMany(gateway: Serving, count: number, subject?: strin
     for (const client of await Promise.all(clients)) if (typeof client !== 'number') open.push(client);
   }
   return open;
+}
+
+/**
+ * Resolves when as many have come in as of `sockets` have ended, and nobody more does. Who comes in stays: what a dead worker
+ * held is free place by place, and an upgrade may still have been given to the dead.
+ */
+export async function expectFilledAgain(
+  gateway: Serving,
+  sockets: readonly WebSocket[],
+  ms?: number,
+): Promise<void> {
+  const held = () => sockets.filter(({ readyState }) => readyState === WebSocket.OPEN).length;
+  let came = 0;
+  await eventually(
+    async () => {
+      came += (await enterMany(gateway, 5)).length;
+      return held() + came >= sockets.length;
+    },
+    () => `${held()} are left of ${sockets.length}, and ${came} have come in`,
+    ms,
+  );
+  came += (await enterMany(gateway, 10)).length;
+  expect(held() + came).toBe(sockets.length);
 }
 
 /** How each has ended, when it has. */

@@ -8,7 +8,15 @@ import { startEcho } from '../support/faulty.ts';
 import { portOf } from '../support/servers.ts';
 import { expectMessagesWithin, MESSAGES } from '../support/subjects.ts';
 import { mint, signingKey } from '../support/tokens.ts';
-import { endingsOf, enter, enterMany, serve, sessionsOf, startWorkers } from '../support/workers.ts';
+import {
+  endingsOf,
+  enter,
+  enterMany,
+  expectFilledAgain,
+  serve,
+  sessionsOf,
+  startWorkers,
+} from '../support/workers.ts';
 
 /** A gateway of several processes, as its clients and operators meet it. */
 
@@ -35,12 +43,7 @@ describe('limits hold over all workers', () => {
       () => codes.length > 0,
       () => 'nobody of the worker that has died has ended',
     );
-    await eventually(
-      async () => (await enterMany(gateway, 5)).length === 5,
-      () => 'what the worker held is still taken',
-    );
-    const left = open.filter(({ readyState }) => readyState === WebSocket.OPEN).length;
-    expect(left + 5 + (await enterMany(gateway, 60)).length).toBe(50);
+    await expectFilledAgain(gateway, open);
   }, 60_000);
 
   test('messages of one subject over sockets at both are as many as the limit says', async () => {
@@ -177,6 +180,20 @@ describe('a worker that dies', () => {
     const results = await Promise.all(clients);
     expect(results.filter((result) => result === 0).length).toBe(1);
     expect(results.filter((result) => typeof result !== 'number').length).toBe(3);
+  }, 30_000);
+
+  test('holds nothing any more, also where clients were on their way to it', async () => {
+    const gateway = await startWorkers('connections: { max: 6, per: subject }');
+    const open = await enterMany(gateway, 6);
+    const [, pid] = [...gateway.workers()][0] as [number, number];
+    process.kill(pid, 'SIGSTOP');
+    const clients = Array.from({ length: 4 }, () => enter(gateway));
+    expect(await Promise.race(clients)).toBe(429);
+    process.kill(pid, 'SIGKILL');
+    expect((await Promise.all(clients)).filter((result) => result === 0).length).toBe(1);
+    await expectFilledAgain(gateway, open);
+    expect(await sessionsOf(gateway)).toMatchObject({ open: 6 });
+    expect(metric(await gateway.metrics(), 'sallyport_sessions_open')).toBe(6);
   }, 30_000);
 
   test('leaves the others in the dark if it hangs, and that is said', async () => {
