@@ -10,7 +10,7 @@ import { run } from '../../src/cli/run.ts';
 import { within } from './patience.ts';
 
 /** A process of its own takes its time to start on a busy machine. */
-const START_MS = 10_000;
+const START_MS = 20_000;
 
 export interface Outcome {
   readonly code: number;

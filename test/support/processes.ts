@@ -6,7 +6,7 @@ import { within } from './patience.ts';
 /** Peers in processes of their own, to be killed or to hang. */
 
 /** Many start at once. */
-const START_MS = 10_000;
+const START_MS = 20_000;
 
 export interface Relay {
   readonly port: number;

@@ -33,7 +33,7 @@ export async function startWorkers(
   const echo = await startEcho();
   onTestFinished(() => echo.close());
   return serve(`
-drain: 3s
+drain: 500ms
 ${more}
 issuers:
   main: { issuer: "${ISSUER}", audience: realtime, algorithms: [HS256], secret: "\${SECRET}"${issuer} }
