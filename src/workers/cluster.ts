@@ -6,6 +6,9 @@ import { closeUnderWay } from './under-way.ts';
 /** By which a worker knows that it is one of ours. */
 const MARK = 'SALLYPORT_WORKER';
 
+/** Messages that may wait for the other process to take them: whoever leaves more hangs, and they cost memory. */
+const MOST_UNSENT = 100_000;
+
 type Env = Record<string, string | undefined>;
 
 /** The part of Node's `process` that a worker needs. */
@@ -25,8 +28,9 @@ export function clusterOf(self: Self): Processes {
 }
 
 function wayToPrimary(self: Self): Way {
+  const send = bounded((message, onSent) => void self.send?.(message, undefined, undefined, onSent));
   return {
-    send: (message) => void self.send?.(message, undefined, undefined, ignore),
+    send: (message) => void send(message),
     onMessage: (listener) => void self.on('message', listener),
     onClosed(listener) {
       cluster.worker?.on('disconnect', () => {
@@ -46,26 +50,31 @@ function fork(): WorkerProcess {
   const isStarted = worker.process.pid !== undefined;
   if (isStarted) closeUnderWay(worker.process);
   const { promise: exited, resolve } = Promise.withResolvers<Exit>();
-  worker.on('exit', (code, signal) => resolve({ code, signal }));
+  const { way, whyEnded } = wayTo(worker);
+  worker.on('exit', (code, signal) => resolve({ code, signal, why: whyEnded() }));
   // It could not be started, or not be sent to: it ends, or has ended.
   worker.on('error', () => worker.process.kill('SIGKILL'));
   if (!isStarted) resolve({ code: null, signal: null });
-  return {
-    pid: worker.process.pid ?? 0,
-    way: wayTo(worker),
-    exited,
-    kill: () => void worker.process.kill('SIGKILL'),
-  };
+  const kill = () => void worker.process.kill('SIGKILL');
+  return { pid: worker.process.pid ?? 0, way, exited, kill };
 }
 
-function wayTo(worker: Worker): Way {
-  return {
+/** `whyEnded` tells why the worker was killed by its way, if it was. */
+function wayTo(worker: Worker): { way: Way; whyEnded: () => string | undefined } {
+  let why: string | undefined;
+  const send = bounded((message, onSent) => {
+    worker.process.send(message as object, undefined, undefined, onSent);
+  });
+  const way: Way = {
     send(message) {
-      if (worker.isConnected()) worker.process.send(message as object, undefined, undefined, ignore);
+      if (why !== undefined || !worker.isConnected() || send(message)) return;
+      why = `it hung: ${MOST_UNSENT} messages waited for it`;
+      worker.process.kill('SIGKILL');
     },
     onMessage: (listener) => void worker.process.on('message', listener),
     onClosed: (listener) => onGone(worker.process, listener),
   };
+  return { way, whyEnded: () => why };
 }
 
 /** Node says no `disconnect` of a worker that ends with a connection on its way to it, but `close`; of others both. */
@@ -77,5 +86,16 @@ function onGone(worker: ChildProcess, listener: () => void): void {
   worker.on('disconnect', once).on('close', once);
 }
 
-/** Whoever it was for is gone: what is missing of it is missed by its deadline. */
-function ignore(): void {}
+/** Sends, unless too many wait already: false. Whoever it was for may be gone: what is missing of it is missed by its deadline. */
+function bounded(send: (message: unknown, onSent: () => void) => void): (message: unknown) => boolean {
+  let unsent = 0;
+  const onSent = () => {
+    unsent -= 1;
+  };
+  return (message) => {
+    if (unsent >= MOST_UNSENT) return false;
+    unsent += 1;
+    send(message, onSent);
+    return true;
+  };
+}

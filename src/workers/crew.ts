@@ -189,7 +189,7 @@ export class Crew {
       return;
     }
     const pauseMs = this.#pausesOf(number).next();
-    const why = member.failure ?? (hasBegun(exit) ? undefined : exitText(exit));
+    const why = member.failure ?? exit.why ?? (hasBegun(exit) ? undefined : exitText(exit));
     this.#options.observer.died(member, exit, pauseMs, why);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);

@@ -90,9 +90,9 @@ function observerOf(metrics: MergedMetrics, logger: Logger): CrewObserver {
       };
     },
     listening: ({ number, pid }) => logger.info({ worker: number, pid }, 'worker listens'),
-    died({ number, pid }, exit, pauseMs, why) {
+    died({ number, pid }, { code, signal }, pauseMs, why) {
       metrics.died();
-      logger.error({ worker: number, pid, ...exit, pauseMs, cause: why }, 'worker died');
+      logger.error({ worker: number, pid, code, signal, pauseMs, cause: why }, 'worker died');
     },
   };
 }

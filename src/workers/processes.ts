@@ -13,6 +13,8 @@ export interface Way {
 export interface Exit {
   readonly code: number | null;
   readonly signal: string | null;
+  /** Why it was killed, where its way did that. */
+  readonly why?: string | undefined;
 }
 
 /** A worker, as its primary sees it. */

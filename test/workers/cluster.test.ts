@@ -16,3 +16,29 @@ test('a worker that the system does not start has ended, and takes nobody along'
   started?.way.send('nobody hears this');
   started?.kill();
 });
+
+test('a worker that takes none of its messages is killed, and why is told', async () => {
+  const worker = Object.assign(new EventEmitter(), { process: new ChildProcess(), isConnected: () => true });
+  const send = vi.fn<(...args: unknown[]) => boolean>(() => true);
+  const kill = vi.fn(() => true);
+  Object.assign(worker.process, { pid: 1, send, kill });
+  vi.spyOn(cluster, 'fork').mockReturnValue(worker as unknown as Worker);
+  onTestFinished(() => void vi.restoreAllMocks());
+  const started = clusterOf({ env: {}, on: () => undefined }).fork?.();
+  for (let index = 0; index < 100_000; index++) started?.way.send('a word');
+  expect(kill).not.toHaveBeenCalled();
+  // One is taken: there is room for one.
+  const [, , , onSent] = send.mock.calls[0] as unknown[];
+  (onSent as () => void)();
+  started?.way.send('a word');
+  expect(kill).not.toHaveBeenCalled();
+  started?.way.send('one too many');
+  started?.way.send('another');
+  expect(kill.mock.calls).toEqual([['SIGKILL']]);
+  worker.emit('exit', null, 'SIGKILL');
+  expect(await started?.exited).toEqual({
+    code: null,
+    signal: 'SIGKILL',
+    why: 'it hung: 100000 messages waited for it',
+  });
+});
