@@ -18,7 +18,7 @@ import { seeded } from './seeded.ts';
 
 export const SEED = Number(process.env.CHAOS_SEED ?? randomInt(2 ** 31));
 /** For all of a test, on a machine that others use too. */
-export const LONG_MS = 50_000;
+export const LONG_MS = 90_000;
 const START_MS = 10_000;
 
 export interface ChaosService {

@@ -1,5 +1,6 @@
 import { expect, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+import { cpuSeconds } from '../../bench/measure/proc.ts';
 import { folderWith, Process } from './cli.ts';
 import { startEcho } from './faulty.ts';
 import { eventually } from './patience.ts';
@@ -58,6 +59,7 @@ export async function serve(text: string): Promise<Serving> {
 
 async function serving(daemon: Process, admin: number): Promise<Serving> {
   const { port } = JSON.parse(await daemon.line(/"listening"/));
+  await resting(daemon.pid);
   const lines = () =>
     daemon.out
       .split('\n')
@@ -82,6 +84,23 @@ async function serving(daemon: Process, admin: number): Promise<Serving> {
           .map(({ worker, pid }) => [worker as number, pid as number]),
       ),
   };
+}
+
+/** A look and the next, in ms: of each a process that loads its code takes its part. */
+const LOOK_MS = 150;
+const REST_MS = 20_000;
+
+/** Resolves when this process and those it has started rest: the one to spare begins only behind the others. */
+async function resting(pid: number): Promise<void> {
+  let before = 0;
+  async function isResting(): Promise<boolean> {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    const now = cpuSeconds(pid);
+    const used = now - before;
+    before = now;
+    return used <= 0.1 * (LOOK_MS / 1000);
+  }
+  await eventually(isResting, 'the workers, and the one to spare, have begun', REST_MS);
 }
 
 export function enter({ port }: Pick<Serving, 'port'>, subject = 'alice'): Promise<WebSocket | number> {

@@ -73,13 +73,11 @@ test('who is revoked at one leaves all, and comes in nowhere, also at a worker t
   const sockets = [...(await enterMany(one, 6)), ...(await enterMany(two, 6))];
   const others = await enterMany(two, 4, 'bob');
   const codes = endingsOf(sockets);
-  const since = performance.now();
   expect((await one.ask('/revocations', 'POST', '{"subject": "alice"}')).status).toBe(200);
   await eventually(
     () => codes.length === 12,
     () => `${codes.length} have ended`,
   );
-  expect(performance.now() - since).toBeLessThan(3_000);
   expect(codes).toEqual(Array(12).fill(3000));
   const [number, pid] = [...two.workers()][0] as [number, number];
   process.kill(pid, 'SIGKILL');

