@@ -200,10 +200,11 @@ describe('is refused', () => {
   });
 
   test('who shows bad ones without end: 429, and one is counted once however many routes see it', async () => {
-    const statuses: number[] = [];
-    for (let i = 0; i < 60; i++) statuses.push((await refresh(`${freshToken()}x`)).status);
-    expect(statuses.slice(0, 40)).toEqual(Array(40).fill(401));
-    expect(statuses).toContain(429);
+    // At once: what is allowed fills again while they come one by one.
+    const answers = await Promise.all(Array.from({ length: 130 }, () => refresh(`${freshToken()}x`)));
+    const statuses = answers.map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([401, 429]));
+    expect(statuses.filter((status) => status === 401).length).toBeGreaterThanOrEqual(40);
   });
 
   test('who shows good ones without end: 429', async () => {

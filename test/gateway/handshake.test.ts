@@ -231,7 +231,7 @@ test(`survives twenty thousand random frames (seed ${SEED})`, async () => {
   using client = await open(gateway.port, '/open/after');
   client.send(BINARY, encode('alive'));
   expect((await client.message()).toString()).toBe(encode('alive'));
-});
+}, 60_000);
 
 /** Sends bytes on an open WebSocket and hangs up; if the gateway says anything, it is legal. */
 async function rant(bytes: Buffer): Promise<void> {
