@@ -61,11 +61,13 @@ export class MergedMetrics {
     return this.#registry.contentType;
   }
 
-  /** A process has ended, or will not be heard any more. Its totals stay as they were last heard. */
-  ended(name: string): void {
-    const last = this.#last.get(name);
-    this.#last.delete(name);
-    if (last !== undefined) this.#departed = merge([this.#departed, totalsIn(last)]);
+  /** A process is there, and may be heard. Returns its undo: its totals stay as they were last heard. */
+  began(name: string): () => void {
+    this.#last.set(name, []);
+    return () => {
+      this.#departed = merge([this.#departed, totalsIn(this.#last.get(name) ?? [])]);
+      this.#last.delete(name);
+    };
   }
 
   died(): void {
@@ -74,11 +76,15 @@ export class MergedMetrics {
 
   /** One scrape, of what these processes have said now; of those that have not, their totals as last heard. */
   async render(said: ReadonlyMap<string, MetricSnapshot>): Promise<string> {
-    for (const [name, snapshot] of said) this.#last.set(name, snapshot);
-    const silent = [...this.#last].filter(([name]) => !said.has(name)).map(([, last]) => totalsIn(last));
-    this.#workers.set(said.size);
+    const isThere = ([name]: readonly [string, unknown]) => this.#last.has(name);
+    this.#workers.set([...said].filter(isThere).length);
     const own = await this.#registry.getMetricsAsJSON();
-    const all = [own, ...said.values(), ...silent, this.#departed].map((snapshot) => snapshot.map(ruled));
+    // From here on at one moment: who ended between its parts would be counted twice.
+    const present = [...said].filter(isThere);
+    for (const [name, snapshot] of present) this.#last.set(name, snapshot);
+    const silent = [...this.#last].filter(([name]) => !said.has(name)).map(([, last]) => totalsIn(last));
+    const now = present.map(([, snapshot]) => snapshot);
+    const all = [own, ...now, ...silent, this.#departed].map((snapshot) => snapshot.map(ruled));
     return AggregatorRegistry.aggregate(all).metrics();
   }
 }

@@ -1,7 +1,7 @@
 import type { Line } from './line.ts';
 import { Pauses } from './pauses.ts';
 import type { Exit, WorkerProcess } from './processes.ts';
-import { Spare } from './spare.ts';
+import { type Recruit, Spare } from './spare.ts';
 
 /** A worker of the crew. */
 export interface Member {
@@ -55,7 +55,7 @@ const END_MS = 1_000;
 interface Entry extends Member {
   isListening: boolean;
   failure?: string;
-  readonly started: WorkerProcess;
+  readonly recruit: Recruit;
 }
 
 /**
@@ -137,20 +137,21 @@ export class Crew {
       resolve();
     };
     this.tell(topic);
-    const timer = setTimeout(() => this.#killAll(), withinMs);
+    this.#kill(({ recruit }) => !recruit.hasOrders);
+    const timer = setTimeout(() => this.#kill(() => true), withinMs);
     await promise;
     clearTimeout(timer);
   }
 
-  #killAll(): void {
-    for (const { started } of this.#members.values()) started.kill();
+  #kill(isMeant: (member: Entry) => boolean): void {
+    for (const member of this.#members.values()) if (isMeant(member)) member.recruit.started.kill();
   }
 
   #begin(number: number): void {
     const recruit = this.#spare.take();
     const { started, line } = recruit;
     const name = `${number}.${++this.#begun}`;
-    const member: Entry = { number, name, pid: started.pid, line, isListening: false, started };
+    const member: Entry = { number, name, pid: started.pid, line, isListening: false, recruit };
     this.#members.set(number, member);
     this.#pausesOf(number).begin();
     const onGone = this.#options.observer.began(member);

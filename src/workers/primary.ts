@@ -84,7 +84,7 @@ function observerOf(metrics: MergedMetrics, logger: Logger): CrewObserver {
   const hub = new Hub();
   return {
     began({ line, name }) {
-      const undo = [counts.serve(line, name), hub.serve(line, name), () => metrics.ended(name)];
+      const undo = [counts.serve(line, name), hub.serve(line, name), metrics.began(name)];
       return () => {
         for (const each of undo) each();
       };

@@ -10,6 +10,7 @@ export class Recruit {
   readonly started: WorkerProcess;
   readonly line: Line;
   readonly #ready = Promise.withResolvers<void>();
+  #hasOrders = false;
 
   constructor(started: WorkerProcess) {
     this.started = started;
@@ -17,9 +18,15 @@ export class Recruit {
     this.line.answer(READY, () => this.#ready.resolve());
   }
 
+  /** It serves, or will: until then it may still load its code, and hears nothing. */
+  get hasOrders(): boolean {
+    return this.#hasOrders;
+  }
+
   /** Once. */
   async give(orders: unknown): Promise<void> {
     await this.#ready.promise;
+    this.#hasOrders = true;
     this.line.say(ORDERS, orders);
   }
 }

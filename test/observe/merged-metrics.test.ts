@@ -18,8 +18,15 @@ async function worker(sessions: number, expiresAt = 2_000_000): Promise<MetricSn
   return structuredClone((await metrics.snapshot()).map((each) => ({ ...each })));
 }
 
+/** What is to merge, of these processes. */
+function mergedOf(names: readonly string[], droppedLines = 0) {
+  const merged = new MergedMetrics(() => droppedLines);
+  const end = new Map(names.map((name) => [name, merged.began(name)]));
+  return { merged, ended: (name: string) => end.get(name)?.() };
+}
+
 test('what workers have counted is the sum, and what is not is as it should be', async () => {
-  const merged = new MergedMetrics(() => 3);
+  const { merged } = mergedOf(['1.1', '2.2'], 3);
   const text = await merged.render(
     new Map([
       ['1.1', await worker(2, 2_000_000)],
@@ -44,7 +51,7 @@ test('what workers have counted is the sum, and what is not is as it should be',
 });
 
 test('a total never falls: neither when a worker ends, nor while one is silent', async () => {
-  const merged = new MergedMetrics(() => 0);
+  const { merged, ended } = mergedOf(['1.1', '2.2', '1.3']);
   const [one, two] = [await worker(2), await worker(5)];
   await merged.render(
     new Map([
@@ -57,19 +64,43 @@ test('a total never falls: neither when a worker ends, nor while one is silent',
   expect(metric(whileSilent, 'sallyport_sessions_open')).toBe(2);
   expect(metric(whileSilent, 'sallyport_workers')).toBe(1);
   merged.died();
-  merged.ended('2.2');
+  ended('2.2');
   const afterwards = await merged.render(new Map([['1.1', one]]));
   expect(metric(afterwards, 'sallyport_messages_total', { direction: 'up' })).toBe(7);
   expect(metric(afterwards, 'sallyport_sessions_open')).toBe(2);
   expect(metric(afterwards, 'sallyport_worker_deaths_total')).toBe(1);
-  merged.ended('1.1');
+  ended('1.1');
   const replaced = await merged.render(new Map([['1.3', await worker(1)]]));
   expect(metric(replaced, 'sallyport_messages_total', { direction: 'up' })).toBe(8);
   expect(metric(replaced, 'sallyport_handshake_seconds_count', { phase: 'parse' })).toBe(8);
 });
 
+test('one that ends when it has answered, and others have not, is counted once', async () => {
+  const { merged, ended } = mergedOf(['1.1', '2.2']);
+  const said = new Map([['1.1', await worker(2)]]);
+  await merged.render(said);
+  ended('1.1');
+  for (const answered of [said, new Map(), said]) {
+    const text = await merged.render(answered);
+    expect(metric(text, 'sallyport_messages_total', { direction: 'up' })).toBe(2);
+    expect(metric(text, 'sallyport_sessions_open') ?? 0).toBe(0);
+    expect(metric(text, 'sallyport_workers')).toBe(0);
+  }
+});
+
+test('one that ends while its answer is put together is counted once', async () => {
+  const { merged, ended } = mergedOf(['1.1']);
+  const said = new Map([['1.1', await worker(2)]]);
+  await merged.render(said);
+  for (const answered of [said, new Map()]) {
+    const rendering = merged.render(answered);
+    ended('1.1');
+    expect(metric(await rendering, 'sallyport_messages_total', { direction: 'up' })).toBe(2);
+  }
+});
+
 test('one that has never been heard is missed by nobody', async () => {
-  const merged = new MergedMetrics(() => 0);
-  merged.ended('9.9');
+  const { merged, ended } = mergedOf(['9.9']);
+  ended('9.9');
   expect(metric(await merged.render(new Map()), 'sallyport_workers')).toBe(0);
 });

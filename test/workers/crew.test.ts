@@ -16,11 +16,12 @@ interface Played {
   end(exit: Exit): void;
 }
 
-/** Plays processes; `listens` is whether they listen as soon as they have their orders. */
+/** Plays processes; `listens` is whether they listen as soon as they have their orders. Those that begin after `stall` never load their code. */
 function stage(size: number, listens = true) {
   const played: Played[] = [];
   const observer = { began: vi.fn(() => gone), listening: vi.fn(), died: vi.fn() } satisfies CrewObserver;
   const gone = vi.fn();
+  let loads = true;
   function fork(): WorkerProcess {
     const way = wayPair();
     const { promise: exited, resolve } = Promise.withResolvers<Exit>();
@@ -32,17 +33,21 @@ function stage(size: number, listens = true) {
     }
     const kill = () => end({ code: null, signal: 'SIGKILL' });
     const started = { pid: 1_000 + played.length, way: way.near, exited, kill };
+    played.push({ started, line, orders, end });
+    if (!loads) return started;
     for (const topic of ['close', 'end']) line.answer(topic, () => end({ code: 0, signal: null }));
     line.answer(ORDERS, (what: unknown) => {
       orders.push(what);
       if (listens) line.say('listening', ['address']);
     });
     line.say(READY);
-    played.push({ started, line, orders, end });
     return started;
   }
+  function stall(): void {
+    loads = false;
+  }
   const crew = new Crew({ size, fork, orders: (number) => number, observer });
-  return { crew, played, observer, gone };
+  return { crew, played, observer, gone, stall };
 }
 
 const KILLED: Exit = { code: null, signal: 'SIGKILL' };
@@ -131,6 +136,22 @@ describe('at the end', () => {
     expect(observer.died).not.toHaveBeenCalled();
     expect(played).toHaveLength(3);
     await Promise.all(played.map(({ started }) => started.exited));
+  });
+
+  test('one that still loads its code hears nothing, and begins nothing any more', async () => {
+    const { crew, played, stall } = stage(2);
+    await crew.start();
+    stall();
+    played[2]?.end(KILLED);
+    await Promise.resolve();
+    played[0]?.end(KILLED);
+    await eventually(
+      () => played.length === 4,
+      () => 'it has not been replaced',
+    );
+    await crew.close(60_000);
+    expect(await played[3]?.started.exited).toEqual(KILLED);
+    expect(played[3]?.orders).toEqual([]);
   });
 
   test('who does not end in time is ended', async () => {
