@@ -223,6 +223,9 @@ function clusterOptions({
     redisOptions,
     clusterRetryStrategy: pause,
     slotsRefreshTimeout: CONNECT_MS,
+    // ioredis would ask again by itself, and what a process holds could be heard behind what it has said later.
+    retryDelayOnClusterDown: 0,
+    retryDelayOnFailover: 0,
   };
 }
 

@@ -15,6 +15,8 @@ interface MembershipOptions {
   readonly onHeard: (wasAlive: boolean) => void;
   /** So many processes there are for sure, this one among them; absent: 1. */
   readonly least?: number | undefined;
+  /** Milliseconds of a clock that never jumps. */
+  readonly clock?: () => number;
 }
 
 /**
@@ -26,18 +28,25 @@ export class Membership {
   readonly #key: string;
   readonly #onHeard: (wasAlive: boolean) => void;
   readonly #least: number;
+  readonly #clock: () => number;
   #name: string | undefined;
   #readAt = 0;
   #living: readonly string[] = [];
+  /**
+   * A list in which this process does not stand any more may have been lost. Until then the others say that they are alive, and
+   * those known before are taken to be.
+   */
+  #believedUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor({ link, prefix, onHeard, least = 1 }: MembershipOptions) {
+  constructor({ link, prefix, onHeard, least = 1, clock }: MembershipOptions) {
     this.#link = link;
     this.#key = `${prefix}:gateways`;
     this.#onHeard = onHeard;
     this.#least = least;
+    this.#clock = clock ?? (() => performance.now());
   }
 
   /** Of this process; undefined before it was ever heard. */
@@ -86,7 +95,9 @@ export class Membership {
     }
     const [wasAlive, now, living] = await this.#ask(this.#name);
     this.#readAt = now;
-    this.#living = living;
+    if (wasAlive !== 1) this.#believedUntil = this.#clock() + BEAT_MS;
+    const isBelieved = this.#clock() >= this.#believedUntil;
+    this.#living = isBelieved ? living : [...new Set([...this.#living, ...living])];
     this.#onHeard(wasAlive === 1);
   }
 

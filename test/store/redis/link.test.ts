@@ -8,19 +8,22 @@ import { BUCKET } from '../../../src/store/redis/scripts.ts';
 /** What goes over the connection to a Redis. */
 
 /** Answers every command with the number 1, and keeps what came in one piece. */
-async function linked(database = 0, answer = answerTo): Promise<{ link: RedisLink; pieces: string[] }> {
+async function linked(
+  database = 0,
+  answer: (piece: string, socket: Socket) => string = answerTo,
+  more = {},
+): Promise<{ link: RedisLink; pieces: string[] }> {
   const pieces: string[] = [];
   const server = createServer((socket: Socket) => {
     socket.on('error', () => undefined).setEncoding('utf8');
     socket.on('data', (piece: string) => {
       pieces.push(piece);
-      socket.write(answer(piece));
+      socket.write(answer(piece, socket));
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const link = openRedis(
-    store.parse({ redis: `redis://127.0.0.1:${(server.address() as AddressInfo).port}/${database}` }),
-  );
+  const { port } = server.address() as AddressInfo;
+  const link = openRedis(store.parse({ redis: `redis://127.0.0.1:${port}/${database}`, ...more }));
   onTestFinished(() => {
     link.close();
     server.close();
@@ -68,3 +71,18 @@ test('who names a database that is not there is told so, and writes into no othe
   });
   expect(link.isReady).toBe(false);
 });
+
+test('a cluster that is down is not asked the same again: it could come behind what was said later', async () => {
+  const cluster = (piece: string, { localPort = 0 }: Socket) => {
+    if (/\bslots\b/i.test(piece)) return slotsOf(localPort);
+    return piece.includes('first') ? '-CLUSTERDOWN The cluster is down\r\n' : answerTo(piece);
+  };
+  const { link, pieces } = await linked(0, cluster, { cluster: true });
+  await expect(link.run(BUCKET, 'first', 1)).rejects.toThrow('CLUSTERDOWN');
+  expect(pieces.filter((piece) => piece.includes('first'))).toHaveLength(1);
+});
+
+/** All of them are served at this port. */
+function slotsOf(port: number): string {
+  return `*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:${port}\r\n`;
+}
