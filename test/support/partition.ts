@@ -12,12 +12,15 @@ export interface Way {
   stop(): void;
   /** Who comes gets through; what was stopped goes on. */
   heal(): void;
+  /** What the other side says comes so much later from now on. */
+  delay(ms: number): void;
 }
 
 /** Closed when its test is over. */
 export async function startWay(target: number): Promise<Way> {
   const open = new Set<Socket>();
   let state: 'open' | 'cut' | 'stopped' = 'open';
+  let delayMs = 0;
   const server = createServer((near) => {
     near.on('error', () => undefined);
     if (state === 'cut') {
@@ -35,7 +38,10 @@ export async function startWay(target: number): Promise<Way> {
         open.delete(one);
         other.destroy();
       });
-      one.on('data', (chunk) => other.write(chunk));
+      one.on('data', (chunk) => {
+        if (one === near || delayMs === 0) other.write(chunk);
+        else setTimeout(() => other.write(chunk), delayMs);
+      });
       if (state === 'stopped') one.pause();
     }
   });
@@ -58,6 +64,9 @@ export async function startWay(target: number): Promise<Way> {
     heal() {
       state = 'open';
       for (const socket of open) socket.resume();
+    },
+    delay(ms) {
+      delayMs = ms;
     },
   };
 }

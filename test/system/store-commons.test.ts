@@ -7,7 +7,7 @@ import { folderWith, sallyport } from '../support/cli.ts';
 import { startWay, type Way } from '../support/partition.ts';
 import { eventually } from '../support/patience.ts';
 import { freePort } from '../support/ports.ts';
-import { redisCli } from '../support/redis.ts';
+import { command, redisCli } from '../support/redis.ts';
 import { type RunningServer, startRedis } from '../support/servers.ts';
 
 /** What several gateways know together besides counts, in Debian's Redis. */
@@ -59,6 +59,17 @@ function listen(commons: Commons, topic = 'revoked'): Map<string, string> {
 
 const inAnHour = () => Date.now() + 3_600_000;
 const entry = (name: string, until = inAnHour()) => ({ name, text: `text of ${name}`, until });
+
+test('one that begins has read all before it is there, however long that takes', async () => {
+  const line = (at: number) => ['HSET', 'test:registers', `revoked ${at}`, `1 1 ${inAnHour()} +text`];
+  const commands = Array.from({ length: 15_000 }, (_, at) => command(...line(at)));
+  await redisCli(redis.port, ['--pipe'], Buffer.concat(commands));
+  const way = await startWay(redis.port);
+  // Farther away than what is given to a Redis that does not answer, as often as it is asked for some of them.
+  way.delay(100);
+  const { commons } = await open(way.port);
+  expect(listen(commons).size).toBe(15_000);
+});
 
 const has = (lines: Map<string, string>, name: string, isThere = true) =>
   eventually(

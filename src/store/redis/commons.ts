@@ -25,6 +25,8 @@ interface CommonsDeps {
 export interface RedisCommons extends Commons {
   /** Resolves when the registers were read, and what others tell is heard. */
   readonly heard: Promise<void>;
+  /** The registers are being read: resolves when they were, or could not be. Undefined: they are not. */
+  readonly beginning: Promise<void> | undefined;
   /** What others tell is heard, as far as is known. */
   readonly isHearing: boolean;
   /** Tells what may not have been told. Never rejects. */
@@ -53,6 +55,9 @@ export function createRedisCommons(deps: CommonsDeps): RedisCommons {
   return {
     ...commons,
     heard: events.heard,
+    get beginning() {
+      return events.beginning;
+    },
     get isHearing() {
       return events.isHearing;
     },

@@ -37,6 +37,7 @@ export class Events {
   #last: string | undefined;
   #wake = () => {};
   #isHearing = false;
+  #beginning: Promise<void> | undefined;
   /** That it fails has been told. */
   #isTold = false;
 
@@ -49,6 +50,11 @@ export class Events {
   /** Resolves when it hears, for the first time. */
   get heard(): Promise<void> {
     return this.#first.promise;
+  }
+
+  /** What may have been missed is being read: resolves when it was, or could not be. Undefined: nothing is. */
+  get beginning(): Promise<void> | undefined {
+    return this.#beginning;
   }
 
   /** Nothing is missed, as far as is known. */
@@ -66,13 +72,21 @@ export class Events {
     await this.#deps.link.tried;
     while (!this.#isClosed) {
       try {
-        await this.#begin();
+        await this.#beginOnce();
         while (!this.#isClosed) await this.#next('BLOCK', BLOCK_MS);
       } catch (cause) {
         this.#onFailure(cause);
         await this.#pause();
       }
     }
+  }
+
+  async #beginOnce(): Promise<void> {
+    const begun = this.#begin();
+    this.#beginning = begun.catch(() => undefined);
+    await begun.finally(() => {
+      this.#beginning = undefined;
+    });
   }
 
   get #isClosed(): boolean {

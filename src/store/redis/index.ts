@@ -35,10 +35,12 @@ interface RedisStoreDeps {
   readonly withinMs?: number | undefined;
 }
 
-/** Without Redis gateways start, and work, too; they give it so many milliseconds to be heard. */
+/** Without Redis gateways start, and work, too; they give it so many milliseconds to be heard, … */
 const START_MS = 2_000;
+/** … and one that tells them what is revoked so many to tell all of it. */
+const READ_MS = 20_000;
 
-/** Opens the store that several gateways share. Resolves when Redis was heard, or has not been for two seconds. */
+/** Opens the store that several gateways share. Resolves when all was read that Redis has, or Redis does not answer. */
 export async function openRedisStore(config: StoreConfig, deps: RedisStoreDeps = {}): Promise<RedisStore> {
   const link = openRedis(config, deps.tls);
   const { membership, guard, store, commons } = assemble(
@@ -109,12 +111,21 @@ function assemble(link: RedisLink, reading: RedisLink, prefix: string, deps: Red
   }
 }
 
-/** Each connection begins with a sign of life. Resolves when the first one has, or has failed to. */
+/** Each connection begins with a sign of life. Resolves when what Redis has was read, or it does not tell it. */
 async function heard(link: RedisLink, membership: Membership, commons: RedisCommons): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, START_MS);
   link.onReady(() => void membership.beat());
   const tried = link.tried.then(() => membership.beat());
-  await Promise.race([late, tried.then(() => (link.isReady ? commons.heard : undefined))]);
+  await within(
+    START_MS,
+    tried.then(() => (link.isReady ? commons.heard : undefined)),
+  );
+  await within(READ_MS, commons.beginning);
+}
+
+/** Resolves when `promise` does, or after so many milliseconds. */
+async function within(ms: number, promise: Promise<void> | undefined): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([late, promise]);
   clearTimeout(timer);
 }

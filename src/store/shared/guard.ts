@@ -47,14 +47,17 @@ export class Guard {
     return this.#pausedUntil === 0;
   }
 
-  /** What `question` resolves with. Rejects as it does, where nothing comes in time, and at once where it is not asked. */
-  async ask<T>(question: () => Promise<T>): Promise<T> {
+  /**
+   * What `question` resolves with. Rejects as it does, where nothing comes in time, and at once where it is not asked. `late`
+   * hears what comes after its time.
+   */
+  async ask<T>(question: () => Promise<T>, late?: (answer: T) => void): Promise<T> {
     const now = this.#now();
     if (now < this.#pausedUntil) throw this.#lastCause;
     // One tries; the others who ask meanwhile wait for what comes of it no longer than this.
     if (this.#pausedUntil > 0) this.#pausedUntil = now + PAUSE_MS;
     try {
-      const answer = await within(this.#withinMs, question());
+      const answer = await within(this.#withinMs, question(), late);
       this.#onAnswer();
       return answer;
     } catch (cause) {
@@ -84,16 +87,20 @@ export class Guard {
  * What a promise resolves with, or rejects with after so many milliseconds. An answer that has come by then but was not read,
  * since this process was busy, counts.
  */
-function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+function within<T>(ms: number, promise: Promise<T>, late?: (answer: T) => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`no answer in ${ms} ms`));
-    const timer = setTimeout(() => setImmediate(late), ms);
+    let isLate = false;
+    function giveUp(): void {
+      isLate = true;
+      reject(new Error(`no answer in ${ms} ms`));
+    }
+    const timer = setTimeout(() => setImmediate(giveUp), ms);
     function settle(act: () => void): void {
       clearTimeout(timer);
       act();
     }
     promise.then(
-      (value) => settle(() => resolve(value)),
+      (value) => settle(() => (isLate ? late?.(value) : resolve(value))),
       (cause) => settle(() => reject(cause)),
     );
   });

@@ -1,4 +1,4 @@
-import type { Authority, Holding, RateRule, Taken, Wanted } from './authority.ts';
+import type { Authority, Holding, Late, RateRule, Taken, Wanted } from './authority.ts';
 import type { Guard } from './guard.ts';
 
 /** An authority that is asked behind a guard. */
@@ -11,15 +11,15 @@ export class GuardedAuthority implements Authority {
     this.#guard = guard;
   }
 
-  take(rule: RateRule, key: string, count: number): Promise<Taken> {
-    return this.#guard.ask(() => this.#authority.take(rule, key, count));
+  take(rule: RateRule, key: string, count: number, late?: Late<Taken>): Promise<Taken> {
+    return this.#guard.ask(() => this.#authority.take(rule, key, count), late);
   }
 
   debit(rule: RateRule, key: string, count: number): Promise<number> {
     return this.#guard.ask(() => this.#authority.debit(rule, key, count));
   }
 
-  hold(rule: string, key: string, places: Wanted, max: number): Promise<Holding> {
-    return this.#guard.ask(() => this.#authority.hold(rule, key, places, max));
+  hold(rule: string, key: string, places: Wanted, max: number, late?: Late<Holding>): Promise<Holding> {
+    return this.#guard.ask(() => this.#authority.hold(rule, key, places, max), late);
   }
 }

@@ -1,8 +1,8 @@
-import type { Holding, Wanted } from './authority.ts';
+import type { Holding, Late, Wanted } from './authority.ts';
 
 interface HeldDeps {
   /** Says what is held here, and what is wanted. */
-  readonly say: (places: Wanted, max: number) => Promise<Holding>;
+  readonly say: (places: Wanted, max: number, late: Late<Holding>) => Promise<Holding>;
   /** How many gateways were last seen, this one among them. */
   readonly gateways: () => number;
   /** What is thrown where nobody answers. Absent: it is judged here. */
@@ -31,6 +31,9 @@ export class HeldPlaces {
   /** As they have last said: how many the others hold, and how many were held here then. */
   #others = 0;
   #then = 0;
+  /** Questions so far, and the last of them that was answered. */
+  #asked = 0;
+  #answered = 0;
 
   constructor(deps: HeldDeps) {
     this.#deps = deps;
@@ -83,8 +86,12 @@ export class HeldPlaces {
     if (asking.length === 0 && this.#told === this.#held) return;
     const held = this.#held;
     const places = { held, wanted: held + asking.length };
+    this.#asked += 1;
+    const question = this.#asked;
+    const late = (holding: Holding) => this.#learn(question, holding);
     try {
-      this.#grant(asking, held, await this.#deps.say(places, asking[0]?.max ?? Infinity));
+      this.#grant(asking, held, await this.#deps.say(places, asking[0]?.max ?? Infinity, late));
+      this.#answered = question;
     } catch (cause) {
       this.#told = undefined;
       for (const each of asking) this.#judgeAlone(each, cause);
@@ -99,6 +106,17 @@ export class HeldPlaces {
     this.#then = this.#held;
     this.#others = others;
     for (const [index, each] of asking.entries()) each.resolve(index < granted);
+  }
+
+  /** Those who asked were judged alone by then. Who asks next is judged by it, and what was given meanwhile is told. */
+  #learn(question: number, { held, others }: Holding): void {
+    if (question < this.#answered) return;
+    this.#answered = question;
+    this.#then = Math.min(held, this.#held);
+    this.#others = others;
+    if (question < this.#asked) return;
+    this.#told = held;
+    void this.tell();
   }
 
   #judgeAlone({ max, resolve, reject }: Asking, cause: unknown): void {

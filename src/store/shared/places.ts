@@ -1,5 +1,5 @@
 import type { Places, Release } from '../index.ts';
-import type { Wanted } from './authority.ts';
+import type { Holding, Late, Wanted } from './authority.ts';
 import { HeldPlaces } from './held-places.ts';
 import type { SharedDeps } from './rates.ts';
 
@@ -62,7 +62,8 @@ export class SharedPlaces implements Places {
     const known = this.#keys.get(key);
     if (known) return known;
     const { authority, gateways, refusal } = this.#deps;
-    const say = (wanted: Wanted, max: number) => authority.hold(this.#rule, key, wanted, max);
+    const say = (wanted: Wanted, max: number, late: Late<Holding>) =>
+      authority.hold(this.#rule, key, wanted, max, late);
     const places = new HeldPlaces({ say, gateways, refusal });
     this.#keys.set(key, places);
     return places;

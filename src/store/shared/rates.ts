@@ -62,7 +62,10 @@ export class SharedRates implements Rates {
   async #ask(key: string, asked: Asked, asking: readonly Asking[]): Promise<void> {
     const { authority, now } = this.#deps;
     try {
-      const { count, wait } = await authority.take(this.#rule, key, asking.length);
+      const late = ({ wait }: Taken) => {
+        if (wait > 0) asked.noneUntil = now() + wait;
+      };
+      const { count, wait } = await authority.take(this.#rule, key, asking.length, late);
       this.#alone.debit(key, count);
       if (wait > 0) asked.noneUntil = now() + wait;
       for (const [index, { resolve }] of asking.entries()) resolve(index < count ? 0 : wait);

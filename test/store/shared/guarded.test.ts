@@ -38,6 +38,23 @@ test('an answer that does not come within 50 ms is a failure', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test('what comes after its time is heard all the same, and once', async () => {
+  const { link, guard } = guarded();
+  link.delay(() => new Promise((resolve) => setTimeout(resolve, 60)));
+  const late: unknown[] = [];
+  const authority = new GuardedAuthority(link.authority, guard);
+  const answer = authority
+    .take(rule, 'alice', 1, (taken) => late.push(taken))
+    .catch((cause: Error) => cause.message);
+  await vi.advanceTimersByTimeAsync(50);
+  expect([await answer, late]).toEqual(['no answer in 50 ms', []]);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(late).toEqual([{ count: 1, wait: 0 }]);
+  link.delay(() => Promise.resolve());
+  await authority.take(rule, 'alice', 1, (taken) => late.push(taken));
+  expect(late).toHaveLength(1);
+});
+
 test('an answer in time leaves no timer', async () => {
   const { ask } = guarded();
   expect(await ask()).toBe(0);

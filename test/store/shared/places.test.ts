@@ -96,6 +96,36 @@ describe('where nobody keeps the counts', () => {
     expect(await one.places.acquire('new', 1)).toBeUndefined();
   });
 
+  test('who asks after an answer that came too late is judged by it, and what was given meanwhile is told', async () => {
+    const { gateways, held } = gatewaysOf(2);
+    const [one, two] = gateways as [(typeof gateways)[0], (typeof gateways)[0]];
+    for (let i = 0; i < 4; i++) await two.places.acquire('alice', 4);
+    const answers = one.link.holdBack();
+    expect(await one.places.acquire('alice', 4)).toBeDefined();
+    await answers();
+    await settled();
+    expect(await held('alice')).toBe(5);
+    one.link.fail(new Error('gone'));
+    expect(await one.places.acquire('alice', 4)).toBeUndefined();
+  });
+
+  test('what was given back is not one’s own any more once that was heard, however late', async () => {
+    const { gateways } = gatewaysOf(2);
+    const [one] = gateways as [(typeof gateways)[0], (typeof gateways)[0]];
+    const releases: (Release | undefined)[] = [];
+    for (let i = 0; i < 6; i++) releases.push(await one.places.acquire('alice', 6));
+    const answers = one.link.holdBack();
+    for (const release of releases.slice(2)) {
+      release?.();
+      await settled();
+    }
+    await answers();
+    one.link.fail(new Error('gone'));
+    const taken = [1, 2, 3, 4].map(() => one.places.acquire('alice', 6));
+    // Its part of the four that are free.
+    expect((await Promise.all(taken)).filter((release) => release !== undefined)).toHaveLength(2);
+  });
+
   test('nobody is let in if that is wished', async () => {
     const { gateways } = gatewaysOf(1, () => new Error('refused'));
     const { places, link } = gateways[0] as (typeof gateways)[0];
@@ -165,6 +195,37 @@ test('however they come and go, there are never more than there may be, and none
     for (let turn = 0; turn < 5; turn++) await settled();
     expect(await held('alice')).toBe(0);
     expect(gateways.map(({ places }) => places.size)).toEqual([0, 0, 0]);
+  });
+  await fc.assert(property);
+});
+
+test('whatever comes too late, what is held is known in the end, and nothing is kept of it', async () => {
+  const step = fc.record({
+    gateway: fc.integer({ min: 0, max: 1 }),
+    act: fc.constantFrom('acquire', 'acquire', 'release', 'hold back', 'answer', 'wait'),
+  });
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+    const { gateways, held } = gatewaysOf(2);
+    const releases: Release[] = [];
+    const answers: (() => Promise<void>)[][] = [[], []];
+    for (const { gateway, act } of steps) {
+      const { places, link } = gateways[gateway] as (typeof gateways)[0];
+      if (act === 'acquire')
+        void places.acquire('alice', 4).then((release) => release && releases.push(release));
+      if (act === 'release') releases.shift()?.();
+      if (act === 'hold back' && answers[gateway]?.length === 0) answers[gateway].push(link.holdBack());
+      if (act === 'answer') await answers[gateway]?.pop()?.();
+      if (act === 'wait') await settled();
+    }
+    await settled();
+    for (const answer of answers.flat()) await answer();
+    await settled();
+    for (const { places } of gateways) await places.repeat();
+    expect(await held('alice')).toBe(releases.length);
+    for (const release of releases) release();
+    for (let turn = 0; turn < 5; turn++) await settled();
+    expect(await held('alice')).toBe(0);
+    expect(gateways.map(({ places }) => places.size)).toEqual([0, 0]);
   });
   await fc.assert(property);
 });

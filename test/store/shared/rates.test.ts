@@ -59,6 +59,16 @@ describe('where nobody keeps them', () => {
     expect(await one.rates.take('alice')).toBe(0);
   });
 
+  test('an answer that comes too late says who has none left', async () => {
+    const { one, two } = gatewaysOf();
+    for (let i = 0; i < 4; i++) await two.rates.take('alice');
+    const answers = one.link.holdBack();
+    expect(await one.rates.take('alice')).toBe(0);
+    await answers();
+    one.link.fail(new Error('gone'));
+    expect(await one.rates.take('alice')).toBe(100);
+  });
+
   test('nobody is let in if that is wished', async () => {
     const { one } = gatewaysOf(() => new Error('refused'));
     one.link.fail(new Error('gone'));
