@@ -4,6 +4,8 @@ import type { Way } from './processes.ts';
 
 /** Whoever is asked has so many milliseconds, unless more is said. */
 const WITHIN_MS = 5_000;
+/** A deadline that is later than that finds this process to have stood still: what came meanwhile is read only then. */
+const LATE_MS = 50;
 /** Questions that may be open at a time: beyond it there is no sense in one more. */
 const MOST_OPEN = 10_000;
 
@@ -18,7 +20,7 @@ type Frame =
 interface Open {
   resolve(value: unknown): void;
   reject(error: Error): void;
-  readonly timer: NodeJS.Timeout;
+  timer: NodeJS.Timeout;
 }
 
 /** Questions, answers and words between a primary and a worker, both of which may begin. */
@@ -46,10 +48,21 @@ export class Line {
     if (this.#open.size >= MOST_OPEN) return Promise.reject(new Error('too many questions are open'));
     const id = ++this.#asked;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#fail(id, new Error(`no answer in ${withinMs} ms`)), withinMs);
-      this.#open.set(id, { resolve, reject, timer });
+      this.#open.set(id, { resolve, reject, timer: this.#deadline(id, withinMs) });
       this.#send({ kind: 'question', id, topic, what });
     });
+  }
+
+  /** The time in which this process stood still is none that the other had. */
+  #deadline(id: number, withinMs: number, leftMs = withinMs): NodeJS.Timeout {
+    const due = performance.now() + leftMs;
+    return setTimeout(() => {
+      const lateMs = performance.now() - due;
+      const open = this.#open.get(id);
+      if (open === undefined) return;
+      if (lateMs > LATE_MS) open.timer = this.#deadline(id, withinMs, Math.min(lateMs, withinMs));
+      else this.#fail(id, new Error(`no answer in ${withinMs} ms`));
+    }, leftMs);
   }
 
   /** Tells the other, which need not answer. */

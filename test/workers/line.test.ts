@@ -65,6 +65,14 @@ describe('who is asked fails', () => {
     await expect(near.ask('anything', undefined, 20)).rejects.toThrow('no answer in 20 ms');
   });
 
+  test('not because who asks stood still, and has not read the answer yet', async () => {
+    far.answer('twice', (what: number) => what * 2);
+    const asked = near.ask('twice', 1, 20);
+    const since = performance.now();
+    while (performance.now() - since < 200);
+    expect(await asked).toBe(2);
+  });
+
   test('by ending: nobody waits at all', async () => {
     far.answer('never', () => new Promise(() => {}));
     const failed = near.ask('never');

@@ -23,11 +23,17 @@ export async function servePrimary(
       'workers: this process is itself a worker of another program: start sallyport by itself, or remove `workers`',
     );
   const opening = startPrimary(loaded, { fork, size, logger });
-  let reopen = () => reopenLog(logger);
+  let isAsked = false;
+  let reopen = () => {
+    isAsked = true;
+    return reopenLog(logger);
+  };
   const unheed = heedSignals(context, opening, logger, () => reopen());
   try {
     const primary = await opening;
     reopen = primary.reopen;
+    // They may have opened it before it was asked for.
+    if (isAsked) reopen();
     const exitCode = await untilStopped(context, primary, logger);
     await primary.end();
     return exitCode;

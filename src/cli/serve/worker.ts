@@ -48,21 +48,24 @@ async function serve(context: Context, { orders, primary, told }: Parts): Promis
   const { config } = parseConfig(orders.text, { file: orders.file, env: context.env });
   const logger = openLog(config.log, context, true).child({ worker: orders.number });
   told.onGone(() => logger.error('the primary is gone: this worker ends, too'));
+  const own = { ...context, ...told.signals };
+  const opening = takePart(primary, orders).then((part) =>
+    openGateway(shareOf(config, orders), { logger, part }),
+  );
+  // While it opens, too: its log is open by now, and its files may have been read.
+  heedSignals(own, opening, logger, () => reopenLog(logger));
   try {
-    const part = await takePart(primary, orders);
-    const opening = openGateway(shareOf(config, orders), { logger, part });
     const gateway = await Promise.race([opening, told.toEnd]);
     if (gateway === undefined || told.isToEnd) return EXIT.failure;
     primary.say('listening', gateway.addresses);
-    return await run({ ...context, ...told.signals }, gateway, logger);
+    return await run(own, gateway, logger);
   } finally {
     await flushLog(logger);
   }
 }
 
 /** As one that serves alone; that it closes is said by the primary. */
-async function run(context: Context, gateway: Gateway, logger: Logger): Promise<number> {
-  heedSignals(context, Promise.resolve(gateway), logger, () => reopenLog(logger));
+function run(context: Context, gateway: Gateway, logger: Logger): Promise<number> {
   const log = {
     info() {},
     fatal: (details: object, message: string) => logger.fatal(details, message),
