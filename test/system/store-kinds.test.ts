@@ -12,6 +12,7 @@ import { unwatched } from '../../src/watched-certificates.ts';
 import { makeAuthority, makeCertificate, writePair } from '../support/certificates.ts';
 import { folderWith } from '../support/cli.ts';
 import { eventually } from '../support/patience.ts';
+import { freePort } from '../support/ports.ts';
 import { redisCli } from '../support/redis.ts';
 import { programPath, type RunningServer, startServer } from '../support/servers.ts';
 
@@ -32,6 +33,14 @@ async function startWith(
   });
   onTestFinished(() => server.close());
   return server;
+}
+
+/** A node of a cluster, which speaks with the others on a port that was free: by itself it takes another by reckoning, and ends where that is taken. */
+async function startNode(...more: string[]): Promise<RunningServer & { bus: number }> {
+  const bus = await freePort();
+  const options = ['cluster-enabled yes', `cluster-port ${bus}`, 'save ""', ...more];
+  const node = await startWith((_folder, port) => [`port ${port}`, ...options]);
+  return { ...node, bus };
 }
 
 /** Whether two gateways with this store let in ten of forty for each of two keys, and four of nine at a time. */
@@ -76,12 +85,11 @@ async function open(config: StoreConfig) {
 }
 
 test('a cluster', async () => {
-  const nodes = [];
-  for (let count = 0; count < 3; count++)
-    nodes.push(await startWith((_folder, port) => [`port ${port}`, 'cluster-enabled yes', 'save ""']));
+  const nodes = [await startNode(), await startNode(), await startNode()] as const;
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
-  const first = nodes[0] as RunningServer;
-  await redisCli(first.port, ['--cluster', 'create', ...addresses, '--cluster-yes']);
+  const [first] = nodes;
+  const places = nodes.map(({ port, bus }) => `127.0.0.1:${port}@${bus}`);
+  await redisCli(first.port, ['--cluster', 'create', ...places, '--cluster-yes']);
   await eventually(
     async () => (await redisCli(first.port, ['CLUSTER', 'INFO'])).includes('cluster_state:ok'),
     () => 'the cluster is not whole',
@@ -91,8 +99,7 @@ test('a cluster', async () => {
 });
 
 test('a cluster that is made whole after the gateway began is heard all the same', async () => {
-  const options = ['cluster-enabled yes', 'cluster-announce-ip 127.0.0.1', 'save ""'];
-  const node = await startWith((_folder, port) => [`port ${port}`, ...options]);
+  const node = await startNode('cluster-announce-ip 127.0.0.1');
   const { store, commons, shared } = await open({
     redis: [`redis://127.0.0.1:${node.port}`],
     ...{ cluster: true, prefix: 'chat', onFailure: 'local' },
