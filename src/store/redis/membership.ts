@@ -5,6 +5,8 @@ import { BEAT } from './scripts.ts';
 
 /** Each process says that it is alive so often, … */
 const BEAT_MS = 3_000;
+/** One that has not been heard yet tries so often: a cluster connects to its nodes only when they are asked. */
+const FIRST_MS = 100;
 /** … and is taken to be for so long: what one that was killed held is free 13 s later at most. */
 const ALIVE_MS = 10_000;
 
@@ -85,7 +87,8 @@ export class Membership {
     } catch {
       // Who asks for anything else hears it, too.
     }
-    if (!this.#isClosed) this.#timer = setTimeout(() => void this.beat(), BEAT_MS);
+    const pause = this.#name === undefined ? FIRST_MS : BEAT_MS;
+    if (!this.#isClosed) this.#timer = setTimeout(() => void this.beat(), pause);
   }
 
   async #say(): Promise<void> {
