@@ -31,6 +31,7 @@ export class Membership {
   readonly #onHeard: (wasAlive: boolean) => void;
   readonly #least: number;
   readonly #clock: () => number;
+  readonly #first = Promise.withResolvers<void>();
   #name: string | undefined;
   #readAt = 0;
   #living: readonly string[] = [];
@@ -49,6 +50,11 @@ export class Membership {
     this.#onHeard = onHeard;
     this.#least = least;
     this.#clock = clock ?? (() => performance.now());
+  }
+
+  /** Resolves after the first sign of life that was heard. */
+  get heard(): Promise<void> {
+    return this.#first.promise;
   }
 
   /** Of this process; undefined before it was ever heard. */
@@ -101,6 +107,7 @@ export class Membership {
     if (wasAlive !== 1) this.#believedUntil = this.#clock() + BEAT_MS;
     const isBelieved = this.#clock() >= this.#believedUntil;
     this.#living = isBelieved ? living : [...new Set([...this.#living, ...living])];
+    this.#first.resolve();
     this.#onHeard(wasAlive === 1);
   }
 
