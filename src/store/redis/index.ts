@@ -115,15 +115,16 @@ function assemble(link: RedisLink, reading: RedisLink, prefix: string, deps: Red
 async function heard(link: RedisLink, membership: Membership, commons: RedisCommons): Promise<void> {
   link.onReady(() => void membership.beat());
   const tried = link.tried.then(() => membership.beat());
+  const all = Promise.all([membership.heard, commons.heard]);
   await within(
     START_MS,
-    tried.then(() => (link.isReady ? commons.heard : undefined)),
+    tried.then(() => (link.isReady ? all : undefined)),
   );
   await within(READ_MS, commons.beginning);
 }
 
 /** Resolves when `promise` does, or after so many milliseconds. */
-async function within(ms: number, promise: Promise<void> | undefined): Promise<void> {
+async function within(ms: number, promise: Promise<unknown> | undefined): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   await Promise.race([late, promise]);

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { databaseOf, type StoreConfig } from '../../config/store.ts';
+import { Connector, lookUpOnce } from './connector.ts';
 import { bearNonsense, CONNECTION_NAME, SENTINEL_MS } from './nonsense.ts';
 import { leaveOverlong } from './overlong.ts';
 import { SCRIPTS, type Script } from './scripts.ts';
@@ -171,7 +172,7 @@ function clientOf(config: StoreConfig, tls?: ConnectionOptions): Redis | Cluster
   const nodes = redis.map((each) => new URL(each)).map(({ hostname, port }) => nodeOf(hostname, port));
   if (cluster) return new Cluster(nodes, clusterOptions(options));
   const db = databaseOf(redis[0] as string);
-  if (sentinel === undefined) return new Redis({ ...options, ...nodes[0], db });
+  if (sentinel === undefined) return new Redis({ ...options, ...nodes[0], Connector, db });
   const name = sentinel;
   return new Redis({
     ...options,
@@ -220,7 +221,8 @@ function clusterOptions({
   return {
     lazyConnect,
     enableOfflineQueue,
-    redisOptions,
+    redisOptions: { ...redisOptions, Connector },
+    dnsLookup: (name, listener) => lookUpOnce(name, {}, (error, address) => listener(error, String(address))),
     clusterRetryStrategy: pause,
     slotsRefreshTimeout: CONNECT_MS,
     // ioredis would ask again by itself, and what a process holds could be heard behind what it has said later.

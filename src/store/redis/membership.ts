@@ -5,6 +5,8 @@ import { BEAT } from './scripts.ts';
 
 /** Each process says that it is alive so often, … */
 const BEAT_MS = 3_000;
+/** One that has not been heard yet tries so often: a cluster connects to its nodes only when they are asked. */
+const FIRST_MS = 100;
 /** … and is taken to be for so long: what one that was killed held is free 13 s later at most. */
 const ALIVE_MS = 10_000;
 
@@ -29,6 +31,7 @@ export class Membership {
   readonly #onHeard: (wasAlive: boolean) => void;
   readonly #least: number;
   readonly #clock: () => number;
+  readonly #first = Promise.withResolvers<void>();
   #name: string | undefined;
   #readAt = 0;
   #living: readonly string[] = [];
@@ -47,6 +50,11 @@ export class Membership {
     this.#onHeard = onHeard;
     this.#least = least;
     this.#clock = clock ?? (() => performance.now());
+  }
+
+  /** Resolves after the first sign of life that was heard. */
+  get heard(): Promise<void> {
+    return this.#first.promise;
   }
 
   /** Of this process; undefined before it was ever heard. */
@@ -85,7 +93,8 @@ export class Membership {
     } catch {
       // Who asks for anything else hears it, too.
     }
-    if (!this.#isClosed) this.#timer = setTimeout(() => void this.beat(), BEAT_MS);
+    const pause = this.#name === undefined ? FIRST_MS : BEAT_MS;
+    if (!this.#isClosed) this.#timer = setTimeout(() => void this.beat(), pause);
   }
 
   async #say(): Promise<void> {
@@ -98,6 +107,7 @@ export class Membership {
     if (wasAlive !== 1) this.#believedUntil = this.#clock() + BEAT_MS;
     const isBelieved = this.#clock() >= this.#believedUntil;
     this.#living = isBelieved ? living : [...new Set([...this.#living, ...living])];
+    this.#first.resolve();
     this.#onHeard(wasAlive === 1);
   }
 

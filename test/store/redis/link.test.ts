@@ -1,7 +1,9 @@
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { store } from '../../../src/config/store.ts';
+import { lookUpOnce } from '../../../src/store/redis/connector.ts';
 import { openRedis, type RedisLink } from '../../../src/store/redis/link.ts';
 import { BUCKET } from '../../../src/store/redis/scripts.ts';
 
@@ -60,6 +62,34 @@ test('what was asked right before the end is still written', async () => {
   link.close();
   await asked;
   await expect.poll(() => pieces.join('')).toContain('last');
+});
+
+test('a name that is not looked up in time is looked up once, however often and by whomever it is asked for', async () => {
+  const lookup = vi.spyOn(dns, 'lookup').mockImplementation((() => undefined) as never);
+  onTestFinished(() => void vi.restoreAllMocks());
+  const links = [0, 1].map(() => openRedis(store.parse({ redis: 'redis://silent.test' })));
+  onTestFinished(() => {
+    for (const link of links) link.close();
+  });
+  await Promise.all(links.map(({ tried }) => tried));
+  for (const { fault } of links) expect(String(fault)).toContain('ETIMEDOUT');
+  expect(lookup).toHaveBeenCalledTimes(1);
+});
+
+type Tell = (error: null, address: string) => void;
+
+test('a name is looked up anew when its last answer has come', async () => {
+  const answers = ['127.0.0.1', '127.0.0.2'];
+  const lookup = vi
+    .spyOn(dns, 'lookup')
+    .mockImplementation(((_name: string, _options: object, tell: Tell) =>
+      setImmediate(() => tell(null, answers.shift() ?? ''))) as never);
+  onTestFinished(() => void vi.restoreAllMocks());
+  const ask = () =>
+    new Promise((resolve) => lookUpOnce('some.test', {}, (_error, address) => resolve(address)));
+  expect(await Promise.all([ask(), ask()])).toEqual(['127.0.0.1', '127.0.0.1']);
+  expect(await ask()).toBe('127.0.0.2');
+  expect(lookup).toHaveBeenCalledTimes(2);
 });
 
 test('who names a database that is not there is told so, and writes into no other', async () => {
