@@ -90,11 +90,12 @@ test('a cluster', async () => {
   const [first] = nodes;
   const places = nodes.map(({ port, bus }) => `127.0.0.1:${port}@${bus}`);
   await redisCli(first.port, ['--cluster', 'create', ...places, '--cluster-yes']);
-  await eventually(
-    async () => (await redisCli(first.port, ['CLUSTER', 'INFO'])).includes('cluster_state:ok'),
-    () => 'the cluster is not whole',
-    20_000,
-  );
+  for (const { port } of nodes)
+    await eventually(
+      async () => (await redisCli(port, ['CLUSTER', 'INFO'])).includes('cluster_state:ok'),
+      () => 'the cluster is not whole',
+      20_000,
+    );
   await expectShared({ redis: addresses.slice(0, 2).map((address) => `redis://${address}`), cluster: true });
 });
 
