@@ -84,7 +84,7 @@ async function startScene(changes: Record<string, string> = {}) {
 
 test('both servers answer in turn, and know who asks, from where and for what', async () => {
   const { apis, gateway, call } = await startScene({
-    'every: 10s, within: 2s': 'every: 200ms, within: 200ms',
+    'every: 10s, within: 2s': 'every: 200ms, within: 2s',
   });
   const answers: unknown[] = [];
   for (let count = 0; count < 4; count++) answers.push(await (await call('/who')).body.json());

@@ -31,12 +31,12 @@ const ROUTES = {
   small: 'timeouts: { stall: 1m, close: 500ms }, limits: { messageSize: 100B, fragments: 4 }',
   metered:
     'timeouts: { stall: 1m, close: 500ms }, limits: { messages: { rate: 2/h, per: connection, over: close } }',
-  kept: 'timeouts: { stall: 1m, close: 1s }, keepalive: { every: 100ms, within: 100ms }',
+  kept: 'timeouts: { stall: 1m, close: 1s }, keepalive: { every: 100ms, within: 500ms }',
   stalled: 'timeouts: { stall: 200ms, close: 500ms }, keepalive: off',
   idle: 'timeouts: { stall: 1m, close: 500ms, idle: 60ms }',
   old: 'timeouts: { stall: 1m, close: 500ms, lifetime: 60ms }',
   expiring: 'timeouts: { stall: 1m, close: 500ms }, auth: { issuer: main }',
-  deaf: 'timeouts: { stall: 1m, close: 1m }, keepalive: { every: 100ms, within: 100ms }',
+  deaf: 'timeouts: { stall: 1m, close: 1m }, keepalive: { every: 100ms, within: 500ms }',
   slow: 'timeouts: { stall: 1m, close: 500ms }, limits: { messages: { rate: 1/m, burst: 1, per: connection, over: throttle } }',
 } as const;
 
