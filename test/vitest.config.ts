@@ -4,7 +4,15 @@ import { defineConfig } from 'vitest/config';
 /** Tests that measure, and would measure their neighbours, and those whose store has to answer in 50 ms. */
 const ALONE = [
   ...['hostile-services', 'many-sessions', 'names', 'slow-reader', 'socket-spread', 'targets'],
-  ...['several-gateways', 'store-commons', 'store-kinds', 'store-redis', 'tickets', 'workers-store'],
+  ...[
+    'several-gateways',
+    'store-commons',
+    'store-kinds',
+    'store-redis',
+    'tickets',
+    'workers',
+    'workers-store',
+  ],
 ].map((name) => `test/system/${name}.test.ts`);
 
 /** Gateways in processes of their own begin in two thirds of the time where their code has been read before. */
@@ -41,7 +49,8 @@ export default defineConfig({
           exclude: ALONE,
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          maxWorkers: availableParallelism() + 1,
+          // Gateways, services and a browser of each take more than one core as it is.
+          maxWorkers: Math.max(2, availableParallelism()),
           sequence: { groupOrder: 1 },
         },
       },
