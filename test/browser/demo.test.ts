@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium, openPage } from '../support/chromium.ts';
 import { Process } from '../support/cli.ts';
 import { type RunningDemo, startDemo } from '../support/demo.ts';
+import { eventually } from '../support/patience.ts';
 import { run } from '../support/programs.ts';
 
 let demo: RunningDemo;
@@ -63,9 +64,14 @@ describe('a visitor', () => {
 
   test('commands Redis, and asks it who he is', async () => {
     const { page, name } = await visit();
+    const answered = (lines: number) =>
+      eventually(async () => (await linesOf(page, 'redis')).length === lines, `${lines} lines`);
     await send(page, 'redis', 'SET greeting "good  day"');
+    await answered(2);
     await page.click('#redis .examples >> text=GET greeting');
+    await answered(4);
     await page.click('#redis .examples >> text=ACL WHOAMI');
+    await answered(6);
     await send(page, 'redis', 'FLY');
     await page.locator('#redis .log .fault', { hasText: "ERR unknown command 'FLY'" }).waitFor();
     expect((await linesOf(page, 'redis')).slice(0, -1)).toEqual([
@@ -77,9 +83,9 @@ describe('a visitor', () => {
       `"${name}"`,
       'redis>FLY',
     ]);
-    expect(await page.textContent('#redis .facts')).toMatch(
-      /^sallyport\.tcp\.v1session [\da-f]{8}\d+ B up\d+ B downwindow 256 KiB$/,
-    );
+    await expect
+      .poll(() => page.textContent('#redis .facts'))
+      .toMatch(/^sallyport\.tcp\.v1session [\da-f]{8}\d+ B up\d+ B downwindow 256 KiB$/);
   });
 
   test('asks for SQL, and sees a table that others have filled', async () => {
