@@ -41,6 +41,7 @@ const ROOMS = [
   'errors',
   'failures',
   'limit-hit',
+  'within',
 ];
 
 /** `src/bridge/relay.ts` is in the room bridge, `src/router.ts` is one by itself. */

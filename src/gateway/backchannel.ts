@@ -1,8 +1,8 @@
 import type { ChannelHub } from '../bridge/poll/channels.ts';
 import type { PushObserver } from '../bridge/poll/pushes.ts';
-import { within } from '../bridge/poll/within.ts';
 import type { Backchannel } from '../observe/admin/backchannel.ts';
 import type { Sessions } from '../session/registry.ts';
+import { within } from '../within.ts';
 
 /** How services reach the sessions of a gateway, and its channels; what becomes of each push is counted. */
 export function createBackchannel(

@@ -1,7 +1,7 @@
 import { GatewayError } from '../../errors.ts';
+import { within } from '../../within.ts';
 import type { Message, ServiceEnd } from './profile.ts';
 import { Allotment, type PushObserver, type PushOutcome, unheard } from './pushes.ts';
-import { within } from './within.ts';
 
 /**
  * What is published to a channel: a message, an end, or the wish that the session ask its service; `meta` says of it what

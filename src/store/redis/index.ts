@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { StoreConfig } from '../../config/store.ts';
+import { within } from '../../within.ts';
 import type { Commons } from '../commons.ts';
 import { Guard, type GuardObserver } from '../shared/guard.ts';
 import { GuardedAuthority } from '../shared/guarded.ts';
@@ -117,16 +118,8 @@ async function heard(link: RedisLink, membership: Membership, commons: RedisComm
   const tried = link.tried.then(() => membership.beat());
   const all = Promise.all([membership.heard, commons.heard]);
   await within(
-    START_MS,
     tried.then(() => (link.isReady ? all : undefined)),
+    START_MS,
   );
-  await within(READ_MS, commons.beginning);
-}
-
-/** Resolves when `promise` does, or after so many milliseconds. */
-async function within(ms: number, promise: Promise<unknown> | undefined): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([late, promise]);
-  clearTimeout(timer);
+  if (commons.beginning !== undefined) await within(commons.beginning, READ_MS);
 }

@@ -5,10 +5,10 @@ import { BEAT } from './scripts.ts';
 
 /** Each process says that it is alive so often, … */
 const BEAT_MS = 3_000;
-/** One that has not been heard yet tries so often: a cluster connects to its nodes only when they are asked. */
-const FIRST_MS = 100;
 /** … and is taken to be for so long: what one that was killed held is free 13 s later at most. */
 const ALIVE_MS = 10_000;
+/** One that has not been heard yet tries so often: a cluster connects to its nodes only when they are asked. */
+const FIRST_MS = 100;
 
 interface MembershipOptions {
   readonly link: RedisLink;
@@ -39,7 +39,7 @@ export class Membership {
    * A list in which this process does not stand any more may have been lost. Until then the others say that they are alive, and
    * those known before are taken to be.
    */
-  #believedUntil = 0;
+  #doubtedUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> | undefined;
   #isClosed = false;
@@ -104,9 +104,9 @@ export class Membership {
     }
     const [wasAlive, now, living] = await this.#ask(this.#name);
     this.#readAt = now;
-    if (wasAlive !== 1) this.#believedUntil = this.#clock() + BEAT_MS;
-    const isBelieved = this.#clock() >= this.#believedUntil;
-    this.#living = isBelieved ? living : [...new Set([...this.#living, ...living])];
+    if (wasAlive !== 1) this.#doubtedUntil = this.#clock() + BEAT_MS;
+    const isDoubted = this.#clock() < this.#doubtedUntil;
+    this.#living = isDoubted ? [...new Set([...this.#living, ...living])] : living;
     this.#first.resolve();
     this.#onHeard(wasAlive === 1);
   }
