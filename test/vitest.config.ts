@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests that measure, and would measure their neighbours, and those whose store has to answer in 50 ms. */
 const ALONE = [
-  ...['hostile-services', 'many-sessions', 'names', 'slow-reader', 'socket-spread', 'targets'],
+  ...['hostile-services', 'many-sessions', 'names', 'socket-spread', 'targets'],
   ...[
     'several-gateways',
     'store-commons',
@@ -31,6 +31,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          env,
           setupFiles: ['test/support/fast-check.ts', 'test/support/clock.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/system/**', 'test/browser/**', 'test/apps/**'],
@@ -71,7 +72,7 @@ export default defineConfig({
           env,
           include: ['test/apps/*.test.ts'],
           testTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: Math.max(2, availableParallelism()),
           sequence: { groupOrder: 3 },
         },
       },
