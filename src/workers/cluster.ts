@@ -53,10 +53,9 @@ function fork(): WorkerProcess {
   const { way, whyEnded } = wayTo(worker);
   worker.on('exit', (code, signal) => resolve({ code, signal, why: whyEnded() }));
   // It could not be started, or not be sent to: it ends, or has ended.
-  worker.on('error', () => worker.process.kill('SIGKILL'));
+  worker.on('error', () => kill(worker.process));
   if (!isStarted) resolve({ code: null, signal: null });
-  const kill = () => void worker.process.kill('SIGKILL');
-  return { pid: worker.process.pid ?? 0, way, exited, kill };
+  return { pid: worker.process.pid ?? 0, way, exited, kill: () => kill(worker.process) };
 }
 
 /** `whyEnded` tells why the worker was killed by its way, if it was. */
@@ -69,12 +68,20 @@ function wayTo(worker: Worker): { way: Way; whyEnded: () => string | undefined }
     send(message) {
       if (why !== undefined || !worker.isConnected() || send(message)) return;
       why = `it hung: ${MOST_UNSENT} messages waited for it`;
-      worker.process.kill('SIGKILL');
+      kill(worker.process);
     },
     onMessage: (listener) => void worker.process.on('message', listener),
     onClosed: (listener) => onGone(worker.process, listener),
   };
   return { way, whyEnded: () => why };
+}
+
+/**
+ * Where the system has started no process, Node, until it tells so, signals whatever number the memory of its handle holds: 0, its
+ * own group, and -1, all there are, among them.
+ */
+function kill(worker: ChildProcess): void {
+  if (worker.pid !== undefined) worker.kill('SIGKILL');
 }
 
 /** Node says no `disconnect` of a worker that ends with a connection on its way to it, but `close`; of others both. */

@@ -7,6 +7,7 @@ import { clusterOf } from '../../src/workers/cluster.ts';
 test('a worker that the system does not start has ended, and takes nobody along', async () => {
   // As Node leaves it where no more files may be open: without an end to send by.
   const worker = Object.assign(new EventEmitter(), { process: new ChildProcess(), isConnected: () => false });
+  const kill = vi.spyOn(worker.process, 'kill').mockReturnValue(false);
   vi.spyOn(cluster, 'fork').mockReturnValue(worker as unknown as Worker);
   onTestFinished(() => void vi.restoreAllMocks());
   const { fork } = clusterOf({ env: {}, on: () => undefined });
@@ -15,6 +16,8 @@ test('a worker that the system does not start has ended, and takes nobody along'
   expect(await started?.exited).toEqual({ code: null, signal: null });
   started?.way.send('nobody hears this');
   started?.kill();
+  // Its number would be anybody's.
+  expect(kill).not.toHaveBeenCalled();
 });
 
 test('a worker that takes none of its messages is killed, and why is told', async () => {

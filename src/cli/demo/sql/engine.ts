@@ -83,7 +83,8 @@ async function startProgram(): Promise<Program> {
     return line;
   }
   async function end(): Promise<void> {
-    child.kill('SIGKILL');
+    // One that was not started has no number: Node would signal anybody's.
+    if (child.pid !== undefined) child.kill('SIGKILL');
     await exited;
   }
 
