@@ -157,11 +157,11 @@ test('a client that vanishes is gone for the server at once', async () => {
 });
 
 test('pings are answered by the client itself', async () => {
-  const { connect } = await startStage({ pingInterval: 40, pingTimeout: 300 });
+  const { connect } = await startStage({ pingInterval: 40, pingTimeout: 3_000 });
   const socket = connect();
   let pings = 0;
   socket.io.on('ping', () => pings++);
-  await eventually(() => pings === 5);
+  await eventually(() => pings >= 5);
   expect(socket.connected).toBe(true);
 });
 
