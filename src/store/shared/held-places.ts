@@ -3,6 +3,8 @@ import type { Holding, Late, Wanted } from './authority.ts';
 interface HeldDeps {
   /** Says what is held here, and what is wanted. */
   readonly say: (places: Wanted, max: number, late: Late<Holding>) => Promise<Holding>;
+  /** An answer has come too late: what it does not know of is to be told, by `tell`. */
+  readonly learnt: () => void;
   /** How many gateways were last seen, this one among them. */
   readonly gateways: () => number;
   /** What is thrown where nobody answers. Absent: it is judged here. */
@@ -116,7 +118,7 @@ export class HeldPlaces {
     this.#others = others;
     if (question < this.#asked) return;
     this.#told = held;
-    void this.tell();
+    this.#deps.learnt();
   }
 
   #judgeAlone({ max, resolve, reject }: Asking, cause: unknown): void {

@@ -64,7 +64,10 @@ export class SharedPlaces implements Places {
     const { authority, gateways, refusal } = this.#deps;
     const say = (wanted: Wanted, max: number, late: Late<Holding>) =>
       authority.hold(this.#rule, key, wanted, max, late);
-    const places = new HeldPlaces({ say, gateways, refusal });
+    const places: HeldPlaces = new HeldPlaces({
+      ...{ say, gateways, refusal },
+      learnt: () => void this.#tell(key, places),
+    });
     this.#keys.set(key, places);
     return places;
   }
