@@ -18,6 +18,9 @@ const ALONE = [
 /** Gateways in processes of their own begin in two thirds of the time where their code has been read before. */
 const env = { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/compile', import.meta.url).pathname };
 
+/** `expect.poll` is as patient as the other waits are: one second is not much on a machine that has others to serve. */
+const COMMON = { env, expect: { poll: { timeout: 8_000 } } };
+
 /**
  * `unit` needs npm only; `system`, and `alone` behind it, need servers from Debian and Chromium, and say which one is missing;
  * `apps` needs some of them, and the packages of test/apps, which `npm run test:apps` installs.
@@ -31,7 +34,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          env,
+          ...COMMON,
           setupFiles: ['test/support/fast-check.ts', 'test/support/clock.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/system/**', 'test/browser/**', 'test/apps/**'],
@@ -44,7 +47,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
-          env,
+          ...COMMON,
           setupFiles: ['test/support/fast-check.ts'],
           include: ['test/system/**/*.test.ts', 'test/browser/**/*.test.ts'],
           exclude: ALONE,
@@ -58,7 +61,7 @@ export default defineConfig({
       {
         test: {
           name: 'alone',
-          env,
+          ...COMMON,
           setupFiles: ['test/support/fast-check.ts'],
           include: ALONE,
           testTimeout: 120_000,
@@ -69,7 +72,7 @@ export default defineConfig({
       {
         test: {
           name: 'apps',
-          env,
+          ...COMMON,
           include: ['test/apps/*.test.ts'],
           testTimeout: 60_000,
           maxWorkers: Math.max(2, availableParallelism()),

@@ -9,7 +9,7 @@ import { openStage, type RouteName, type Scene, type Stage } from '../support/st
 
 const MiB = 2 ** 20;
 /** `timeouts.close` of the routes. */
-const CLOSE_MS = 500;
+const CLOSE_MS = 1_000;
 
 let stage: Stage;
 beforeAll(async () => {

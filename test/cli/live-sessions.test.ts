@@ -501,8 +501,8 @@ describe('what a newcomer trips over', () => {
     const { url } = await service((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
     });
-    const post = gate(`post: { target: "${url}", timeout: 100ms }`);
-    const { lines } = await within(2_000, post, { message: 'hello' });
+    const post = gate(`post: { target: "${url}", timeout: 1s }`);
+    const { lines } = await within(5_000, post, { message: 'hello' });
     expect(lines.at(-1)).toMatch(
       /^FAILS: .*post.response: the answer is an event stream that goes on; write response: sse/,
     );

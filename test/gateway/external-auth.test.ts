@@ -218,5 +218,5 @@ test('a gateway that closes drops its connections to the service', async () => {
   const [question] = service.questions;
   await gateway.close();
   // By themselves they would last for another four seconds.
-  await eventually(() => question?.socket.destroyed === true, 'the end of the connection', 1_000);
+  await eventually(() => question?.socket.destroyed === true, 'the end of the connection', 3_000);
 });

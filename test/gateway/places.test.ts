@@ -25,7 +25,7 @@ test.each(FAILURES)('is given back where the upstream %s', async (_name, status,
     match: { path: / }
     auth: none
     limits: { connections: { max: ${MAX}, per: route } }
-    timeouts: { handshake: ${status === 504 ? '100ms' : '1m'} }
+    timeouts: { handshake: ${status === 504 ? '500ms' : '1m'} }
     upstream: { websocket: "ws://127.0.0.1:${upstream.port}" }`);
 
   for (let i = 0; i <= MAX; i++) {

@@ -27,17 +27,17 @@ export interface Stage extends AsyncDisposable {
 
 /** What sets a route apart; no other deadline is near. */
 const ROUTES = {
-  plain: 'timeouts: { stall: 1m, close: 500ms }',
-  small: 'timeouts: { stall: 1m, close: 500ms }, limits: { messageSize: 100B, fragments: 4 }',
+  plain: 'timeouts: { stall: 1m, close: 1s }',
+  small: 'timeouts: { stall: 1m, close: 1s }, limits: { messageSize: 100B, fragments: 4 }',
   metered:
-    'timeouts: { stall: 1m, close: 500ms }, limits: { messages: { rate: 2/h, per: connection, over: close } }',
+    'timeouts: { stall: 1m, close: 1s }, limits: { messages: { rate: 2/h, per: connection, over: close } }',
   kept: 'timeouts: { stall: 1m, close: 1s }, keepalive: { every: 100ms, within: 500ms }',
-  stalled: 'timeouts: { stall: 200ms, close: 500ms }, keepalive: off',
-  idle: 'timeouts: { stall: 1m, close: 500ms, idle: 60ms }',
-  old: 'timeouts: { stall: 1m, close: 500ms, lifetime: 60ms }',
-  expiring: 'timeouts: { stall: 1m, close: 500ms }, auth: { issuer: main }',
+  stalled: 'timeouts: { stall: 200ms, close: 1s }, keepalive: off',
+  idle: 'timeouts: { stall: 1m, close: 1s, idle: 60ms }',
+  old: 'timeouts: { stall: 1m, close: 1s, lifetime: 60ms }',
+  expiring: 'timeouts: { stall: 1m, close: 1s }, auth: { issuer: main }',
   deaf: 'timeouts: { stall: 1m, close: 1m }, keepalive: { every: 100ms, within: 500ms }',
-  slow: 'timeouts: { stall: 1m, close: 500ms }, limits: { messages: { rate: 1/m, burst: 1, per: connection, over: throttle } }',
+  slow: 'timeouts: { stall: 1m, close: 1s }, limits: { messages: { rate: 1/m, burst: 1, per: connection, over: throttle } }',
 } as const;
 
 export type RouteName = keyof typeof ROUTES;

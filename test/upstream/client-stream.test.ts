@@ -137,7 +137,7 @@ describe('a stream that fails', () => {
     ['amid its body', `${HEAD}3\r\none\r\n`],
   ])('is late with silence %s', async (_, bytes) => {
     const { sockets, target } = await peer((socket) => void (bytes && socket.write(bytes)));
-    const reading = target.stream(REQUEST, { signal, silenceMs: 50 }).then(whole);
+    const reading = target.stream(REQUEST, { signal, silenceMs: 500 }).then(whole);
     await expect(reading).rejects.toMatchObject({ kind: 'timeout', unsent: false });
     await closed(sockets);
   });

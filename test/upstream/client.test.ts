@@ -104,7 +104,7 @@ describe('a failed exchange', () => {
     ['a body that never ends', 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc'],
   ])('is late with %s', async (_, bytes) => {
     const { sockets, target } = await peer((socket) => void socket.write(bytes));
-    const exchange = target.exchange(REQUEST, { ...LIMITS, timeoutMs: 50 });
+    const exchange = target.exchange(REQUEST, { ...LIMITS, timeoutMs: 500 });
     await expect(exchange).rejects.toMatchObject({ kind: 'timeout', unsent: false });
     await Promise.all([...sockets].map((socket) => socket.closed || once(socket, 'close')));
   });

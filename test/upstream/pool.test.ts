@@ -199,7 +199,7 @@ describe('racing', () => {
     behaviour.set('10.0.0.1:1', 'silence');
     const startedAt = performance.now();
     (await dialIt()).lease.release();
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
     expect(heard).toEqual(['10.0.0.1:1 outpaced', '10.0.0.2:1 connected']);
     for (let session = 0; session < 10; session++) (await dialIt()).lease.release();
     expect(dialled.filter((address) => address === '10.0.0.1:1')).toHaveLength(1);

@@ -36,7 +36,7 @@ test('a hundred dials to names whose DNS server is silent delay no other dial', 
   );
   const startedAt = performance.now();
   const { value, lease } = await dialTo(`good.test:${service.port}`);
-  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  expect(performance.now() - startedAt).toBeLessThan(4_000);
   value.destroy();
   lease.release();
   // One question a family and name, however many dials wait for it.

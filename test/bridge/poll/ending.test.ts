@@ -84,7 +84,7 @@ describe('a client that closes', () => {
     const { down } = gateway.sessions[0] as TestSession;
     await untilStill(() => down.bytes);
     client.close(1000);
-    await until(() => pathsOf(backend).includes('/leave'), 'the request to close', 500);
+    await until(() => pathsOf(backend).includes('/leave'), 'the request to close', 5_000);
     client.resume();
     expect(await gateway.endings[0]).toMatchObject({ code: 1000, by: 'client' });
   });
@@ -320,6 +320,7 @@ test.each([
     const gateway = await harness(route, { session: { closeMs: 60_000 } });
     const client = await gateway.connect({ path: `/rooms/blue${query}` });
     for (let i = 0; i < 1_000; i++) client.send(`${i} `.padEnd(200));
+    await until(() => sends.length === 1);
     await untilStill(() => gateway.sessions[0]?.up.messages ?? 0);
     expect(gateway.sessions[0]?.up.messages).toBeLessThan(20);
     const closed = closeOf(client);

@@ -201,7 +201,7 @@ describe('polls', () => {
     const backend = await service((_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
     });
-    const poll = { path: '/feed', hold: '30ms', margin: '20ms' };
+    const poll = { path: '/feed', hold: '300ms', margin: '200ms' };
     const gateway = await harness({ target: backend.url, poll });
     const reason = 'The service answered a poll with a stream.';
     expect(await closeOf(await gateway.connect())).toEqual({ code: 1014, reason });

@@ -138,7 +138,7 @@ test('a reply that is a stream without an end is told as one', async () => {
     if (request.url === '/send')
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
   });
-  const sending = sendingTo(backend, { timeout: '50ms', response: 'message' });
+  const sending = sendingTo(backend, { timeout: '500ms', response: 'message' });
   const gateway = await harness(sending);
   (await gateway.connect()).send('a');
   const detail = expect.stringContaining('`response: sse` takes it');
@@ -162,7 +162,7 @@ describe('a message whose fate is unknown', () => {
 
   test.each(['cut', 502, 'silence'] as const)('is never sent again by itself: %s', async (how) => {
     backend = await failing(how);
-    const gateway = await harness(sendingTo(backend, { timeout: '100ms' }), { clock });
+    const gateway = await harness(sendingTo(backend, { timeout: '500ms' }), { clock });
     const client = await gateway.connect();
     client.send('a');
     client.send('b');
@@ -179,7 +179,7 @@ describe('a message whose fate is unknown', () => {
     'is sent again under the same key where the service drops what it has had: %s',
     async (how) => {
       backend = await failing(how);
-      const gateway = await harness(sendingTo(backend, { timeout: '100ms', retry: 'idempotent' }), { clock });
+      const gateway = await harness(sendingTo(backend, { timeout: '500ms', retry: 'idempotent' }), { clock });
       const client = await gateway.connect();
       client.send('a');
       client.send('b');

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Ending } from '../../../src/bridge/contract.ts';
 import { Bytes } from '../../../src/bridge/tcp/framing/bytes.ts';
 import { GatewayError } from '../../../src/errors.ts';
@@ -83,8 +83,13 @@ describe('control frames', () => {
   test('they are charged, and wait where the limit says so', async () => {
     let asked = 0;
     const { client } = await join({ admitMessage: () => (++asked === 1 ? 20 : 0) });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     await client.say(frame(PING, 'a'), frame(PING, 'b'));
-    expect(client.opcodes).toEqual([]);
+    vi.advanceTimersByTime(19);
+    await turns(3);
+    expect([client.opcodes, asked]).toEqual([[], 1]);
+    vi.advanceTimersByTime(1);
     await turnsUntil(() => client.opcodes.length === 2);
     expect(asked).toBe(3);
   });

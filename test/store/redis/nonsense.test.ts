@@ -9,6 +9,7 @@ import { openRedis, type RedisLink } from '../../../src/store/redis/link.ts';
 import { Membership } from '../../../src/store/redis/membership.ts';
 import { leaveOverlong } from '../../../src/store/redis/overlong.ts';
 import { BUCKET } from '../../../src/store/redis/scripts.ts';
+import { within } from '../../support/patience.ts';
 
 /** A server that is no Redis, or one that is broken: whoever asks it fails, and the process lives. */
 
@@ -16,9 +17,11 @@ const NIL = '$-1\r\n';
 const ONE = ':1\r\n';
 const INFO = '$9\r\nloading:0\r\n';
 
-/** A link to a server that answers a command with what `answer` makes of its words. */
-async function linked(answer: (words: string) => string | Buffer, more = {}): Promise<RedisLink> {
+/** A link to a server that answers a command with what `answer` makes of its words, and the end of its first connection. */
+async function linked(answer: (words: string) => string | Buffer, more = {}) {
+  const { promise: firstEnd, resolve: onEnd } = Promise.withResolvers<void>();
   const server = createServer((socket) => {
+    socket.once('close', onEnd);
     socket.on('error', () => undefined).setEncoding('utf8');
     socket.on('data', (piece: string) => {
       for (const words of piece.split(/^\*\d+\r\n/m).slice(1)) socket.write(answer(words));
@@ -26,14 +29,14 @@ async function linked(answer: (words: string) => string | Buffer, more = {}): Pr
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const link = openRedis(store.parse({ redis: `redis://127.0.0.1:${port}`, ...more }));
+  const link: RedisLink = openRedis(store.parse({ redis: `redis://127.0.0.1:${port}`, ...more }));
   onTestFinished(() => {
     link.close();
     server.close();
   });
   // Sentinels are asked anew until one answers.
   if (!('sentinel' in more)) await link.tried;
-  return link;
+  return { link, firstEnd };
 }
 
 const isAsked = (words: string) => /\bevalsha\b/.test(words);
@@ -44,9 +47,9 @@ test.each([
   ['a push of nothing', '>1\r\n_\r\n'],
   ['a push that nobody has asked for', `>2\r\n$9\r\nsubscribe\r\n_\r\n`],
 ])('%s: the connection is given up', async (_name, bytes) => {
-  const link = await linked((words) => (isAsked(words) ? bytes : sound(words)));
+  const { link, firstEnd } = await linked((words) => (isAsked(words) ? bytes : sound(words)));
   await link.run(BUCKET, 'key', 1).catch(() => undefined);
-  await expect.poll(() => link.isReady).toBe(false);
+  await within(firstEnd, 'the end of the connection');
 });
 
 test.each([
@@ -55,19 +58,21 @@ test.each([
   ['more slots than there are', '*1\r\n*3\r\n:0\r\n:99999999999\r\n*2\r\n$9\r\n127.0.0.1\r\n:6379\r\n'],
   ['no nodes', `*1\r\n*3\r\n:0\r\n:16383\r\n${NIL}`],
 ])('a cluster whose slots are %s', async (_name, slots) => {
-  const link = await linked((words) => (/\bslots\b/i.test(words) ? slots : sound(words)), { cluster: true });
+  const { link } = await linked((words) => (/\bslots\b/i.test(words) ? slots : sound(words)), {
+    cluster: true,
+  });
   expect(link.isReady).toBe(false);
 });
 
 test('a Sentinel that pushes what nobody has asked for is one that does not answer', async () => {
-  const link = await linked(() => '>1\r\n_\r\n', { sentinel: 'main' });
+  const { link } = await linked(() => '>1\r\n_\r\n', { sentinel: 'main' });
   await expect.poll(() => String(link.fault)).toMatch('All sentinels are unreachable');
 });
 
 test('what is too long to be an answer is not kept', async () => {
   const piece = Buffer.alloc(17 * 1_024 * 1_024, 'x');
   const begun = Buffer.concat([Buffer.from('$999999999\r\n'), piece]);
-  const link = await linked((words) => (isAsked(words) ? begun : sound(words)));
+  const { link } = await linked((words) => (isAsked(words) ? begun : sound(words)));
   await expect(link.run(BUCKET, 'key', 1)).rejects.toThrow();
   await expect(link.run(BUCKET, 'key', 1)).rejects.toMatchObject({
     cause: { message: 'an answer of Redis is longer than 16 MiB' },

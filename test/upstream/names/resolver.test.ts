@@ -60,7 +60,7 @@ describe('a lookup', () => {
       type === 'A' ? { ttl: 7, addresses: ['10.0.0.1'] } : 'silence',
     );
     expect(answered).toMatchObject({ found: { addresses: ['10.0.0.1'] } });
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
   });
 
   test('puts the suffixes of resolv.conf on', async () => {
