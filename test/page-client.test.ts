@@ -128,7 +128,7 @@ test('does not come back after 1008', async () => {
 });
 
 test('brings a new token before the old one ends', async () => {
-  const client = startClient([good], 0.2);
+  const client = startClient([good], 1);
   await nextConnection();
   (await nextConnection()).close(1000);
   expect(await client.ended()).toBe(1000);

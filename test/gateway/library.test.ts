@@ -150,7 +150,7 @@ describe('authorize', () => {
           name: 'chat',
           match: { path: '/chat' },
           auth: { issuer: 'main', forward: { 'x-user': '/account/name' } },
-          timeouts: { handshake: '200ms' },
+          timeouts: { handshake: '1s' },
           upstream: { websocket: upstream },
         },
       ],

@@ -24,7 +24,7 @@ routes:
   - name: r
     match: { path: /* }
     auth: none
-    timeouts: { handshake: 500ms }
+    timeouts: { handshake: 1s }
     upstream: { websocket: [${list}]${rest} }`);
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DescriptorQueue } from '../../src/observe/descriptor-queue.ts';
@@ -63,7 +63,7 @@ describe('DescriptorQueue', () => {
     const { queue, dropped, flush } = toFile(path, 'a');
     const lines = Array.from({ length: 100 }, (_, number) => numbered(number));
     for (const line of lines.slice(0, 3)) queue.write(line);
-    expect(await readFile(path, 'utf8')).toBe('');
+    expect(readFileSync(path, 'utf8')).toBe('');
     for (const line of lines.slice(3)) queue.write(line);
     await flush();
     expect(await readFile(path, 'utf8')).toBe(lines.join(''));

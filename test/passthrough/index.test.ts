@@ -598,7 +598,10 @@ describe('guard: upstreams that fail', () => {
 
   test('a body that takes longer than every deadline is fine while it keeps coming', async () => {
     const front = await openFront(
-      httpRoute(await mirror(), { ...SHORT, limits: { uploads: { min: '1B', per: '200ms' } } }),
+      httpRoute(await mirror(), {
+        timeouts: { response: '600ms', idle: '600ms', stall: '600ms' },
+        limits: { uploads: { min: '1B', per: '600ms' } },
+      }),
     );
     const client = await dial(front.port);
     client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n');
@@ -632,9 +635,9 @@ describe('guard: upstreams that fail', () => {
 
   test('an answer may begin as late as `response` after a long upload', async () => {
     const upstream = await httpUpstream((request, response) => {
-      request.resume().on('end', () => setTimeout(() => response.end('late'), 300));
+      request.resume().on('end', () => setTimeout(() => response.end('late'), 700));
     });
-    const times = { response: '2s', idle: '200ms', stall: '200ms' };
+    const times = { response: '5s', idle: '500ms', stall: '500ms' };
     const front = await openFront(httpRoute(upstream, { timeouts: times }));
     const answer = await fetch(front.url, { method: 'POST', body: 'x'.repeat(100_000) });
     expect(await answer.text()).toBe('late');

@@ -11,8 +11,8 @@ import { createServer, type Server } from 'node:net';
  * first port of a block for as long as it lives, and gives the others.
  */
 
-const FIRST = 10_000;
-const BLOCK = 32;
+export const FIRST = 10_000;
+export const BLOCK = 32;
 const BLOCKS = Math.floor((firstEphemeralPort() - FIRST) / BLOCK);
 /** Where processes begin is left to chance, so that few look for their blocks where others have theirs. */
 const start = randomInt(BLOCKS);

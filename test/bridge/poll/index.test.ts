@@ -147,7 +147,7 @@ describe('open', () => {
     });
     const gateway = await harness(
       { target: backend.url, open: { path: '/join' }, poll: POLL },
-      { route: { timeouts: { handshake: '200ms' } } },
+      { route: { timeouts: { handshake: '1s' } } },
     );
     const { message } = await refusalOf(gateway);
     expect([message.statusCode, message.headers['x-code']]).toEqual([status, code]);

@@ -179,7 +179,7 @@ describe('polls', () => {
       if (backend.requests.length < 3) response.writeHead(200).flushHeaders();
       else response.writeHead(200, { 'content-type': 'text/plain' }).end('late');
     });
-    const poll = { path: '/feed', hold: '100ms', margin: '20ms' };
+    const poll = { path: '/feed', hold: '300ms', margin: '100ms' };
     // To be held is no outage, however long it goes on.
     const gateway = await harness({ target: backend.url, poll, outage: '1ms' });
     expect(await inboxOf(await gateway.connect()).atLeast(1)).toContain('late');
