@@ -298,7 +298,7 @@ describe('the token', () => {
   test('that ends is replaced, and the connection ends at once when there is no new one', async () => {
     const folder = await folderWith({});
     const file = join(folder, 'token');
-    const minute = () => freshToken({ exp: Math.floor(Date.now() / 1000) + 2 });
+    const minute = () => freshToken({ exp: Date.now() / 1000 + 3 });
     await writeFile(file, minute());
     const line = `cat ${file} || { echo logged out >&2; exit 1; }`;
     const { port, command, gateway } = await forwarding(echo, ['--token-command', line], { auth: AUTH });

@@ -250,7 +250,7 @@ describe('the gateway ends it abruptly, and the log says why', () => {
   test('its token has expired', async () => {
     const { open, ended } = await scene(echo, { auth: '{ issuer: main }' });
     const client = await open({
-      headers: { Authorization: `Bearer ${freshToken({ exp: Math.floor(Date.now() / 1000) + 1 })}` },
+      headers: { Authorization: `Bearer ${freshToken({ exp: Date.now() / 1000 + 2 })}` },
     });
     expect(await client.ended()).toBe('reset');
     expect(await ended()).toMatchObject({ close: 3000, by: 'gateway', error: 'TOKEN_EXPIRED' });

@@ -143,8 +143,8 @@ function routeFor(cell: Cell): string {
     poll: `poll: { target: "http://${address}", ${paths}, outage: 300ms }`,
   }[cell.bridge];
   const idle = cell.bridge === 'websocket' ? '' : ', idle: 800ms';
-  const timeouts = `{ handshake: 1s, stall: 300ms, close: 200ms${idle} }`;
-  const rest = `timeouts: ${timeouts}, keepalive: { every: 200ms, within: 500ms }, upstream: { ${upstream} }`;
+  const timeouts = `{ handshake: 2s, stall: 300ms, close: 400ms${idle} }`;
+  const rest = `timeouts: ${timeouts}, keepalive: { every: 200ms, within: 1s }, upstream: { ${upstream} }`;
   return `  - { name: ${route}, match: { path: /${route} }, auth: none, ${rest} }`;
 }
 

@@ -51,7 +51,7 @@ afterAll(async () => {
 
 describe('a session', () => {
   test('ends with its token, or outlives it where the route says so', async () => {
-    const headers = expiring(Math.floor(Date.now() / 1000) + 2);
+    const headers = expiring(Date.now() / 1000 + 2);
     using strict = await open(gateway.port, '/strict', headers);
     using lenient = await open(gateway.port, '/lenient', headers);
     const upstreams = echo.wires.slice(-2);

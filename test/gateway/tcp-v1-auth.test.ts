@@ -14,10 +14,10 @@ const auth = (accessToken: string) => ({ type: 'AUTH', accessToken }) as const;
 
 test('the session outlives its first token, and ends with the new one', async () => {
   const { open, gateway } = await tcpScene(echo, { auth: AUTH });
-  const first = inMs(1_000);
+  const first = inMs(2_000);
   const client = await open(bearer(token({ exp: first })));
   expect((await client.the('OPENED')).expiresAt).toBeCloseTo(first * 1000, -1);
-  const second = inMs(1_700);
+  const second = inMs(3_000);
   client.send(auth(token({ exp: second })));
   expect((await client.the('AUTH_OK')).expiresAt).toBeCloseTo(second * 1000, -1);
   await eventually(() => Date.now() > first * 1000 + 100);
@@ -105,8 +105,8 @@ test('without a token on the route it is answered with 0', async () => {
 
 test('with onExpiry: ignore no token ends the session, and none is said to', async () => {
   const { open } = await tcpScene(echo, { auth: '{ issuer: main, onExpiry: ignore }' });
-  const client = await open(bearer(token({ exp: inMs(200) })));
+  const client = await open(bearer(token({ exp: inMs(2_000) })));
   expect((await client.the('OPENED')).expiresAt).toBe(0);
-  client.send(auth(token({ exp: inMs(200) })));
+  client.send(auth(token({ exp: inMs(2_000) })));
   expect((await client.the('AUTH_OK')).expiresAt).toBe(0);
 });
