@@ -22,7 +22,7 @@ beforeAll(async () => {
   }).listen(0, '127.0.0.1');
   await once(service, 'listening');
   const { port } = service.address() as AddressInfo;
-  const limits = { messages: 'rate: 100/s, burst: 1', bytes: 'rate: 200KiB/s' };
+  const limits = { messages: 'rate: 100/s, burst: 1', bytes: 'rate: 100KiB/s' };
   const routes = Object.entries(limits).map(
     ([name, limit]) => `
   - name: ${name}
@@ -54,7 +54,7 @@ async function busyClient(path: string, ahead: number): Promise<{ wire: Wire; tu
 
 test.each([
   ['messages', 1, 20],
-  ['bytes', 200, 1],
+  ['bytes', 100, 1],
 ])('one client against 50 busy ones that share a limit of %s', async (path, burst, ahead) => {
   const busy = await Promise.all(Array.from({ length: BUSY }, () => busyClient(`/${path}`, ahead)));
   const turns = () => busy.map((client) => client.turns);
