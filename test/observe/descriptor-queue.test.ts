@@ -1,6 +1,6 @@
-import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DescriptorQueue } from '../../src/observe/descriptor-queue.ts';
 import { DroppedLines } from '../../src/observe/dropped-lines.ts';
 import { MAX_QUEUED } from '../../src/observe/line-queue.ts';
@@ -62,8 +62,10 @@ describe('DescriptorQueue', () => {
     const path = await fileWith('');
     const { queue, dropped, flush } = toFile(path, 'a');
     const lines = Array.from({ length: 100 }, (_, number) => numbered(number));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     for (const line of lines.slice(0, 3)) queue.write(line);
-    expect(readFileSync(path, 'utf8')).toBe('');
+    for (let i = 0; i < 5; i++) expect(await readFile(path, 'utf8')).toBe('');
     for (const line of lines.slice(3)) queue.write(line);
     await flush();
     expect(await readFile(path, 'utf8')).toBe(lines.join(''));

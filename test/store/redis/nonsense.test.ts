@@ -48,8 +48,10 @@ test.each([
   ['a push that nobody has asked for', `>2\r\n$9\r\nsubscribe\r\n_\r\n`],
 ])('%s: the connection is given up', async (_name, bytes) => {
   const { link, firstEnd } = await linked((words) => (isAsked(words) ? bytes : sound(words)));
-  await link.run(BUCKET, 'key', 1).catch(() => undefined);
-  await within(firstEnd, 'the end of the connection');
+  const asked = link.run(BUCKET, 'key', 1).catch(() => undefined);
+  // In five seconds it is given up for its silence.
+  await within(firstEnd, 'the end of the connection', 4_000);
+  await asked;
 });
 
 test.each([
