@@ -1,5 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { isIPv6, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import ipaddr from 'ipaddr.js';
 
 /**
@@ -68,7 +70,8 @@ export class DeliveryTable {
   }
 
   async #look(): Promise<void> {
-    await wait(this.#restsUntil - performance.now());
+    const rest = this.#restsUntil - performance.now();
+    await (rest > 0 ? sleep(rest) : nextTurn());
     const asking = this.#asking;
     this.#asking = new Map();
     const began = performance.now();
@@ -105,15 +108,11 @@ function answer(
   }
 }
 
-/** The same for the whole process, and so are the looks at them. */
+/**
+ * The same for the whole process, and so are the looks at them: one that begins while somebody has replaced the global clock
+ * goes by the clock of Node, or nobody would be answered from then on.
+ */
 const TABLES = { tcp: new DeliveryTable('/proc/net/tcp'), tcp6: new DeliveryTable('/proc/net/tcp6') };
-
-function wait(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    if (ms <= 0) setImmediate(resolve);
-    else setTimeout(resolve, ms);
-  });
-}
 
 /** What a line of the table says; undefined for its heading. Pure. */
 export function readLine(line: string): { readonly ends: string; readonly delivery: Delivery } | undefined {

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DeliveryTable, endsOf, lookAtDelivery, readLine } from '../../src/stream/unacknowledged.ts';
 import { fileWith } from '../support/files.ts';
 import { turns } from '../support/pairs.ts';
+import { within } from '../support/patience.ts';
 
 /** Lines as Linux 6.18 wrote them on a little-endian machine. */
 const HEAD =
@@ -69,6 +71,16 @@ describe('a long table', () => {
     );
     expect(count).toBeGreaterThan(20);
   });
+});
+
+test('it is looked on though the global clock stands still, for one look that never ends would be the last', async () => {
+  const table = new DeliveryTable(await fileWith(line(V4, '00000064:00000000 00:00000000 00000000     0')));
+  await table.find(V4);
+  vi.useFakeTimers();
+  const second = table.find(V4);
+  for (let i = 0; i < 5; i++) await nextTurn();
+  vi.useRealTimers();
+  expect(await within(second, 'the second look')).toMatchObject({ unacknowledged: 100 });
 });
 
 test('of a table that is not there nothing is known', async () => {
