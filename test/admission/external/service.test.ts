@@ -119,11 +119,11 @@ describe('an answer', () => {
 
 describe('there is no answer', () => {
   test('where none comes in time', async () => {
-    const { service, ask } = await scene({ within: 100 });
+    const { service, ask } = await scene({ within: 500 });
     const left = Promise.withResolvers<void>();
     service.answer = (response) => response.on('close', () => left.resolve());
     const error = await failure(ask());
-    expect(error).toMatchObject({ code: 'AUTH_UNAVAILABLE', cause: { message: 'no answer in 100 ms' } });
+    expect(error).toMatchObject({ code: 'AUTH_UNAVAILABLE', cause: { message: 'no answer in 500 ms' } });
     await within(left.promise, 'the end of the question');
   });
 

@@ -178,7 +178,7 @@ async function rawClient(
 }
 
 test('a client that answers no pings is let go', async () => {
-  const stage = await startStage({ pingInterval: 100, pingTimeout: 100 });
+  const stage = await startStage({ pingInterval: 300, pingTimeout: 700 });
   const packets: string[] = [];
   const client = await rawClient(stage, (packet) => void packets.push(String(packet)));
   const closed = closeOf(client);
