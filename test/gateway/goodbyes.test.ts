@@ -66,6 +66,6 @@ describe('an end', () => {
     await until(() => backend.requests.length === 1);
     const began = performance.now();
     await gateway.close();
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(performance.now() - began).toBeLessThan(1_500);
   });
 });

@@ -74,11 +74,9 @@ describe('a client that closes', () => {
     const backend = await service((request, response) => {
       response.end(request.url === '/poll' ? Buffer.alloc(1024 * 1024) : '');
     });
-    const gateway = await harness({
-      target: backend.url,
-      poll: { path: '/poll' },
-      close: { path: '/leave' },
-    });
+    const route = { target: backend.url, poll: { path: '/poll' }, close: { path: '/leave' } };
+    // Longer than anybody waits here.
+    const gateway = await harness(route, { session: { closeMs: 60_000, stallMs: 60_000 } });
     const client = await gateway.connect();
     client.pause();
     const { down } = gateway.sessions[0] as TestSession;
